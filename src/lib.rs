@@ -1,0 +1,7 @@
+//! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
+//!
+//! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
+//! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
+
+pub mod clock;
+pub mod limits;
