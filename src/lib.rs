@@ -4,4 +4,7 @@
 //! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod clock;
+pub mod domain;
+pub mod ledger;
 pub mod limits;
+pub mod vault;

@@ -1,0 +1,314 @@
+//! The verdict: may this secret do this, now? The one place that decides. Verify, forward-auth and replay all call
+//! [`judge`]; the in-memory view and the full state only differ in how they come by the [`Facts`].
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::ids::TenantId;
+use super::ip_rules::IpRules;
+use super::operator::Reach;
+use super::scope::{ConcreteScope, Scope};
+use crate::clock::Timestamp;
+
+/// What is true of a secret, its credential, its tenant and its owner.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub tenant: TenantId,
+    pub revoked: bool,
+    pub secret_revoked: bool,
+    pub secret_ends_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    pub tenant_suspended: bool,
+    pub suspended: bool,
+    pub owner: Option<Owner<'a>>,
+    pub scopes: &'a [Scope],
+    pub ip_rules: &'a IpRules,
+    pub operations: &'a BTreeMap<String, ConcreteScope>,
+}
+
+/// The account that a credential belongs to: it has at every moment at most this one's scopes.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    pub disabled: bool,
+    pub scopes: &'a [Scope],
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub client_ip: Option<IpAddr>,
+    pub scopes: &'a [ConcreteScope],
+    pub operation: Option<&'a str>,
+    pub tenant: Option<TenantId>,
+    /// the tenants that the one who asks may see
+    pub reach: &'a Reach,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    Malformed,
+    NotFound,
+    Revoked,
+    RotatedOut,
+    Expired,
+    TenantSuspended,
+    Suspended,
+    OwnerDisabled,
+    WrongTenant,
+    IpDenied,
+    InsufficientScope,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 11] = [
+        Reason::Malformed,
+        Reason::NotFound,
+        Reason::Revoked,
+        Reason::RotatedOut,
+        Reason::Expired,
+        Reason::TenantSuspended,
+        Reason::Suspended,
+        Reason::OwnerDisabled,
+        Reason::WrongTenant,
+        Reason::IpDenied,
+        Reason::InsufficientScope,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Malformed => "malformed",
+            Reason::NotFound => "not_found",
+            Reason::Revoked => "revoked",
+            Reason::RotatedOut => "rotated_out",
+            Reason::Expired => "expired",
+            Reason::TenantSuspended => "tenant_suspended",
+            Reason::Suspended => "suspended",
+            Reason::OwnerDisabled => "owner_disabled",
+            Reason::WrongTenant => "wrong_tenant",
+            Reason::IpDenied => "ip_denied",
+            Reason::InsufficientScope => "insufficient_scope",
+        }
+    }
+
+    /// Whether it is the secret that does not work (401), or the call that goes beyond it (403).
+    pub fn is_about_the_call(self) -> bool {
+        matches!(self, Reason::WrongTenant | Reason::IpDenied | Reason::InsufficientScope)
+    }
+
+    /// One sentence for whoever has to find out why a call was refused.
+    pub fn detail(self) -> &'static str {
+        match self {
+            Reason::Malformed => "The text is no credential of this installation.",
+            Reason::NotFound => "No such credential.",
+            Reason::Revoked => "Revoked, for ever. Create a new credential.",
+            Reason::RotatedOut => {
+                "This secret was rotated out and its grace window is over. Use the newer one."
+            }
+            Reason::Expired => "The credential has expired. Create a new one.",
+            Reason::TenantSuspended => "The tenant is suspended.",
+            Reason::Suspended => "The credential is suspended.",
+            Reason::OwnerDisabled => "The account that owns this credential is disabled.",
+            Reason::WrongTenant => "The credential belongs to another tenant than the one asked for.",
+            Reason::IpDenied => "The credential's IP rules don't admit this client address.",
+            Reason::InsufficientScope => "The credential lacks a scope that this call needs.",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub reason: Reason,
+    /// of `insufficient_scope`
+    pub missing_scopes: Vec<ConcreteScope>,
+}
+
+pub type Verdict = Result<(), Refused>;
+
+/// The reasons in their order of precedence; the first that applies is the answer. An end is over in its own instant.
+pub fn judge(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Verdict {
+    let ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= at);
+    let unseen = |tenant: TenantId| !request.reach.includes(tenant);
+    let refusals = [
+        (Reason::NotFound, unseen(facts.tenant) || request.tenant.is_some_and(unseen)),
+        (Reason::Revoked, facts.revoked || facts.secret_revoked),
+        (Reason::RotatedOut, ended(facts.secret_ends_at)),
+        (Reason::Expired, ended(facts.expires_at)),
+        (Reason::TenantSuspended, facts.tenant_suspended),
+        (Reason::Suspended, facts.suspended),
+        (Reason::OwnerDisabled, facts.owner.is_some_and(|owner| owner.disabled)),
+        (Reason::WrongTenant, request.tenant.is_some_and(|tenant| tenant != facts.tenant)),
+        (Reason::IpDenied, !facts.ip_rules.admits(request.client_ip)),
+    ];
+    if let Some((reason, _)) = refusals.into_iter().find(|(_, applies)| *applies) {
+        return Err(Refused { reason, missing_scopes: Vec::new() });
+    }
+    judge_scopes(facts, request)
+}
+
+fn judge_scopes(facts: &Facts<'_>, request: &Request<'_>) -> Verdict {
+    let demanded = request.operation.and_then(|operation| facts.operations.get(operation));
+    let has = |scope: &ConcreteScope| {
+        let granted = |scopes: &[Scope]| scopes.iter().any(|granted| granted.admits(scope));
+        granted(facts.scopes) && facts.owner.is_none_or(|owner| granted(owner.scopes))
+    };
+    let mut missing_scopes: Vec<ConcreteScope> = Vec::new();
+    for scope in request.scopes.iter().chain(demanded) {
+        if !has(scope) && !missing_scopes.contains(scope) {
+            missing_scopes.push(scope.clone());
+        }
+    }
+    if missing_scopes.is_empty() {
+        Ok(())
+    } else {
+        Err(Refused { reason: Reason::InsufficientScope, missing_scopes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::*;
+
+    struct World {
+        rules: IpRules,
+        scopes: Vec<Scope>,
+        operations: BTreeMap<String, ConcreteScope>,
+        reach: Reach,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let operations = [("logs.list".to_owned(), concrete("logs:read"))].into();
+            World { rules: IpRules::default(), scopes: scopes(&["logs:*"]), operations, reach: Reach::All }
+        }
+
+        fn facts(&self) -> Facts<'_> {
+            Facts {
+                tenant: tenant_id(1),
+                revoked: false,
+                secret_revoked: false,
+                secret_ends_at: None,
+                expires_at: None,
+                tenant_suspended: false,
+                suspended: false,
+                owner: None,
+                scopes: &self.scopes,
+                ip_rules: &self.rules,
+                operations: &self.operations,
+            }
+        }
+
+        fn request(&self) -> Request<'_> {
+            Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &self.reach }
+        }
+    }
+
+    fn reason(verdict: Verdict) -> Option<Reason> {
+        verdict.err().map(|refused| refused.reason)
+    }
+
+    #[test]
+    fn a_living_credential_with_the_scope_is_accepted() {
+        let world = World::new();
+        let asked = [concrete("logs:write")];
+        let request = Request { scopes: &asked, operation: Some("logs.list"), ..world.request() };
+        assert_eq!(judge(&world.facts(), &request, at(0)), Ok(()));
+    }
+
+    /// Everything wrong at once, then one reason after the other taken away: what is left shows the precedence.
+    #[test]
+    fn the_reasons_come_in_their_order_of_precedence() {
+        let mut world = World::new();
+        world.rules = allow_list("10.0.0.0/8");
+        world.reach = Reach::Tenants([tenant_id(2)].into());
+        let asked = [concrete("billing:read")];
+        let all = Reach::All;
+        let mut facts = Facts {
+            revoked: true,
+            secret_ends_at: Some(at(0)),
+            expires_at: Some(at(0)),
+            tenant_suspended: true,
+            suspended: true,
+            owner: Some(Owner { disabled: true, scopes: &[] }),
+            ..world.facts()
+        };
+        let mut request = Request { scopes: &asked, tenant: Some(tenant_id(2)), ..world.request() };
+        let now = |facts: &Facts<'_>, request: &Request<'_>| reason(judge(facts, request, at(0)));
+        assert_eq!(now(&facts, &request), Some(Reason::NotFound));
+        request.reach = &all;
+        assert_eq!(now(&facts, &request), Some(Reason::Revoked));
+        facts.revoked = false;
+        assert_eq!(now(&facts, &request), Some(Reason::RotatedOut));
+        facts.secret_ends_at = None;
+        assert_eq!(now(&facts, &request), Some(Reason::Expired));
+        facts.expires_at = None;
+        assert_eq!(now(&facts, &request), Some(Reason::TenantSuspended));
+        facts.tenant_suspended = false;
+        assert_eq!(now(&facts, &request), Some(Reason::Suspended));
+        facts.suspended = false;
+        assert_eq!(now(&facts, &request), Some(Reason::OwnerDisabled));
+        facts.owner = None;
+        assert_eq!(now(&facts, &request), Some(Reason::WrongTenant));
+        request.tenant = None;
+        assert_eq!(now(&facts, &request), Some(Reason::IpDenied));
+        request.client_ip = "10.1.2.3".parse().ok();
+        assert_eq!(now(&facts, &request), Some(Reason::InsufficientScope));
+        request.scopes = &[];
+        assert_eq!(now(&facts, &request), None);
+    }
+
+    #[test]
+    fn an_end_is_over_in_its_own_instant_and_not_before() {
+        let world = World::new();
+        let expiring = Facts { expires_at: Some(at(10)), ..world.facts() };
+        let rotated = Facts { secret_ends_at: Some(at(10)), ..world.facts() };
+        for (facts, over) in [(expiring, Reason::Expired), (rotated, Reason::RotatedOut)] {
+            assert_eq!(reason(judge(&facts, &world.request(), at(9))), None);
+            assert_eq!(reason(judge(&facts, &world.request(), at(10))), Some(over));
+        }
+    }
+
+    #[test]
+    fn every_missing_scope_is_named_once() {
+        let world = World::new();
+        let asked =
+            [concrete("billing:read"), concrete("logs:read"), concrete("billing:read"), concrete("admin")];
+        let refused = judge(&world.facts(), &Request { scopes: &asked, ..world.request() }, at(0))
+            .expect_err("too much");
+        assert_eq!(refused.missing_scopes, [concrete("billing:read"), concrete("admin")]);
+    }
+
+    #[test]
+    fn an_operation_demands_its_scope_only_where_the_tenant_says_so() {
+        let mut world = World::new();
+        world.scopes = scopes(&["billing:read"]);
+        let with = |operation| {
+            reason(judge(&world.facts(), &Request { operation: Some(operation), ..world.request() }, at(0)))
+        };
+        assert_eq!(with("logs.list"), Some(Reason::InsufficientScope));
+        assert_eq!(with("anything.else"), None);
+    }
+
+    #[test]
+    fn an_owner_narrows_what_its_credential_may() {
+        let world = World::new();
+        let owners = scopes(&["logs:read"]);
+        let facts = Facts { owner: Some(Owner { disabled: false, scopes: &owners }), ..world.facts() };
+        let ask = |scope: &str| {
+            reason(judge(&facts, &Request { scopes: &[concrete(scope)], ..world.request() }, at(0)))
+        };
+        assert_eq!(ask("logs:read"), None);
+        assert_eq!(ask("logs:write"), Some(Reason::InsufficientScope));
+    }
+
+    #[test]
+    fn whoever_sees_only_one_of_two_tenants_learns_of_neither() {
+        let mut world = World::new();
+        world.reach = Reach::Tenants([tenant_id(1)].into());
+        let ask = |tenant| {
+            reason(judge(&world.facts(), &Request { tenant: Some(tenant), ..world.request() }, at(0)))
+        };
+        assert_eq!(ask(tenant_id(1)), None);
+        assert_eq!(ask(tenant_id(2)), Some(Reason::NotFound));
+    }
+}

@@ -1,0 +1,151 @@
+//! May this operator do this to that tenant? The one table of roles.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{TenantId, TokenId};
+use super::operator::Operator;
+use super::refusal::{Refusal, RefusalKind};
+use crate::clock::Timestamp;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Root,
+    OrgAdmin,
+    Auditor,
+    Gateway,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Root, Role::OrgAdmin, Role::Auditor, Role::Gateway];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Root => "root",
+            Role::OrgAdmin => "org_admin",
+            Role::Auditor => "auditor",
+            Role::Gateway => "gateway",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// What an operator may be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// take in tenants, suspend and resume them
+    RunTenants,
+    /// name and settings of a tenant
+    ConfigureTenant,
+    ReadTenant,
+    ChangeCredentials,
+    ReadCredentials,
+    /// verify, verify/batch
+    Verify,
+    ManageOperators,
+    /// the ledger's whole feed
+    ReadLedger,
+    ReadMetrics,
+}
+
+impl Role {
+    pub fn may(self, action: Action) -> bool {
+        use Action::*;
+        match self {
+            Role::Root => true,
+            Role::OrgAdmin => {
+                matches!(action, ConfigureTenant | ReadTenant | ChangeCredentials | ReadCredentials)
+            }
+            Role::Auditor => matches!(action, ReadTenant | ReadCredentials | ReadLedger | ReadMetrics),
+            Role::Gateway => matches!(action, Verify),
+        }
+    }
+}
+
+/// What concerns the whole platform, and therefore asks for reach over all tenants.
+fn needs_whole_reach(action: Action) -> bool {
+    matches!(action, Action::RunTenants | Action::ManageOperators | Action::ReadLedger | Action::ReadMetrics)
+}
+
+/// One token of one operator, doing something to one tenant or to the whole platform. A tenant out of reach is not
+/// there; a role that may not is told so.
+pub fn permit(
+    operator: &Operator,
+    token: Option<TokenId>,
+    action: Action,
+    tenant: Option<TenantId>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let token_works = token.is_none_or(|id| operator.token(id).is_some_and(|token| token.works(now)));
+    if operator.disabled_at.is_some() || !token_works {
+        return Err(Refusal::new(
+            RefusalKind::Unauthorized,
+            "This operator token no longer works. Sign in again.",
+        ));
+    }
+    permit_role(operator.role, &operator.reach, action, tenant)
+}
+
+pub fn permit_role(
+    role: Role,
+    reach: &super::operator::Reach,
+    action: Action,
+    tenant: Option<TenantId>,
+) -> Result<(), Refusal> {
+    let whole = *reach == super::operator::Reach::All;
+    if !role.may(action) || (needs_whole_reach(action) && !whole) {
+        return Err(Refusal::forbidden(format!("The role {} may not do this.", role.word())));
+    }
+    match tenant {
+        Some(tenant) if !reach.includes(tenant) => Err(Refusal::not_found()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::operator::Reach;
+    use crate::domain::testing::*;
+
+    #[test]
+    fn the_table_of_roles() {
+        use Action::*;
+        let rows: [(Action, &[Role]); 9] = [
+            (RunTenants, &[Role::Root]),
+            (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
+            (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
+            (ChangeCredentials, &[Role::Root, Role::OrgAdmin]),
+            (ReadCredentials, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
+            (Verify, &[Role::Root, Role::Gateway]),
+            (ManageOperators, &[Role::Root]),
+            (ReadLedger, &[Role::Root, Role::Auditor]),
+            (ReadMetrics, &[Role::Root, Role::Auditor]),
+        ];
+        for (action, allowed) in rows {
+            let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(action)).collect();
+            assert_eq!(may, allowed, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenant_out_of_reach_is_not_there() {
+        let mine = Reach::Tenants([tenant_id(1)].into());
+        let ask = |tenant| {
+            permit_role(Role::OrgAdmin, &mine, Action::ReadCredentials, Some(tenant)).map_err(|no| no.kind)
+        };
+        assert_eq!(ask(tenant_id(1)), Ok(()));
+        assert_eq!(ask(tenant_id(2)), Err(RefusalKind::NotFound));
+    }
+
+    #[test]
+    fn an_auditor_of_one_tenant_does_not_read_the_whole_ledger() {
+        let mine = Reach::Tenants([tenant_id(1)].into());
+        let refusal = permit_role(Role::Auditor, &mine, Action::ReadLedger, None).expect_err("too wide");
+        assert_eq!(refusal.kind, RefusalKind::Forbidden);
+        assert_eq!(permit_role(Role::Auditor, &Reach::All, Action::ReadLedger, None), Ok(()));
+    }
+}

@@ -1,0 +1,140 @@
+//! What can be asked of the ledger, and how it is decided: authority first, then the action's own decision.
+
+use super::Context;
+use super::authority::{self, Action};
+use super::credential::CredentialCommand;
+use super::event::{Actor, Event, Recorded};
+use super::ids::{StreamId, TenantId, TokenId};
+use super::operator::{Operator, OperatorCommand};
+use super::refusal::{Refusal, RefusalKind};
+use super::stream::StreamState;
+use super::tenant::{Tenant, TenantCommand};
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    Tenant(Vec<TenantCommand>),
+    /// Several actions on one credential are one atomic batch, an event each.
+    Credential(TenantId, Vec<CredentialCommand>),
+    Operator(OperatorCommand),
+}
+
+/// The states of the other streams that the decision reads.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub tenant: Option<Tenant>,
+    /// the operator who asks, and with which token
+    pub operator: Option<(Operator, Option<TokenId>)>,
+}
+
+/// A command with everything that its decision needs: the decision is a function of (state, this).
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub command: Command,
+    pub seen: Seen,
+    pub context: Context,
+    /// the version that the caller's `If-Match` names
+    pub if_version: Option<u64>,
+}
+
+impl Command {
+    pub fn tenant(&self, stream: StreamId) -> Option<TenantId> {
+        match self {
+            Command::Tenant(_) => Some(TenantId(stream.0)),
+            Command::Credential(tenant, _) => Some(*tenant),
+            Command::Operator(_) => None,
+        }
+    }
+
+    fn action(&self) -> Action {
+        match self {
+            Command::Tenant(actions) => {
+                let configures = |action: &TenantCommand| {
+                    matches!(action, TenantCommand::Edit(_) | TenantCommand::Configure(_))
+                };
+                if actions.iter().all(configures) { Action::ConfigureTenant } else { Action::RunTenants }
+            }
+            Command::Credential(..) => Action::ChangeCredentials,
+            Command::Operator(_) => Action::ManageOperators,
+        }
+    }
+}
+
+impl Asked {
+    /// The events that carry the command out on this state, in order; none when there is nothing to do.
+    pub fn decide(&self, stream: StreamId, state: &StreamState) -> Result<Vec<Recorded>, Refusal> {
+        self.authorize(stream)?;
+        if self.if_version.is_some_and(|version| version != state.people_version()) {
+            return Err(Refusal::new(
+                RefusalKind::Stale,
+                format!(
+                    "The resource is at version {}. Read it again, then repeat your change.",
+                    state.people_version()
+                ),
+            ));
+        }
+        match &self.command {
+            Command::Tenant(actions) => self.in_turn(stream, state, actions, |action, state| {
+                let events = action.decide(state.tenant(), &self.context)?;
+                Ok(events.into_iter().map(Event::from).collect())
+            }),
+            Command::Credential(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
+                let owner = self
+                    .seen
+                    .tenant
+                    .as_ref()
+                    .filter(|seen| seen.id == *tenant)
+                    .ok_or_else(Refusal::not_found)?;
+                let credential = state.credential();
+                if credential.is_some_and(|credential| credential.tenant != *tenant) {
+                    return Err(Refusal::not_found());
+                }
+                let events = action.decide(credential, owner, &self.context)?;
+                Ok(events.into_iter().map(Event::from).collect())
+            }),
+            Command::Operator(action) => {
+                self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
+                    let events = action.decide(state.operator(), &self.context)?;
+                    Ok(events.into_iter().map(Event::from).collect())
+                })
+            }
+        }
+    }
+
+    fn authorize(&self, stream: StreamId) -> Result<(), Refusal> {
+        match self.context.caller.actor {
+            Actor::System => Ok(()),
+            Actor::Holder(id) if id == stream.0 => Ok(()),
+            Actor::Holder(_) => Err(Refusal::not_found()),
+            Actor::Operator(_) => {
+                let Some((operator, token)) = &self.seen.operator else { return Err(Refusal::not_found()) };
+                // A tenant that is being created is in nobody's list yet.
+                let tenant =
+                    self.command.tenant(stream).filter(|_| self.command.action() != Action::RunTenants);
+                authority::permit(operator, *token, self.command.action(), tenant, self.context.now)
+            }
+        }
+    }
+
+    /// Each action decides on what the one before it left.
+    fn in_turn<A>(
+        &self,
+        stream: StreamId,
+        state: &StreamState,
+        actions: &[A],
+        decide: impl Fn(&A, &StreamState) -> Result<Vec<Event>, Refusal>,
+    ) -> Result<Vec<Recorded>, Refusal> {
+        let mut state = std::borrow::Cow::Borrowed(state);
+        let mut decided = Vec::new();
+        for action in actions {
+            for event in decide(action, &state)? {
+                let tenant = self.command.tenant(stream);
+                let recorded = self.context.record(stream, state.version() + 1, tenant, event);
+                let next = state.into_owned().folded(recorded.clone());
+                state =
+                    std::borrow::Cow::Owned(next.unwrap_or_else(|cause| panic!("a decision folds: {cause}")));
+                decided.push(recorded);
+            }
+        }
+        Ok(decided)
+    }
+}

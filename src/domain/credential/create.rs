@@ -1,0 +1,150 @@
+//! Mint a credential with its first secret.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Credential, CredentialEvent, Secret, SecretFacts, Typed, rescope, set_expiry};
+use crate::clock::Timestamp;
+use crate::domain::Context;
+use crate::domain::event::Recorded;
+use crate::domain::ids::{CredentialId, TenantId};
+use crate::domain::ip_rules::IpRules;
+use crate::domain::personal::Personal;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::Scope;
+use crate::domain::tenant::Tenant;
+
+#[derive(Clone, Debug)]
+pub struct Create {
+    pub name: String,
+    pub description: String,
+    pub metadata: Map<String, Value>,
+    /// absent: the tenant's default
+    pub scopes: Option<Vec<Scope>>,
+    pub expires_at: Option<Timestamp>,
+    pub ip_rules: IpRules,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Created {
+    pub tenant_id: TenantId,
+    pub name: Personal<String>,
+    pub description: Personal<String>,
+    pub metadata: Personal<Map<String, Value>>,
+    pub scopes: Vec<Scope>,
+    pub expires_at: Option<Timestamp>,
+    pub ip_rules: IpRules,
+    pub secret: SecretFacts,
+}
+
+impl Create {
+    pub(super) fn decide(
+        &self,
+        credential: Option<&Credential>,
+        tenant: &Tenant,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        if credential.is_some() {
+            return Err(Refusal::conflict("This id is taken. Send the request again."));
+        }
+        tenant.takes_new_credentials()?;
+        let scopes = self.scopes.clone().unwrap_or_else(|| tenant.settings.default_scopes.clone());
+        rescope::allowed(&scopes, tenant)?;
+        set_expiry::allowed(self.expires_at, tenant, context.now)?;
+        Ok(vec![CredentialEvent::Created(Created {
+            tenant_id: tenant.id,
+            name: Personal::Known(self.name.clone()),
+            description: Personal::Known(self.description.clone()),
+            metadata: Personal::Known(self.metadata.clone()),
+            scopes,
+            expires_at: self.expires_at,
+            ip_rules: self.ip_rules.clone(),
+            secret: context.fresh.secret(&tenant.settings.key_format),
+        })])
+    }
+}
+
+impl Created {
+    pub(super) fn into_credential(self, recorded: &Recorded) -> Result<Credential, &'static str> {
+        if recorded.version != 1 {
+            return Err("a credential is created by its stream's first event");
+        }
+        if recorded.tenant != Some(self.tenant_id) {
+            return Err("it names another tenant than its envelope");
+        }
+        Ok(Credential {
+            id: CredentialId(recorded.stream.0),
+            tenant: self.tenant_id,
+            name: Typed { value: self.name, since: recorded.version },
+            description: Typed { value: self.description, since: recorded.version },
+            metadata: Typed { value: self.metadata, since: recorded.version },
+            scopes: self.scopes,
+            ip_rules: self.ip_rules,
+            expires_at: self.expires_at,
+            secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
+            created_at: recorded.at,
+            created_by: recorded.actor,
+            suspended_at: None,
+            revoked: None,
+            expiry_recorded: false,
+            version: 1,
+            stream_version: recorded.version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::CredentialCommand;
+    use crate::domain::refusal::RefusalKind;
+    use crate::domain::testing::*;
+
+    fn create() -> Create {
+        Create {
+            name: "ci-runner".into(),
+            description: String::new(),
+            metadata: Map::new(),
+            scopes: None,
+            expires_at: None,
+            ip_rules: IpRules::default(),
+        }
+    }
+
+    #[test]
+    fn a_mint_takes_the_tenants_default_scopes_and_format() {
+        let tenant = tenant_with(|settings| settings.default_scopes = scopes(&["logs:read"]));
+        let made = given([]).tenant(tenant).when(CredentialCommand::Create(create())).state();
+        assert_eq!(made.scopes, scopes(&["logs:read"]));
+        assert_eq!(made.secrets.len(), 1);
+        assert!(made.secrets[0].facts.prefix.starts_with("cl_live_"));
+        assert_eq!(made.version, 1);
+    }
+
+    #[test]
+    fn a_scope_that_the_tenant_does_not_allow_is_refused() {
+        let tenant = tenant_with(|settings| settings.allowed_scopes = Some(scopes(&["logs:*"])));
+        let command =
+            CredentialCommand::Create(Create { scopes: Some(scopes(&["billing:read"])), ..create() });
+        given([]).tenant(tenant).when(command).refused(RefusalKind::Invalid, Some("/scopes"));
+    }
+
+    #[test]
+    fn an_expiry_in_the_past_now_or_missing_where_demanded_is_refused() {
+        for (expires_at, demanded) in [(Some(at(-1)), false), (Some(at(0)), false), (None, true)] {
+            let tenant = tenant_with(|settings| settings.require_expiry = demanded);
+            let command = CredentialCommand::Create(Create { expires_at, ..create() });
+            given([]).tenant(tenant).when(command).refused(RefusalKind::Invalid, Some("/expires_at"));
+        }
+    }
+
+    #[test]
+    fn a_suspended_tenant_mints_nothing() {
+        let tenant = suspended_tenant();
+        given([])
+            .tenant(tenant)
+            .when(CredentialCommand::Create(create()))
+            .refused(RefusalKind::Conflict, None);
+    }
+}

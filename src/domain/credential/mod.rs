@@ -1,0 +1,350 @@
+//! A credential: its state, how it follows from its events, and the actions on it, one a file.
+//!
+//! It keeps its id for life and holds several dated secrets. Exactly one secret is active while the credential lives; its
+//! only end is the credential's own. Older ones have a deadline of their own, or are over.
+
+pub mod create;
+pub mod edit;
+pub mod grace;
+pub mod record_due;
+pub mod rescope;
+pub mod restrict;
+pub mod resume;
+pub mod revoke;
+pub mod revoke_secret;
+pub mod rotate;
+pub mod set_expiry;
+pub mod suspend;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::ids::{CredentialId, SecretId, TenantId};
+use super::ip_rules::IpRules;
+use super::personal::Personal;
+use super::refusal::Refusal;
+use super::scope::Scope;
+use super::secret::{Digest, PepperNumber};
+use super::tenant::Tenant;
+use super::{Context, Unfoldable};
+use crate::clock::Timestamp;
+
+pub use create::{Create, Created};
+pub use edit::{Edit, Edited};
+pub use grace::{GraceMoved, MoveGrace};
+pub use record_due::{Expired, RecordDue, SecretExpired};
+pub use rescope::{Rescope, Rescoped};
+pub use restrict::{Restrict, Restricted};
+pub use resume::{Resume, Resumed};
+pub use revoke::{Reason, Revoke, Revoked};
+pub use revoke_secret::{RevokeSecret, SecretRevoked};
+pub use rotate::{Rotate, Rotated};
+pub use set_expiry::{ExpirySet, SetExpiry};
+pub use suspend::{Suspend, Suspended};
+
+family! { CredentialEvent,
+    Created = "api_key.created" v 1 personal ["description", "metadata", "name"];
+    Edited = "api_key.edited" v 1 personal ["description", "metadata", "name"];
+    Rescoped = "api_key.rescoped" v 1 personal [];
+    ExpirySet = "api_key.expiry_set" v 1 personal [];
+    Restricted = "api_key.restricted" v 1 personal [];
+    Rotated = "api_key.rotated" v 1 personal [];
+    GraceMoved = "api_key.grace_moved" v 1 personal [];
+    SecretRevoked = "api_key.secret_revoked" v 1 personal [];
+    SecretExpired = "api_key.secret_expired" v 1 personal [];
+    Suspended = "api_key.suspended" v 1 personal [];
+    Resumed = "api_key.resumed" v 1 personal [];
+    Expired = "api_key.expired" v 1 personal [];
+    Revoked = "api_key.revoked" v 1 personal ["note"];
+}
+
+/// One action on a credential.
+#[derive(Clone, Debug)]
+pub enum CredentialCommand {
+    Create(Create),
+    Edit(Edit),
+    Rescope(Rescope),
+    SetExpiry(SetExpiry),
+    Restrict(Restrict),
+    Rotate(Rotate),
+    MoveGrace(MoveGrace),
+    RevokeSecret(RevokeSecret),
+    Suspend(Suspend),
+    Resume(Resume),
+    Revoke(Revoke),
+    RecordDue(RecordDue),
+}
+
+impl CredentialCommand {
+    /// The events that carry it out on this state; none when there is nothing to do.
+    pub fn decide(
+        &self,
+        credential: Option<&Credential>,
+        tenant: &Tenant,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        if let Self::Create(create) = self {
+            return create.decide(credential, tenant, context);
+        }
+        let credential = credential.ok_or_else(Refusal::not_found)?;
+        match self {
+            Self::Create(_) => unreachable!("handled above"),
+            Self::Edit(edit) => edit.decide(credential, context),
+            Self::Rescope(rescope) => rescope.decide(credential, tenant, context),
+            Self::SetExpiry(set) => set.decide(credential, tenant, context),
+            Self::Restrict(restrict) => restrict.decide(credential, context),
+            Self::Rotate(rotate) => rotate.decide(credential, tenant, context),
+            Self::MoveGrace(grace) => grace.decide(credential, tenant, context),
+            Self::RevokeSecret(revoke) => revoke.decide(credential, context),
+            Self::Suspend(suspend) => suspend.decide(credential, context),
+            Self::Resume(resume) => resume.decide(credential, context),
+            Self::Revoke(revoke) => revoke.decide(credential, context),
+            Self::RecordDue(due) => due.decide(credential, context),
+        }
+    }
+}
+
+/// What an event says of a new secret: all that is ever stored of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFacts {
+    pub id: SecretId,
+    /// everything up to and with the public characters
+    pub prefix: String,
+    pub pepper: PepperNumber,
+    pub digest: Digest,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub tenant: TenantId,
+    pub name: Typed<String>,
+    /// empty when there is none
+    pub description: Typed<String>,
+    pub metadata: Typed<Map<String, Value>>,
+    pub scopes: Vec<Scope>,
+    pub ip_rules: IpRules,
+    pub expires_at: Option<Timestamp>,
+    /// oldest first
+    pub secrets: Vec<Secret>,
+    pub created_at: Timestamp,
+    pub created_by: Actor,
+    pub suspended_at: Option<Timestamp>,
+    pub revoked: Option<Revocation>,
+    /// housekeeping has said that it expired
+    pub expiry_recorded: bool,
+    /// what people did, not housekeeping
+    pub version: u64,
+    pub stream_version: u32,
+}
+
+/// A value that a person typed, and the version of the event whose personal row holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Typed<T> {
+    pub value: Personal<T>,
+    pub since: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Secret {
+    pub facts: SecretFacts,
+    pub created_at: Timestamp,
+    /// of a rotated-out secret; the active one has none of its own
+    pub ends_at: Option<Timestamp>,
+    /// ended by hand
+    pub revoked_at: Option<Timestamp>,
+    pub end_recorded: bool,
+    /// the version of the last event that touched it
+    pub changed: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revocation {
+    pub at: Timestamp,
+    pub by: Actor,
+    pub reason: Reason,
+    pub note: Option<Personal<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretStatus {
+    Active,
+    Expiring,
+    Expired,
+    Revoked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Active,
+    Expiring,
+    Expired,
+    Suspended,
+    Revoked,
+}
+
+impl Secret {
+    pub fn new(facts: SecretFacts, at: Timestamp, version: u32) -> Self {
+        Secret {
+            facts,
+            created_at: at,
+            ends_at: None,
+            revoked_at: None,
+            end_recorded: false,
+            changed: version,
+        }
+    }
+
+    /// Equality means ended (P13).
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some() || self.ends_at.is_some_and(|end| end <= now)
+    }
+
+    pub fn status(&self, now: Timestamp) -> SecretStatus {
+        match self.ends_at {
+            _ if self.revoked_at.is_some() => SecretStatus::Revoked,
+            Some(end) if end <= now => SecretStatus::Expired,
+            Some(_) => SecretStatus::Expiring,
+            None => SecretStatus::Active,
+        }
+    }
+}
+
+impl Credential {
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// The first that applies, in the order of the API page.
+    pub fn status(&self, now: Timestamp, warning_seconds: u32) -> Status {
+        if self.revoked.is_some() {
+            Status::Revoked
+        } else if self.is_expired(now) {
+            Status::Expired
+        } else if self.suspended_at.is_some() {
+            Status::Suspended
+        } else if self.warning_starts(warning_seconds).is_some_and(|start| start <= now) {
+            Status::Expiring
+        } else {
+            Status::Active
+        }
+    }
+
+    /// The window before the expiry, at most half of the credential's life long.
+    fn warning_starts(&self, warning_seconds: u32) -> Option<Timestamp> {
+        let end = self.expires_at?.millis();
+        let half_life = (end - self.created_at.millis()) / 2;
+        Timestamp::from_millis(end - half_life.min(i64::from(warning_seconds) * 1000))
+    }
+
+    pub fn secret(&self, id: SecretId) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.facts.id == id)
+    }
+
+    /// The one that the last mint or rotation made.
+    pub fn active_secret(&self) -> Option<&Secret> {
+        self.secrets.iter().rfind(|secret| secret.ends_at.is_none() && secret.revoked_at.is_none())
+    }
+
+    pub fn living_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| !secret.is_over(now))
+    }
+
+    /// Counts against the tenant's plan: neither revoked nor recorded as expired.
+    pub fn counts(&self) -> bool {
+        self.revoked.is_none() && !self.expiry_recorded
+    }
+
+    /// The earliest instant at which housekeeping has something to record.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        if !self.counts() {
+            return None;
+        }
+        let windows = self
+            .secrets
+            .iter()
+            .filter(|secret| secret.revoked_at.is_none() && !secret.end_recorded)
+            .filter_map(|secret| secret.ends_at);
+        windows.chain(self.expires_at).min()
+    }
+
+    /// Expired and revoked credentials are final: nothing changes them any more.
+    fn still_open(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.revoked.is_some() {
+            return Err(Refusal::conflict("This credential is revoked, for ever. Create a new one."));
+        }
+        if self.is_expired(now) {
+            return Err(Refusal::conflict("This credential has expired, for ever. Create a new one."));
+        }
+        Ok(())
+    }
+
+    fn secret_mut(&mut self, id: SecretId) -> Result<&mut Secret, &'static str> {
+        self.secrets
+            .iter_mut()
+            .find(|secret| secret.facts.id == id)
+            .ok_or("it names a secret that is not there")
+    }
+
+    fn apply(&mut self, event: CredentialEvent, recorded: &Recorded) -> Result<(), &'static str> {
+        match event {
+            CredentialEvent::Created(_) => return Err("the credential is there already"),
+            CredentialEvent::Edited(event) => event.apply(self, recorded.version),
+            CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
+            CredentialEvent::ExpirySet(event) => self.expires_at = event.expires_at,
+            CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,
+            CredentialEvent::Rotated(event) => event.apply(self, recorded)?,
+            CredentialEvent::GraceMoved(event) => event.apply(self, recorded.version)?,
+            CredentialEvent::SecretRevoked(event) => event.apply(self, recorded)?,
+            CredentialEvent::SecretExpired(event) => event.apply(self, recorded.version)?,
+            CredentialEvent::Suspended(_) => self.suspended_at = Some(recorded.at),
+            CredentialEvent::Resumed(_) => self.suspended_at = None,
+            CredentialEvent::Expired(_) => self.expiry_recorded = true,
+            CredentialEvent::Revoked(event) => self.revoked = Some(event.into_revocation(recorded)),
+        }
+        Ok(())
+    }
+}
+
+impl CredentialEvent {
+    /// Housekeeping only writes down what the clock did.
+    pub fn is_housekeeping(&self) -> bool {
+        matches!(self, Self::SecretExpired(_) | Self::Expired(_))
+    }
+}
+
+pub fn claims(event: &CredentialEvent) -> Vec<Claim> {
+    let facts = match event {
+        CredentialEvent::Created(created) => &created.secret,
+        CredentialEvent::Rotated(rotated) => &rotated.secret,
+        _ => return Vec::new(),
+    };
+    vec![Claim { kind: ClaimKind::SecretPrefix, key: facts.prefix.clone() }]
+}
+
+/// The fold of one more event.
+pub fn fold(
+    state: Option<Credential>,
+    event: CredentialEvent,
+    recorded: &Recorded,
+) -> Result<Credential, Unfoldable> {
+    let unfoldable = |why| Unfoldable { event: recorded.event.kind().name, why };
+    let housekeeping = event.is_housekeeping();
+    let mut credential = match (state, event) {
+        (None, CredentialEvent::Created(created)) => {
+            return created.into_credential(recorded).map_err(unfoldable);
+        }
+        (None, _) => return Err(unfoldable("nothing was created yet")),
+        (Some(mut credential), event) => {
+            credential.apply(event, recorded).map_err(unfoldable)?;
+            credential
+        }
+    };
+    credential.stream_version = recorded.version;
+    credential.version += u64::from(!housekeeping);
+    Ok(credential)
+}

@@ -1,0 +1,83 @@
+//! Close a grace window by hand: one rotated-out secret ends now, the credential goes on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, CredentialEvent};
+use crate::domain::Context;
+use crate::domain::event::Recorded;
+use crate::domain::ids::SecretId;
+use crate::domain::refusal::{Refusal, RefusalKind};
+
+#[derive(Clone, Debug)]
+pub struct RevokeSecret {
+    pub secret: SecretId,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRevoked {
+    pub secret_id: SecretId,
+}
+
+impl RevokeSecret {
+    pub(super) fn decide(
+        &self,
+        credential: &Credential,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        let secret = credential.secret(self.secret).ok_or_else(Refusal::not_found)?;
+        if secret.is_over(context.now) || credential.revoked.is_some() {
+            return Ok(Vec::new());
+        }
+        credential.still_open(context.now)?;
+        if secret.ends_at.is_none() {
+            return Err(Refusal::new(
+                RefusalKind::LastSecret,
+                "This is the active secret. Revoke the credential, or rotate first.",
+            ));
+        }
+        Ok(vec![CredentialEvent::SecretRevoked(SecretRevoked { secret_id: self.secret })])
+    }
+}
+
+impl SecretRevoked {
+    pub(super) fn apply(self, credential: &mut Credential, recorded: &Recorded) -> Result<(), &'static str> {
+        let secret = credential.secret_mut(self.secret_id)?;
+        secret.revoked_at = Some(recorded.at);
+        secret.changed = recorded.version;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::{CredentialCommand, Rotate, SecretStatus};
+    use crate::domain::testing::*;
+
+    fn rotated() -> Credential {
+        given([created()]).when(CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) })).state()
+    }
+
+    fn revoke(credential: &Credential, secret: usize) -> CredentialCommand {
+        CredentialCommand::RevokeSecret(RevokeSecret { secret: credential.secrets[secret].facts.id })
+    }
+
+    #[test]
+    fn the_old_secret_ends_and_the_active_one_goes_on() {
+        let after = given_state(rotated()).when(revoke(&rotated(), 0)).state();
+        assert_eq!(after.secrets[0].status(at(0)), SecretStatus::Revoked);
+        assert_eq!(after.secrets[1].status(at(0)), SecretStatus::Active);
+    }
+
+    #[test]
+    fn the_active_secret_alone_is_not_revoked() {
+        given_state(rotated()).when(revoke(&rotated(), 1)).refused(RefusalKind::LastSecret, None);
+    }
+
+    #[test]
+    fn what_is_over_stays_over_without_an_event() {
+        given_state(rotated()).now(at(60)).when(revoke(&rotated(), 0)).then([]);
+        given_state(rotated()).when(revoke(&rotated(), 0)).and(revoke(&rotated(), 0)).then([]);
+    }
+}

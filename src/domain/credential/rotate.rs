@@ -1,0 +1,154 @@
+//! A new secret under the same credential. The secret that was active gets a deadline: its grace window.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, CredentialEvent, Secret, SecretFacts};
+use crate::clock::Timestamp;
+use crate::domain::Context;
+use crate::domain::event::Recorded;
+use crate::domain::ids::SecretId;
+use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::tenant::Tenant;
+use crate::limits;
+
+#[derive(Clone, Debug)]
+pub struct Rotate {
+    /// absent: the tenant's default; 0: every older secret ends at once
+    pub grace_seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotated {
+    pub secret: SecretFacts,
+    /// the older secrets whose end this rotation sets, oldest first
+    pub ends: Vec<SecretEnd>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretEnd {
+    pub secret_id: SecretId,
+    pub ends_at: Timestamp,
+}
+
+impl Rotate {
+    pub(super) fn decide(
+        &self,
+        credential: &Credential,
+        tenant: &Tenant,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        credential.still_open(context.now)?;
+        let grace = self.grace_seconds.unwrap_or(tenant.settings.default_grace_seconds);
+        if grace > tenant.settings.max_grace_seconds {
+            return Err(Refusal::invalid(
+                "/grace_seconds",
+                format!("The tenant's max_grace_seconds is {}.", tenant.settings.max_grace_seconds),
+            ));
+        }
+        let living = credential.living_secrets(context.now);
+        if grace > 0 && living.count() >= limits::LIVING_SECRETS {
+            return Err(Refusal::new(
+                RefusalKind::TooManySecrets,
+                format!(
+                    "{} secrets are alive. Close a grace window first, or rotate with grace_seconds 0.",
+                    limits::LIVING_SECRETS
+                ),
+            ));
+        }
+        let ends_at = context.now.plus_seconds(grace);
+        let ends = credential
+            .living_secrets(context.now)
+            .filter(|secret| grace == 0 || secret.ends_at.is_none())
+            .map(|secret| SecretEnd { secret_id: secret.facts.id, ends_at })
+            .collect();
+        let secret = context.fresh.secret(&tenant.settings.key_format);
+        Ok(vec![CredentialEvent::Rotated(Rotated { secret, ends })])
+    }
+}
+
+impl Rotated {
+    pub(super) fn apply(self, credential: &mut Credential, recorded: &Recorded) -> Result<(), &'static str> {
+        for end in self.ends {
+            let secret = credential.secret_mut(end.secret_id)?;
+            secret.ends_at = Some(end.ends_at);
+            secret.changed = recorded.version;
+        }
+        credential.secrets.push(Secret::new(self.secret, recorded.at, recorded.version));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::{CredentialCommand, SecretStatus};
+    use crate::domain::testing::*;
+
+    fn rotate(grace_seconds: Option<u32>) -> CredentialCommand {
+        CredentialCommand::Rotate(Rotate { grace_seconds })
+    }
+
+    fn statuses(credential: &Credential, now: Timestamp) -> Vec<SecretStatus> {
+        credential.secrets.iter().map(|secret| secret.status(now)).collect()
+    }
+
+    #[test]
+    fn the_old_secret_works_until_its_window_ends_and_not_in_that_instant() {
+        use SecretStatus::{Active, Expired, Expiring};
+        let after = given([created()]).when(rotate(Some(60))).state();
+        assert_eq!(statuses(&after, at(59)), [Expiring, Active]);
+        assert_eq!(statuses(&after, at(60)), [Expired, Active]);
+    }
+
+    #[test]
+    fn the_window_is_the_tenants_default_when_none_is_asked() {
+        let after = given([created()]).when(rotate(None)).state();
+        assert_eq!(after.secrets[0].ends_at, Some(at(604_800)));
+    }
+
+    #[test]
+    fn grace_zero_ends_every_older_secret_and_a_longer_one_leaves_earlier_windows() {
+        let twice = || given([created()]).when(rotate(Some(60))).and(rotate(Some(30)));
+        let ends: Vec<_> = twice().state().secrets.iter().map(|secret| secret.ends_at).collect();
+        assert_eq!(ends, [Some(at(60)), Some(at(30)), None]);
+        let ends: Vec<_> =
+            twice().and(rotate(Some(0))).state().secrets.iter().map(|secret| secret.ends_at).collect();
+        assert_eq!(ends, [Some(at(0)), Some(at(0)), Some(at(0)), None]);
+    }
+
+    #[test]
+    fn the_scopes_and_the_rest_stay() {
+        let before = given([created(), rescoped(&["a"])]).state();
+        let after = given([created(), rescoped(&["a"])]).when(rotate(Some(0))).state();
+        assert_eq!((after.scopes, after.name, after.ip_rules), (before.scopes, before.name, before.ip_rules));
+    }
+
+    #[test]
+    fn a_sixth_living_secret_is_refused_until_one_is_over() {
+        let mut full = given([created()]).when(rotate(Some(60)));
+        for _ in 0..3 {
+            full = full.and(rotate(Some(60)));
+        }
+        let full = full.state();
+        assert_eq!(full.living_secrets(at(0)).count(), 5);
+        given_state(full.clone()).when(rotate(Some(60))).refused(RefusalKind::TooManySecrets, None);
+        given_state(full.clone()).when(rotate(Some(0))).accepted();
+        given_state(full).now(at(60)).when(rotate(Some(60))).accepted();
+    }
+
+    #[test]
+    fn a_window_over_the_tenants_longest_is_refused() {
+        given([created()])
+            .when(rotate(Some(7_776_001)))
+            .refused(RefusalKind::Invalid, Some("/grace_seconds"));
+    }
+
+    #[test]
+    fn dead_credentials_do_not_rotate_and_suspended_ones_do() {
+        given([created(), revoked()]).when(rotate(None)).refused(RefusalKind::Conflict, None);
+        given([created_until(at(5))]).now(at(5)).when(rotate(None)).refused(RefusalKind::Conflict, None);
+        given([created(), suspended()]).when(rotate(None)).accepted();
+    }
+}

@@ -1,0 +1,105 @@
+//! Set, move or clear a credential's own expiry.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, CredentialEvent};
+use crate::clock::Timestamp;
+use crate::domain::Context;
+use crate::domain::refusal::Refusal;
+use crate::domain::tenant::Tenant;
+
+#[derive(Clone, Debug)]
+pub struct SetExpiry {
+    /// none: never
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpirySet {
+    pub expires_at: Option<Timestamp>,
+}
+
+impl SetExpiry {
+    pub(super) fn decide(
+        &self,
+        credential: &Credential,
+        tenant: &Tenant,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        if self.expires_at == credential.expires_at {
+            return Ok(Vec::new());
+        }
+        credential.still_open(context.now)?;
+        allowed(self.expires_at, tenant, context.now)?;
+        Ok(vec![CredentialEvent::ExpirySet(ExpirySet { expires_at: self.expires_at })])
+    }
+}
+
+/// Later than now, and within the tenant's policy. A tenant with a longest life takes no credential without an end.
+pub(super) fn allowed(expires_at: Option<Timestamp>, tenant: &Tenant, now: Timestamp) -> Result<(), Refusal> {
+    let settings = &tenant.settings;
+    let refuse = |detail: String| Err(Refusal::invalid("/expires_at", detail));
+    match (expires_at, settings.max_lifetime_seconds) {
+        (Some(end), _) if end <= now => refuse(format!("{end} is not later than now ({now}).")),
+        (Some(end), Some(longest)) if end > now.plus_seconds(longest) => refuse(format!(
+            "The tenant's max_lifetime_seconds allows no end after {}.",
+            now.plus_seconds(longest)
+        )),
+        (None, Some(longest)) => refuse(format!(
+            "The tenant's max_lifetime_seconds demands an end, at most {longest} seconds from now."
+        )),
+        (None, None) if settings.require_expiry => {
+            refuse("The tenant's require_expiry demands an end. Give expires_at.".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::CredentialCommand;
+    use crate::domain::refusal::RefusalKind;
+    use crate::domain::testing::*;
+
+    fn set(expires_at: Option<Timestamp>) -> CredentialCommand {
+        CredentialCommand::SetExpiry(SetExpiry { expires_at })
+    }
+
+    #[test]
+    fn an_expiry_is_set_moved_and_cleared() {
+        let after = given([created()]).when(set(Some(at(60)))).state();
+        assert_eq!(after.expires_at, Some(at(60)));
+        let after = given([created_until(at(60))]).when(set(Some(at(30)))).state();
+        assert_eq!(after.expires_at, Some(at(30)));
+        let after = given([created_until(at(60))]).when(set(None)).state();
+        assert_eq!(after.expires_at, None);
+    }
+
+    #[test]
+    fn an_end_that_is_not_ahead_is_refused() {
+        given([created()]).when(set(Some(at(0)))).refused(RefusalKind::Invalid, Some("/expires_at"));
+    }
+
+    #[test]
+    fn an_expired_credential_does_not_come_back() {
+        given([created_until(at(60))])
+            .now(at(60))
+            .when(set(Some(at(90))))
+            .refused(RefusalKind::Conflict, None);
+        given([created_until(at(60))]).now(at(60)).when(set(Some(at(60)))).then([]);
+    }
+
+    #[test]
+    fn the_tenants_longest_life_bounds_the_end() {
+        let bounded = || tenant_with(|settings| settings.max_lifetime_seconds = Some(60));
+        given([created()]).tenant(bounded()).when(set(Some(at(60)))).accepted();
+        for end in [Some(at(61)), None] {
+            given([created_until(at(50))])
+                .tenant(bounded())
+                .when(set(end))
+                .refused(RefusalKind::Invalid, Some("/expires_at"));
+        }
+    }
+}

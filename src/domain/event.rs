@@ -1,0 +1,248 @@
+//! The closed list of events: what can happen, under which name, and how each is read and written.
+//!
+//! An event's members are its new values alone. Members named in `personal` hold what a person typed; the ledger keeps
+//! them apart from the entry (see [`super::personal`]). A change of shape is a new schema number beside the old one;
+//! stored bytes are never rewritten.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::credential::{self, CredentialEvent};
+use super::ids::{OperatorId, StreamId, TenantId};
+use super::operator::{self, OperatorEvent};
+use super::personal::Personal;
+use super::tenant::{self, TenantEvent};
+use crate::clock::Timestamp;
+
+/// A registered event: its stable name, the newest schema number, and its personal members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    pub name: &'static str,
+    pub schema: u16,
+    pub personal: &'static [&'static str],
+}
+
+/// Why stored bytes are no event that this version knows. Whoever meets one stops: a fold with a hole in it is no state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    UnknownType(String),
+    UnknownSchema(String, u16),
+    Members(String, String),
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::UnknownType(name) => write!(f, "event type {name:?} is unknown to this version"),
+            Self::UnknownSchema(name, schema) => {
+                write!(f, "schema {schema} of event {name:?} is unknown to this version")
+            }
+            Self::Members(name, what) => write!(f, "event {name:?} does not have its members: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    Operator(OperatorId),
+    /// whoever held a secret of the credential with this id
+    Holder(uuid::Uuid),
+    /// the service itself: housekeeping, the first start
+    System,
+}
+
+/// One event as it stands in a stream, with what every event carries. Its position is the ledger's to give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    pub stream: StreamId,
+    /// 1 for a stream's first event
+    pub version: u32,
+    /// absent for what concerns the whole platform
+    pub tenant: Option<TenantId>,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub client_ip: Option<Personal<IpAddr>>,
+    pub request_id: String,
+    pub event: Event,
+}
+
+/// Makes an enum of one family's events from the table of its members, and everything that depends on the table.
+macro_rules! family {
+    ($family:ident, $($variant:ident = $name:literal v $schema:literal personal $personal:expr;)*) => {
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum $family { $($variant($variant),)* }
+
+        impl $family {
+            pub const KINDS: &'static [$crate::domain::event::Kind] = &[
+                $($crate::domain::event::Kind { name: $name, schema: $schema, personal: &$personal },)*
+            ];
+
+            pub fn kind(&self) -> &'static $crate::domain::event::Kind {
+                let name = match self { $(Self::$variant(_) => $name,)* };
+                $crate::domain::event::kind_in(Self::KINDS, name)
+            }
+
+            pub fn members(&self) -> serde_json::Map<String, serde_json::Value> {
+                match self { $(Self::$variant(event) => $crate::domain::event::members_of(event),)* }
+            }
+
+            pub fn read(
+                name: &str,
+                schema: u16,
+                members: serde_json::Map<String, serde_json::Value>,
+            ) -> Option<Result<Self, $crate::domain::event::Unreadable>> {
+                match name {
+                    $($name => Some(
+                        $crate::domain::event::read_members($name, $schema, schema, members).map(Self::$variant),
+                    ),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(super) use family;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Tenant(TenantEvent),
+    Credential(CredentialEvent),
+    Operator(OperatorEvent),
+}
+
+/// Every event there is.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    TenantEvent::KINDS.iter().chain(CredentialEvent::KINDS).chain(OperatorEvent::KINDS)
+}
+
+/// What must be unique in the whole ledger, taken for good by the event that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub kind: ClaimKind,
+    pub key: String,
+}
+
+/// The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum ClaimKind {
+    SecretPrefix = 1,
+    TenantSlug = 2,
+    FirstOperator = 3,
+}
+
+impl Event {
+    pub fn kind(&self) -> &'static Kind {
+        match self {
+            Event::Tenant(event) => event.kind(),
+            Event::Credential(event) => event.kind(),
+            Event::Operator(event) => event.kind(),
+        }
+    }
+
+    /// All members, personal ones in the clear.
+    pub fn members(&self) -> Map<String, Value> {
+        match self {
+            Event::Tenant(event) => event.members(),
+            Event::Credential(event) => event.members(),
+            Event::Operator(event) => event.members(),
+        }
+    }
+
+    pub fn read(name: &str, schema: u16, members: Map<String, Value>) -> Result<Event, Unreadable> {
+        let family = name.split('.').next().unwrap_or_default();
+        let read = match family {
+            "tenant" => TenantEvent::read(name, schema, members).map(|read| read.map(Event::Tenant)),
+            "api_key" => CredentialEvent::read(name, schema, members).map(|read| read.map(Event::Credential)),
+            "operator" => OperatorEvent::read(name, schema, members).map(|read| read.map(Event::Operator)),
+            _ => None,
+        };
+        read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
+    }
+
+    pub fn claims(&self) -> Vec<Claim> {
+        match self {
+            Event::Tenant(event) => tenant::claims(event),
+            Event::Credential(event) => credential::claims(event),
+            Event::Operator(event) => operator::claims(event),
+        }
+    }
+}
+
+impl From<TenantEvent> for Event {
+    fn from(event: TenantEvent) -> Self {
+        Event::Tenant(event)
+    }
+}
+
+impl From<CredentialEvent> for Event {
+    fn from(event: CredentialEvent) -> Self {
+        Event::Credential(event)
+    }
+}
+
+impl From<OperatorEvent> for Event {
+    fn from(event: OperatorEvent) -> Self {
+        Event::Operator(event)
+    }
+}
+
+pub(super) fn kind_in(kinds: &'static [Kind], name: &'static str) -> &'static Kind {
+    kinds
+        .iter()
+        .find(|kind| kind.name == name)
+        .unwrap_or_else(|| panic!("{name} stands in its family's table"))
+}
+
+pub(super) fn members_of(event: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(event) {
+        Ok(Value::Object(members)) => members,
+        other => panic!("an event is an object of plain members, not {other:?}"),
+    }
+}
+
+pub(super) fn read_members<T: DeserializeOwned>(
+    name: &str,
+    newest: u16,
+    schema: u16,
+    members: Map<String, Value>,
+) -> Result<T, Unreadable> {
+    if schema != newest {
+        return Err(Unreadable::UnknownSchema(name.to_owned(), schema));
+    }
+    serde_json::from_value(Value::Object(members))
+        .map_err(|cause| Unreadable::Members(name.to_owned(), cause.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_registered_once_and_belongs_to_its_family() {
+        let names: Vec<_> = kinds().map(|kind| kind.name).collect();
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "{name} twice");
+            assert_eq!(name.split('.').count(), 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_is_an_error_and_never_skipped() {
+        assert_eq!(
+            Event::read("api_key.teleported", 1, Map::new()),
+            Err(Unreadable::UnknownType("api_key.teleported".into()))
+        );
+        assert_eq!(
+            Event::read("api_key.resumed", 2, Map::new()),
+            Err(Unreadable::UnknownSchema("api_key.resumed".into(), 2))
+        );
+        assert!(matches!(Event::read("api_key.revoked", 1, Map::new()), Err(Unreadable::Members(..))));
+    }
+}

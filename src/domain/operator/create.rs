@@ -1,0 +1,68 @@
+//! Take in an operator. The first one of a ledger is made on the machine; there can't be two first ones.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Operator, OperatorEvent, Reach};
+use crate::domain::authority::Role;
+use crate::domain::event::Recorded;
+use crate::domain::ids::OperatorId;
+use crate::domain::personal::Personal;
+use crate::domain::refusal::Refusal;
+
+#[derive(Clone, Debug)]
+pub struct Create {
+    pub name: String,
+    pub role: Role,
+    pub reach: Reach,
+    pub first: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Created {
+    pub name: Personal<String>,
+    pub role: Role,
+    pub reach: Reach,
+    pub first: bool,
+}
+
+impl Create {
+    pub(super) fn decide(&self, operator: Option<&Operator>) -> Result<Vec<OperatorEvent>, Refusal> {
+        if operator.is_some() {
+            return Err(Refusal::conflict("This id is taken. Send the request again."));
+        }
+        if self.role == Role::Root && self.reach != Reach::All {
+            return Err(Refusal::invalid("/tenants", "root acts on all tenants. Leave tenants out."));
+        }
+        Ok(vec![OperatorEvent::Created(Created {
+            name: Personal::Known(self.name.clone()),
+            role: self.role,
+            reach: self.reach.clone(),
+            first: self.first,
+        })])
+    }
+}
+
+impl Created {
+    pub(super) fn into_operator(self, recorded: &Recorded) -> Result<Operator, &'static str> {
+        if recorded.version != 1 {
+            return Err("an operator is created by its stream's first event");
+        }
+        if recorded.tenant.is_some() {
+            return Err("an operator belongs to no tenant's trail");
+        }
+        Ok(Operator {
+            id: OperatorId(recorded.stream.0),
+            name: self.name,
+            name_since: recorded.version,
+            role: self.role,
+            reach: self.reach,
+            created_at: recorded.at,
+            created_by: recorded.actor,
+            disabled_at: None,
+            tokens: Vec::new(),
+            version: 1,
+            stream_version: recorded.version,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! An operator: who may command, in which role, over which tenants, and with which tokens.
+
+pub mod create;
+pub mod disable;
+pub mod enable;
+pub mod mint_token;
+pub mod revoke_token;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::authority::Role;
+use super::credential::SecretFacts;
+use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::ids::{OperatorId, TenantId, TokenId};
+use super::personal::Personal;
+use super::refusal::Refusal;
+use super::{Context, Unfoldable};
+use crate::clock::Timestamp;
+
+pub use create::{Create, Created};
+pub use disable::{Disable, Disabled};
+pub use enable::{Enable, Enabled};
+pub use mint_token::{MintToken, TokenMinted};
+pub use revoke_token::{RevokeToken, TokenRevoked};
+
+family! { OperatorEvent,
+    Created = "operator.created" v 1 personal ["name"];
+    Disabled = "operator.disabled" v 1 personal [];
+    Enabled = "operator.enabled" v 1 personal [];
+    TokenMinted = "operator.token_minted" v 1 personal ["name"];
+    TokenRevoked = "operator.token_revoked" v 1 personal [];
+}
+
+#[derive(Clone, Debug)]
+pub enum OperatorCommand {
+    Create(Create),
+    Disable(Disable),
+    Enable(Enable),
+    MintToken(MintToken),
+    RevokeToken(RevokeToken),
+}
+
+/// Which tenants an operator may see and act on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    All,
+    Tenants(BTreeSet<TenantId>),
+}
+
+impl Reach {
+    pub fn includes(&self, tenant: TenantId) -> bool {
+        match self {
+            Reach::All => true,
+            Reach::Tenants(tenants) => tenants.contains(&tenant),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    pub id: OperatorId,
+    pub name: Personal<String>,
+    pub name_since: u32,
+    pub role: Role,
+    pub reach: Reach,
+    pub created_at: Timestamp,
+    pub created_by: Actor,
+    pub disabled_at: Option<Timestamp>,
+    pub tokens: Vec<Token>,
+    pub version: u64,
+    pub stream_version: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    pub facts: SecretFacts,
+    pub name: Personal<String>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+    /// the version of the last event that touched it
+    pub changed: u32,
+}
+
+impl Token {
+    pub fn id(&self) -> TokenId {
+        TokenId(self.facts.id.0)
+    }
+
+    /// Equality means expired (P13).
+    pub fn works(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at
+    }
+}
+
+impl Operator {
+    pub fn token(&self, id: TokenId) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.id() == id)
+    }
+}
+
+impl OperatorCommand {
+    pub fn decide(
+        &self,
+        operator: Option<&Operator>,
+        context: &Context,
+    ) -> Result<Vec<OperatorEvent>, Refusal> {
+        if let Self::Create(create) = self {
+            return create.decide(operator);
+        }
+        let operator = operator.ok_or_else(Refusal::not_found)?;
+        match self {
+            Self::Create(_) => unreachable!("decided above"),
+            Self::Disable(disable) => Ok(disable.decide(operator)),
+            Self::Enable(enable) => Ok(enable.decide(operator)),
+            Self::MintToken(mint) => mint.decide(operator, context),
+            Self::RevokeToken(revoke) => revoke.decide(operator),
+        }
+    }
+}
+
+pub fn claims(event: &OperatorEvent) -> Vec<Claim> {
+    match event {
+        OperatorEvent::Created(created) if created.first => {
+            vec![Claim { kind: ClaimKind::FirstOperator, key: String::new() }]
+        }
+        OperatorEvent::TokenMinted(minted) => {
+            vec![Claim { kind: ClaimKind::SecretPrefix, key: minted.token.prefix.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The fold of one more event.
+pub fn fold(
+    state: Option<Operator>,
+    event: OperatorEvent,
+    recorded: &Recorded,
+) -> Result<Operator, Unfoldable> {
+    let unfoldable = |why| Unfoldable { event: recorded.event.kind().name, why };
+    let mut operator = match (state, event) {
+        (None, OperatorEvent::Created(created)) => {
+            return created.into_operator(recorded).map_err(unfoldable);
+        }
+        (None, _) => return Err(unfoldable("no operator was created yet")),
+        (Some(_), OperatorEvent::Created(_)) => return Err(unfoldable("the operator is there already")),
+        (Some(mut operator), event) => {
+            match event {
+                OperatorEvent::Created(_) => unreachable!("refused above"),
+                OperatorEvent::Disabled(_) => operator.disabled_at = Some(recorded.at),
+                OperatorEvent::Enabled(_) => operator.disabled_at = None,
+                OperatorEvent::TokenMinted(event) => operator.tokens.push(event.into_token(recorded)),
+                OperatorEvent::TokenRevoked(event) => {
+                    event.apply(&mut operator, recorded).map_err(unfoldable)?
+                }
+            }
+            operator
+        }
+    };
+    operator.stream_version = recorded.version;
+    operator.version += 1;
+    Ok(operator)
+}

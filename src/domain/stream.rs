@@ -1,0 +1,119 @@
+//! One stream of events and its fold, whichever kind it is; and the kernel's view of both.
+
+use eventually::aggregate::Aggregate;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+
+use super::Unfoldable;
+use super::command::Asked;
+use super::credential::{self, Credential};
+use super::event::{Event, Recorded};
+use super::ids::StreamId;
+use super::operator::{self, Operator};
+use super::refusal::Refusal;
+use super::tenant::{self, Tenant};
+
+/// What a stream's events amount to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum StreamState {
+    #[default]
+    Empty,
+    Tenant(Tenant),
+    Credential(Credential),
+    Operator(Operator),
+}
+
+impl StreamState {
+    /// The version of the last event; 0 when there is none.
+    pub fn version(&self) -> u32 {
+        match self {
+            StreamState::Empty => 0,
+            StreamState::Tenant(tenant) => tenant.stream_version,
+            StreamState::Credential(credential) => credential.stream_version,
+            StreamState::Operator(operator) => operator.stream_version,
+        }
+    }
+
+    /// What people did to it: the version that an ETag is made of.
+    pub fn people_version(&self) -> u64 {
+        match self {
+            StreamState::Empty => 0,
+            StreamState::Tenant(tenant) => tenant.version,
+            StreamState::Credential(credential) => credential.version,
+            StreamState::Operator(operator) => operator.version,
+        }
+    }
+
+    pub fn tenant(&self) -> Option<&Tenant> {
+        if let StreamState::Tenant(tenant) = self { Some(tenant) } else { None }
+    }
+
+    pub fn credential(&self) -> Option<&Credential> {
+        if let StreamState::Credential(credential) = self { Some(credential) } else { None }
+    }
+
+    pub fn operator(&self) -> Option<&Operator> {
+        if let StreamState::Operator(operator) = self { Some(operator) } else { None }
+    }
+
+    /// Total: an event that its state does not explain is an error, never skipped and never a panic.
+    pub fn folded(self, recorded: Recorded) -> Result<StreamState, Unfoldable> {
+        let name = recorded.event.kind().name;
+        if recorded.version != self.version() + 1 {
+            return Err(Unfoldable { event: name, why: "its version is not the next one" });
+        }
+        match (self, recorded.event.clone()) {
+            (StreamState::Empty, Event::Tenant(event)) => {
+                tenant::fold(None, event, &recorded).map(StreamState::Tenant)
+            }
+            (StreamState::Tenant(state), Event::Tenant(event)) => {
+                tenant::fold(Some(state), event, &recorded).map(StreamState::Tenant)
+            }
+            (StreamState::Empty, Event::Credential(event)) => {
+                credential::fold(None, event, &recorded).map(StreamState::Credential)
+            }
+            (StreamState::Credential(state), Event::Credential(event)) => {
+                credential::fold(Some(state), event, &recorded).map(StreamState::Credential)
+            }
+            (StreamState::Empty, Event::Operator(event)) => {
+                operator::fold(None, event, &recorded).map(StreamState::Operator)
+            }
+            (StreamState::Operator(state), Event::Operator(event)) => {
+                operator::fold(Some(state), event, &recorded).map(StreamState::Operator)
+            }
+            _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
+        }
+    }
+}
+
+/// The kernel's aggregate: one for all kinds of streams, since every command is decided the same way.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifecycle;
+
+/// What the kernel may meet: a refusal, or a stream that does not fold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LifecycleError {
+    Refused(Refusal),
+    Unfoldable(Unfoldable),
+}
+
+impl Aggregate for Lifecycle {
+    type Id = StreamId;
+    type State = StreamState;
+    type Event = Recorded;
+    type Command = Asked;
+    type Error = LifecycleError;
+
+    fn apply(state: StreamState, event: Recorded) -> Result<StreamState, LifecycleError> {
+        state.folded(event).map_err(LifecycleError::Unfoldable)
+    }
+
+    fn handle<'a, 's: 'a>(
+        &'a self,
+        id: &'s StreamId,
+        state: &'s StreamState,
+        asked: Asked,
+    ) -> BoxFuture<'a, Result<Option<Vec<Recorded>>, LifecycleError>> {
+        ready(asked.decide(*id, state).map(Some).map_err(LifecycleError::Refused)).boxed()
+    }
+}

@@ -1,0 +1,122 @@
+//! What a tenant decides about its credentials. Every member works; there is no other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::key_format::KeyFormat;
+use crate::domain::refusal::Refusal;
+use crate::domain::scope::{ConcreteScope, Scope, covers};
+use crate::limits;
+
+pub const DAY_SECONDS: u32 = 24 * 60 * 60;
+const YEAR_SECONDS: u32 = 365 * DAY_SECONDS;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub key_format: KeyFormat,
+    pub default_grace_seconds: u32,
+    pub max_grace_seconds: u32,
+    pub max_lifetime_seconds: Option<u32>,
+    pub require_expiry: bool,
+    pub expiry_warning_seconds: u32,
+    pub default_scopes: Vec<Scope>,
+    /// none: all
+    pub allowed_scopes: Option<Vec<Scope>>,
+    /// a call's operation → the scope that it demands
+    pub operations: BTreeMap<String, ConcreteScope>,
+}
+
+/// A merge patch: absent members stay; an inner `None` is null.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SettingsPatch {
+    pub key_format: Option<KeyFormat>,
+    pub default_grace_seconds: Option<u32>,
+    pub max_grace_seconds: Option<u32>,
+    pub max_lifetime_seconds: Option<Option<u32>>,
+    pub require_expiry: Option<bool>,
+    pub expiry_warning_seconds: Option<u32>,
+    pub default_scopes: Option<Vec<Scope>>,
+    pub allowed_scopes: Option<Option<Vec<Scope>>>,
+    /// merged by operation; null takes one out
+    pub operations: Option<BTreeMap<String, Option<ConcreteScope>>>,
+}
+
+impl Settings {
+    /// What a tenant starts with, under the installation's key format.
+    pub fn starting(key_format: KeyFormat) -> Self {
+        Settings {
+            key_format,
+            default_grace_seconds: 7 * DAY_SECONDS,
+            max_grace_seconds: 90 * DAY_SECONDS,
+            max_lifetime_seconds: None,
+            require_expiry: false,
+            expiry_warning_seconds: 14 * DAY_SECONDS,
+            default_scopes: Vec::new(),
+            allowed_scopes: None,
+            operations: BTreeMap::new(),
+        }
+    }
+
+    /// What can't be told from one member alone, and the bounds of each.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.max_grace_seconds > YEAR_SECONDS {
+            return refuse("/settings/max_grace_seconds", format!("At most a year: {YEAR_SECONDS}."));
+        }
+        if self.default_grace_seconds > self.max_grace_seconds {
+            return refuse(
+                "/settings/default_grace_seconds",
+                format!("Not over max_grace_seconds, which is {}.", self.max_grace_seconds),
+            );
+        }
+        if self.max_lifetime_seconds == Some(0) {
+            return refuse("/settings/max_lifetime_seconds", "At least 1, or null for no limit.".to_owned());
+        }
+        if self.operations.len() > limits::OPERATIONS {
+            return refuse("/settings/operations", format!("At most {} operations.", limits::OPERATIONS));
+        }
+        let Some(allowed) = &self.allowed_scopes else { return Ok(()) };
+        match self.default_scopes.iter().find(|scope| !allowed.iter().any(|wide| covers(wide, scope))) {
+            None => Ok(()),
+            Some(scope) => refuse("/settings/default_scopes", format!("allowed_scopes don't cover {scope}.")),
+        }
+    }
+}
+
+fn refuse(pointer: &'static str, detail: String) -> Result<(), Refusal> {
+    Err(Refusal::invalid(pointer, detail))
+}
+
+impl SettingsPatch {
+    pub fn applied_to(&self, present: &Settings) -> Settings {
+        fn new<T: Clone>(patch: &Option<T>, present: &T) -> T {
+            patch.as_ref().unwrap_or(present).clone()
+        }
+        Settings {
+            key_format: new(&self.key_format, &present.key_format),
+            default_grace_seconds: new(&self.default_grace_seconds, &present.default_grace_seconds),
+            max_grace_seconds: new(&self.max_grace_seconds, &present.max_grace_seconds),
+            max_lifetime_seconds: new(&self.max_lifetime_seconds, &present.max_lifetime_seconds),
+            require_expiry: new(&self.require_expiry, &present.require_expiry),
+            expiry_warning_seconds: new(&self.expiry_warning_seconds, &present.expiry_warning_seconds),
+            default_scopes: new(&self.default_scopes, &present.default_scopes),
+            allowed_scopes: new(&self.allowed_scopes, &present.allowed_scopes),
+            operations: self.merged_operations(&present.operations),
+        }
+    }
+
+    fn merged_operations(
+        &self,
+        present: &BTreeMap<String, ConcreteScope>,
+    ) -> BTreeMap<String, ConcreteScope> {
+        let mut merged = present.clone();
+        for (operation, scope) in self.operations.iter().flatten() {
+            match scope {
+                Some(scope) => merged.insert(operation.clone(), scope.clone()),
+                None => merged.remove(operation),
+            };
+        }
+        merged
+    }
+}

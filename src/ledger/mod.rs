@@ -1,0 +1,54 @@
+//! THE ONLY WRITER OF TRUTH.
+//!
+//! Its contract: positions run 0, 1, 2 … without a gap, in commit order, and are visible strictly in that order. What was
+//! acknowledged is durable. One batch of commands at a time is appended, by one server-side function, under the head's
+//! lock; whoever reads, reads `last + 1` or stops.
+
+pub mod canonical;
+pub mod entry;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::event::Recorded;
+use crate::domain::ids::TenantId;
+use crate::domain::stream::StreamState;
+
+/// A row of an inline projection: written in the append's own transaction, a function of its own stream alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InlineRow {
+    pub projection: &'static str,
+    pub id: Uuid,
+    pub tenant: Option<TenantId>,
+    /// the stream's version that it was folded at
+    pub version: u32,
+    /// what the row says, in canonical bytes; macked together with the members above
+    pub record: Vec<u8>,
+    /// the columns that queries need
+    pub facts: Value,
+}
+
+impl InlineRow {
+    /// What the row's mac is over.
+    pub fn mac_parts<'a>(
+        projection: &'a str,
+        id: &'a Uuid,
+        tenant: &'a Uuid,
+        version: &'a [u8; 4],
+        record: &'a [u8],
+    ) -> [&'a [u8]; 5] {
+        [projection.as_bytes(), id.as_bytes(), tenant.as_bytes(), version, record]
+    }
+}
+
+/// What the ledger knows of the projections that are written with the append.
+pub trait Inline: Send + Sync {
+    /// The rows that changed since `version` of the stream, given its state now.
+    fn rows(&self, after: &StreamState, since: u32) -> Vec<InlineRow>;
+}
+
+/// What the ledger knows of the view that auth checks read: it is handed every event, strictly in order.
+pub trait Applier: Send + Sync {
+    /// An error stops the following, and with it every verdict of this node.
+    fn apply(&self, position: u64, recorded: &Recorded) -> Result<(), String>;
+}

@@ -1,0 +1,277 @@
+//! Ground: everything that touches secret material, and the only user of `ring`.
+//!
+//! One file holds the master keys, apart from the database. Peppers, macs and sealing keys derive from them; each digest,
+//! mac and seal names the number of the key it was made under, so that keys rotate without re-issuing anything.
+
+mod master_key;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::{hkdf, hmac};
+use uuid::Uuid;
+
+pub use master_key::{KeyFileError, MasterKeys};
+
+/// What a mac is over. A mac made for one purpose never passes for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Event,
+    Row,
+    Cursor,
+}
+
+/// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
+pub const MAC_BYTES: usize = 4 + 32;
+
+/// The keys derived from one master key.
+struct Derived {
+    number: u32,
+    pepper: hmac::Key,
+    event: hmac::Key,
+    row: hmac::Key,
+    cursor: hmac::Key,
+    lookup: hmac::Key,
+    sealing: hkdf::Prk,
+}
+
+/// A seal or its context did not open: other key, other context, or changed bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotOpened;
+
+pub struct Vault {
+    /// newest first; never empty
+    keys: Vec<Derived>,
+    random: SystemRandom,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+impl Vault {
+    pub fn new(keys: &MasterKeys) -> Self {
+        let keys = keys.newest_first().map(|(number, secret)| Derived::from(number, secret)).collect();
+        Vault { keys, random: random_source() }
+    }
+
+    /// The number of the key that new digests, macs and seals are made under.
+    pub fn newest(&self) -> u32 {
+        self.keys[0].number
+    }
+
+    /// All key numbers, newest first: the order in which a caller's secret is looked up.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.keys.iter().map(|key| key.number)
+    }
+
+    /// HMAC-SHA-256 of a secret's text under one pepper; `None` when this vault has no such pepper.
+    pub fn digest(&self, pepper: u32, text: &[u8]) -> Option<[u8; 32]> {
+        Some(tag_bytes(hmac::sign(&self.key(pepper)?.pepper, text)))
+    }
+
+    /// A mac under the newest key over the parts, each preceded by its length.
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
+        let key = &self.keys[0];
+        let mut mac = [0; MAC_BYTES];
+        mac[..4].copy_from_slice(&key.number.to_be_bytes());
+        mac[4..].copy_from_slice(signing(key.for_purpose(purpose), parts).sign().as_ref());
+        mac
+    }
+
+    pub fn mac_holds(&self, purpose: Purpose, parts: &[&[u8]], mac: &[u8]) -> bool {
+        let Some((number, tag)) = mac.split_first_chunk::<4>() else { return false };
+        let Some(key) = self.key(u32::from_be_bytes(*number)) else { return false };
+        let expected = signing(key.for_purpose(purpose), parts).sign();
+        subtle::ConstantTimeEq::ct_eq(expected.as_ref(), tag).into()
+    }
+
+    /// A keyed digest for looking a value up again (an Idempotency-Key, an address). It is made under the oldest key, so
+    /// that it stays the same when a newer one is added.
+    pub fn lookup(&self, label: &str, value: &[u8]) -> [u8; 32] {
+        let oldest = &self.keys[self.keys.len() - 1];
+        tag_bytes(signing(&oldest.lookup, &[label.as_bytes(), value]).sign())
+    }
+
+    /// Encrypts under a key derived from the newest master key and `context`: whoever lacks either can't open it.
+    pub fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        let key = &self.keys[0];
+        let nonce: [u8; NONCE_LEN] = self.bytes();
+        let mut sealed = Vec::with_capacity(4 + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&key.number.to_be_bytes());
+        sealed.extend_from_slice(&nonce);
+        let mut text = plain.to_vec();
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        key.sealing_key(context)
+            .seal_in_place_append_tag(nonce, Aad::empty(), &mut text)
+            .unwrap_or_else(|_| panic!("AES-GCM seals any text under {} GiB", 64));
+        sealed.extend_from_slice(&text);
+        sealed
+    }
+
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
+        let (number, rest) = sealed.split_first_chunk::<4>().ok_or(NotOpened)?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>().ok_or(NotOpened)?;
+        let key = self.key(u32::from_be_bytes(*number)).ok_or(NotOpened)?;
+        let mut text = text.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let plain_len = key
+            .sealing_key(context)
+            .open_in_place(nonce, Aad::empty(), &mut text)
+            .map_err(|_| NotOpened)?
+            .len();
+        text.truncate(plain_len);
+        Ok(text)
+    }
+
+    pub fn fill(&self, bytes: &mut [u8]) {
+        fill_random(&self.random, bytes);
+    }
+
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A fresh UUIDv7 of the given instant.
+    pub fn uuid(&self, at_millis: i64) -> Uuid {
+        let millis = u64::try_from(at_millis).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+    }
+
+    fn key(&self, number: u32) -> Option<&Derived> {
+        self.keys.iter().find(|key| key.number == number)
+    }
+}
+
+impl Derived {
+    fn from(number: u32, secret: &[u8; 32]) -> Self {
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger master key v1").extract(secret);
+        let mac_key =
+            |label: &'static str| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, &[label.as_bytes()]));
+        Derived {
+            number,
+            pepper: mac_key("pepper"),
+            event: mac_key("event mac"),
+            row: mac_key("row mac"),
+            cursor: mac_key("cursor mac"),
+            lookup: mac_key("lookup"),
+            sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
+                .extract(&expand(&root, &[b"sealing"])),
+        }
+    }
+
+    fn for_purpose(&self, purpose: Purpose) -> &hmac::Key {
+        match purpose {
+            Purpose::Event => &self.event,
+            Purpose::Row => &self.row,
+            Purpose::Cursor => &self.cursor,
+        }
+    }
+
+    fn sealing_key(&self, context: &[u8]) -> LessSafeKey {
+        let key = UnboundKey::new(&AES_256_GCM, &expand(&self.sealing, &[context]));
+        LessSafeKey::new(key.unwrap_or_else(|_| panic!("AES-256 takes a key of 32 bytes")))
+    }
+}
+
+fn expand(root: &hkdf::Prk, info: &[&[u8]]) -> [u8; 32] {
+    let mut key = [0; 32];
+    root.expand(info, hkdf::HKDF_SHA256)
+        .and_then(|output| output.fill(&mut key))
+        .unwrap_or_else(|_| panic!("HKDF-SHA-256 gives 32 bytes"));
+    key
+}
+
+fn signing(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Context {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context
+}
+
+fn tag_bytes(tag: hmac::Tag) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
+}
+
+/// SHA-256 of the parts, one after the other.
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
+
+// The one home of randomness; everybody else is handed it.
+#[allow(clippy::disallowed_methods)]
+fn random_source() -> SystemRandom {
+    SystemRandom::new()
+}
+
+/// Without randomness nothing here can go on safely, so a failing kernel generator ends the process.
+fn fill_random(random: &SystemRandom, bytes: &mut [u8]) {
+    random.fill(bytes).unwrap_or_else(|_| panic!("the operating system gives no random bytes"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vault(numbers: &[u32]) -> Vault {
+        Vault::new(&MasterKeys::for_tests(numbers))
+    }
+
+    #[test]
+    fn a_digest_names_its_pepper_and_survives_a_new_one() {
+        let (before, after) = (vault(&[1]), vault(&[1, 2]));
+        assert_eq!(before.newest(), 1);
+        assert_eq!(after.newest(), 2);
+        assert_eq!(before.digest(1, b"text"), after.digest(1, b"text"));
+        assert_ne!(after.digest(1, b"text"), after.digest(2, b"text"));
+        assert_eq!(before.digest(2, b"text"), None);
+        assert_eq!(before.lookup("key", b"text"), after.lookup("key", b"text"));
+    }
+
+    #[test]
+    fn a_mac_holds_for_its_bytes_its_purpose_and_its_key_alone() {
+        let vault = vault(&[1, 2]);
+        let mac = vault.mac(Purpose::Event, &[b"ab", b"c"]);
+        assert!(vault.mac_holds(Purpose::Event, &[b"ab", b"c"], &mac));
+        assert!(!vault.mac_holds(Purpose::Event, &[b"a", b"bc"], &mac));
+        assert!(!vault.mac_holds(Purpose::Row, &[b"ab", b"c"], &mac));
+        assert!(!vault.mac_holds(Purpose::Event, &[b"ab", b"c"], &mac[..35]));
+        let mut other_number = mac;
+        other_number[3] = 1;
+        assert!(!vault.mac_holds(Purpose::Event, &[b"ab", b"c"], &other_number));
+        assert!(!vault.mac_holds(Purpose::Event, &[b"ab", b"c"], &[]));
+    }
+
+    #[test]
+    fn a_seal_opens_with_its_context_alone_and_under_an_old_key_too() {
+        let sealed = vault(&[1]).seal(b"context", b"the answer");
+        let later = vault(&[1, 2]);
+        assert_eq!(later.open(b"context", &sealed).as_deref(), Ok(b"the answer".as_slice()));
+        assert_eq!(later.open(b"other", &sealed), Err(NotOpened));
+        assert_eq!(vault(&[2]).open(b"context", &sealed), Err(NotOpened));
+        let mut changed = sealed.clone();
+        changed[20] ^= 1;
+        assert_eq!(later.open(b"context", &changed), Err(NotOpened));
+        assert_eq!(later.open(b"context", b""), Err(NotOpened));
+    }
+
+    #[test]
+    fn ids_are_of_their_instant() {
+        let id = vault(&[1]).uuid(1_800_000_000_000);
+        assert_eq!(id.get_version_num(), 7);
+        assert_eq!(id.get_timestamp().map(|at| at.to_unix().0), Some(1_800_000_000));
+    }
+}
