@@ -4,4 +4,5 @@
 //! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod clock;
+pub mod http;
 pub mod limits;

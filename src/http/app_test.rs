@@ -1,0 +1,248 @@
+//! The manners together, in an application.
+
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
+use actix_web::{App, HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::body::{JsonBody, Wants};
+use super::problem::{Code, Problem};
+use super::request::{Manners, RequestContext};
+use super::routes::{self, Routes};
+use crate::limits;
+
+async fn read(context: RequestContext) -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "request_id": context.request_id.as_str() }))
+}
+
+async fn write(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body = JsonBody::read(&request, payload, Wants::Json).await?;
+    let name =
+        body.parse()?.decode(|members| members.required("name", |node| node.text().map(str::to_owned)))?;
+    Ok(HttpResponse::Created()
+        .insert_header((header::CACHE_CONTROL, "max-age=1"))
+        .json(json!({ "name": name })))
+}
+
+async fn rotate(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body = JsonBody::read(&request, payload, Wants::JsonOrNothing).await?;
+    let grace = body.parse()?.decode(|members| members.optional("grace", |node| node.integer(0..=1)))?;
+    Ok(HttpResponse::Ok().json(grace))
+}
+
+async fn fail(code: web::Path<String>) -> Result<HttpResponse, Problem> {
+    Err(match code.as_str() {
+        "internal" => Problem::internal("canary: the disk is gone"),
+        "unauthorized" => Problem::credential_missing(),
+        "refused" => Problem::credential_refused("revoked", "it was revoked"),
+        "bare" => Problem::new(Code::Unauthorized, "no"),
+        "scope" => Problem::insufficient_scope(vec!["a".to_owned(), "b:c".to_owned()]),
+        "limited" => Problem::rate_limited(7, "slower"),
+        "behind" => Problem::retry_later(Code::Behind, 1, "not yet"),
+        _ => Problem::not_found(),
+    })
+}
+
+async fn number(number: web::Path<u32>) -> String {
+    number.to_string()
+}
+
+async fn answer(request: TestRequest) -> ServiceResponse {
+    let app = App::new()
+        .service(Routes::at("/things").get(read).post(write).done())
+        .service(Routes::at("/things/rotate").post(rotate).done())
+        .service(Routes::at("/fail/{code}").get(fail).done())
+        .service(Routes::at("/number/{number}").get(number).done())
+        .service(
+            Routes::at("/export")
+                .on(Method::GET, &["application/x-ndjson", "text/csv"], routes::not_found)
+                .done(),
+        )
+        .default_service(web::to(routes::not_found))
+        .wrap(Manners::new(|| [0xab; 16], &[]));
+    let app = init_service(app).await;
+    call_service(&app, request.to_request()).await
+}
+
+fn header_of<'a>(answer: &'a ServiceResponse, name: &str) -> Option<&'a str> {
+    answer.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+async fn problem_of(answer: ServiceResponse) -> Value {
+    assert_eq!(header_of(&answer, "content-type"), Some("application/problem+json"));
+    assert_eq!(header_of(&answer, "cache-control"), Some("no-store"));
+    read_body_json(answer).await
+}
+
+#[actix_web::test]
+async fn every_answer_carries_its_request_id() {
+    let minted = "ab".repeat(16);
+    for (sent, echoed) in [(Some("mine-1"), "mine-1"), (Some("not mine"), &minted), (None, &minted)] {
+        for path in ["/things", "/nowhere", "/fail/internal"] {
+            let mut request = TestRequest::get().uri(path);
+            if let Some(sent) = sent {
+                request = request.insert_header(("x-request-id", sent));
+            }
+            let answer = answer(request).await;
+            assert_eq!(header_of(&answer, "x-request-id"), Some(echoed), "{path}");
+            assert_eq!(header_of(&answer, "x-content-type-options"), Some("nosniff"), "{path}");
+            let body: Value = read_body_json(answer).await;
+            assert_eq!(body["request_id"], echoed, "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_answer_is_stored_nowhere_unless_it_says_so() {
+    let silent = answer(TestRequest::get().uri("/things")).await;
+    assert_eq!(header_of(&silent, "cache-control"), Some("no-store"));
+    let json = TestRequest::post().uri("/things").set_json(json!({ "name": "a" }));
+    let spoken = answer(json).await;
+    assert_eq!(
+        (spoken.status(), header_of(&spoken, "cache-control")),
+        (StatusCode::CREATED, Some("max-age=1"))
+    );
+}
+
+#[actix_web::test]
+async fn a_problem_is_whole() {
+    let body = problem_of(answer(TestRequest::get().uri("/fail/refused")).await).await;
+    let expected = json!({
+        "type": "/docs/problems#unauthorized", "title": "The credential is not accepted", "status": 401,
+        "detail": "it was revoked", "code": "unauthorized", "reason": "revoked", "request_id": "ab".repeat(16),
+    });
+    assert_eq!(body, expected);
+    let scope = problem_of(answer(TestRequest::get().uri("/fail/scope")).await).await;
+    assert_eq!(
+        (&scope["reason"], &scope["missing_scopes"]),
+        (&json!("insufficient_scope"), &json!(["a", "b:c"]))
+    );
+}
+
+#[actix_web::test]
+async fn a_problem_brings_the_headers_of_its_status() {
+    const REALM: &str = "Bearer realm=\"credledger\"";
+    let cases = [
+        ("/fail/unauthorized", 401, "www-authenticate", REALM.to_owned()),
+        ("/fail/bare", 401, "www-authenticate", REALM.to_owned()),
+        ("/fail/refused", 401, "www-authenticate", format!("{REALM}, error=\"invalid_token\"")),
+        (
+            "/fail/scope",
+            403,
+            "www-authenticate",
+            format!("{REALM}, error=\"insufficient_scope\", scope=\"a b:c\""),
+        ),
+        ("/fail/limited", 429, "retry-after", "7".to_owned()),
+        ("/fail/behind", 503, "retry-after", "1".to_owned()),
+    ];
+    for (path, status, name, value) in cases {
+        let answer = answer(TestRequest::get().uri(path)).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(header_of(&answer, name), Some(value.as_str()), "{path}");
+        assert_eq!(answer.headers().get_all(name).count(), 1, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn an_internal_cause_never_leaves() {
+    let answer = answer(TestRequest::get().uri("/fail/internal")).await;
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let text = String::from_utf8(read_body(answer).await.to_vec()).expect("UTF-8");
+    assert!(text.contains("\"code\":\"internal\"") && !text.contains("canary"), "{text}");
+}
+
+#[actix_web::test]
+async fn what_is_no_route_and_no_method_is_a_problem() {
+    let cases = [
+        (Method::GET, "/nowhere", 404, None),
+        (Method::GET, "/number/x", 404, None),
+        (Method::DELETE, "/things", 405, Some("GET, HEAD, POST")),
+        (Method::OPTIONS, "/things", 405, Some("GET, HEAD, POST")),
+        (Method::TRACE, "/things", 405, Some("GET, HEAD, POST")),
+        (Method::GET, "/things/rotate", 405, Some("POST")),
+        (Method::HEAD, "/things/rotate", 405, Some("POST")),
+        (Method::HEAD, "/things", 200, None),
+    ];
+    for (method, path, status, allow) in cases {
+        let answer = answer(TestRequest::default().method(method.clone()).uri(path)).await;
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        assert_eq!(header_of(&answer, "allow"), allow, "{method} {path}");
+        if status != 200 {
+            assert_eq!(problem_of(answer).await["status"], status, "{method} {path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_form_that_is_not_offered_is_406() {
+    let get = |path: &str, accept: &'static str| {
+        TestRequest::get().uri(path).insert_header((header::ACCEPT, accept))
+    };
+    assert_eq!(answer(get("/things", "*/*")).await.status(), StatusCode::OK);
+    let refused = problem_of(answer(get("/things", "text/html")).await).await;
+    assert_eq!(refused["code"], "not_acceptable");
+    let refused = problem_of(answer(get("/export", "application/json")).await).await;
+    assert_eq!(refused["detail"], "this route offers application/x-ndjson, text/csv");
+}
+
+#[actix_web::test]
+async fn long_urls_and_long_heads_are_refused() {
+    let path = |length: usize| format!("/things?{}", "x".repeat(length - "/things?".len()));
+    let cases = [
+        (path(limits::URL_BYTES), 0, 200, None),
+        (path(limits::URL_BYTES + 1), 0, 414, Some("uri_too_long")),
+        ("/things".to_owned(), limits::HEAD_BYTES - 100, 200, None),
+        ("/things".to_owned(), limits::HEAD_BYTES, 431, Some("headers_too_large")),
+    ];
+    for (path, filler, status, code) in cases {
+        let request = TestRequest::get().uri(&path).insert_header(("x-filler", "x".repeat(filler)));
+        let answer = answer(request).await;
+        assert_eq!(answer.status().as_u16(), status);
+        let body: Value = read_body_json(answer).await;
+        assert_eq!(body["code"].as_str(), code);
+    }
+}
+
+#[actix_web::test]
+async fn a_bad_body_is_told_with_every_pointer() {
+    let post = |path: &str, body: &'static str| {
+        TestRequest::post()
+            .uri(path)
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .set_payload(body)
+    };
+    let body = problem_of(answer(post("/things", r#"{"nam":1,"x":2}"#)).await).await;
+    let expected = json!([
+        { "pointer": "/name", "detail": "this member is required" },
+        { "pointer": "/nam", "detail": "there is no such member here" },
+        { "pointer": "/x", "detail": "there is no such member here" },
+    ]);
+    assert_eq!((&body["status"], &body["errors"]), (&json!(400), &expected));
+    let cases = [
+        (post("/things", "{").uri("/things"), 400),
+        (post("/things", ""), 400),
+        (TestRequest::post().uri("/things"), 415),
+        (TestRequest::post().uri("/things").set_payload("{}"), 415),
+        (TestRequest::post().uri("/things/rotate"), 200),
+        (TestRequest::post().uri("/things/rotate").set_payload("{}"), 415),
+        (post("/things/rotate", r#"{"grace":1}"#), 200),
+        (post("/things/rotate", r#"{"grace":2}"#), 400),
+        (post("/things", "").set_payload(vec![b' '; limits::BODY_BYTES + 1]), 413),
+    ];
+    for (index, (request, status)) in cases.into_iter().enumerate() {
+        assert_eq!(answer(request).await.status().as_u16(), status, "case {index}");
+    }
+}
+
+#[test]
+fn every_code_stands_in_a_status_of_its_own_class() {
+    let mut seen = std::collections::HashSet::new();
+    for code in Code::ALL {
+        assert!(seen.insert(code.text()), "{code:?} stands there twice");
+        let status = code.status();
+        assert!(status.is_client_error() || status.is_server_error(), "{code:?}");
+    }
+    let internal: Vec<_> = Code::ALL.iter().filter(|code| code.status().as_u16() == 500).collect();
+    assert_eq!(internal, [&Code::Internal]);
+}
