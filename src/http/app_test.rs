@@ -1,6 +1,9 @@
 //! The manners together, in an application.
 
-use actix_web::dev::ServiceResponse;
+use std::cell::RefCell;
+use std::sync::Once;
+
+use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
 use actix_web::{App, HttpRequest, HttpResponse, web};
@@ -150,6 +153,79 @@ async fn an_internal_cause_never_leaves() {
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let text = String::from_utf8(read_body(answer).await.to_vec()).expect("UTF-8");
     assert!(text.contains("\"code\":\"internal\"") && !text.contains("canary"), "{text}");
+}
+
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct ThisThread;
+
+impl std::io::Write for ThisThread {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the log got while one request was served. One subscriber for the whole process, one buffer for each thread: a
+/// subscriber of one thread alone misses what another thread's first use has switched off.
+async fn logged(request: TestRequest) -> String {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+        let subscriber = subscriber.with_writer(|| ThisThread).finish();
+        tracing::subscriber::set_global_default(subscriber).expect("no other test sets one");
+    });
+    LINES.take();
+    answer(request).await;
+    let text = String::from_utf8(LINES.take()).expect("UTF-8");
+    text.lines().filter(|line| line.contains(" http: ")).map(|line| format!("{line}\n")).collect()
+}
+
+#[actix_web::test]
+async fn the_log_has_one_line_a_request_and_nothing_of_its_url() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = TestRequest::get().uri("/number/7?canary=1").insert_header(("traceparent", trace));
+    let line = logged(request.insert_header(("authorization", "Bearer canary"))).await;
+    assert_eq!(line.lines().count(), 1, "{line}");
+    for part in
+        ["DEBUG", "method=\"GET\"", "route=\"/number/{number}\"", "status=200", "trace_id=\"4bf92f3577b34da6"]
+    {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert!(!line.contains("canary"), "{line}");
+    let write = logged(TestRequest::post().uri("/nowhere/canary")).await;
+    assert!(write.contains("INFO") && write.contains("status=404") && !write.contains("canary"), "{write}");
+}
+
+#[actix_web::test]
+async fn an_internal_cause_is_logged_once_under_the_request_id() {
+    let lines =
+        logged(TestRequest::get().uri("/fail/internal").insert_header(("x-request-id", "mine"))).await;
+    let told: Vec<&str> = lines.lines().filter(|line| line.contains("the disk is gone")).collect();
+    assert_eq!(told.len(), 1, "{lines}");
+    assert!(told[0].contains("ERROR") && told[0].contains("request_id=\"mine\""), "{lines}");
+}
+
+#[actix_web::test]
+async fn a_middleware_that_gives_up_still_answers_a_whole_problem() {
+    let app = App::new()
+        .wrap_fn(|_, _| std::future::ready(Err::<ServiceResponse, _>(Problem::credential_missing().into())))
+        .wrap(Manners::new(|| [0xab; 16], &[]));
+    let app = init_service(app).await;
+    let Err(error) = app.call(TestRequest::get().to_request()).await else {
+        panic!("an error goes out");
+    };
+    let response = error.error_response();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert!(response.headers().contains_key("x-request-id"));
+    let body = actix_web::body::to_bytes(response.into_body()).await.expect("a body");
+    assert!(String::from_utf8_lossy(&body).contains("\"request_id\":\"abab"), "{body:?}");
 }
 
 #[actix_web::test]

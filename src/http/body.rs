@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn only_json_in_utf_8_is_taken() {
-        let cases: &[(Wants, &[(header::HeaderName, &'static str)], bool)] = &[
+        type Case = (Wants, &'static [(header::HeaderName, &'static str)], bool);
+        let cases: &[Case] = &[
             (Wants::Json, &[(header::CONTENT_TYPE, "application/json")], true),
             (Wants::Json, &[(header::CONTENT_TYPE, "Application/JSON; Charset=\"UTF-8\"")], true),
             (Wants::Json, &[(header::CONTENT_TYPE, "application/json;charset=latin1")], false),

@@ -18,6 +18,7 @@ pub mod query;
 pub mod request;
 pub mod request_id;
 pub mod routes;
+mod unread;
 
 #[cfg(test)]
 mod app_test;

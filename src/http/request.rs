@@ -18,6 +18,7 @@ use futures::future::{Either, Join, Map, join};
 
 use super::problem::{Code, Problem};
 use super::request_id::{self, RequestId, TraceContext};
+use super::unread::Unread;
 use crate::clock::BootTime;
 use crate::limits;
 
@@ -93,8 +94,8 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let exchange = Exchange::begin(&request, &self.shared);
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let exchange = Exchange::begin(&mut request, &self.shared);
         if let Err(problem) = check_head(request.head()) {
             return Either::Left(ready(finish((Ok(request.error_response(problem)), exchange))));
         }
@@ -110,17 +111,19 @@ pub struct Exchange {
     began: BootTime,
     method: Method,
     is_question: bool,
+    unread: Option<Unread>,
 }
 
 impl Exchange {
-    fn begin(request: &ServiceRequest, shared: &Shared) -> Self {
+    fn begin(request: &mut ServiceRequest, shared: &Shared) -> Self {
+        let unread = Unread::of(request);
         let headers = request.headers();
         let request_id =
             RequestId::from_headers(headers).unwrap_or_else(|| RequestId::minted((shared.random)()));
         let method = request.method().clone();
         let is_question = method.is_safe() || shared.questions.contains(&request.path());
         let context = RequestContext { request_id, trace: TraceContext::from_headers(headers) };
-        Self { context, began: BootTime::now(), method, is_question }
+        Self { context, began: BootTime::now(), method, is_question, unread }
     }
 
     fn log(&self, route: Option<&HttpRequest>, status: StatusCode) {
@@ -170,7 +173,10 @@ fn finish((outcome, exchange): (Outcome, Exchange)) -> Outcome {
             let mut answer = with_problem_rendered(answer, &exchange.context.request_id);
             add_headers(answer.response_mut(), &exchange.context.request_id);
             exchange.log(Some(answer.request()), answer.status());
-            Ok(answer)
+            Ok(match exchange.unread {
+                Some(unread) => unread.kept_by(answer),
+                None => answer,
+            })
         }
         // A middleware further in gave up without the request; the answer can still be a whole one.
         Err(error) => {

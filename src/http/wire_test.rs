@@ -36,6 +36,11 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(PATIENCE, Duration::from_secs(1))
+    }
+
+    /// `linger` = how long a connection that is to be closed still swallows what comes.
+    fn start_with(head_wait: Duration, linger: Duration) -> Self {
         let (tell, told) = mpsc::channel();
         let thread = thread::spawn(move || {
             rt::System::new().block_on(async move {
@@ -47,7 +52,10 @@ impl Server {
                         .default_service(web::to(routes::not_found))
                         .wrap(Manners::new(|| [0xab; 16], &[]))
                 };
-                let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run();
+                let server =
+                    HttpServer::new(app).workers(1).disable_signals().client_request_timeout(head_wait);
+                let server = server.client_disconnect_timeout(linger);
+                let server = server.listen(listener)?.run();
                 tell.send((address, server.handle())).map_err(io::Error::other)?;
                 server.await
             })
@@ -120,7 +128,7 @@ fn what_the_framework_cannot_parse_gets_a_bare_answer() {
     let many: String = (0..97).map(|n| format!("x-{n}: 1\r\n")).collect();
     let cases = [
         ("over 96 headers", get(&many), "431"),
-        ("a head that never ends", get(&format!("x: {}", "k".repeat(131_072))), "431"),
+        ("a head that never ends", format!("GET / HTTP/1.1\r\nx: {}", "k".repeat(131_072 - 19)), "431"),
         ("a URL over 64 KiB", format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "k".repeat(65_536)), "400"),
         ("no HTTP", "nonsense\r\n\r\n".to_owned(), "400"),
         ("no Host", "GET /things HTTP/1.1\r\n\r\n".to_owned(), "400"),
@@ -163,16 +171,58 @@ fn a_body_announced_too_long_is_413_before_it_is_sent() {
     assert!(is_problem(&answer, "too_large") && answer.contains("connection: close"), "{answer}");
 }
 
-/// The server stops reading: what an endless sender gets is the answer, then a closed connection.
+/// The framework's answer again, and so without a body.
+#[test]
+fn a_head_that_does_not_come_is_408() {
+    let server = Server::start_with(Duration::from_millis(1), PATIENCE);
+    let answer = server.exchange(b"GET /things HTTP/1.1\r\nHost:");
+    assert_eq!((status(&answer), body(&answer)), ("408", ""));
+}
+
+#[test]
+fn who_sends_ten_mebibytes_before_reading_gets_the_answer_too() {
+    let server = Server::start();
+    let head = "POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n";
+    let answer = server.exchange(format!("{head}{}", " ".repeat(10 * limits::BODY_BYTES)).as_bytes());
+    assert_eq!(status(&answer), "413");
+    assert!(is_problem(&answer, "too_large"), "{answer}");
+}
+
+/// Whether the body is read, refused by its type, or meets no route at all.
 #[test]
 fn an_endless_chunked_body_is_cut_off() {
+    const CHUNKS: usize = 4096;
+    let server = Server::start_with(PATIENCE, Duration::from_millis(50));
+    for target in
+        ["/things HTTP/1.1\r\nContent-Type: application/json", "/things HTTP/1.1", "/nowhere HTTP/1.1"]
+    {
+        let mut stream = server.connect();
+        let head = format!("POST {target}\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        stream.write_all(head.as_bytes()).expect("the server reads");
+        let chunk = format!("100000\r\n{}\r\n", " ".repeat(0x10_0000));
+        let sent = (0..CHUNKS).take_while(|_| stream.write_all(chunk.as_bytes()).is_ok()).count();
+        assert!(sent < CHUNKS, "{target}: the server took {CHUNKS} chunks of 1 MiB");
+    }
+}
+
+/// The answer is on its way before the body has ended.
+#[test]
+fn a_chunked_body_over_the_limit_is_413() {
     let server = Server::start();
-    let mut stream = server.connect();
     let head = "POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
-    stream.write_all(head.as_bytes()).expect("the server reads");
-    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-    let sent = (0..4096).take_while(|_| stream.write_all(chunk.as_bytes()).is_ok()).count();
-    assert!(sent < 4096, "the server took {sent} chunks of 64 KiB");
+    let chunk = format!("{:x}\r\n{}\r\n", limits::BODY_BYTES + 1, " ".repeat(limits::BODY_BYTES + 1));
+    let answer = server.exchange(format!("{head}{chunk}").as_bytes());
+    assert_eq!(status(&answer), "413");
+    assert!(is_problem(&answer, "too_large"), "{answer}");
+}
+
+#[test]
+fn a_chunked_body_that_was_read_keeps_the_connection() {
+    let server = Server::start();
+    let head = "POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = server.exchange(format!("{head}1\r\n{{\r\n1\r\n}}\r\n0\r\n\r\n{}", get("")).as_bytes());
+    let statuses: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).map(|rest| &rest[..3]).collect();
+    assert_eq!(statuses, ["200", "200"], "{answer}");
 }
 
 #[test]
@@ -212,7 +262,7 @@ fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[test]
-fn an_expected_continue_is_not_given_to_a_refused_request() {
+fn an_expected_continue_comes_before_the_answer() {
     let server = Server::start();
     let request = "POST /things HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
     let answer = server.exchange(request.as_bytes());
