@@ -13,6 +13,8 @@ pub const BODY_WAIT: Duration = Duration::from_secs(30);
 pub const JSON_VALUES: usize = 50_000;
 /// How many errors of one request are listed.
 pub const LISTED_ERRORS: usize = 20;
+/// How much of the caller's own member names an answer repeats, for each error.
+pub const POINTER_BYTES: usize = 512;
 pub const CURSOR_BYTES: usize = 512;
 pub const REQUEST_ID_CHARS: usize = 128;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;

@@ -64,6 +64,13 @@ fn a_member_that_stands_twice_is_refused_by_its_pointer() {
 }
 
 #[test]
+fn a_long_name_is_not_repeated_whole() {
+    let name = "é".repeat(100_000);
+    let (pointer, _) = refused(format!("{{\"{name}\":{{\"{name}\":x}}}}").as_bytes());
+    assert!(pointer.len() < limits::POINTER_BYTES + 8 && pointer.ends_with("é…"), "{} bytes", pointer.len());
+}
+
+#[test]
 fn depth_and_number_of_values_are_bounded() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(Json::parse(nested(limits::JSON_DEPTH).as_bytes()).is_ok());

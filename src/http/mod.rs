@@ -7,10 +7,12 @@
 
 pub mod base64url;
 pub mod body;
+mod code;
 pub mod conneg;
 pub mod etag;
 pub mod idempotency;
 pub mod json;
+mod json_parser;
 pub mod members;
 pub mod page;
 pub mod problem;

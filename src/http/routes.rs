@@ -83,6 +83,17 @@ impl Routes {
         self
     }
 
+    /// Whatever the method and whatever is accepted: for a route that must never answer 405 or 406.
+    pub fn any<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.route(web::to(handler));
+        self
+    }
+
     pub fn done(self) -> Resource {
         let names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
         // The names of methods are always a header's value.
