@@ -89,14 +89,14 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Integers keep every digit; everything else takes the shortest form of its double.
+/// Integers keep every digit, also those that no machine word holds; the rest takes the shortest form of its double.
 fn canonical_number(written: &str) -> String {
     if let Some(integer) = integer(written) {
         return integer.to_string();
     }
     match written.parse::<f64>() {
-        Ok(double) => format!("{double:e}"),
-        Err(_) => written.to_owned(),
+        Ok(double) if written.contains(['.', 'e', 'E']) => format!("{double:e}"),
+        _ => written.to_owned(),
     }
 }
 

@@ -110,6 +110,7 @@ fn spellings_of_one_value_have_one_canonical_text() {
         (r#"{"a":"\u0041\/\n"}"#, r#"{"a":"A/\u000a"}"#),
         (r#"[1e2,100,1.50,15e-1,-0]"#, r#"[100,100,1.5e0,1.5e0,0]"#),
         (r#"[9007199254740993]"#, r#"[9007199254740993]"#),
+        (r#"[9223372036854775809]"#, r#"[9223372036854775809]"#),
     ];
     for (body, expected) in cases {
         assert_eq!(canonical(body).as_deref(), Ok(expected));
