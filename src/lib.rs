@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod vault;

@@ -8,6 +8,15 @@ pub const BODY_BYTES: usize = 1024 * 1024;
 pub const JSON_DEPTH: usize = 32;
 pub const HEAD_BYTES: usize = 16 * 1024;
 pub const URL_BYTES: usize = 8 * 1024;
+/// How long a body may take to arrive once its route wants it; the head has the server's own time-out.
+pub const BODY_WAIT: Duration = Duration::from_secs(30);
+/// How many values (members and elements) one body may hold: what bounds the memory that its tree takes.
+pub const JSON_VALUES: usize = 50_000;
+/// How many errors of one request are listed.
+pub const LISTED_ERRORS: usize = 20;
+/// How much of the caller's own member names an answer repeats, for each error.
+pub const POINTER_BYTES: usize = 512;
+pub const CURSOR_BYTES: usize = 512;
 pub const REQUEST_ID_CHARS: usize = 128;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
 pub const PAGE_DEFAULT: u32 = 50;

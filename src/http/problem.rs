@@ -1,0 +1,312 @@
+//! The one error of handlers: an RFC 9457 problem with a public half, and where there is one an internal cause that
+//! only the log sees.
+//!
+//! `type` is the relative reference `/docs/problems#<code>`: it resolves against any installation to the page that
+//! this installation serves, and stays the same text on all of them, so clients may compare it.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+pub use super::code::Code;
+use super::request_id::RequestId;
+
+pub const MEDIA_TYPE: &str = "application/problem+json";
+const REALM: &str = "Bearer realm=\"credledger\"";
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    #[serde(flatten)]
+    pub place: FaultPlace,
+    pub detail: Cow<'static, str>,
+}
+
+/// A JSON pointer into the body (RFC 6901), or the name of a query parameter or header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultPlace {
+    Pointer(String),
+    Parameter(String),
+    Header(&'static str),
+}
+
+pub struct Problem(Box<Inner>);
+
+/// Boxed, so that the good way of a `Result` stays small.
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    reason: Option<&'static str>,
+    missing_scopes: Vec<String>,
+    faults: Vec<Fault>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+    closes: bool,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    missing_scopes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem(Box::new(Inner {
+            code,
+            detail: detail.into(),
+            reason: None,
+            missing_scopes: Vec::new(),
+            faults: Vec::new(),
+            headers: Vec::new(),
+            closes: false,
+            cause: None,
+        }))
+    }
+
+    pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidRequest, detail)
+    }
+
+    /// Every fault that was found, at most [`crate::limits::LISTED_ERRORS`] of them.
+    pub fn faults(faults: Vec<Fault>) -> Self {
+        let detail = match faults.as_slice() {
+            [only] => Cow::Owned(only.to_string()),
+            several => Cow::Owned(format!("{} things are wrong with it; see errors", several.len())),
+        };
+        let mut problem = Self::invalid(detail);
+        problem.0.faults = faults;
+        problem
+    }
+
+    pub fn invalid_header(name: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::faults(vec![Fault { place: FaultPlace::Header(name), detail: detail.into() }])
+    }
+
+    /// Nothing was presented at all: the challenge then names no error (RFC 6750, 3.1).
+    pub fn credential_missing() -> Self {
+        Self::new(Code::Unauthorized, "send the credential as `Authorization: Bearer …`")
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(REALM))
+    }
+
+    /// Something was presented and is not accepted.
+    pub fn credential_refused(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        const CHALLENGE: &str = "Bearer realm=\"credledger\", error=\"invalid_token\"";
+        Self::new(Code::Unauthorized, detail)
+            .with_reason(reason)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))
+    }
+
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Forbidden, detail)
+    }
+
+    pub fn insufficient_scope(missing: Vec<String>) -> Self {
+        let scope = missing.join(" ");
+        let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\"");
+        let mut problem =
+            Self::forbidden(format!("it lacks the scope {scope}")).with_reason("insufficient_scope");
+        // Scope words are plain ASCII; one that is not would only cost the challenge its list.
+        let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static(REALM));
+        problem.0.missing_scopes = missing;
+        problem.with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// Also for what belongs to another tenant, and for ids that cannot be read: all three look alike.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "there is nothing at this address that this credential may see")
+    }
+
+    pub fn method_not_allowed(allow: HeaderValue) -> Self {
+        let methods = String::from_utf8_lossy(allow.as_bytes()).into_owned();
+        Self::new(Code::MethodNotAllowed, format!("use one of {methods}")).with_header(header::ALLOW, allow)
+    }
+
+    pub fn not_acceptable(offers: &[&str]) -> Self {
+        Self::new(Code::NotAcceptable, format!("this route offers {}", offers.join(", ")))
+    }
+
+    /// The body is not read to its end, so the connection closes with this answer.
+    pub fn too_large(limit: usize) -> Self {
+        let mut problem = Self::new(Code::TooLarge, format!("a body here has at most {limit} bytes"));
+        problem.0.closes = true;
+        problem
+    }
+
+    pub fn request_timeout() -> Self {
+        let mut problem = Self::new(Code::RequestTimeout, "the body did not arrive in time; send it again");
+        problem.0.closes = true;
+        problem
+    }
+
+    pub fn rate_limited(retry_after_seconds: u32, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::RateLimited, detail)
+            .with_reason("rate_limited")
+            .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+    }
+
+    pub fn unavailable(retry_after_seconds: u32, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::retry_later(Code::Unavailable, retry_after_seconds, detail)
+    }
+
+    /// For the 503 codes: unavailable, behind, outcome_unknown.
+    pub fn retry_later(code: Code, retry_after_seconds: u32, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(code, detail).with_header(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds))
+    }
+
+    /// The caller reads a plain sentence; the cause goes to the log once, with the request id, when this is answered.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, "the fault is on this side and has been logged under this request id")
+            .with_cause(cause)
+    }
+
+    /// The internal half of a problem whose public half says something else.
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    pub fn with_reason(mut self, reason: &'static str) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
+    pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    pub fn reason(&self) -> Option<&'static str> {
+        self.0.reason
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub fn listed(&self) -> &[Fault] {
+        &self.0.faults
+    }
+
+    /// The answer as it leaves. The middleware calls this, once, and so the cause is logged once.
+    pub(super) fn answer(&self, request_id: &RequestId) -> HttpResponse {
+        if let Some(cause) = &self.0.cause {
+            tracing::error!(
+                target: "http",
+                request_id = request_id.as_str(),
+                code = self.0.code.text(),
+                cause = %Chain(cause.as_ref()),
+                "a request failed"
+            );
+        }
+        self.render(Some(request_id))
+    }
+
+    fn render(&self, request_id: Option<&RequestId>) -> HttpResponse {
+        let inner = &self.0;
+        let mut response = HttpResponseBuilder::new(inner.code.status());
+        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        for (name, value) in &inner.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        if inner.code == Code::Unauthorized
+            && !inner.headers.iter().any(|(h, _)| h == header::WWW_AUTHENTICATE)
+        {
+            response.insert_header((header::WWW_AUTHENTICATE, REALM));
+        }
+        if inner.closes {
+            response.force_close();
+        }
+        let document = Document {
+            r#type: inner.code.kind(),
+            title: inner.code.title(),
+            status: inner.code.status().as_u16(),
+            detail: &inner.detail,
+            code: inner.code.text(),
+            reason: inner.reason,
+            missing_scopes: &inner.missing_scopes,
+            request_id: request_id.map(RequestId::as_str),
+            errors: &inner.faults,
+        };
+        response.body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.0.code.status()
+    }
+
+    /// Without the request id and without logging: [`super::request::Manners`] puts the final answer in its place.
+    fn error_response(&self) -> HttpResponse {
+        self.render(None)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.text(), self.0.detail)
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({self}")?;
+        if let Some(cause) = &self.0.cause {
+            write!(f, ", because {}", Chain(cause.as_ref()))?;
+        }
+        for fault in &self.0.faults {
+            write!(f, "; {fault}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            FaultPlace::Pointer(pointer) if pointer.is_empty() => write!(f, "the body: {}", self.detail),
+            FaultPlace::Pointer(place) | FaultPlace::Parameter(place) => {
+                write!(f, "{place}: {}", self.detail)
+            }
+            FaultPlace::Header(name) => write!(f, "{name}: {}", self.detail),
+        }
+    }
+}
+
+/// An error and what it came from, in one line.
+struct Chain<'a>(&'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut deeper = self.0.source();
+        while let Some(cause) = deeper {
+            write!(f, ": {cause}")?;
+            deeper = cause.source();
+        }
+        Ok(())
+    }
+}
