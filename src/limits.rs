@@ -59,7 +59,8 @@ pub const DECISION_ATTEMPTS: usize = 64;
 pub const STAMP_ATTEMPTS: usize = 8;
 /// A database clock further behind the last event than this stops writes (503).
 pub const CLOCK_BEHIND: Duration = Duration::from_secs(5);
-pub const SETTLE_ATTEMPTS: usize = 5;
+pub const SETTLE_ATTEMPTS: usize = 20;
+pub const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
@@ -75,5 +76,25 @@ pub const CATCH_UP_QUEUE: usize = 1024;
 /// How long a write waits until its own node's view has reached it.
 pub const ENFORCE_WAIT: Duration = Duration::from_secs(2);
 
+/// Folded states of tenants and operators that are kept between commands.
+pub const STREAMS_KEPT: usize = 10_000;
+
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+// ---- the database ----
+pub const POOL_APPEND: usize = 2;
+pub const POOL_SYSTEM: usize = 8;
+pub const POOL_WRITER: usize = 4;
+pub const POOL_APP: usize = 16;
+/// How long a request waits for a connection of a pool.
+pub const POOL_WAIT: Duration = Duration::from_secs(2);
+pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// A statement that runs longer is ended by the server, before its commit and never during it.
+pub const STATEMENT_WAIT: Duration = Duration::from_secs(30);
+pub const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// How long a start waits for another node that is migrating, and a migration for a lock.
+pub const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+/// The longest row that a COPY may carry: an entry and what stands beside it.
+pub const COPY_ROW_BYTES: usize = 1024 * 1024;

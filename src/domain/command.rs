@@ -45,6 +45,15 @@ impl Command {
         }
     }
 
+    /// Whether its stream is a new one, under an id made for it.
+    pub fn creates(&self) -> bool {
+        match self {
+            Command::Tenant(actions) => matches!(actions.first(), Some(TenantCommand::Create(_))),
+            Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
+            Command::Operator(action) => matches!(action, OperatorCommand::Create(_)),
+        }
+    }
+
     fn action(&self) -> Action {
         match self {
             Command::Tenant(actions) => {

@@ -4,8 +4,18 @@
 //! acknowledged is durable. One batch of commands at a time is appended, by one server-side function, under the head's
 //! lock; whoever reads, reads `last + 1` or stops.
 
+mod append;
 pub mod canonical;
 pub mod entry;
+pub mod execute;
+pub mod follow;
+mod fresh;
+pub mod proposal;
+pub mod read;
+pub mod sequencer;
+pub mod streams;
+
+pub use append::Press;
 
 use serde_json::Value;
 use uuid::Uuid;

@@ -1,0 +1,141 @@
+//! Reading the ledger back: entries checked against their mac, decoded, in order.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::entry::{self, BadEntry, Slots};
+use crate::db::{DbError, Scope};
+use crate::domain::Unfoldable;
+use crate::domain::event::Recorded;
+use crate::domain::ids::StreamId;
+use crate::domain::stream::StreamState;
+use crate::vault::{Purpose, Vault};
+
+const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
+const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
+
+/// An event at its place in the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Positioned {
+    pub position: u64,
+    pub recorded: Recorded,
+}
+
+/// A stream's fold, and where its last event stands.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    pub state: Arc<StreamState>,
+    pub position: Option<u64>,
+}
+
+#[derive(Debug)]
+pub enum ReadError {
+    Db(DbError),
+    /// bytes that no node of this ledger wrote
+    Forged { position: u64 },
+    Bad { position: u64, cause: BadEntry },
+    Unfoldable { position: u64, cause: Unfoldable },
+}
+
+impl From<DbError> for ReadError {
+    fn from(cause: DbError) -> Self {
+        ReadError::Db(cause)
+    }
+}
+
+impl From<tokio_postgres::Error> for ReadError {
+    fn from(cause: tokio_postgres::Error) -> Self {
+        ReadError::Db(cause.into())
+    }
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ReadError::Db(cause) => cause.fmt(f),
+            ReadError::Forged { position } => {
+                write!(f, "the event at position {position} has no valid mac: no node of this ledger wrote it")
+            }
+            ReadError::Bad { position, cause } => write!(f, "the event at position {position}: {cause}"),
+            ReadError::Unfoldable { position, cause } => write!(f, "at position {position}: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Which ledger, and the keys that its macs are checked under. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    pub ledger: i32,
+    pub vault: Arc<Vault>,
+}
+
+impl Reader {
+    /// The events from a position on.
+    pub async fn events(
+        &self,
+        client: &tokio_postgres::Client,
+        first: u64,
+        at_most: i64,
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let rows = client.query(EVENTS, &[&self.ledger, &first.cast_signed(), &at_most]).await?;
+        rows.iter().map(|row| self.positioned(row)).collect()
+    }
+
+    /// The folds of some streams, in the order in which they were asked for.
+    pub async fn streams(
+        &self,
+        client: &tokio_postgres::Client,
+        streams: &[StreamId],
+    ) -> Result<Vec<Loaded>, ReadError> {
+        let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let rows = client.query(STREAMS, &[&self.ledger, &ids]).await?;
+        let mut loaded = vec![(StreamState::Empty, None); streams.len()];
+        for row in &rows {
+            let Positioned { position, recorded } = self.positioned(row)?;
+            let index = streams.iter().position(|stream| *stream == recorded.stream);
+            let (state, last) = &mut loaded[index.ok_or(ReadError::Forged { position })?];
+            *state = std::mem::take(state)
+                .folded(recorded)
+                .map_err(|cause| ReadError::Unfoldable { position, cause })?;
+            *last = Some(position);
+        }
+        Ok(loaded.into_iter().map(|(state, position)| Loaded { state: Arc::new(state), position }).collect())
+    }
+
+    /// One stream's events, as far as the scope's tenant may see them.
+    pub async fn history(&self, scope: &Scope, stream: StreamId) -> Result<Vec<Positioned>, ReadError> {
+        let rows = scope.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+        rows.iter().map(|row| self.positioned(row)).collect()
+    }
+
+    fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {
+        let position = row.get::<_, i64>(0).cast_unsigned();
+        let entry: &[u8] = row.get(2);
+        if !self.vault.mac_holds(Purpose::Event, &[entry], row.get(3)) {
+            return Err(ReadError::Forged { position });
+        }
+        let bad = |cause| ReadError::Bad { position, cause };
+        let slots = Slots::from_json(row.get::<_, Option<Value>>(4)).map_err(bad)?;
+        let recorded = entry::decode(self.ledger, entry, &slots).map_err(bad)?;
+        // The row says under which stream the entry is found; a transplanted one says another than its entry.
+        if recorded.stream.0 != row.get::<_, Uuid>(1) {
+            return Err(ReadError::Forged { position });
+        }
+        Ok(Positioned { position, recorded })
+    }
+}
+
+/// The fold of a whole stream's events.
+pub fn fold(events: impl IntoIterator<Item = Positioned>) -> Result<Loaded, ReadError> {
+    let mut loaded = (StreamState::Empty, None);
+    for Positioned { position, recorded } in events {
+        let state = loaded.0.folded(recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
+        loaded = (state, Some(position));
+    }
+    Ok(Loaded { state: Arc::new(loaded.0), position: loaded.1 })
+}

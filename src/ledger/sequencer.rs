@@ -1,0 +1,349 @@
+//! The one writer. It gathers what is waiting into a batch, stamps it with one time, and has one server-side function
+//! append it. A lone command never waits for others: a batch closes as soon as the pipe is idle.
+//!
+//! It owns its connection. When that breaks with a batch on it, the outcome is looked up on a new one before anybody is
+//! answered; the writer's epoch is raised there, so a late copy of the lost statement can't commit afterwards.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::append::{APPEND, Columns, Prepared, Press};
+use super::follow::Batch;
+use super::proposal::{CommitError, Committed, Proposal};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Database, DbError, Dedicated, Role};
+use crate::limits;
+
+type Reply = oneshot::Sender<Result<Committed, CommitError>>;
+type Submission = (Proposal, Reply);
+
+/// The way into the sequencer: one queue for people, one for housekeeping. Cheap to clone.
+#[derive(Clone)]
+pub struct Submit {
+    people: mpsc::Sender<Submission>,
+    housekeeping: mpsc::Sender<Submission>,
+}
+
+impl Submit {
+    pub async fn commit(&self, proposal: Proposal, housekeeping: bool) -> Result<Committed, CommitError> {
+        let (reply, outcome) = oneshot::channel();
+        let queue = if housekeeping { &self.housekeeping } else { &self.people };
+        queue.try_send((proposal, reply)).map_err(|_| CommitError::Busy)?;
+        outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
+    }
+}
+
+pub struct Sequencer {
+    press: Press,
+    database: Database,
+    clock: Arc<Clock>,
+    writer: Uuid,
+    people: mpsc::Receiver<Submission>,
+    housekeeping: mpsc::Receiver<Submission>,
+    /// committed batches, on their way to the one applier
+    committed: mpsc::UnboundedSender<Batch>,
+    connection: Option<Connected>,
+    /// stamps never fall back behind this
+    last_at: Timestamp,
+}
+
+struct Connected {
+    client: Dedicated,
+    append: tokio_postgres::Statement,
+    ledger: i32,
+    writer: Uuid,
+    epoch: i64,
+}
+
+/// What the function answered for a batch that is in the ledger.
+struct Appended {
+    first_position: i64,
+    verdicts: Vec<i16>,
+    positions: Vec<Option<i64>>,
+}
+
+enum Tried {
+    Appended(Appended),
+    /// nothing of the batch was or ever will be written; the connection can go on or not
+    Refused(DbError),
+    Behind(Timestamp),
+    /// the epoch is no longer this writer's, or the batch is in the ledger already
+    Fenced,
+    Unknown,
+}
+
+impl Sequencer {
+    /// `committed` is unbounded because it is drained by the applier of the same process, one entry a batch, and each
+    /// batch's callers wait for the applier before they can send the next.
+    pub fn new(
+        press: Press,
+        database: Database,
+        clock: Arc<Clock>,
+        committed: mpsc::UnboundedSender<Batch>,
+    ) -> (Submit, Sequencer) {
+        let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
+        let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
+        let writer = press.vault.uuid(clock.now().millis());
+        let sequencer = Sequencer {
+            press,
+            database,
+            clock,
+            writer,
+            people,
+            housekeeping,
+            committed,
+            connection: None,
+            last_at: Timestamp::default(),
+        };
+        (Submit { people: people_in, housekeeping: housekeeping_in }, sequencer)
+    }
+
+    /// Runs until every [`Submit`] is dropped and what was submitted is answered.
+    pub async fn run(mut self) {
+        while let Some(batch) = self.gather().await {
+            self.settle_batch(batch).await;
+        }
+    }
+
+    async fn gather(&mut self) -> Option<Vec<Submission>> {
+        let first = tokio::select! {
+            biased;
+            Some(submission) = self.people.recv() => submission,
+            Some(submission) = self.housekeeping.recv() => submission,
+            else => return None,
+        };
+        let mut batch = vec![first];
+        while batch.len() < limits::BATCH_COMMANDS
+            && let Ok(submission) = self.people.try_recv()
+        {
+            batch.push(submission);
+        }
+        let room = limits::HOUSEKEEPING_PER_BATCH.min(limits::BATCH_COMMANDS - batch.len());
+        batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
+        Some(batch)
+    }
+
+    /// Commits a batch. One that fails definitely is run again one by one, so that no command hurts another.
+    async fn settle_batch(&mut self, batch: Vec<Submission>) {
+        let several = batch.len() > 1;
+        let Err(failed) = self.commit(batch, several).await else { return };
+        for submission in failed {
+            // The second argument is false, so nothing comes back.
+            let _ = self.commit(vec![submission], false).await;
+        }
+    }
+
+    /// Answers every caller, or gives the batch back when `may_return` and the batch itself was refused.
+    async fn commit(&mut self, batch: Vec<Submission>, may_return: bool) -> Result<(), Vec<Submission>> {
+        let (mut proposals, mut replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let id = self.press.vault.uuid(self.clock.now().millis());
+        for _ in 0..limits::STAMP_ATTEMPTS {
+            let at = self.clock.now().max(self.last_at);
+            if self.last_at.millis_since(self.clock.now()) > limits::CLOCK_BEHIND.as_millis() as u64 {
+                return answer_all(replies, CommitError::ClockBehind);
+            }
+            let prepared = self.prepare(proposals, &mut replies, at);
+            if prepared.is_empty() {
+                return Ok(());
+            }
+            match self.append(id, at, &prepared).await {
+                Tried::Appended(appended) => {
+                    self.last_at = at;
+                    self.publish(prepared, replies, &appended);
+                    return Ok(());
+                }
+                Tried::Behind(last_at) => {
+                    self.last_at = last_at;
+                    proposals = prepared.into_iter().map(|prepared| prepared.proposal).collect();
+                }
+                Tried::Refused(cause) => {
+                    tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
+                    if may_return && !matches!(cause, DbError::Unavailable(_)) {
+                        let proposals = prepared.into_iter().map(|prepared| prepared.proposal);
+                        return Err(proposals.zip(replies).collect());
+                    }
+                    return answer_all(replies, CommitError::Unavailable);
+                }
+                Tried::Fenced | Tried::Unknown => {
+                    tracing::error!(batch = %id, "the outcome of a batch could not be found out");
+                    return answer_all(replies, CommitError::OutcomeUnknown);
+                }
+            }
+        }
+        answer_all(replies, CommitError::ClockBehind)
+    }
+
+    /// Leaves out, and answers, what is too large for an entry.
+    fn prepare(&self, proposals: Vec<Proposal>, replies: &mut Vec<Reply>, at: Timestamp) -> Vec<Prepared> {
+        let mut batch = Vec::with_capacity(proposals.len());
+        let mut kept = Vec::with_capacity(replies.len());
+        for (proposal, reply) in proposals.into_iter().zip(replies.drain(..)) {
+            match self.press.prepare(proposal, at) {
+                Ok(prepared) => {
+                    batch.push(prepared);
+                    kept.push(reply);
+                }
+                Err((_, too_large)) => answer(reply, Err(CommitError::TooLarge(too_large.member))),
+            }
+        }
+        *replies = kept;
+        batch
+    }
+
+    async fn append(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
+        let connected = match self.connected().await {
+            Ok(connected) => connected,
+            Err(cause) => return Tried::Refused(cause),
+        };
+        let outcome = connected.append(id, at, batch).await;
+        match outcome {
+            Ok(Tried::Fenced) => self.find_out(id, at, batch).await,
+            Ok(tried) => tried,
+            Err(cause) if cause.may_have_happened() => {
+                self.connection = None;
+                tracing::warn!(%cause, batch = %id, "the connection broke with a batch on it");
+                self.find_out(id, at, batch).await
+            }
+            Err(cause) => {
+                self.connection = self.connection.take().filter(|connected| !connected.client.is_closed());
+                Tried::Refused(cause)
+            }
+        }
+    }
+
+    /// Asks, on a new connection and under the head's lock, what became of the batch. One that is not in the ledger
+    /// never will be, and is run again.
+    async fn find_out(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
+        for attempt in 0..limits::SETTLE_ATTEMPTS {
+            match self.ask_outcome(id).await {
+                Ok(Some(appended)) => return Tried::Appended(appended),
+                Ok(None) => return Box::pin(self.append_settled(id, at, batch)).await,
+                Err(cause) => {
+                    tracing::warn!(%cause, attempt, "the outcome of a batch could not be asked");
+                    self.connection = None;
+                    tokio::time::sleep(limits::SETTLE_PAUSE).await;
+                }
+            }
+        }
+        Tried::Unknown
+    }
+
+    async fn append_settled(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
+        let Some(connected) = &self.connection else { return Tried::Unknown };
+        match connected.append(id, at, batch).await {
+            Ok(tried) => tried,
+            Err(cause) if cause.may_have_happened() => {
+                self.connection = None;
+                match self.ask_outcome(id).await {
+                    Ok(Some(appended)) => Tried::Appended(appended),
+                    Ok(None) => Tried::Refused(cause),
+                    Err(_) => Tried::Unknown,
+                }
+            }
+            Err(cause) => Tried::Refused(cause),
+        }
+    }
+
+    async fn ask_outcome(&mut self, id: Uuid) -> Result<Option<Appended>, DbError> {
+        let client = self.database.connect_dedicated(Role::Append).await?;
+        let row = client
+            .query_one(
+                "select epoch, known, first_position, verdicts, positions from credledger.settle($1, $2, $3)",
+                &[&self.press.ledger, &self.writer, &id],
+            )
+            .await?;
+        self.connection = Some(self.prepared(client, row.get(0)).await?);
+        Ok(row.get::<_, bool>(1).then(|| Appended {
+            first_position: row.get(2),
+            verdicts: row.get(3),
+            positions: row.get(4),
+        }))
+    }
+
+    async fn connected(&mut self) -> Result<&Connected, DbError> {
+        if self.connection.as_ref().is_none_or(|connected| connected.client.is_closed()) {
+            let client = self.database.connect_dedicated(Role::Append).await?;
+            let row = client
+                .query_one(
+                    "select epoch, last_at_ms from credledger.register_writer($1, $2)",
+                    &[&self.press.ledger, &self.writer],
+                )
+                .await?;
+            self.last_at = self.last_at.max(Timestamp::from_millis(row.get(1)).unwrap_or_default());
+            self.connection = Some(self.prepared(client, row.get(0)).await?);
+        }
+        self.connection.as_ref().ok_or_else(|| DbError::Unavailable("the sequencer's connection is gone".into()))
+    }
+
+    async fn prepared(&self, client: Dedicated, epoch: i64) -> Result<Connected, DbError> {
+        let append = client.prepare(APPEND).await?;
+        Ok(Connected { client, append, ledger: self.press.ledger, writer: self.writer, epoch })
+    }
+
+    /// Hands the batch to the applier first, so that whoever is answered finds it on its way; then answers.
+    fn publish(&self, batch: Vec<Prepared>, replies: Vec<Reply>, appended: &Appended) {
+        let mut events = Vec::new();
+        let mut answers = Vec::with_capacity(replies.len());
+        for (index, prepared) in batch.into_iter().enumerate() {
+            answers.push(match appended.verdicts.get(index) {
+                Some(0) => {
+                    events.extend(prepared.recorded);
+                    let position = appended.positions.get(index).copied().flatten().map(i64::cast_unsigned);
+                    Ok(Committed { position, after: prepared.after })
+                }
+                Some(1) => Err(CommitError::Conflict),
+                Some(2) => Err(CommitError::ClaimTaken),
+                Some(3) => Err(CommitError::QuotaExceeded),
+                Some(4) => Err(CommitError::AlreadyAnswered),
+                _ => Err(CommitError::OutcomeUnknown),
+            });
+        }
+        if !events.is_empty() {
+            let batch = Batch { first: appended.first_position.cast_unsigned(), events };
+            // Nobody follows any more once the service stops; the ledger has the events.
+            let _ = self.committed.send(batch);
+        }
+        for (reply, outcome) in replies.into_iter().zip(answers) {
+            answer(reply, outcome);
+        }
+    }
+}
+
+impl Connected {
+    async fn append(
+        &self,
+        id: Uuid,
+        at: Timestamp,
+        batch: &[Prepared],
+    ) -> Result<Tried, DbError> {
+        let columns = Columns::of(batch);
+        let (at_ms, commands) = (at.millis(), i32::try_from(batch.len()).unwrap_or(i32::MAX));
+        let own: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+            [&self.ledger, &self.writer, &self.epoch, &id, &at_ms, &commands];
+        let parameters: Vec<_> = own.into_iter().chain(columns.parameters()).collect();
+        let row = self.client.query_one(&self.append, &parameters).await?;
+        Ok(match row.get::<_, i16>(0) {
+            0 => Tried::Appended(Appended {
+                first_position: row.get(2),
+                verdicts: row.get(3),
+                positions: row.get(4),
+            }),
+            1 => Tried::Behind(Timestamp::from_millis(row.get(1)).unwrap_or(Timestamp::MAX)),
+            _ => Tried::Fenced,
+        })
+    }
+}
+
+fn answer(reply: Reply, outcome: Result<Committed, CommitError>) {
+    // A caller that went away still has its events in the ledger; there is nobody to tell.
+    let _ = reply.send(outcome);
+}
+
+fn answer_all(replies: Vec<Reply>, error: CommitError) -> Result<(), Vec<Submission>> {
+    for reply in replies {
+        answer(reply, Err(error.clone()));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Folded states of the streams that many decisions read: tenants and operators. What stands here may be old; a decision
+//! made on it is guarded by its version, and a refusal is decided again on what the database says.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::read::Loaded;
+use crate::domain::ids::StreamId;
+use crate::domain::stream::StreamState;
+use crate::limits;
+
+#[derive(Default)]
+pub struct Streams {
+    kept: Mutex<HashMap<StreamId, Loaded>>,
+}
+
+impl Streams {
+    pub fn get(&self, stream: StreamId) -> Option<Loaded> {
+        self.lock().get(&stream).cloned()
+    }
+
+    /// Keeps the newer of two states of a stream.
+    pub fn keep(&self, stream: StreamId, loaded: &Loaded) {
+        if !matches!(*loaded.state, StreamState::Tenant(_) | StreamState::Operator(_)) {
+            return;
+        }
+        let mut kept = self.lock();
+        if kept.len() >= limits::STREAMS_KEPT && !kept.contains_key(&stream) {
+            kept.clear();
+        }
+        let newer = kept.get(&stream).is_none_or(|old| old.state.version() < loaded.state.version());
+        if newer {
+            kept.insert(stream, loaded.clone());
+        }
+    }
+
+    pub fn forget(&self, stream: StreamId) {
+        self.lock().remove(&stream);
+    }
+
+    /// A panic elsewhere leaves the map whole: every change of it is one call.
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<StreamId, Loaded>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
