@@ -1,5 +1,6 @@
 //! Ground: every bound, named, in one file. A limit that a user meets is told in the API document under the same name.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 // ---- what a caller may send ----
@@ -12,6 +13,8 @@ pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
 pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
+/// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.
+pub const FORWARDED_HOPS: usize = 64;
 
 // ---- what a credential may hold ----
 pub const NAME_CHARS: usize = 100;
@@ -25,6 +28,12 @@ pub const LIVING_SECRETS: usize = 5;
 pub const OPERATION_CHARS: usize = 200;
 pub const OPERATIONS: usize = 500;
 pub const SLUG_CHARS: usize = 63;
+
+// ---- the text of a key ----
+pub const KEY_PREFIX_CHARS: RangeInclusive<usize> = 2..=24;
+pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
+/// From 131 bits upwards.
+pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
 // ---- an event ----
 pub const ENTRY_BYTES: usize = 48 * 1024;

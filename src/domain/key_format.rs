@@ -1,0 +1,375 @@
+//! How a tenant's keys are written: prefix, public characters, secret characters, and a checksum or none. Everything after
+//! the prefix is base62, so the last `_` of a key always ends its prefix.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::secret::PlainSecret;
+use crate::limits;
+
+/// The operator tokens' own prefix; no tenant may take it.
+pub const OPERATOR_PREFIX: &str = "cl_operator_";
+pub const CHECKSUM_CHARS: usize = 6;
+/// Random bytes for one key. Of 256 bytes 248 give a character, so that a sound source falls short of the longest key
+/// (76) once in 10^60 keys.
+pub const RANDOM_BYTES: usize = 160;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The largest multiple of 62 in a byte: what lies above would make the first characters likelier.
+const UNBIASED: u8 = 248;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "GivenFormat")]
+pub struct KeyFormat {
+    prefix: Box<str>,
+    #[serde(flatten)]
+    shape: Shape,
+}
+
+/// A format without its prefix. The order brings shapes of one length together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub(super) struct Shape {
+    pub(super) public_chars: u8,
+    pub(super) secret_chars: u8,
+    pub(super) checksum: Checksum,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksum {
+    Crc32,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenFormat {
+    prefix: String,
+    public_chars: u8,
+    secret_chars: u8,
+    checksum: Checksum,
+}
+
+impl KeyFormat {
+    pub fn new(
+        prefix: &str,
+        public_chars: u8,
+        secret_chars: u8,
+        checksum: Checksum,
+    ) -> Result<Self, KeyFormatError> {
+        if prefix == OPERATOR_PREFIX {
+            return Err(KeyFormatError::Reserved);
+        }
+        Self::checked(prefix, Shape { public_chars, secret_chars, checksum })
+    }
+
+    /// The operator tokens' own format.
+    pub fn operator_tokens() -> Self {
+        let shape = Shape { public_chars: 8, secret_chars: 30, checksum: Checksum::Crc32 };
+        Self { prefix: OPERATOR_PREFIX.into(), shape }
+    }
+
+    fn checked(prefix: &str, shape: Shape) -> Result<Self, KeyFormatError> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if !limits::KEY_PREFIX_CHARS.contains(&prefix.len())
+            || !prefix.bytes().all(allowed)
+            || !prefix.ends_with('_')
+        {
+            return Err(KeyFormatError::Prefix);
+        }
+        if !limits::KEY_PUBLIC_CHARS.contains(&shape.public_chars) {
+            return Err(KeyFormatError::PublicChars);
+        }
+        if !limits::KEY_SECRET_CHARS.contains(&shape.secret_chars) {
+            return Err(KeyFormatError::SecretChars);
+        }
+        Ok(Self { prefix: prefix.into(), shape })
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub fn public_chars(&self) -> u8 {
+        self.shape.public_chars
+    }
+
+    pub fn secret_chars(&self) -> u8 {
+        self.shape.secret_chars
+    }
+
+    pub fn checksum(&self) -> Checksum {
+        self.shape.checksum
+    }
+
+    /// How long every key of this format is.
+    pub fn chars(&self) -> usize {
+        self.prefix.len() + self.shape.tail_chars()
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+impl Shape {
+    /// Everything after the prefix.
+    pub(super) fn tail_chars(self) -> usize {
+        let checksum = match self.checksum {
+            Checksum::Crc32 => CHECKSUM_CHARS,
+            Checksum::None => 0,
+        };
+        usize::from(self.public_chars) + usize::from(self.secret_chars) + checksum
+    }
+}
+
+impl TryFrom<GivenFormat> for KeyFormat {
+    type Error = KeyFormatError;
+
+    fn try_from(given: GivenFormat) -> Result<Self, KeyFormatError> {
+        Self::new(&given.prefix, given.public_chars, given.secret_chars, given.checksum)
+    }
+}
+
+/// A new key, and what of it is public.
+#[derive(Debug)]
+pub struct Composed {
+    pub secret: PlainSecret,
+    /// Everything up to and with the public characters.
+    pub prefix: String,
+}
+
+/// `None` when the bytes ran out, which a sound random source never lets happen.
+pub fn compose(format: &KeyFormat, random: &[u8; RANDOM_BYTES]) -> Option<Composed> {
+    // Of its final size from the start: growing would leave a copy of the secret behind.
+    let mut text = String::with_capacity(format.chars());
+    text.push_str(&format.prefix);
+    let public_end = text.len() + usize::from(format.shape.public_chars);
+    let random_end = public_end + usize::from(format.shape.secret_chars);
+    let unbiased = random.iter().filter(|&&byte| byte < UNBIASED);
+    text.extend(
+        unbiased
+            .map(|&byte| char::from(BASE62[usize::from(byte) % BASE62.len()]))
+            .take(random_end - text.len()),
+    );
+    if format.shape.checksum == Checksum::Crc32 {
+        let checksum = checksum_of(&text);
+        text.extend(checksum.map(char::from));
+    }
+    let composed = text.get(..public_end).map(str::to_owned);
+    let secret = PlainSecret::new(text);
+    let complete = secret.bytes().len() == format.chars();
+    composed.filter(|_| complete).map(|prefix| Composed { secret, prefix })
+}
+
+/// The part of a key that everybody may see: everything up to and with the public characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PublicPart<'t>(&'t str);
+
+impl<'t> PublicPart<'t> {
+    /// `None` when the text is shorter.
+    pub(super) fn of(text: &'t str, prefix_chars: usize, public_chars: u8) -> Option<Self> {
+        text.get(..prefix_chars + usize::from(public_chars)).map(Self)
+    }
+
+    pub fn as_str(self) -> &'t str {
+        self.0
+    }
+}
+
+/// The text's public part, if it is written in this format: length, prefix, alphabet and checksum all fit.
+pub fn read<'t>(format: &KeyFormat, text: &'t str) -> Option<PublicPart<'t>> {
+    if text.len() != format.chars() {
+        return None;
+    }
+    let tail = text.strip_prefix(&*format.prefix)?;
+    let fits = is_base62(tail) && (format.shape.checksum == Checksum::None || checksum_holds(text));
+    PublicPart::of(text, format.prefix.len(), format.shape.public_chars).filter(|_| fits)
+}
+
+pub(super) fn is_base62(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Does the text end in the checksum of what stands before it?
+pub(super) fn checksum_holds(text: &str) -> bool {
+    text.split_at_checked(text.len().saturating_sub(CHECKSUM_CHARS))
+        .is_some_and(|(body, checksum)| checksum.as_bytes() == checksum_of(body))
+}
+
+/// CRC-32 (IEEE) in base62, left-padded with `0`. It finds typing errors, and proves nothing.
+fn checksum_of(body: &str) -> [u8; CHECKSUM_CHARS] {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut text = [b'0'; CHECKSUM_CHARS];
+    for place in text.iter_mut().rev() {
+        *place = BASE62[rest as usize % BASE62.len()];
+        rest /= 62;
+    }
+    text
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFormatError {
+    Prefix,
+    Reserved,
+    PublicChars,
+    SecretChars,
+}
+
+impl KeyFormatError {
+    /// The member that is wrong.
+    pub fn member(self) -> &'static str {
+        match self {
+            KeyFormatError::Prefix | KeyFormatError::Reserved => "prefix",
+            KeyFormatError::PublicChars => "public_chars",
+            KeyFormatError::SecretChars => "secret_chars",
+        }
+    }
+}
+
+impl fmt::Display for KeyFormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (public, secret) = (limits::KEY_PUBLIC_CHARS, limits::KEY_SECRET_CHARS);
+        match self {
+            KeyFormatError::Prefix => write!(
+                f,
+                "prefix is to be {} to {} characters of a-z 0-9 _ that end in _, such as `acme_live_`",
+                limits::KEY_PREFIX_CHARS.start(),
+                limits::KEY_PREFIX_CHARS.end()
+            ),
+            KeyFormatError::Reserved => {
+                write!(f, "prefix {OPERATOR_PREFIX} is that of operator tokens; choose another")
+            }
+            KeyFormatError::PublicChars => {
+                write!(f, "public_chars is to be {} to {}", public.start(), public.end())
+            }
+            KeyFormatError::SecretChars => {
+                write!(f, "secret_chars is to be {} to {}", secret.start(), secret.end())
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeyFormatError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(prefix: &str, public: u8, secret: u8, checksum: Checksum) -> KeyFormat {
+        KeyFormat::new(prefix, public, secret, checksum).unwrap()
+    }
+
+    /// 0, 1, 2 … : the alphabet in its order, four times, then the bytes that are passed over.
+    fn counting() -> [u8; RANDOM_BYTES] {
+        std::array::from_fn(|i| i as u8)
+    }
+
+    #[test]
+    fn keys_come_out_as_their_owners_publish_them() {
+        let velgent = compose(&format("velgent_live_", 8, 24, Checksum::None), &counting()).unwrap();
+        assert_eq!(velgent.secret.reveal(), "velgent_live_0123456789ABCDEFGHIJKLMNOPQRSTUV");
+        assert_eq!(velgent.prefix, "velgent_live_01234567");
+        let vlk = compose(&format("vlk_", 8, 40, Checksum::None), &counting()).unwrap();
+        assert_eq!((vlk.prefix.as_str(), vlk.secret.reveal().len()), ("vlk_01234567", 4 + 48));
+        let ours = compose(&format("cl_live_", 8, 30, Checksum::Crc32), &counting()).unwrap();
+        assert_eq!(ours.secret.reveal(), "cl_live_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZab0nUyoc");
+    }
+
+    #[test]
+    fn the_checksum_is_zlibs_crc32_in_base62() {
+        for (body, checksum) in [
+            ("", "000000"),
+            ("a", "4GEHKN"),
+            ("123456789", "3jZRME"),
+            ("The quick brown fox jumps over the lazy dog", "1C9bYH"),
+        ] {
+            assert_eq!(std::str::from_utf8(&checksum_of(body)), Ok(checksum), "{body}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_would_favour_a_character_are_passed_over() {
+        let vlk = format("vlk_", 6, 22, Checksum::None);
+        let mut random = [255; RANDOM_BYTES];
+        assert!(compose(&vlk, &random).is_none());
+        for (place, byte) in random.iter_mut().skip(1).step_by(2).zip(0..) {
+            *place = 247 - byte;
+        }
+        assert_eq!(compose(&vlk, &random).unwrap().secret.reveal(), "vlk_zyxwvutsrqponmlkjihgfedcbaZY");
+    }
+
+    #[test]
+    fn every_format_reads_what_it_composes_and_nothing_near_it() {
+        for public in limits::KEY_PUBLIC_CHARS {
+            for (secret, checksum) in [(22, Checksum::Crc32), (64, Checksum::Crc32), (30, Checksum::None)] {
+                let format = format("a_b_", public, secret, checksum);
+                let key = compose(&format, &counting()).unwrap();
+                let text = key.secret.reveal();
+                assert_eq!(text.len(), format.chars());
+                assert_eq!(read(&format, text).map(PublicPart::as_str), Some(key.prefix.as_str()));
+                for near in
+                    [&text[1..], &text[..text.len() - 1], &format!("{text}0"), &format!(" {text}"), ""]
+                {
+                    assert_eq!(read(&format, near), None, "{near}");
+                }
+                assert_eq!(read(&format, &text.replacen('b', "c", 1)), None);
+                assert_eq!(read(&format, &text.replacen("12", "é", 1)), None);
+                assert_eq!(read(&format, &text.replacen('5', "-", 1)), None);
+            }
+        }
+    }
+
+    #[test]
+    fn one_wrong_character_anywhere_breaks_the_checksum() {
+        let ours = format("cl_live_", 8, 30, Checksum::Crc32);
+        let key = compose(&ours, &counting()).unwrap();
+        for place in ours.prefix().len()..ours.chars() {
+            let mut text = key.secret.reveal().to_owned();
+            let other = if text.as_bytes()[place] == b'x' { "y" } else { "x" };
+            text.replace_range(place..=place, other);
+            assert_eq!(read(&ours, &text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_format_outside_its_bounds_is_refused_with_the_member() {
+        let cases = [
+            ("_", 8, 30, "prefix"),
+            ("", 8, 30, "prefix"),
+            ("acme", 8, 30, "prefix"),
+            ("Acme_", 8, 30, "prefix"),
+            ("ac-me_", 8, 30, "prefix"),
+            ("é_", 8, 30, "prefix"),
+            ("abcdefghijklmnopqrstuvwx_", 8, 30, "prefix"),
+            (OPERATOR_PREFIX, 8, 30, "prefix"),
+            ("acme_", 5, 30, "public_chars"),
+            ("acme_", 13, 30, "public_chars"),
+            ("acme_", 8, 21, "secret_chars"),
+            ("acme_", 8, 65, "secret_chars"),
+        ];
+        for (prefix, public, secret, member) in cases {
+            let error = KeyFormat::new(prefix, public, secret, Checksum::None).unwrap_err();
+            assert_eq!(error.member(), member, "{prefix} {public} {secret}");
+            assert!(error.to_string().starts_with(member));
+        }
+        assert!(KeyFormat::new("abcdefghijklmnopqrstuvw_", 12, 64, Checksum::None).is_ok());
+        assert_eq!(KeyFormat::operator_tokens().prefix(), OPERATOR_PREFIX);
+    }
+
+    #[test]
+    fn it_travels_as_the_settings_show_it() {
+        let text = r#"{"prefix":"cl_live_","public_chars":8,"secret_chars":30,"checksum":"crc32"}"#;
+        let ours: KeyFormat = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&ours).unwrap(), text);
+        for bad in [
+            text.replace("crc32", "CRC32"),
+            text.replace("30", "300"),
+            text.replace("cl_live_", "cl_live"),
+            text.replace(r#""checksum""#, r#""sum""#),
+        ] {
+            assert!(serde_json::from_str::<KeyFormat>(&bad).is_err(), "{bad}");
+        }
+    }
+}
