@@ -86,7 +86,7 @@ impl Target {
         // Ends are where readers go wrong.
         let place = if random.below(3) == 0 { input.len() } else { random.below(input.len() + 1) };
         let end = place + random.below(input.len() - place + 1);
-        match random.below(9) {
+        match random.below(10) {
             0 => input.truncate(place),
             1 => drop(input.drain(place..end)),
             2 => input.insert(place, random.byte()),
@@ -98,7 +98,12 @@ impl Target {
                 let from = random.below(other.len() + 1);
                 drop(input.splice(place.., other[from..].iter().copied()));
             }
-            7 => input.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 1 << random.below(8)),
+            7 => {
+                let word = random.pick(self.dictionary);
+                let over = word.len().min(input.len() - place);
+                drop(input.splice(place..place + over, word.iter().copied()));
+            }
+            8 => input.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 1 << random.below(8)),
             _ => input.iter_mut().skip(place).take(1).for_each(|byte| *byte = random.near(*byte)),
         }
     }

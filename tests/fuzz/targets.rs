@@ -12,6 +12,7 @@ use credledger::domain::text::{Description, Name};
 use credledger::http::bearer::bearer;
 use credledger::http::client_ip::client_ip;
 use credledger::limits;
+use unicode_normalization::is_nfc;
 
 use crate::engine::Target;
 
@@ -50,6 +51,7 @@ static KEY_FORMATS: LazyLock<Vec<KeyFormat>> = LazyLock::new(|| {
         ("cl_live_", 8, 30, Checksum::Crc32),
         ("cl_live_", 8, 24, Checksum::None),
         ("cl_live_", 6, 38, Checksum::None),
+        ("cl_live_", 8, 36, Checksum::None),
         ("cl_", 6, 22, Checksum::None),
         ("cl_", 8, 22, Checksum::Crc32),
         ("velgent_live_", 8, 24, Checksum::None),
@@ -165,6 +167,8 @@ fn check_forwarded(input: &[u8]) -> bool {
     assert_eq!(client_ip(proxy, &[], headers()), Some(proxy));
     let joined = headers().collect::<Vec<_>>().join(&b","[..]);
     assert_eq!(client_ip(proxy, &trusted, [&joined[..]].into_iter()), client, "one header or several");
+    let nearest = joined.rsplit(|&byte| byte == b',').next().unwrap();
+    assert!(!nearest.trim_ascii().is_empty() || client.is_none(), "a proxy that wrote nothing knew nothing");
     let Some(client) = client else { return false };
     assert_eq!(fold_mapped(client), client);
     if !is_trusted(client) {
@@ -203,14 +207,17 @@ fn a_range_that_parses_is_canonical_and_holds_its_own_network() {
 }
 
 fn check_cidr(input: &[u8]) -> bool {
-    let (range, other) = two(input);
-    let Some(range) = text(range).and_then(|text| Cidr::parse(text).ok()) else { return false };
+    let (given, other) = two(input);
+    let Some(given) = text(given) else { return false };
+    let Ok(range) = Cidr::parse(given) else { return false };
     let canonical = range.to_string();
     assert_eq!(Cidr::parse(&canonical), Ok(range));
     assert_eq!(serde_json::from_str::<Cidr>(&serde_json::to_string(&range).unwrap()).unwrap(), range);
     let (network, _) = canonical.split_once('/').unwrap();
     let network: IpAddr = network.parse().unwrap();
     assert!(range.contains(network) && fold_mapped(network) == network);
+    let given: IpAddr = given.split('/').next().unwrap().parse().unwrap();
+    assert_eq!(fold_mapped(given), network, "nothing that was written is dropped");
 
     let Some(other) = text(other) else { return true };
     if let Ok(address) = other.parse::<IpAddr>() {
@@ -374,7 +381,7 @@ fn check_text(input: &[u8]) -> bool {
         assert_eq!(Name::parse(name.as_str()).as_ref(), Ok(name));
         let chars = name.as_str().chars().count();
         assert!((1..=limits::NAME_CHARS).contains(&chars));
-        assert!(!name.as_str().contains(char::is_control));
+        assert!(!name.as_str().contains(char::is_control) && is_nfc(name.as_str()));
         assert_eq!(name.as_str().trim(), name.as_str());
         let travelled: Name = serde_json::from_str(&serde_json::to_string(name).unwrap()).unwrap();
         assert_eq!(&travelled, name);
