@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const SHORT_ROUNDS: u64 = 15_000;
 const SHORT_SEED: u64 = 1;
 const INPUT_BYTES: usize = 4096;
-const MUTATIONS_AT_ONCE: u64 = 6;
+const MUTATIONS_AT_ONCE: usize = 6;
 /// Inputs that a target found interesting, kept to mutate further.
 const FOUND: usize = 512;
 /// How many rounds go by between two looks at the clock.
@@ -74,9 +74,16 @@ impl Target {
     }
 
     fn mutated(&self, found: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
-        let mut input = random.pick(found).clone();
-        for _ in 0..=random.below(MUTATIONS_AT_ONCE as usize) {
-            self.mutate(&mut input, found, random);
+        let mut input = match random.below(2) {
+            0 => random.pick(self.corpus).to_vec(),
+            _ => random.pick(found).clone(),
+        };
+        self.mutate(&mut input, found, random);
+        // Half the inputs are one step away from something known: near misses are where readers disagree.
+        if random.below(2) == 0 {
+            for _ in 0..random.below(MUTATIONS_AT_ONCE) {
+                self.mutate(&mut input, found, random);
+            }
         }
         input.truncate(INPUT_BYTES);
         input

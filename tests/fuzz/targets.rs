@@ -255,6 +255,7 @@ fn scopes_admit_and_cover_coherently() {
             b"*\nx",
             b"orders:*.read\norders:eu.read",
             b"a.*.*\na.*",
+            b"a.b\na:b",
             b"*.read\norders.read",
             b"a-b_9:X\na-b_9:X",
         ],
