@@ -344,6 +344,8 @@ fn a_text_that_passes_is_stable_and_within_its_limit() {
                 "e\u{301} \u{212b} \u{1100}\u{1161}\u{11a8}".as_bytes(),
                 "日本語キー हिन्दी עברית".as_bytes(),
                 b"one\r\n\ttwo\n",
+                &[b'x'; limits::NAME_CHARS],
+                &[b'x'; limits::DESCRIPTION_CHARS],
                 "α\u{313}\u{300}\u{345}".as_bytes(),
             ]
         },
