@@ -27,7 +27,7 @@ pub struct KeyFormat {
     shape: Shape,
 }
 
-/// A format without its prefix. The order brings shapes of one length together.
+/// A format without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(super) struct Shape {
     pub(super) public_chars: u8,
@@ -58,33 +58,27 @@ impl KeyFormat {
         secret_chars: u8,
         checksum: Checksum,
     ) -> Result<Self, KeyFormatError> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let bounded = limits::KEY_PREFIX_CHARS.contains(&prefix.len());
+        if !(bounded && prefix.bytes().all(allowed) && prefix.ends_with('_')) {
+            return Err(KeyFormatError::Prefix);
+        }
         if prefix == OPERATOR_PREFIX {
             return Err(KeyFormatError::Reserved);
         }
-        Self::checked(prefix, Shape { public_chars, secret_chars, checksum })
+        if !limits::KEY_PUBLIC_CHARS.contains(&public_chars) {
+            return Err(KeyFormatError::PublicChars);
+        }
+        if !limits::KEY_SECRET_CHARS.contains(&secret_chars) {
+            return Err(KeyFormatError::SecretChars);
+        }
+        Ok(Self { prefix: prefix.into(), shape: Shape { public_chars, secret_chars, checksum } })
     }
 
     /// The operator tokens' own format.
     pub fn operator_tokens() -> Self {
         let shape = Shape { public_chars: 8, secret_chars: 30, checksum: Checksum::Crc32 };
         Self { prefix: OPERATOR_PREFIX.into(), shape }
-    }
-
-    fn checked(prefix: &str, shape: Shape) -> Result<Self, KeyFormatError> {
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if !limits::KEY_PREFIX_CHARS.contains(&prefix.len())
-            || !prefix.bytes().all(allowed)
-            || !prefix.ends_with('_')
-        {
-            return Err(KeyFormatError::Prefix);
-        }
-        if !limits::KEY_PUBLIC_CHARS.contains(&shape.public_chars) {
-            return Err(KeyFormatError::PublicChars);
-        }
-        if !limits::KEY_SECRET_CHARS.contains(&shape.secret_chars) {
-            return Err(KeyFormatError::SecretChars);
-        }
-        Ok(Self { prefix: prefix.into(), shape })
     }
 
     pub fn prefix(&self) -> &str {
@@ -189,7 +183,8 @@ pub fn read<'t>(format: &KeyFormat, text: &'t str) -> Option<PublicPart<'t>> {
 }
 
 pub(super) fn is_base62(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    // Without an early way out the compiler checks many bytes at once; callers have bounded the length.
+    text.bytes().fold(true, |fits, byte| fits & byte.is_ascii_alphanumeric())
 }
 
 /// Does the text end in the checksum of what stands before it?
