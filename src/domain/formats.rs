@@ -55,7 +55,7 @@ impl Formats {
         })
     }
 
-    /// Why a text that fits no format does not.
+    /// Why a text that fits no format does not. Off the hot path: it reads the whole text.
     pub fn misfit(&self, text: &str) -> Misfit {
         if text.contains(char::is_whitespace) {
             return Misfit::StraySpace;

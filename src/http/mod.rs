@@ -5,8 +5,9 @@
 //! everything; [`routes`] answers what is no route; [`conneg`], [`etag`], [`idempotency`] and [`page`] read one header or
 //! parameter each.
 
-pub mod base64url;
+pub mod bearer;
 pub mod body;
+pub mod client_ip;
 mod code;
 pub mod conneg;
 pub mod etag;

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
-use super::base64url;
+use crate::domain::base64url;
 use super::problem::{Fault, FaultPlace, Problem};
 use crate::limits;
 

@@ -1,0 +1,149 @@
+//! The Authorization header: one, `Bearer`, one space, and a token of visible ASCII.
+
+use std::fmt;
+
+const SCHEME: &str = "bearer";
+
+/// The token of these header values; `None` when there is no such header.
+pub fn bearer<'h>(mut values: impl Iterator<Item = &'h [u8]>) -> Result<Option<&'h str>, BearerError> {
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(BearerError::Twice);
+    }
+    token_of(value).map(Some)
+}
+
+fn token_of(value: &[u8]) -> Result<&str, BearerError> {
+    if value.is_empty() {
+        return Err(BearerError::Empty);
+    }
+    let value =
+        std::str::from_utf8(value).ok().filter(|value| value.is_ascii()).ok_or(BearerError::NotAscii)?;
+    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(BearerError::Control);
+    }
+    let scheme_end = value.find([' ', '\t']).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(scheme_end);
+    if scheme.is_empty() {
+        return Err(BearerError::SpaceBefore);
+    }
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Err(BearerError::OtherScheme);
+    }
+    let token = match rest.strip_prefix(' ') {
+        Some(token) => token,
+        None if rest.is_empty() => return Err(BearerError::NoToken),
+        None => return Err(BearerError::SpaceBetween),
+    };
+    if token.trim_ascii().is_empty() {
+        Err(BearerError::NoToken)
+    } else if token.starts_with([' ', '\t']) {
+        Err(BearerError::SpaceBetween)
+    } else if token.ends_with([' ', '\t']) {
+        Err(BearerError::SpaceAfter)
+    } else if token.contains([' ', '\t']) {
+        Err(BearerError::SpaceInside)
+    } else {
+        Ok(token)
+    }
+}
+
+/// Each is a 401 with reason `malformed`; its text is the detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BearerError {
+    Twice,
+    Empty,
+    NotAscii,
+    Control,
+    SpaceBefore,
+    OtherScheme,
+    NoToken,
+    SpaceBetween,
+    SpaceAfter,
+    SpaceInside,
+}
+
+impl BearerError {
+    pub fn detail(self) -> &'static str {
+        match self {
+            BearerError::Twice => "the Authorization header is there more than once; send it once",
+            BearerError::Empty => "the Authorization header is empty; send `Authorization: Bearer <key>`",
+            BearerError::NotAscii => {
+                "the Authorization header holds a character outside ASCII; copy the key again"
+            }
+            BearerError::Control => "the Authorization header holds a control character; copy the key again",
+            BearerError::SpaceBefore => "there is stray space before the word Bearer; remove it",
+            BearerError::OtherScheme => {
+                "the Authorization header is of unknown form; send `Authorization: Bearer <key>`"
+            }
+            BearerError::NoToken => "there is no key after the word Bearer; it may have been cut off",
+            BearerError::SpaceBetween => {
+                "there is stray space between the word Bearer and the key; leave one space"
+            }
+            BearerError::SpaceAfter => "there is stray space after the key; remove it",
+            BearerError::SpaceInside => "there is stray space inside the key; remove it",
+        }
+    }
+}
+
+impl fmt::Display for BearerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.detail())
+    }
+}
+
+impl std::error::Error for BearerError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'h>(values: &[&'h [u8]]) -> Result<Option<&'h str>, BearerError> {
+        bearer(values.iter().copied())
+    }
+
+    #[test]
+    fn one_header_with_one_space_gives_its_token() {
+        assert_eq!(read(&[]), Ok(None));
+        for value in ["Bearer cl_live_x", "bearer cl_live_x", "BEARER cl_live_x", "bEaReR cl_live_x"] {
+            assert_eq!(read(&[value.as_bytes()]), Ok(Some("cl_live_x")));
+        }
+        assert_eq!(read(&[b"Bearer !~=/+._-"]), Ok(Some("!~=/+._-")));
+        let long = format!("Bearer {}", "x".repeat(100_000));
+        assert_eq!(read(&[long.as_bytes()]).map(|token| token.map(str::len)), Ok(Some(100_000)));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_own_detail() {
+        use BearerError::*;
+        let cases: &[(&[&[u8]], BearerError)] = &[
+            (&[b"Bearer a", b"Bearer a"], Twice),
+            (&[b"", b""], Twice),
+            (&[b""], Empty),
+            (&[b"Bearer caf\xc3\xa9"], NotAscii),
+            (&[b"Bearer \xff"], NotAscii),
+            (&[b"Bearer a\0"], Control),
+            (&[b"Bearer a\r\nX: y"], Control),
+            (&[b"Bearer \x7f"], Control),
+            (&[b" Bearer a"], SpaceBefore),
+            (&[b"\tBearer a"], SpaceBefore),
+            (&[b" "], SpaceBefore),
+            (&[b"Basic YTpi"], OtherScheme),
+            (&[b"cl_live_x"], OtherScheme),
+            (&[b"Bearercl_live_x"], OtherScheme),
+            (&[b"Bearer:a"], OtherScheme),
+            (&[b"Bearer"], NoToken),
+            (&[b"Bearer "], NoToken),
+            (&[b"Bearer  \t"], NoToken),
+            (&[b"Bearer  a"], SpaceBetween),
+            (&[b"Bearer\ta"], SpaceBetween),
+            (&[b"Bearer a "], SpaceAfter),
+            (&[b"Bearer a\t"], SpaceAfter),
+            (&[b"Bearer a b"], SpaceInside),
+            (&[b"Bearer Bearer a"], SpaceInside),
+        ];
+        for (values, error) in cases {
+            assert_eq!(read(values), Err(*error), "{values:?}");
+        }
+    }
+}
