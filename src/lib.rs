@@ -4,6 +4,7 @@
 //! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod clock;
+pub mod cluster;
 pub mod db;
 pub mod domain;
 pub mod http;

@@ -69,6 +69,8 @@ pub const FOLLOW_PAGE: i64 = 1000;
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(200);
 pub const LEASE_RENEWALS: u32 = 3;
+/// How soon a lapsed lease is asked for again while requests wait for it.
+pub const LEASE_RETRY: Duration = Duration::from_millis(50);
 /// How long a verdict waits for a lapsed lease, or a read for `min_position`.
 pub const CATCH_UP_WAIT: Duration = Duration::from_secs(1);
 /// How many verdicts may wait for a lapsed lease at once.
