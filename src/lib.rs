@@ -4,4 +4,6 @@
 //! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod clock;
+pub mod db;
 pub mod limits;
+pub mod ops;

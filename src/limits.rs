@@ -59,3 +59,20 @@ pub const ENFORCE_WAIT: Duration = Duration::from_secs(2);
 
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+// ---- the database ----
+pub const POOL_APPEND: usize = 2;
+pub const POOL_SYSTEM: usize = 8;
+pub const POOL_WRITER: usize = 4;
+pub const POOL_APP: usize = 16;
+/// How long a request waits for a connection of a pool.
+pub const POOL_WAIT: Duration = Duration::from_secs(2);
+pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// A statement that runs longer is ended by the server, before its commit and never during it.
+pub const STATEMENT_WAIT: Duration = Duration::from_secs(30);
+pub const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(10);
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// How long a start waits for another node that is migrating, and a migration for a lock.
+pub const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+/// The longest row that a COPY may carry: an entry and what stands beside it.
+pub const COPY_ROW_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,82 @@
+//! A connection of its own, outside the pools: for the sequencer, the lease, follow, the doorbell, migrations.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use futures::future::poll_fn;
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Connection, NoTls};
+
+use super::DbError;
+use super::target::Target;
+
+/// Closed when it is dropped. Once the connection is lost it stays so: open another.
+#[derive(Debug)]
+pub struct Dedicated {
+    client: tokio_postgres::Client,
+    bell: Arc<Notify>,
+}
+
+impl Dedicated {
+    pub(super) async fn open(target: &Target, name: &str) -> Result<Self, DbError> {
+        let mut config = target.config.clone();
+        config.application_name(name);
+        let bell = Arc::new(Notify::new());
+        let client = match &target.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await.map_err(DbError::connecting)?;
+                tokio::spawn(drive(connection, Arc::clone(&bell)));
+                client
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await.map_err(DbError::connecting)?;
+                tokio::spawn(drive(connection, Arc::clone(&bell)));
+                client
+            }
+        };
+        Ok(Self { client, bell })
+    }
+
+    /// Returns once a notification has arrived on a channel that this connection listens to, or the connection is lost. Many that
+    /// arrive between two calls count as one; none is missed.
+    pub async fn rung(&self) {
+        if !self.client.is_closed() {
+            self.bell.notified().await;
+        }
+    }
+}
+
+async fn drive<S, T>(mut connection: Connection<S, T>, bell: Arc<Notify>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => bell.notify_one(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a dedicated connection to the database was lost");
+                break;
+            }
+            None => break,
+        }
+    }
+    // the client must be seen as closed before its listener wakes
+    drop(connection);
+    bell.notify_one();
+}
+
+impl Deref for Dedicated {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.client
+    }
+}
+
+impl DerefMut for Dedicated {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.client
+    }
+}

@@ -1,0 +1,137 @@
+//! One pool a role. A connection becomes its role when it is made, and stays it.
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+use super::target::Target;
+use super::{Client, DatabaseUrl, DbError, Dedicated, Durability, Scope, Settings, check_server};
+use crate::limits;
+
+/// What a connection of the service may be (schema/privileges/roles.sql).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Append,
+    System,
+    Writer,
+    App,
+}
+
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Append, Role::System, Role::Writer, Role::App];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Append => "credledger_append",
+            Role::System => "credledger_system",
+            Role::Writer => "credledger_writer",
+            Role::App => "credledger_app",
+        }
+    }
+
+    fn pool_size(self) -> usize {
+        match self {
+            Role::Append => limits::POOL_APPEND,
+            Role::System => limits::POOL_SYSTEM,
+            Role::Writer => limits::POOL_WRITER,
+            Role::App => limits::POOL_APP,
+        }
+    }
+
+    /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays.
+    fn session(self) -> String {
+        format!(
+            "set role {}; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}; \
+             select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')",
+            self.name(),
+            limits::STATEMENT_WAIT.as_millis(),
+            limits::IDLE_IN_TRANSACTION.as_millis(),
+        )
+    }
+}
+
+/// The service's database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    append: Pool,
+    system: Pool,
+    writer: Pool,
+    app: Pool,
+    target: Target,
+}
+
+impl Database {
+    /// Connects once, to refuse an unfit server; the pools fill as they are used.
+    pub async fn open(settings: &Settings) -> Result<Self, DbError> {
+        let target = Target::of(&settings.url, settings.ca_file.as_deref())?;
+        let durability =
+            if settings.allow_unsafe_database { Durability::Waived } else { Durability::Demanded };
+        check_server(&*Dedicated::open(&target, "credledger start").await?, durability).await?;
+        Ok(Self {
+            append: pool(&target, Role::Append)?,
+            system: pool(&target, Role::System)?,
+            writer: pool(&target, Role::Writer)?,
+            app: pool(&target, Role::App)?,
+            target,
+        })
+    }
+
+    pub async fn append(&self) -> Result<Client, DbError> {
+        Ok(self.append.get().await?)
+    }
+
+    pub async fn system(&self) -> Result<Client, DbError> {
+        Ok(self.system.get().await?)
+    }
+
+    pub async fn writer(&self) -> Result<Client, DbError> {
+        Ok(self.writer.get().await?)
+    }
+
+    /// The only way to a tenant's rows.
+    pub async fn scope(&self, tenant: Uuid) -> Result<Scope, DbError> {
+        Scope::open(self.app.get().await?, tenant).await
+    }
+
+    pub async fn connect_dedicated(&self, role: Role) -> Result<Dedicated, DbError> {
+        let name = format!("{} dedicated", role.name());
+        let dedicated = Dedicated::open(&self.target, &name).await?;
+        dedicated.batch_execute(&role.session()).await.map_err(DbError::connecting)?;
+        Ok(dedicated)
+    }
+
+    /// Nothing is lent any more; what is lent ends when it is given back.
+    pub fn close(&self) {
+        for pool in [&self.append, &self.system, &self.writer, &self.app] {
+            pool.close();
+        }
+    }
+}
+
+/// A plain connection as whoever the URL names, with no role taken: for migrations.
+pub(crate) async fn connect_plain(url: &DatabaseUrl, settings: &Settings) -> Result<Dedicated, DbError> {
+    let target = Target::of(url, settings.ca_file.as_deref())?;
+    Dedicated::open(&target, "credledger migrate").await
+}
+
+fn pool(target: &Target, role: Role) -> Result<Pool, DbError> {
+    let mut config = target.config.clone();
+    config.application_name(role.name());
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match &target.tls {
+        Some(tls) => Manager::from_config(config, tls.clone(), recycling),
+        None => Manager::from_config(config, NoTls, recycling),
+    };
+    let become_role = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move { client.batch_execute(&role.session()).await.map_err(HookError::Backend) })
+    });
+    Pool::builder(manager)
+        .max_size(role.pool_size())
+        .wait_timeout(Some(limits::POOL_WAIT))
+        .create_timeout(Some(limits::CONNECT_WAIT))
+        .recycle_timeout(Some(limits::POOL_WAIT))
+        .runtime(Runtime::Tokio1)
+        .post_create(become_role)
+        .build()
+        .map_err(DbError::connecting)
+}
