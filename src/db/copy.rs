@@ -209,7 +209,9 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: &[u8], piece: usize) -> Result<Vec<(i64, String, Option<Vec<u8>>)>, DbError> {
+    type Read = (i64, String, Option<Vec<u8>>);
+
+    fn read(bytes: &[u8], piece: usize) -> Result<Vec<Read>, DbError> {
         let pieces: Vec<_> = bytes.chunks(piece).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
         let mut reader = CopyReader::new(futures::stream::iter(pieces));
         let mut rows = Vec::new();

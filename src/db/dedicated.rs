@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::poll_fn;
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Connection};
+use tokio_postgres::{AsyncMessage, Connection, NoTls};
 
 use super::DbError;
 use super::target::Target;
@@ -21,9 +21,19 @@ impl Dedicated {
     pub(super) async fn open(target: &Target, name: &str) -> Result<Self, DbError> {
         let mut config = target.config.clone();
         config.application_name(name);
-        let (client, connection) = config.connect(target.tls.clone()).await.map_err(DbError::connecting)?;
         let bell = Arc::new(Notify::new());
-        tokio::spawn(drive(connection, Arc::clone(&bell)));
+        let client = match &target.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await.map_err(DbError::connecting)?;
+                tokio::spawn(drive(connection, Arc::clone(&bell)));
+                client
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await.map_err(DbError::connecting)?;
+                tokio::spawn(drive(connection, Arc::clone(&bell)));
+                client
+            }
+        };
         Ok(Self { client, bell })
     }
 

@@ -1,6 +1,7 @@
 //! One pool a role. A connection becomes its role when it is made, and stays it.
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::NoTls;
 use uuid::Uuid;
 
 use super::target::Target;
@@ -116,11 +117,11 @@ pub(crate) async fn connect_plain(url: &DatabaseUrl, settings: &Settings) -> Res
 fn pool(target: &Target, role: Role) -> Result<Pool, DbError> {
     let mut config = target.config.clone();
     config.application_name(role.name());
-    let manager = Manager::from_config(
-        config,
-        target.tls.clone(),
-        ManagerConfig { recycling_method: RecyclingMethod::Fast },
-    );
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = match &target.tls {
+        Some(tls) => Manager::from_config(config, tls.clone(), recycling),
+        None => Manager::from_config(config, NoTls, recycling),
+    };
     let become_role = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move { client.batch_execute(&role.session()).await.map_err(HookError::Backend) })
     });

@@ -58,7 +58,8 @@ impl Settings {
 #[derive(Clone)]
 pub(super) struct Target {
     pub config: tokio_postgres::Config,
-    pub tls: MakeRustlsConnect,
+    /// `None`: over Unix sockets, and with sslmode=disable
+    pub tls: Option<MakeRustlsConnect>,
 }
 
 impl Target {
@@ -73,13 +74,12 @@ impl Target {
         config.connect_timeout(limits::CONNECT_WAIT).keepalives(true).keepalives_idle(limits::KEEPALIVE_IDLE);
         let remote = config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)))
             || !config.get_hostaddrs().is_empty();
-        let roots = if remote && config.get_ssl_mode() != SslMode::Disable {
-            trusted_roots(ca_file.or(ca_in_url.as_deref()))?
-        } else {
+        if !remote || config.get_ssl_mode() == SslMode::Disable {
             config.ssl_mode(SslMode::Disable);
-            RootCertStore::empty()
-        };
-        Ok(Self { config, tls: MakeRustlsConnect::new(tls_config(roots)?) })
+            return Ok(Self { config, tls: None });
+        }
+        let roots = trusted_roots(ca_file.or(ca_in_url.as_deref()))?;
+        Ok(Self { config, tls: Some(MakeRustlsConnect::new(tls_config(roots)?)) })
     }
 }
 

@@ -1,0 +1,24 @@
+-- Credentials as they are. Nothing here is changed by the clock: statuses are computed when they are asked for.
+create table credledger.credentials (
+  ledger_id int not null,
+  id uuid not null,
+  tenant_id uuid not null,
+  version int not null,
+  record bytea not null,
+  mac bytea not null,
+  created_at_ms bigint not null,
+  expires_at_ms bigint,
+  suspended boolean not null,
+  ended_at_ms bigint,
+  revoked boolean not null,
+  scopes text[] not null,
+  -- the version of the event whose personal row holds the name
+  name_version int not null,
+  -- the earliest instant at which housekeeping has something to record
+  due_at_ms bigint,
+  primary key (ledger_id, id)
+);
+-- queries/page.sql
+create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
+-- queries/due.sql
+create index credentials_due on credledger.credentials (ledger_id, due_at_ms) where due_at_ms is not null;

@@ -1,0 +1,12 @@
+-- Operators' tokens as they are; their version is that of their operator's stream.
+create table credledger.operator_tokens (
+  ledger_id int not null,
+  id uuid not null,
+  tenant_id uuid,
+  version int not null,
+  record bytea not null,
+  mac bytea not null,
+  operator_id uuid not null,
+  prefix text not null,
+  primary key (ledger_id, id)
+);

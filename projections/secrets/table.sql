@@ -1,0 +1,15 @@
+-- Secrets as they are; their version is that of their credential's stream.
+create table credledger.secrets (
+  ledger_id int not null,
+  id uuid not null,
+  tenant_id uuid not null,
+  version int not null,
+  record bytea not null,
+  mac bytea not null,
+  credential_id uuid not null,
+  prefix text not null,
+  ends_at_ms bigint,
+  primary key (ledger_id, id)
+);
+-- queries/by_prefix.sql
+create index secrets_by_prefix on credledger.secrets (ledger_id, tenant_id, prefix text_pattern_ops);

@@ -1,0 +1,11 @@
+-- Tenants as they are. `tenant_id` is the tenant's own id.
+create table credledger.tenants (
+  ledger_id int not null,
+  id uuid not null,
+  tenant_id uuid not null,
+  version int not null,
+  record bytea not null,
+  mac bytea not null,
+  slug text not null,
+  primary key (ledger_id, id)
+);

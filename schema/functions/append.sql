@@ -1,0 +1,242 @@
+-- The one way into the log: a whole batch in one call, in a constant number of statements.
+--
+-- The head's row is locked first, so one append runs at a time, and everything below it reads what will still hold at commit.
+-- Commands are numbered from 0; every other array says by its `*_command` to which one a row belongs.
+--
+-- outcome   0 done · 1 behind: at_ms lies before the last event, nothing was written, stamp the batch again
+--           2 fenced: the epoch is not the writer's (or the batch is its last), nothing was written, settle
+-- verdicts  0 committed · 1 conflict: decide again · 2 claim taken · 3 quota exceeded · 4 idempotency key already stored
+-- positions the last position of each command that won and has events, else null
+--
+-- A command that loses leaves nothing. A batch that breaks the contract of this function (CL002, CL005) is refused whole.
+create or replace function credledger.append(
+  ledger int, writer uuid, epoch bigint, batch uuid, at_ms bigint, commands int,
+  -- every stream that a command read or writes, with the version it saw (0: none)
+  guard_command int[], guard_stream uuid[], guard_version int[],
+  event_command int[], event_stream uuid[], event_version int[], event_tenant uuid[], event_type text[],
+  event_entry bytea[], event_mac bytea[], event_leaf bytea[],
+  personal_command int[], personal_stream uuid[], personal_version int[], personal_tenant uuid[], personal_subject uuid[],
+  personal_slots text[],
+  claim_command int[], claim_kind smallint[], claim_key bytea[], claim_stream uuid[],
+  -- a null limit: counted, never refused
+  quota_command int[], quota_subject uuid[], quota_name text[], quota_delta bigint[], quota_limit bigint[],
+  answer_command int[], answer_operator uuid[], answer_key bytea[], answer_request bytea[], answer_status smallint[],
+  answer_body bytea[],
+  row_command int[], row_projection text[], row_id uuid[], row_tenant uuid[], row_version int[], row_record bytea[],
+  row_mac bytea[], row_facts text[],
+  out outcome smallint, out last_at_ms bigint, out first_position bigint, out verdicts smallint[], out positions bigint[]
+) language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+-- One plan for every size of batch: tables are reached by index, one probe a row (sub-selects), and sets meet by hashing. Left to
+-- itself the planner would plan each call anew, or keep a plan made while the tables were empty.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_nestloop = off
+set jit = off
+as $function$
+#variable_conflict use_column
+declare
+  head bigint;
+  held_epoch bigint;
+  held_batch uuid;
+  moved int[] := '{}';
+  written bigint;
+  sound bigint;
+  stored int[] := '{}';
+  taken int[] := '{}';
+  refused int[] := '{}';
+  retried int[] := '{}';
+  tight boolean := false;
+  lost boolean;
+  n bigint;
+begin
+  select h.head, h.last_at_ms into head, last_at_ms from credledger.heads h where h.ledger_id = ledger for update;
+  if not found then
+    raise exception using errcode = 'CL001', message = 'this ledger has no head yet: register a writer first';
+  end if;
+  select w.epoch, w.batch into held_epoch, held_batch
+    from credledger.writers w where w.ledger_id = ledger and w.writer = append.writer;
+  if held_epoch is distinct from append.epoch or held_batch = append.batch then
+    outcome := 2;
+    return;
+  end if;
+  if append.at_ms < last_at_ms then
+    outcome := 1;
+    return;
+  end if;
+
+  perform credledger.assert_batch(commands,
+    array[cardinality(guard_command), cardinality(guard_stream), cardinality(guard_version)],
+    array[cardinality(event_command), cardinality(event_stream), cardinality(event_version), cardinality(event_tenant),
+          cardinality(event_type), cardinality(event_entry), cardinality(event_mac), cardinality(event_leaf)],
+    array[cardinality(personal_command), cardinality(personal_stream), cardinality(personal_version),
+          cardinality(personal_tenant), cardinality(personal_subject), cardinality(personal_slots)],
+    array[cardinality(claim_command), cardinality(claim_kind), cardinality(claim_key), cardinality(claim_stream)],
+    array[cardinality(quota_command), cardinality(quota_subject), cardinality(quota_name), cardinality(quota_delta),
+          cardinality(quota_limit)],
+    array[cardinality(answer_command), cardinality(answer_operator), cardinality(answer_key), cardinality(answer_request),
+          cardinality(answer_status), cardinality(answer_body)],
+    array[cardinality(row_command), cardinality(row_projection), cardinality(row_id), cardinality(row_tenant),
+          cardinality(row_version), cardinality(row_record), cardinality(row_mac), cardinality(row_facts)],
+    guard_command || event_command || personal_command || claim_command || quota_command || answer_command || row_command);
+
+  -- conflicts: a guard's stream has moved, or an earlier command of this batch writes it; each stream is looked up once
+  with written as materialized (
+    select e.command, e.stream, min(e.version) as first, max(e.version) as last, count(*) as events
+      from unnest(event_command, event_stream, event_version) as e(command, stream, version)
+      group by e.command, e.stream
+  ), first_writers as (
+    select w.stream, min(w.command) as command from written w group by w.stream
+  ), streams as (
+    select s.stream, coalesce((
+        select e.version from credledger.events e
+          where e.ledger_id = ledger and e.stream_id = s.stream order by e.version desc limit 1), 0) as version
+      from (select distinct u.stream from unnest(guard_stream) as u(stream)) s
+  )
+  select coalesce(array_agg(g.command) filter (where g.version <> s.version or f.command < g.command), '{}'),
+         count(*) filter (where w.first = g.version + 1 and w.last = g.version + w.events),
+         (select count(*) from written)
+    into moved, sound, written
+    from unnest(guard_command, guard_stream, guard_version) as g(command, stream, version)
+    join streams s on s.stream = g.stream
+    left join first_writers f on f.stream = g.stream
+    left join written w on w.stream = g.stream and w.command = g.command;
+  if sound <> written then
+    raise exception using errcode = 'CL002',
+      message = 'a stream is written without its guard, or its versions do not follow the guarded one';
+  end if;
+
+  if cardinality(claim_command) > 0 then
+    select coalesce(array_agg(c.command) filter (where c.earlier < c.command), '{}') || moved,
+           coalesce(array_agg(c.command) filter (where c.held), '{}')
+      into moved, taken
+      from (
+        select u.command, min(u.command) over (partition by u.kind, u.key) as earlier,
+               coalesce((select true from credledger.claims h
+                 where h.ledger_id = ledger and h.kind = u.kind and h.key = u.key), false) as held
+          from unnest(claim_command, claim_kind, claim_key) as u(command, kind, key)
+      ) c;
+  end if;
+
+  if cardinality(answer_command) > 0 then
+    select coalesce(array_agg(a.command) filter (where a.earlier < a.command), '{}') || moved,
+           coalesce(array_agg(a.command) filter (where a.held), '{}')
+      into moved, stored
+      from (
+        select u.command, min(u.command) over (partition by u.operator, u.key) as earlier,
+               coalesce((select true from credledger.idempotency h
+                 where h.ledger_id = ledger and h.operator_id = u.operator and h.key_digest = u.key), false) as held
+          from unnest(answer_command, answer_operator, answer_key) as u(command, operator, key)
+      ) a;
+  end if;
+
+  verdicts := array_fill(0::smallint, array[commands]);
+  lost := cardinality(stored) + cardinality(moved) + cardinality(taken) > 0;
+  if lost then
+    select array_agg(case when c = any (stored) then 4 when c = any (moved) then 1 when c = any (taken) then 2 else 0 end::smallint
+             order by c)
+      into verdicts from generate_series(0, commands - 1) as c;
+  end if;
+
+  -- most batches fit whatever their order; only one that might not is judged row by row
+  if cardinality(quota_command) > 0 then
+    select bool_or(q.least_limit < q.most + coalesce((select k.value from credledger.counters k
+             where k.ledger_id = ledger and k.subject = q.subject and k.name = q.name), 0))
+      into tight
+      from (
+        select u.subject, u.name, min(u.least) as least_limit, sum(greatest(u.delta, 0)) as most
+          from unnest(quota_subject, quota_name, quota_delta, quota_limit) as u(subject, name, delta, least)
+          group by u.subject, u.name
+      ) q;
+  end if;
+  if tight then
+    select q.refused, q.retried into refused, retried
+      from credledger.judge_quotas(ledger, verdicts, quota_command, quota_subject, quota_name, quota_delta, quota_limit) q;
+    if cardinality(refused) + cardinality(retried) > 0 then
+      lost := true;
+      select array_agg(case when v.verdict <> 0 then v.verdict when v.c - 1 = any (refused) then 3
+                            when v.c - 1 = any (retried) then 1 else 0 end::smallint order by v.c)
+        into verdicts from unnest(verdicts) with ordinality as v(verdict, c);
+    end if;
+  end if;
+
+  -- from here on: the rows of the winners
+  first_position := head;
+  insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
+    select ledger, head + row_number() over (order by e.command, e.place) - 1,
+           e.stream, e.version, e.tenant, e.type, append.at_ms, e.entry, e.mac, e.leaf
+      from unnest(event_command, event_stream, event_version, event_tenant, event_type, event_entry, event_mac, event_leaf)
+        with ordinality as e(command, stream, version, tenant, type, entry, mac, leaf, place)
+      where verdicts[e.command + 1] = 0;
+  get diagnostics written = row_count;
+  if lost or written <> cardinality(event_command) then
+    perform credledger.assert_rows(written, event_command, verdicts, lost, 'events');
+  end if;
+
+  select array_agg(case when p.events > 0 then p.upto end order by p.c) into positions
+    from (
+      select c, count(e.command) as events, head - 1 + sum(count(e.command)) over (order by c) as upto
+        from generate_series(0, commands - 1) as c
+        left join unnest(event_command) as e(command) on e.command = c and verdicts[c + 1] = 0
+        group by c
+    ) p;
+
+  insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
+    select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::jsonb
+      from unnest(personal_command, personal_stream, personal_version, personal_tenant, personal_subject, personal_slots)
+        as p(command, stream, version, tenant, subject, slots)
+      where verdicts[p.command + 1] = 0;
+  get diagnostics n = row_count;
+  if lost or n <> cardinality(personal_command) then
+    perform credledger.assert_rows(n, personal_command, verdicts, lost, 'personal');
+  end if;
+
+  insert into credledger.claims (ledger_id, kind, key, stream_id)
+    select ledger, c.kind, c.key, c.stream
+      from unnest(claim_command, claim_kind, claim_key, claim_stream) as c(command, kind, key, stream)
+      where verdicts[c.command + 1] = 0;
+  get diagnostics n = row_count;
+  if lost or n <> cardinality(claim_command) then
+    perform credledger.assert_rows(n, claim_command, verdicts, lost, 'claims');
+  end if;
+
+  if cardinality(quota_command) > 0 then
+    insert into credledger.counters as k (ledger_id, subject, name, value)
+      select ledger, q.subject, q.name, sum(q.delta)
+        from unnest(quota_command, quota_subject, quota_name, quota_delta) as q(command, subject, name, delta)
+        where verdicts[q.command + 1] = 0
+        group by q.subject, q.name
+      on conflict (ledger_id, subject, name) do update set value = k.value + excluded.value;
+  end if;
+
+  if cardinality(answer_command) > 0 then
+    insert into credledger.idempotency
+        (ledger_id, operator_id, key_digest, request_digest, status, answer, position, at_ms)
+      select ledger, a.operator, a.key, a.request, a.status, a.body, positions[a.command + 1], append.at_ms
+        from unnest(answer_command, answer_operator, answer_key, answer_request, answer_status, answer_body)
+          as a(command, operator, key, request, status, body)
+        where verdicts[a.command + 1] = 0;
+    get diagnostics n = row_count;
+    if lost or n <> cardinality(answer_command) then
+      perform credledger.assert_rows(n, answer_command, verdicts, lost, 'idempotency');
+    end if;
+  end if;
+
+  if cardinality(row_command) > 0 then
+    n := credledger.apply_inline(
+      ledger, verdicts, row_command, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts);
+    if lost or n <> cardinality(row_command) then
+      perform credledger.assert_rows(n, row_command, verdicts, lost, 'inline projections');
+    end if;
+  end if;
+
+  if written > 0 then
+    last_at_ms := append.at_ms;
+    update credledger.heads h set head = h.head + written, last_at_ms = append.at_ms where h.ledger_id = ledger;
+  end if;
+  update credledger.writers w
+    set batch = append.batch, first_position = append.first_position, verdicts = append.verdicts, positions = append.positions
+    where w.ledger_id = ledger and w.writer = append.writer;
+  outcome := 0;
+end
+$function$;

@@ -1,0 +1,6 @@
+-- The system role reads everything, changes leases, and forgets old answers.
+grant select on all tables in schema credledger to credledger_system;
+grant execute on function credledger.lease_take to credledger_system;
+grant execute on function credledger.lease_renew to credledger_system;
+grant execute on function credledger.lease_release to credledger_system;
+grant execute on function credledger.forget_answers to credledger_system;

@@ -1,0 +1,3 @@
+//! What it takes to run the service.
+
+pub mod migrate;

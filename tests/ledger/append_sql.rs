@@ -1,0 +1,548 @@
+//! The append function: one dense order, and a verdict for each command of a batch.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::support::batch::{Batch, Done, LEDGER, Writer};
+use crate::support::{Postgres, TestDatabase};
+
+const DONE: i16 = 0;
+const BEHIND: i16 = 1;
+const FENCED: i16 = 2;
+
+async fn start() -> (TestDatabase, Writer) {
+    let database = Postgres::database().await;
+    let writer = Writer::register(database.role("credledger_append").await).await;
+    (database, writer)
+}
+
+async fn count(client: &Client, table: &str) -> i64 {
+    let counted = client.query_one(&format!("select count(*) from credledger.{table}"), &[]).await;
+    counted.expect("a count").get(0)
+}
+
+#[tokio::test]
+async fn positions_run_from_zero_without_a_gap_in_the_order_of_commands() {
+    let (database, writer) = start().await;
+    let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut batch = Batch::new();
+    let first = batch.write(a, 0);
+    batch.events.push((first, a, 2, None));
+    batch.command();
+    batch.write(b, 0);
+    // the order within the arrays is not the order of commands
+    batch.events.rotate_right(1);
+    let done = writer.append(1000, &batch).await;
+    let expected = Done {
+        outcome: DONE,
+        last_at_ms: Some(1000),
+        first_position: Some(0),
+        verdicts: vec![0, 0, 0],
+        positions: vec![Some(1), None, Some(2)],
+    };
+    assert_eq!(done, expected);
+
+    let mut next = Batch::new();
+    next.write(a, 2);
+    assert_eq!(writer.append(1000, &next).await.positions, [Some(3)]);
+    let stored = database.admin().await;
+    let rows = stored
+        .query("select position, stream_id, version from credledger.events order by position", &[])
+        .await
+        .expect("events");
+    let rows: Vec<(i64, Uuid, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    assert_eq!(rows, [(0, a, 1), (1, a, 2), (2, b, 1), (3, a, 3)]);
+}
+
+#[tokio::test]
+async fn a_command_whose_stream_or_guard_has_moved_is_a_conflict_and_leaves_nothing() {
+    let (database, writer) = start().await;
+    let (tenant, key) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut first = Batch::new();
+    first.write(tenant, 0);
+    writer.append(1, &first).await;
+
+    let mut batch = Batch::new();
+    let stale = batch.write(key, 0);
+    batch.guards.push((stale, tenant, 0));
+    batch.personal.push((stale, key, 1, None));
+    batch.claims.push((stale, 1, b"k".to_vec(), key));
+    batch.quotas.push((stale, tenant, 1, None));
+    batch.answers.push((stale, tenant, b"a".to_vec()));
+    batch.rows.push((stale, "tenants", key, Some(key), 1, r#"{"slug": "s"}"#.to_owned()));
+    batch.write(tenant, 0);
+    batch.write(tenant, 7);
+    let done = writer.append(1, &batch).await;
+    assert_eq!((done.outcome, done.verdicts, done.positions), (DONE, vec![1, 1, 1], vec![None; 3]));
+    let admin = database.admin().await;
+    for (table, rows) in
+        [("events", 1), ("personal", 0), ("claims", 0), ("counters", 0), ("idempotency", 0), ("tenants", 0)]
+    {
+        assert_eq!(count(&admin, table).await, rows, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_commands_in_a_batch_that_meet_the_later_is_a_conflict() {
+    let (_database, writer) = start().await;
+    let stream = Uuid::now_v7();
+    let mut writes = Batch::new();
+    writes.write(stream, 0);
+    writes.write(stream, 0);
+    let reader = writes.write(Uuid::now_v7(), 0);
+    writes.guards.push((reader, stream, 0));
+    assert_eq!(writer.append(1, &writes).await.verdicts, [0, 1, 1]);
+
+    let mut reads_first = Batch::new();
+    let reader = reads_first.write(Uuid::now_v7(), 0);
+    reads_first.guards.push((reader, stream, 1));
+    reads_first.write(stream, 1);
+    assert_eq!(writer.append(1, &reads_first).await.verdicts, [0, 0]);
+
+    let mut claims = Batch::new();
+    let mut answers = Batch::new();
+    for _ in 0..2 {
+        let command = claims.command();
+        claims.claims.push((command, 1, b"same".to_vec(), stream));
+        let command = answers.command();
+        answers.answers.push((command, stream, b"same".to_vec()));
+    }
+    assert_eq!(writer.append(1, &claims).await.verdicts, [0, 1]);
+    assert_eq!(writer.append(1, &answers).await.verdicts, [0, 1]);
+}
+
+#[tokio::test]
+async fn what_is_claimed_once_is_taken_for_ever_but_another_kind_is_free() {
+    let (_database, writer) = start().await;
+    let claim = |kind: i16| {
+        let mut batch = Batch::new();
+        let stream = Uuid::now_v7();
+        let command = batch.write(stream, 0);
+        batch.claims.push((command, kind, b"cl_live_abc".to_vec(), stream));
+        batch
+    };
+    for (kind, verdict) in [(1, 0), (1, 2), (2, 0), (2, 2)] {
+        assert_eq!(writer.append(1, &claim(kind)).await.verdicts, [verdict], "kind {kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_has_one_effect_and_is_told_before_any_conflict() {
+    let (database, writer) = start().await;
+    let (operator, stream) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut batch = Batch::new();
+    let command = batch.write(stream, 0);
+    batch.answers.push((command, operator, b"key".to_vec()));
+    assert_eq!(writer.append(5, &batch).await.verdicts, [0]);
+    batch.id = Uuid::now_v7();
+    assert_eq!(writer.append(5, &batch).await.verdicts, [4]);
+    // of another operator it is another key, and its own conflict is seen
+    batch.id = Uuid::now_v7();
+    batch.answers[0].1 = Uuid::now_v7();
+    assert_eq!(writer.append(5, &batch).await.verdicts, [1]);
+    let admin = database.admin().await;
+    let row = admin
+        .query_one("select position, at_ms, status from credledger.idempotency", &[])
+        .await
+        .expect("the one answer");
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (Some(0i64), 5i64, 201i16));
+}
+
+#[tokio::test]
+async fn a_quota_is_kept_exactly_within_and_across_batches() {
+    let (database, writer) = start().await;
+    let tenant = Uuid::now_v7();
+    let mut batch = Batch::new();
+    for (delta, limit) in
+        [(1, Some(3)), (1, Some(3)), (1, Some(3)), (1, Some(3)), (-1, None), (1, Some(3)), (1, Some(3))]
+    {
+        let command = batch.write(Uuid::now_v7(), 0);
+        batch.quotas.push((command, tenant, delta, limit));
+    }
+    // behind a refusal, what would fit without it is decided again: never refused on a sum that nobody reached
+    assert_eq!(writer.append(1, &batch).await.verdicts, [0, 0, 0, 3, 0, 1, 1]);
+    let mut again = Batch::new();
+    for _ in 0..2 {
+        let command = again.write(Uuid::now_v7(), 0);
+        again.quotas.push((command, tenant, 1, Some(3)));
+    }
+    assert_eq!(writer.append(1, &again).await.verdicts, [0, 3]);
+    let value: i64 = database
+        .admin()
+        .await
+        .query_one("select value from credledger.counters", &[])
+        .await
+        .expect("one")
+        .get(0);
+    assert_eq!(value, 3);
+}
+
+#[tokio::test]
+async fn a_loser_does_not_count_against_a_quota() {
+    let (_database, writer) = start().await;
+    let (tenant, taken) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut first = Batch::new();
+    first.write(taken, 0);
+    writer.append(1, &first).await;
+    let mut batch = Batch::new();
+    for stream in [taken, Uuid::now_v7(), Uuid::now_v7()] {
+        let command = batch.write(stream, 0);
+        batch.quotas.push((command, tenant, 1, Some(1)));
+    }
+    assert_eq!(writer.append(1, &batch).await.verdicts, [1, 0, 3]);
+}
+
+#[tokio::test]
+async fn a_big_demand_that_is_refused_does_not_refuse_a_small_one_behind_it() {
+    let (_database, writer) = start().await;
+    let tenant = Uuid::now_v7();
+    let mut batch = Batch::new();
+    for delta in [5, 1] {
+        let command = batch.write(Uuid::now_v7(), 0);
+        batch.quotas.push((command, tenant, delta, Some(4)));
+    }
+    // the small one is decided again, and then fits
+    assert_eq!(writer.append(1, &batch).await.verdicts, [3, 1]);
+}
+
+#[tokio::test]
+async fn a_batch_stamped_before_the_last_event_writes_nothing_and_says_the_time() {
+    let (database, writer) = start().await;
+    let mut batch = Batch::new();
+    batch.write(Uuid::now_v7(), 0);
+    writer.append(1000, &batch).await;
+    let mut late = Batch::new();
+    late.write(Uuid::now_v7(), 0);
+    let done = writer.append(999, &late).await;
+    assert_eq!((done.outcome, done.last_at_ms), (BEHIND, Some(1000)));
+    assert_eq!(count(&database.admin().await, "events").await, 1);
+    assert_eq!(writer.append(1000, &late).await.outcome, DONE);
+}
+
+async fn settle(
+    client: &Client,
+    writer: Uuid,
+    batch: Uuid,
+) -> (i64, bool, Option<Vec<i16>>, Option<Vec<Option<i64>>>) {
+    let row = client
+        .query_one("select * from credledger.settle($1, $2, $3)", &[&LEDGER, &writer, &batch])
+        .await
+        .expect("a settlement");
+    (row.get("epoch"), row.get("known"), row.get("verdicts"), row.get("positions"))
+}
+
+#[tokio::test]
+async fn a_settled_batch_is_told_truly_and_its_late_copy_never_commits() {
+    let (database, mut writer) = start().await;
+    let mut committed = Batch::new();
+    committed.write(Uuid::now_v7(), 0);
+    writer.append(1, &committed).await;
+    let other = database.role("credledger_append").await;
+    let (epoch, known, verdicts, positions) = settle(&other, writer.writer, committed.id).await;
+    assert_eq!((epoch, known, verdicts, positions), (2, true, Some(vec![0]), Some(vec![Some(0)])));
+
+    writer.epoch = epoch;
+    let mut lost = Batch::new();
+    lost.write(Uuid::now_v7(), 0);
+    let (epoch, known, verdicts, _) = settle(&other, writer.writer, lost.id).await;
+    assert_eq!((known, verdicts), (false, None));
+    assert_eq!(writer.append(1, &lost).await.outcome, FENCED);
+    writer.epoch = epoch;
+    assert_eq!(writer.append(1, &lost).await.outcome, DONE);
+    assert_eq!(writer.append(1, &lost).await.outcome, FENCED, "the same batch twice");
+    assert_eq!(count(&database.admin().await, "events").await, 2);
+}
+
+#[tokio::test]
+async fn settling_waits_for_a_batch_that_is_still_running() {
+    let (database, writer) = start().await;
+    let mut batch = Batch::new();
+    batch.write(Uuid::now_v7(), 0);
+    writer.client.batch_execute("begin").await.expect("begin");
+    writer.append(1, &batch).await;
+    let other = database.role("credledger_append").await;
+    let pid: i32 = other.query_one("select pg_backend_pid()", &[]).await.expect("a pid").get(0);
+    let (id, batch) = (writer.writer, batch.id);
+    let settling = tokio::spawn(async move { settle(&other, id, batch).await });
+    let admin = database.admin().await;
+    let waits = "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'";
+    while admin.query(waits, &[&pid]).await.expect("a look").is_empty() {}
+    writer.client.batch_execute("commit").await.expect("commit");
+    assert!(settling.await.expect("settled").1, "the batch that committed meanwhile is known");
+}
+
+#[tokio::test]
+async fn a_batch_that_breaks_the_contract_is_refused_whole() {
+    let (database, writer) = start().await;
+    let stream = Uuid::now_v7();
+    type Spoil = fn(&mut Batch, Uuid);
+    let refusals: [(&str, &str, Spoil); 8] = [
+        ("an unguarded stream", "CL002", |batch, _| batch.guards.clear()),
+        ("a version that skips", "CL002", |batch, _| batch.events[0].2 = 2),
+        ("a version twice", "CL002", |batch, _| batch.events.push(batch.events[0])),
+        ("a row of no command", "CL002", |batch, _| batch.events[0].0 = 1),
+        ("no command", "CL002", |batch, _| batch.commands = 0),
+        ("an unknown projection", "CL005", |batch, stream| {
+            batch.rows.push((0, "events", stream, None, 1, "{}".to_owned()));
+        }),
+        ("a limited command that lowers a counter", "CL002", |batch, stream| {
+            batch.quotas.extend([(0, stream, 2, Some(1)), (0, Uuid::now_v7(), -1, None)]);
+        }),
+        ("a claim made twice by one command", "23505", |batch, stream| {
+            batch.claims.extend([(0, 1, b"x".to_vec(), stream), (0, 1, b"x".to_vec(), stream)]);
+        }),
+    ];
+    for (what, state, spoil) in refusals {
+        let mut batch = Batch::new();
+        batch.write(stream, 0);
+        spoil(&mut batch, stream);
+        assert_eq!(writer.refused(1, &batch).await.code(), state, "{what}");
+    }
+    assert_eq!(count(&database.admin().await, "events").await, 0);
+}
+
+#[tokio::test]
+async fn an_inline_row_is_replaced_only_by_a_later_version() {
+    let (database, writer) = start().await;
+    let tenant = Uuid::now_v7();
+    for (seen, version, slug, now) in [(0, 1, "one", "one"), (1, 3, "three", "three"), (2, 2, "two", "three")]
+    {
+        let mut batch = Batch::new();
+        let command = batch.write(tenant, seen);
+        batch.rows.push((
+            command,
+            "tenants",
+            tenant,
+            Some(tenant),
+            version,
+            format!(r#"{{"slug": "{slug}"}}"#),
+        ));
+        assert_eq!(writer.append(1, &batch).await.verdicts, [0]);
+        let stored: String = database
+            .admin()
+            .await
+            .query_one("select slug from credledger.tenants", &[])
+            .await
+            .expect("one")
+            .get(0);
+        assert_eq!(stored, now);
+    }
+}
+
+#[tokio::test]
+async fn every_inline_projection_takes_its_rows() {
+    let (database, writer) = start().await;
+    let id = Uuid::now_v7();
+    let facts = [
+        ("tenants", Some(id), r#"{"slug": "acme"}"#.to_owned()),
+        (
+            "credentials",
+            Some(id),
+            r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
+                "scopes": ["a.b", "c"], "name_version": 1, "due_at_ms": 9}"#
+                .to_owned(),
+        ),
+        ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
+        ("operators", None, "{}".to_owned()),
+        ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
+    ];
+    let mut batch = Batch::new();
+    let command = batch.write(id, 0);
+    for (projection, tenant, facts) in facts {
+        batch.rows.push((command, projection, id, tenant, 1, facts));
+    }
+    assert_eq!(writer.append(1, &batch).await.verdicts, [0]);
+    let row = database
+        .admin()
+        .await
+        .query_one(
+            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix
+               from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
+               join credledger.operators o using (id) join credledger.operator_tokens k using (id)",
+            &[],
+        )
+        .await
+        .expect("a row of each");
+    assert_eq!(row.get::<_, Vec<String>>(0), ["a.b", "c"]);
+    assert_eq!((row.get(1), row.get(2)), (Some(9i64), None::<i64>));
+    assert_eq!((row.get(3), row.get(4), row.get(5)), ("cl_live_abc", Some(7i64), "acme"));
+    assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
+}
+
+#[tokio::test]
+async fn expired_answers_are_forgotten_oldest_first_and_boundedly() {
+    let (database, writer) = start().await;
+    for at_ms in [1, 2, 3, 10] {
+        let mut batch = Batch::new();
+        let command = batch.command();
+        batch.answers.push((command, Uuid::now_v7(), vec![1]));
+        // without an event the head's time stands still, and the answer's own is kept all the same
+        writer.append(at_ms, &batch).await;
+    }
+    let system = database.role("credledger_system").await;
+    for (at_most, forgotten) in [(2, 2), (2, 1), (2, 0)] {
+        let row = system
+            .query_one("select credledger.forget_answers($1, 10, $2)", &[&LEDGER, &at_most])
+            .await
+            .expect("a number");
+        assert_eq!(row.get::<_, i64>(0), forgotten);
+    }
+    assert_eq!(count(&system, "idempotency").await, 1);
+}
+
+#[tokio::test]
+async fn a_lease_is_refused_while_another_node_lives_and_to_a_former_self() {
+    let database = Postgres::database().await;
+    Writer::register(database.role("credledger_append").await).await;
+    let system = database.role("credledger_system").await;
+    let (node, other, boot, later) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let hour = 3_600_000i64;
+    let take = "select granted, database_us, head from credledger.lease_take($1, $2, $3, 0, $4)";
+    let renew = "select granted, database_us, head from credledger.lease_renew($1, $2, $3, 0, $4)";
+    let steps = [
+        ("the first node takes it", take, node, boot, hour, true),
+        ("another is refused", take, other, boot, hour, false),
+        ("it is renewed", renew, node, boot, hour, true),
+        ("a restarted node takes its own over", take, node, later, hour, true),
+        ("its former self may not renew", renew, node, boot, hour, false),
+        ("the new one lets it lapse", renew, node, later, 0, true),
+        ("then another takes it", take, other, boot, hour, true),
+        ("and the lapsed one may not renew", renew, node, later, hour, false),
+    ];
+    for (what, call, node, boot, lease_ms, granted) in steps {
+        let row = system.query_one(call, &[&LEDGER, &node, &boot, &lease_ms]).await.expect("an answer");
+        assert_eq!(row.get::<_, bool>(0), granted, "{what}");
+        assert!(row.get::<_, i64>(1) > 1_700_000_000_000_000 && row.get::<_, i64>(2) == 0, "{what}");
+    }
+    let released = system
+        .query_one("select granted from credledger.lease_release($1, $2, $3)", &[&LEDGER, &other, &boot])
+        .await
+        .expect("an answer");
+    assert!(released.get::<_, bool>(0));
+    let row = system.query_one(take, &[&LEDGER, &node, &boot, &hour]).await.expect("an answer");
+    assert!(row.get::<_, bool>(0), "a released lease is free at once");
+}
+
+/// Polls as follow does: everything after the last position it has seen, in order.
+struct Reader<'a> {
+    client: &'a Client,
+    table: &'static str,
+    column: &'static str,
+    last: i64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Gap {
+    after: i64,
+    met: i64,
+}
+
+impl Reader<'_> {
+    async fn poll(&mut self) -> Result<usize, Gap> {
+        let Self { table, column, .. } = self;
+        let sql = format!("select {column} from {table} where {column} > $1 order by {column} limit 100");
+        let rows = self.client.query(&sql, &[&self.last]).await.expect("a page");
+        let mut gap = None;
+        for row in &rows {
+            let met: i64 = row.get(0);
+            if met != self.last + 1 && gap.is_none() {
+                gap = Some(Gap { after: self.last, met });
+            }
+            self.last = met;
+        }
+        gap.map_or(Ok(rows.len()), Err)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_polling_reader_misses_nothing_of_sixteen_concurrent_writers() {
+    const WRITERS: usize = 16;
+    const BATCHES: usize = 15;
+    let database = Postgres::database().await;
+    let mut writing = Vec::new();
+    for number in 0..WRITERS {
+        let writer = Writer::register(database.role("credledger_append").await).await;
+        writing.push(tokio::spawn(async move {
+            let mut at_ms = 0;
+            let mut written = 0;
+            for round in 0..BATCHES {
+                let mut batch = Batch::new();
+                for _ in 0..=(number + round) % 3 {
+                    batch.write(Uuid::now_v7(), 0);
+                }
+                let mut done = writer.append(at_ms, &batch).await;
+                while done.outcome == BEHIND {
+                    at_ms = done.last_at_ms.expect("a time") + 1;
+                    done = writer.append(at_ms, &batch).await;
+                }
+                written += done.positions.len();
+            }
+            written
+        }));
+    }
+    let client = database.role("credledger_system").await;
+    let mut reader = Reader { client: &client, table: "credledger.events", column: "position", last: -1 };
+    let mut seen = 0;
+    while writing.iter().any(|writer| !writer.is_finished()) {
+        seen += reader.poll().await.expect("no gap");
+        tokio::task::yield_now().await;
+    }
+    let mut written = 0;
+    for writer in writing {
+        written += writer.await.expect("a writer");
+    }
+    loop {
+        match reader.poll().await.expect("no gap") {
+            0 => break,
+            more => seen += more,
+        }
+    }
+    assert_eq!(seen, written);
+    let unordered = "select count(*) from credledger.events e join credledger.events f \
+                     on f.position = e.position + 1 where f.at_ms < e.at_ms";
+    assert_eq!(
+        client.query_one(unordered, &[]).await.expect("a count").get::<_, i64>(0),
+        0,
+        "times decrease"
+    );
+}
+
+/// The control: what the test above would say of a ledger that takes its order from an identity column.
+#[tokio::test]
+async fn the_same_reader_over_an_identity_column_loses_events() {
+    let database = Postgres::database().await;
+    let (slow, quick, client) = (database.admin().await, database.admin().await, database.admin().await);
+    client
+        .batch_execute(
+            "create table public.naive (id bigint generated always as identity (minvalue 0 start 0))",
+        )
+        .await
+        .expect("a table");
+    let insert = "insert into public.naive default values";
+    slow.batch_execute(&format!("begin; {insert}")).await.expect("the slow writer");
+    quick.batch_execute(insert).await.expect("the quick writer");
+    let mut reader = Reader { client: &client, table: "public.naive", column: "id", last: -1 };
+    assert_eq!(reader.poll().await, Err(Gap { after: -1, met: 1 }));
+    slow.batch_execute("commit").await.expect("the slow writer's commit");
+    assert_eq!(reader.poll().await, Ok(0), "the event that committed late is never seen");
+}
+
+#[tokio::test]
+async fn an_append_holds_back_every_other_until_it_has_committed() {
+    let (database, slow) = start().await;
+    let quick = Writer::register(database.role("credledger_append").await).await;
+    let mut batch = Batch::new();
+    batch.write(Uuid::now_v7(), 0);
+    slow.client.batch_execute("begin").await.expect("begin");
+    assert_eq!(slow.append(1, &batch).await.positions, [Some(0)]);
+    quick.client.batch_execute("set lock_timeout = '50ms'").await.expect("a setting");
+    let mut other = Batch::new();
+    other.write(Uuid::now_v7(), 0);
+    assert_eq!(quick.refused(1, &other).await.code(), "55P03");
+    slow.client.batch_execute("rollback").await.expect("rollback");
+    quick.client.batch_execute("set lock_timeout = 0").await.expect("a setting");
+    let appended = tokio::time::timeout(Duration::from_secs(60), quick.append(1, &other)).await;
+    assert_eq!(appended.expect("an append").positions, [Some(0)], "a rolled back append leaves no gap");
+}
