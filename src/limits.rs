@@ -19,6 +19,11 @@ pub const POINTER_BYTES: usize = 512;
 pub const CURSOR_BYTES: usize = 512;
 pub const REQUEST_ID_CHARS: usize = 128;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
+/// How long a caller is asked to wait before it tries again.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+pub const OPERATOR_TENANTS: usize = 1000;
+/// How long an operator token lives when nothing else is asked: 90 days.
+pub const OPERATOR_TOKEN_SECONDS: u32 = 90 * 24 * 60 * 60;
 pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;

@@ -32,8 +32,8 @@ pub struct Asked {
     pub command: Command,
     pub seen: Seen,
     pub context: Context,
-    /// the version that the caller's `If-Match` names
-    pub if_version: Option<u64>,
+    /// the versions that the caller's `If-Match` names
+    pub if_versions: Option<Vec<u64>>,
 }
 
 impl Command {
@@ -72,7 +72,7 @@ impl Asked {
     /// The events that carry the command out on this state, in order; none when there is nothing to do.
     pub fn decide(&self, stream: StreamId, state: &StreamState) -> Result<Vec<Recorded>, Refusal> {
         self.authorize(stream)?;
-        if self.if_version.is_some_and(|version| version != state.people_version()) {
+        if self.if_versions.as_ref().is_some_and(|versions| !versions.contains(&state.people_version())) {
             return Err(Refusal::new(
                 RefusalKind::Stale,
                 format!(

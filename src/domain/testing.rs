@@ -184,7 +184,7 @@ impl Given {
             command: Command::Credential(tenant_id(1), vec![command]),
             seen: Seen { tenant: Some(self.tenant.clone()), operator: None },
             context: Context { now: self.now, caller: caller(), fresh: self.fresh.clone() },
-            if_version: None,
+            if_versions: None,
         };
         let outcome = asked.decide(StreamId(Uuid::from_u128(7)), &self.state);
         When { given: self, outcome }

@@ -31,7 +31,7 @@ pub struct Order {
     pub caller: Caller,
     /// the operator token that the caller came with
     pub token: Option<TokenId>,
-    pub if_version: Option<u64>,
+    pub if_versions: Option<Vec<u64>>,
     pub retry: Option<Retry>,
     pub housekeeping: bool,
     pub render: Render,
@@ -193,7 +193,7 @@ impl Ledger {
             command: order.command.clone(),
             seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)) },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
-            if_version: order.if_version,
+            if_versions: order.if_versions.clone(),
         }
     }
 
@@ -275,6 +275,18 @@ impl Ledger {
         }
         let mut read = read.into_iter();
         Ok(kept.into_iter().map(|kept| kept.or_else(|| read.next()).unwrap_or_default()).collect())
+    }
+
+    /// A tenant's or an operator's state as the last command or decision here knew it.
+    pub async fn kept(&self, stream: StreamId) -> Result<Loaded, ExecuteError> {
+        let loaded = self.read(&[stream], false, false).await?;
+        Ok(loaded.into_iter().next().unwrap_or_default())
+    }
+
+    /// A stream's state as the database has it now.
+    pub async fn current(&self, stream: StreamId) -> Result<Loaded, ExecuteError> {
+        let loaded = self.read(&[stream], true, false).await?;
+        Ok(loaded.into_iter().next().unwrap_or_default())
     }
 
     /// Waits, boundedly, until this node's verdicts follow the position.

@@ -17,7 +17,6 @@ pub use master_key::{KeyFileError, MasterKeys};
 pub enum Purpose {
     Event,
     Row,
-    Cursor,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -29,7 +28,6 @@ struct Derived {
     pepper: hmac::Key,
     event: hmac::Key,
     row: hmac::Key,
-    cursor: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -156,7 +154,6 @@ impl Derived {
             pepper: mac_key("pepper"),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
-            cursor: mac_key("cursor mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -167,7 +164,6 @@ impl Derived {
         match purpose {
             Purpose::Event => &self.event,
             Purpose::Row => &self.row,
-            Purpose::Cursor => &self.cursor,
         }
     }
 

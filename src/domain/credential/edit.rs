@@ -7,13 +7,15 @@ use super::{Credential, CredentialEvent, Typed};
 use crate::domain::Context;
 use crate::domain::personal::{Personal, present};
 use crate::domain::refusal::Refusal;
+use crate::limits;
 
 /// Absent members stay as they are. An empty description is none.
 #[derive(Clone, Debug, Default)]
 pub struct Edit {
     pub name: Option<String>,
     pub description: Option<String>,
-    pub metadata: Option<Map<String, Value>>,
+    /// merged into what is there (RFC 7396); an inner `None` clears it
+    pub metadata: Option<Option<Map<String, Value>>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,16 +35,53 @@ impl Edit {
         credential: &Credential,
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
+        let metadata = self.metadata.as_ref().map(|patch| merged(patch.as_ref(), &credential.metadata));
         let edited = Edited {
             name: changed(&self.name, &credential.name),
             description: changed(&self.description, &credential.description),
-            metadata: changed(&self.metadata, &credential.metadata),
+            metadata: changed(&metadata, &credential.metadata),
         };
         if edited == Edited::default() {
             return Ok(Vec::new());
         }
         credential.still_open(context.now)?;
+        if !metadata.is_none_or(|metadata| metadata_fits(&metadata)) {
+            return Err(Refusal::invalid("/metadata", format!("Merged, it is over {} bytes.", limits::METADATA_BYTES)));
+        }
         Ok(vec![CredentialEvent::Edited(edited)])
+    }
+}
+
+pub fn metadata_fits(metadata: &Map<String, Value>) -> bool {
+    serde_json::to_string(metadata).is_ok_and(|text| text.len() <= limits::METADATA_BYTES)
+}
+
+fn merged(patch: Option<&Map<String, Value>>, present: &Typed<Map<String, Value>>) -> Map<String, Value> {
+    let mut merged = present.value.known().cloned().unwrap_or_default();
+    match patch {
+        None => Map::new(),
+        Some(patch) => {
+            merge(&mut merged, patch);
+            merged
+        }
+    }
+}
+
+/// RFC 7396. Its depth is that of a request's body, which is bounded.
+fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(target.remove(name)),
+            Value::Object(patch) => {
+                let mut inner = match target.remove(name) {
+                    Some(Value::Object(inner)) => inner,
+                    _ => Map::new(),
+                };
+                merge(&mut inner, patch);
+                target.insert(name.clone(), Value::Object(inner));
+            }
+            value => drop(target.insert(name.clone(), value.clone())),
+        }
     }
 }
 
@@ -83,6 +122,19 @@ mod tests {
         assert_eq!(after.name.value, Personal::Known("nightly".into()));
         assert_eq!(after.name.since, 2);
         assert_eq!((after.description, after.secrets), (before.description, before.secrets));
+    }
+
+    #[test]
+    fn metadata_is_merged_and_null_takes_out() {
+        let object = |value: serde_json::Value| value.as_object().cloned();
+        let set = |value| CredentialCommand::Edit(Edit { metadata: Some(object(value)), ..Edit::default() });
+        let first = serde_json::json!({"team": "core", "links": {"wiki": "a", "repo": "b"}});
+        let patch = serde_json::json!({"team": null, "links": {"wiki": null}, "tier": 1});
+        let after = given([created()]).when(set(first)).and(set(patch)).state();
+        let expected = serde_json::json!({"links": {"repo": "b"}, "tier": 1});
+        assert_eq!(after.metadata.value.known().cloned().map(Value::Object), Some(expected));
+        let clear = CredentialCommand::Edit(Edit { metadata: Some(None), ..Edit::default() });
+        assert_eq!(given_state(after).when(clear).state().metadata.value, Personal::Known(Map::new()));
     }
 
     #[test]

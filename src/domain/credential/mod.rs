@@ -31,7 +31,7 @@ use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
 pub use create::{Create, Created};
-pub use edit::{Edit, Edited};
+pub use edit::{Edit, Edited, metadata_fits};
 pub use grace::{GraceMoved, MoveGrace};
 pub use record_due::{Expired, RecordDue, SecretExpired};
 pub use rescope::{Rescope, Rescoped};

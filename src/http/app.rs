@@ -1,0 +1,182 @@
+//! What every handler may reach.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::X_FORWARDED_FOR;
+use bytes::Bytes;
+
+use super::client_ip::client_ip;
+use super::metrics::Metrics;
+use super::problem::{Code, Problem};
+use crate::clock::Timestamp;
+use crate::cluster::lease::Lease;
+use crate::domain::event::Actor;
+use crate::domain::formats::Misfit;
+use crate::domain::ip_rules::Cidr;
+use crate::ledger::execute::{ExecuteError, Ledger};
+use crate::ledger::proposal::CommitError;
+use crate::ledger::read::ReadError;
+use crate::limits;
+use crate::projections::active::ActiveView;
+
+pub struct App {
+    pub ledger: Arc<Ledger>,
+    pub view: Arc<ActiveView>,
+    pub lease: Arc<Lease>,
+    pub metrics: Arc<Metrics>,
+    pub trusted_proxies: Vec<Cidr>,
+    pub public_url: String,
+    /// the database's roles can't change history; told by `/readyz`
+    pub append_only: bool,
+    pub openapi: Bytes,
+}
+
+impl App {
+    pub fn now(&self) -> Timestamp {
+        self.ledger.clock().now()
+    }
+
+    /// The peer, or what trusted proxies say of it; `None` when a trusted way does not tell.
+    pub fn client_ip(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip();
+        let forwarded: Vec<&[u8]> =
+            request.headers().get_all(X_FORWARDED_FOR).map(|value| value.as_bytes()).collect();
+        client_ip(peer, &self.trusted_proxies, forwarded.into_iter())
+    }
+
+    pub fn is_trusted_proxy(&self, request: &HttpRequest) -> bool {
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        peer.is_some_and(|peer| self.trusted_proxies.iter().any(|range| range.contains(peer)))
+    }
+
+    /// Waits for the lease when it has lapsed, within the bounds of a request.
+    pub async fn lease(&self) -> Result<(), Problem> {
+        self.lease.valid().await.map_err(|_| lapsed())
+    }
+
+    /// The last look before a verdict leaves.
+    pub fn still_leased(&self) -> Result<(), Problem> {
+        if self.lease.holds() { Ok(()) } else { Err(lapsed()) }
+    }
+
+    /// For a read that must not be older than a write.
+    pub async fn reached(&self, min_position: Option<u64>) -> Result<(), Problem> {
+        let Some(position) = min_position else { return Ok(()) };
+        match self.ledger.reached_within(position, limits::CATCH_UP_WAIT).await {
+            true => Ok(()),
+            false => Err(Problem::retry_later(
+                Code::Behind,
+                limits::RETRY_AFTER_SECONDS,
+                "this node has not reached min_position yet; ask again",
+            )),
+        }
+    }
+
+    pub fn actor_name(&self, actor: Actor) -> Option<String> {
+        match actor {
+            Actor::Operator(id) => self.view.operator_name(id).map(|name| name.to_string()),
+            Actor::Holder(_) | Actor::System => None,
+        }
+    }
+}
+
+fn lapsed() -> Problem {
+    let detail = "this node can't be sure that it knows every revocation; ask again, or ask another node";
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
+}
+
+pub fn not_answering() -> Problem {
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, "this node's view is not answering; its log says why")
+}
+
+/// The detail of a text that is no credential.
+pub fn misfit_detail(misfit: Option<Misfit>) -> &'static str {
+    misfit.map_or(crate::domain::access::Reason::Malformed.detail(), Misfit::detail)
+}
+
+
+impl From<ExecuteError> for Problem {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Refused(refusal) => refusal.into(),
+            ExecuteError::RetryMismatch => Problem::new(
+                Code::IdempotencyMismatch,
+                "this Idempotency-Key was used for another request; use a fresh key for each new request",
+            ),
+            ExecuteError::RetryInProgress => Problem::new(
+                Code::IdempotencyInProgress,
+                "the first request with this Idempotency-Key is still running; repeat it when it is done",
+            ),
+            ExecuteError::Commit(error) => error.into(),
+            ExecuteError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommitError> for Problem {
+    fn from(error: CommitError) -> Self {
+        let again = limits::RETRY_AFTER_SECONDS;
+        match error {
+            CommitError::TooLarge(member) => Problem::faults(vec![super::problem::Fault {
+                place: super::problem::FaultPlace::Pointer(format!("/{member}")),
+                detail: format!("an event holds at most {} bytes; make this shorter", limits::ENTRY_BYTES).into(),
+            }]),
+            CommitError::QuotaExceeded => {
+                Problem::new(Code::QuotaExceeded, "the plan's limit of active credentials is reached")
+            }
+            CommitError::OutcomeUnknown => Problem::retry_later(
+                Code::OutcomeUnknown,
+                again,
+                "it is not known whether the change took place; read the resource, or repeat with the same Idempotency-Key",
+            ),
+            CommitError::Conflict | CommitError::Busy | CommitError::ClaimTaken | CommitError::AlreadyAnswered => {
+                Problem::unavailable(again, "too many changes are waiting; nothing was changed; ask again")
+            }
+            CommitError::Unavailable => {
+                Problem::unavailable(again, "the database can't be reached; nothing was changed; ask again")
+            }
+            CommitError::ClockBehind => {
+                Problem::unavailable(again, "the database's clock lies behind the ledger; nothing was changed")
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Db(cause) => cause.into(),
+            damaged => Problem::internal(damaged),
+        }
+    }
+}
+
+impl From<crate::db::DbError> for Problem {
+    fn from(cause: crate::db::DbError) -> Self {
+        Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again").with_cause(cause)
+    }
+}
+
+impl From<crate::domain::refusal::Refusal> for Problem {
+    fn from(refusal: crate::domain::refusal::Refusal) -> Self {
+        use super::problem::{Fault, FaultPlace};
+        use crate::domain::refusal::RefusalKind;
+        let code = match refusal.kind {
+            RefusalKind::Invalid => {
+                let place = FaultPlace::Pointer(refusal.pointer.unwrap_or_default().to_owned());
+                return Problem::faults(vec![Fault { place, detail: refusal.detail.into() }]);
+            }
+            RefusalKind::NotFound => return Problem::not_found(),
+            RefusalKind::Unauthorized => return Problem::credential_refused("expired", refusal.detail),
+            RefusalKind::Forbidden => Code::Forbidden,
+            RefusalKind::Conflict => Code::Conflict,
+            RefusalKind::TooManySecrets => Code::TooManySecrets,
+            RefusalKind::LastSecret => Code::LastSecret,
+            RefusalKind::QuotaExceeded => Code::QuotaExceeded,
+            RefusalKind::Stale => Code::Stale,
+        };
+        Problem::new(code, refusal.detail)
+    }
+}

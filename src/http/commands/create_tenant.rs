@@ -1,0 +1,59 @@
+//! POST /tenants
+
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{Told, Write, render};
+use crate::domain::authority::Action;
+use crate::domain::command::Command;
+use crate::domain::ids::TenantId;
+use crate::domain::key_format::KeyFormat;
+use crate::domain::tenant::{Create, Settings, TenantCommand};
+use crate::http::app::App;
+use crate::http::body::{Document, Wants};
+use crate::http::operator::Operator;
+use crate::http::problem::Problem;
+use crate::http::request::RequestContext;
+use crate::http::resources;
+use crate::http::{API_ADMIN, fields};
+
+pub async fn handle(
+    app: Data<App>,
+    operator: Operator,
+
+    request: HttpRequest,
+    context: RequestContext,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::RunTenants)?;
+    let write = Write { app, operator, request, context };
+    let body = write.body(payload, Wants::Json).await?;
+    let document = body.parse()?;
+    let create = read(&document)?;
+    let id = TenantId(write.app.ledger.vault().uuid(write.app.now().millis()));
+    let render = render("tenant", 201, |state, _| state.tenant().map(resources::tenant::tenant));
+    let order = write.order(id.into(), Command::Tenant(vec![TenantCommand::Create(create)]), &document, render)?;
+    let executed = write.app.ledger.execute(order).await?;
+    // A repeated request tells the id of then.
+    let made = executed.answer.body.get("tenant").and_then(|tenant| tenant["id"].as_str()).unwrap_or_default();
+    let location = Some(format!("{API_ADMIN}/tenants/{made}"));
+    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+}
+
+fn read(document: &Document<'_>) -> Result<Create, Problem> {
+    document.decode(|members| {
+        let name = members.required("name", fields::name);
+        let slug = members.optional("slug", fields::slug);
+        let settings = members.optional("settings", fields::settings);
+        let name = name?;
+        let slug = match slug? {
+            Some(slug) => slug,
+            None => match fields::slug_of(&name) {
+                Some(slug) => slug,
+                None => return members.refuse("no slug can be made from this name; give one as slug"),
+            },
+        };
+        let settings = settings?.unwrap_or_default().applied_to(&Settings::starting(KeyFormat::default()));
+        Some(Create { slug, name, settings })
+    })
+}

@@ -1,0 +1,63 @@
+//! POST /operators/{id}/tokens
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use serde_json::{Map, json};
+
+use super::{Told, Write};
+use crate::domain::authority::Action;
+use crate::domain::command::Command;
+use crate::clock::Timestamp;
+use crate::domain::ids::OperatorId;
+use crate::domain::operator::{MintToken, OperatorCommand};
+use crate::http::app::App;
+use crate::http::body::{Document, Wants};
+use crate::http::fields;
+use crate::http::operator::Operator;
+use crate::http::problem::Problem;
+use crate::http::request::RequestContext;
+use crate::http::resources;
+use crate::ledger::execute::{Answer, Render};
+use crate::limits;
+
+pub async fn handle(
+    app: Data<App>,
+    operator: Operator,
+    path: Path<String>,
+    request: HttpRequest,
+    context: RequestContext,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::ManageOperators)?;
+    let write = Write { app, operator, request, context };
+    let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
+    let body = write.body(payload, Wants::JsonOrNothing).await?;
+    let document = body.parse()?;
+    let mint = read(&document, write.app.now())?;
+    let command = Command::Operator(OperatorCommand::MintToken(mint));
+    let order = write.order(id.into(), command, &document, render_token())?;
+    write.carry_out(order, Told::PLAIN).await
+}
+
+fn read(document: &Document<'_>, now: Timestamp) -> Result<MintToken, Problem> {
+    document.decode(|members| {
+        let name = members.optional("name", fields::name);
+        let expires_at = members.optional("expires_at", |text| text.instant());
+        let expires_at = expires_at?.unwrap_or_else(|| now.plus_seconds(limits::OPERATOR_TOKEN_SECONDS));
+        Some(MintToken { name: name?.unwrap_or_else(|| "token".to_owned()), expires_at })
+    })
+}
+
+/// The newest token, with its secret.
+fn render_token() -> Render {
+    Arc::new(|state, secret, now| {
+        let newest = state.operator().and_then(|operator| operator.tokens.last());
+        let token = newest.map(|token| resources::operator::token(token, now));
+        let mut body = Map::from_iter([("token".to_owned(), json!(token))]);
+        body.insert("secret".to_owned(), json!(secret.map(|secret| secret.reveal())));
+        Answer { status: 201, body }
+    })
+}

@@ -1,0 +1,190 @@
+//! Requests that change something: body → command → execute → answer. One file an action, named as in the domain.
+
+pub mod create_key;
+pub mod create_operator;
+pub mod create_tenant;
+pub mod edit_key;
+pub mod edit_operator;
+pub mod edit_tenant;
+pub mod grace;
+pub mod mint_token;
+pub mod resume_key;
+pub mod resume_tenant;
+pub mod revoke;
+pub mod revoke_secret;
+pub mod revoke_token;
+pub mod rotate;
+pub mod self_revoke;
+pub mod suspend_key;
+pub mod suspend_tenant;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value, json};
+
+use super::app::App;
+use super::body::{Document, JsonBody, Wants};
+use super::etag::{IfMatch, etag};
+use super::idempotency::{IdempotencyKey, REPLAYED, RequestDigest};
+use super::members::Members;
+use super::operator::Operator;
+use super::problem::Problem;
+use super::request::RequestContext;
+use super::resources::key;
+use crate::domain::Caller;
+use crate::domain::command::Command;
+use crate::domain::credential::CredentialCommand;
+use crate::domain::ids::{CredentialId, StreamId, TenantId, TokenId};
+use crate::domain::stream::StreamState;
+use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
+use crate::vault::sha256;
+
+/// A write's request, after its door: what the manners of all writes need.
+pub struct Write {
+    pub app: Data<App>,
+    pub operator: Operator,
+    pub request: HttpRequest,
+    pub context: RequestContext,
+}
+
+/// What a write's answer says beside the resource.
+pub struct Told {
+    /// `enforced` stands in the answer of every write that may narrow what is allowed
+    pub enforced: bool,
+    /// the caller does not wait for its own node to enforce it
+    pub no_wait: bool,
+    pub location: Option<String>,
+}
+
+impl Told {
+    pub const PLAIN: Told = Told { enforced: false, no_wait: false, location: None };
+    pub const ENFORCED: Told = Told { enforced: true, no_wait: false, location: None };
+}
+
+impl Write {
+    pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
+        JsonBody::read(&self.request, payload, wants).await
+    }
+
+    /// For a DELETE, which has no body.
+    pub async fn no_body(&self, payload: Payload) -> Result<JsonBody, Problem> {
+        let body = self.body(payload, Wants::JsonOrNothing).await?;
+        body.parse()?.decode(|_: &mut Members<'_, '_>| Some(()))?;
+        Ok(body)
+    }
+
+    pub fn order(
+        &self,
+        stream: StreamId,
+        command: Command,
+        document: &Document<'_>,
+        render: Render,
+    ) -> Result<Order, Problem> {
+        let headers = self.request.headers();
+        let retry = IdempotencyKey::from_headers(headers)?.map(|key| Retry {
+            key: key.expose().to_owned(),
+            request_digest: RequestDigest::of(self.request.method(), self.request.path(), document, headers, |input| {
+                sha256(&[input])
+            })
+            .0,
+        });
+        let if_versions = match IfMatch::from_headers(headers)? {
+            IfMatch::Absent | IfMatch::Any => None,
+            IfMatch::Versions(versions) => Some(versions),
+        };
+        Ok(Order {
+            stream,
+            command,
+            caller: self.caller(),
+            token: Some(TokenId(self.operator.pass().token.0)),
+            if_versions,
+            retry,
+            housekeeping: false,
+            render,
+        })
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            actor: self.operator.actor(),
+            client_ip: self.app.client_ip(&self.request),
+            request_id: self.context.request_id.as_str().to_owned(),
+        }
+    }
+
+    pub async fn carry_out(&self, order: Order, told: Told) -> Result<HttpResponse, Problem> {
+        let executed = self.app.ledger.execute(order).await?;
+        Ok(answer(executed, told))
+    }
+
+    /// One or more actions on one credential, answered with the credential.
+    pub async fn on_key(
+        &self,
+        (tenant, credential): (TenantId, CredentialId),
+        actions: Vec<CredentialCommand>,
+        document: &Document<'_>,
+        told: Told,
+    ) -> Result<HttpResponse, Problem> {
+        let render = self.render_key(tenant, 200).await?;
+        let order = self.order(credential.into(), Command::Credential(tenant, actions), document, render)?;
+        self.carry_out(order, told).await
+    }
+
+    /// The credential, and the secret where the command made one, with a curl line that tries it.
+    pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
+        let kept = self.app.ledger.kept(tenant.into()).await?;
+        let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
+        let app = self.app.clone();
+        Ok(Arc::new(move |state, secret, now| {
+            let names = |actor| app.actor_name(actor);
+            let credential = state.credential().map(|credential| key::key(credential, &names, now, warning_seconds));
+            let mut body = Map::from_iter([("key".to_owned(), json!(credential))]);
+            if let Some(secret) = secret {
+                let url = &app.public_url;
+                let curl = format!("curl -H 'Authorization: Bearer {}' {url}/api/v1/whoami", secret.reveal());
+                body.insert("curl".to_owned(), curl.into());
+                body.insert("secret".to_owned(), secret.reveal().into());
+            }
+            Answer { status, body }
+        }))
+    }
+}
+
+/// An answer whose only member is the resource.
+pub fn render(
+    kind: &'static str,
+    status: u16,
+    resource: impl Fn(&StreamState, crate::clock::Timestamp) -> Option<Value> + Send + Sync + 'static,
+) -> Render {
+    Arc::new(move |state, _, now| Answer {
+        status,
+        body: Map::from_iter([(kind.to_owned(), json!(resource(state, now)))]),
+    })
+}
+
+/// Adds what is known only after the commit: the position, and whether it is enforced.
+pub fn answer(executed: Executed, told: Told) -> HttpResponse {
+    let Executed { answer: Answer { status, mut body }, position, enforced, replayed } = executed;
+    let version = body.values().find_map(|member| member.get("version")).and_then(Value::as_u64);
+    body.insert("position".to_owned(), json!(position));
+    if told.enforced {
+        body.insert("enforced".to_owned(), enforced.into());
+    }
+    let pending = told.enforced && !enforced && !told.no_wait;
+    let status = if pending { StatusCode::ACCEPTED } else { StatusCode::from_u16(status).unwrap_or(StatusCode::OK) };
+    let mut response = HttpResponse::build(status);
+    if let Some(version) = version {
+        response.insert_header((ETAG, etag(version)));
+    }
+    if let Some(location) = told.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
+        response.insert_header((LOCATION, location));
+    }
+    if replayed {
+        response.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+    response.json(body)
+}

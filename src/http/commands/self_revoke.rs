@@ -1,0 +1,79 @@
+//! POST /api/v1/self/revoke: whoever holds a secret may end it, from anywhere. The active secret takes the credential with
+//! it, an expiring one only itself.
+
+use std::sync::Arc;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, json};
+
+use super::{Told, answer};
+use crate::domain::Caller;
+use crate::domain::access::Reason as Refusal;
+use crate::domain::command::Command;
+use crate::domain::credential::{CredentialCommand, Reason, Revoke, RevokeSecret, SecretStatus};
+use crate::domain::event::Actor;
+use crate::http::app::App;
+use crate::http::body::{JsonBody, Wants};
+use crate::http::fields;
+use crate::http::metrics::Door;
+use crate::http::problem::Problem;
+use crate::http::request::RequestContext;
+use crate::http::whoami::judge_bearer;
+use crate::ledger::execute::{Answer, Order};
+use crate::projections::active::Known;
+
+pub async fn handle(
+    app: Data<App>,
+    request: HttpRequest,
+    context: RequestContext,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    let judged = judge_bearer(&app, &request, Door::SelfRevoke).await?;
+    let dead = |reason| {
+        matches!(reason, Refusal::Malformed | Refusal::NotFound | Refusal::Revoked | Refusal::RotatedOut | Refusal::Expired)
+    };
+    if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {
+        return Err(judged.problem(refused));
+    }
+    let Some(known) = judged.judgement.known else {
+        return Err(Problem::internal("a living secret is known"));
+    };
+    let body = JsonBody::read(&request, payload, Wants::JsonOrNothing).await?;
+    let document = body.parse()?;
+    let revoke = document.decode(|members| {
+        let reason = members.optional("reason", fields::reason);
+        let note = members.nullable("note", fields::note);
+        Some(Revoke { reason: reason?.unwrap_or(Reason::Other), note: note? })
+    })?;
+    let caller = Caller {
+        actor: Actor::Holder(known.credential_id.0),
+        client_ip: app.client_ip(&request),
+        request_id: context.request_id.as_str().to_owned(),
+    };
+    let executed = app.ledger.execute(order(&known, revoke, caller)).await?;
+    Ok(answer(executed, Told::ENFORCED))
+}
+
+fn order(known: &Known, revoke: Revoke, caller: Caller) -> Order {
+    let whole = known.secret_status == SecretStatus::Active;
+    let action = match whole {
+        true => CredentialCommand::Revoke(revoke),
+        false => CredentialCommand::RevokeSecret(RevokeSecret { secret: known.secret_id }),
+    };
+    let body = Map::from_iter([
+        ("revoked".to_owned(), json!(if whole { "credential" } else { "secret" })),
+        ("credential_id".to_owned(), json!(known.credential_id)),
+        ("secret_id".to_owned(), json!(known.secret_id)),
+    ]);
+    Order {
+        stream: known.credential_id.into(),
+        command: Command::Credential(known.tenant_id, vec![action]),
+        caller,
+        token: None,
+        if_versions: None,
+        retry: None,
+        housekeeping: false,
+        render: Arc::new(move |_, _, _| Answer { status: 200, body: body.clone() }),
+    }
+}

@@ -1,0 +1,107 @@
+//! Counters of the doors, and the page that tells them to Prometheus. No tenant or credential is ever a label.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use super::app::App;
+use super::decision::DecisionIds;
+use super::operator::identify;
+use super::problem::Problem;
+use crate::clock::BootTime;
+use crate::domain::access::Reason;
+use crate::domain::authority::Action;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Verify,
+    Authorize,
+    Whoami,
+    SelfRevoke,
+}
+
+impl Door {
+    const ALL: [Door; 4] = [Door::Verify, Door::Authorize, Door::Whoami, Door::SelfRevoke];
+
+    fn word(self) -> &'static str {
+        match self {
+            Door::Verify => "verify",
+            Door::Authorize => "authorize",
+            Door::Whoami => "whoami",
+            Door::SelfRevoke => "self_revoke",
+        }
+    }
+}
+
+const OUTCOMES: usize = Reason::ALL.len() + 1;
+
+pub struct Metrics {
+    /// accepted first, then by reason
+    verdicts: [[AtomicU64; OUTCOMES]; Door::ALL.len()],
+    pub decisions: DecisionIds,
+}
+
+impl Metrics {
+    pub fn new(random: [u8; 10]) -> Self {
+        Metrics { verdicts: Default::default(), decisions: DecisionIds::new(random) }
+    }
+
+    pub fn count(&self, door: Door, refused: Option<Reason>) {
+        let outcome = refused.map_or(0, |reason| reason as usize + 1);
+        self.verdicts[door as usize][outcome].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Open to a loopback peer that no proxy stands before; otherwise to whoever may read metrics.
+pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let forwarded = request.headers().keys().any(|name| name.as_str().starts_with("x-forwarded-"));
+    if !local || forwarded {
+        identify(&app, &request).await?.may(Action::ReadMetrics)?;
+    }
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page(&app)))
+}
+
+fn page(app: &App) -> String {
+    let mut page = String::with_capacity(8 * 1024);
+    heading(&mut page, "credledger_verdicts_total", "counter", "Verdicts by door and outcome.");
+    for door in Door::ALL {
+        let counts = &app.metrics.verdicts[door as usize];
+        let outcomes = std::iter::once("accepted").chain(Reason::ALL.map(Reason::word));
+        for (outcome, count) in outcomes.zip(counts) {
+            let count = count.load(Ordering::Relaxed);
+            line(&mut page, format_args!("credledger_verdicts_total{{door=\"{}\",outcome=\"{outcome}\"}} {count}", door.word()));
+        }
+    }
+    let gauge = |page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display| {
+        heading(page, name, "gauge", help);
+        line(page, format_args!("{name} {value}"));
+    };
+    let progress = app.ledger.progress();
+    gauge(&mut page, "credledger_applied_events", "Events that this node's view holds.", &progress.applied);
+    gauge(&mut page, "credledger_view_stopped", "1 when the view met an event that it can't apply.", &u8::from(progress.stopped));
+    let left = app.lease.deadline().since(BootTime::now()).as_secs_f64();
+    gauge(&mut page, "credledger_lease_seconds", "How long this node's lease still holds.", &left);
+    gauge(&mut page, "credledger_lease_bound_seconds", "The longest time for which a verdict may lag behind the ledger.", &crate::limits::LEASE.as_secs_f64());
+    gauge(&mut page, "credledger_append_only", "1 when no role of the service can change history.", &u8::from(app.append_only));
+    let counts = app.view.counts();
+    gauge(&mut page, "credledger_view_tenants", "Tenants in the view.", &counts.tenants);
+    gauge(&mut page, "credledger_view_credentials", "Credentials in the view, ended ones too.", &counts.credentials);
+    gauge(&mut page, "credledger_view_living_secrets", "Secrets in the view that may still work.", &counts.living_secrets);
+    gauge(&mut page, "credledger_view_dead_secrets", "Secrets in the view that are over.", &counts.dead_secrets);
+    gauge(&mut page, "credledger_view_policies", "Different scopes and IP rules in the view.", &counts.policies);
+    gauge(&mut page, "credledger_view_bytes", "Memory that the view takes for records, indexes and names.", &counts.bytes);
+    page
+}
+
+fn heading(page: &mut String, name: &str, kind: &str, help: &str) {
+    line(page, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
+}
+
+/// Writing to a String does not fail.
+fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(page, "{text}");
+}

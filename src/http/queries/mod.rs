@@ -1,0 +1,31 @@
+//! Requests that change nothing.
+
+pub mod get_key;
+pub mod get_operator;
+pub mod get_tenant;
+pub mod history;
+pub mod list_keys;
+pub mod list_tenants;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::ETAG;
+use serde_json::Value;
+
+use super::etag::etag;
+use super::page::Cursors;
+use super::query::Query;
+use crate::http::app::App;
+
+/// One resource, tagged with its version.
+fn resource(body: Value) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(version) = body.get("version").and_then(Value::as_u64) {
+        response.insert_header((ETAG, etag(version)));
+    }
+    response.json(body)
+}
+
+/// The cursors of one list with its filters.
+fn cursors<'a>(app: &'a App, query: &Query<'_>, path: &str) -> Cursors<impl Fn(&[u8]) -> [u8; 32] + 'a> {
+    Cursors::of(&query.identity(path), |bytes| app.ledger.vault().lookup("cursor", bytes))
+}

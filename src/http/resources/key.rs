@@ -1,0 +1,53 @@
+//! A credential, wherever it appears.
+
+use serde_json::{Map, Value, json};
+
+use super::{Names, actor};
+use crate::clock::Timestamp;
+use crate::domain::credential::{Credential, Secret};
+
+pub fn key(credential: &Credential, names: Names<'_>, now: Timestamp, warning_seconds: u32) -> Value {
+    let mut members = members(credential);
+    let revoked = credential.revoked.as_ref().map(|revocation| {
+        let by = actor(revocation.by, names(revocation.by));
+        json!({"at": revocation.at, "by": by, "reason": revocation.reason, "note": revocation.note})
+    });
+    members.extend([
+        ("id".to_owned(), json!(credential.id)),
+        ("kind".to_owned(), json!("api_key")),
+        ("tenant_id".to_owned(), json!(credential.tenant)),
+        ("status".to_owned(), json!(credential.status(now, warning_seconds))),
+        ("created_at".to_owned(), json!(credential.created_at)),
+        ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
+        ("revoked".to_owned(), json!(revoked)),
+        ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(each, now)).collect()),
+        ("version".to_owned(), json!(credential.version)),
+    ]);
+    Value::Object(members)
+}
+
+fn secret(secret: &Secret, now: Timestamp) -> Value {
+    let ended = secret.revoked_at.into_iter().chain(secret.ends_at).min();
+    json!({
+        "id": secret.facts.id,
+        "prefix": secret.facts.prefix,
+        "status": secret.status(now),
+        "created_at": secret.created_at,
+        "expires_at": ended,
+    })
+}
+
+/// What people set, under the names they set it by.
+pub fn members(credential: &Credential) -> Map<String, Value> {
+    let description = credential.description.value.known().filter(|text| !text.is_empty());
+    [
+        ("name".to_owned(), json!(credential.name.value)),
+        ("description".to_owned(), json!(description)),
+        ("metadata".to_owned(), json!(credential.metadata.value)),
+        ("scopes".to_owned(), json!(credential.scopes)),
+        ("ip_rules".to_owned(), json!(credential.ip_rules)),
+        ("expires_at".to_owned(), json!(credential.expires_at)),
+    ]
+    .into_iter()
+    .collect()
+}

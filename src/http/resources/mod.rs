@@ -1,0 +1,22 @@
+//! How resources read in answers: state in, JSON out. Statuses are computed at the instant that is asked about.
+
+pub mod event;
+pub mod key;
+pub mod operator;
+pub mod tenant;
+
+use serde_json::{Value, json};
+
+use crate::domain::event::Actor;
+
+/// Who an actor is, with the name that the ledger knows it by now.
+pub fn actor(actor: Actor, name: Option<String>) -> Value {
+    match actor {
+        Actor::Operator(id) => json!({"kind": "operator", "id": id, "name": name}),
+        Actor::Holder(id) => json!({"kind": "holder", "id": id, "name": name}),
+        Actor::System => json!({"kind": "system", "id": null, "name": "credledger"}),
+    }
+}
+
+/// Names of actors, for whoever renders.
+pub type Names<'a> = &'a dyn Fn(Actor) -> Option<String>;

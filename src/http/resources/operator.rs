@@ -1,0 +1,40 @@
+//! An operator and its tokens, wherever they appear.
+
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::domain::operator::{Operator, Reach, Token};
+
+pub fn operator(operator: &Operator, now: Timestamp) -> Value {
+    let tenants = match &operator.reach {
+        Reach::All => json!([]),
+        Reach::Tenants(tenants) => json!(tenants),
+    };
+    json!({
+        "id": operator.id,
+        "name": operator.name,
+        "role": operator.role,
+        "tenants": tenants,
+        "all_tenants": operator.reach == Reach::All,
+        "status": if operator.disabled_at.is_some() { "disabled" } else { "active" },
+        "tokens": operator.tokens.iter().map(|each| token(each, now)).collect::<Vec<_>>(),
+        "created_at": operator.created_at,
+        "version": operator.version,
+    })
+}
+
+pub fn token(token: &Token, now: Timestamp) -> Value {
+    let status = match token.revoked_at {
+        Some(_) => "revoked",
+        None if token.works(now) => "active",
+        None => "expired",
+    };
+    json!({
+        "id": token.id(),
+        "name": token.name,
+        "prefix": token.facts.prefix,
+        "status": status,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+    })
+}

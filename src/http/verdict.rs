@@ -1,0 +1,124 @@
+//! One way from a presented text to a verdict, for every door that asks; and how a verdict reads.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde::ser::SerializeMap;
+use uuid::Uuid;
+
+use super::app::{App, misfit_detail, not_answering};
+use super::metrics::Door;
+use super::problem::Problem;
+use crate::clock::Timestamp;
+use crate::domain::access::{Reason, Refused, Request};
+use crate::domain::credential::SecretStatus;
+use crate::domain::ids::TenantId;
+use crate::domain::operator::Reach;
+use crate::domain::scope::ConcreteScope;
+use crate::projections::active::{Judgement, Known};
+
+/// What is asked of a credential.
+pub struct Asking<'a> {
+    pub credential: &'a str,
+    pub client_ip: Option<IpAddr>,
+    pub scopes: &'a [ConcreteScope],
+    pub operation: Option<&'a str>,
+    pub tenant: Option<TenantId>,
+    pub reach: &'a Reach,
+}
+
+/// A verdict on its way out.
+pub struct Judged {
+    pub judgement: Judgement,
+    pub decision_id: Uuid,
+}
+
+impl App {
+    /// Judges under a valid lease. The lease is looked at before; whoever sends the answer looks once more.
+    pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
+        self.lease().await?;
+        self.judge_leased(asking, door)
+    }
+
+    pub fn judge_leased(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
+        let request = Request {
+            client_ip: asking.client_ip,
+            scopes: asking.scopes,
+            operation: asking.operation,
+            tenant: asking.tenant,
+            reach: asking.reach,
+        };
+        let judgement = self.view.judge(self.ledger.vault(), asking.credential, &request, self.now());
+        let judgement = judgement.map_err(|_| not_answering())?;
+        self.metrics.count(door, judgement.verdict.as_ref().err().map(|refused| refused.reason));
+        let decision_id = self.metrics.decisions.next(judgement.judged_at);
+        Ok(Judged { judgement, decision_id })
+    }
+}
+
+impl Judged {
+    pub fn refused(&self) -> Option<&Refused> {
+        self.judgement.verdict.as_ref().err()
+    }
+
+    fn detail(&self, reason: Reason) -> &'static str {
+        if reason == Reason::Malformed { misfit_detail(self.judgement.misfit) } else { reason.detail() }
+    }
+
+    /// The refusal as a problem, for a caller who presented its own credential: 401 when it does not work, 403 when the
+    /// call goes beyond it.
+    pub fn problem(&self, refused: &Refused) -> Problem {
+        let (reason, detail) = (refused.reason, self.detail(refused.reason));
+        match reason {
+            Reason::InsufficientScope => {
+                Problem::insufficient_scope(refused.missing_scopes.iter().map(ToString::to_string).collect())
+            }
+            reason if reason.is_about_the_call() => Problem::forbidden(detail).with_reason(reason.word()),
+            reason => Problem::credential_refused(reason.word(), detail),
+        }
+    }
+
+    fn serialize_known<M: SerializeMap>(known: &Known, accepted: bool, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("kind", known.kind.word())?;
+        map.serialize_entry("credential_id", &known.credential_id)?;
+        map.serialize_entry("secret_id", &known.secret_id)?;
+        map.serialize_entry("prefix", &*known.prefix)?;
+        map.serialize_entry("name", &known.name.as_deref())?;
+        map.serialize_entry("tenant_id", &known.tenant_id)?;
+        if accepted {
+            map.serialize_entry("scopes", known.scopes())?;
+            map.serialize_entry("secret_status", &known.secret_status)?;
+            map.serialize_entry("expires_at", &earliest(known))?;
+        }
+        Ok(())
+    }
+}
+
+/// When the secret stops working, as far as is known by now.
+fn earliest(known: &Known) -> Option<Timestamp> {
+    let own = known.secret_ends_at.filter(|_| known.secret_status == SecretStatus::Expiring);
+    own.into_iter().chain(known.expires_at).min()
+}
+
+impl Serialize for Judged {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let refused = self.refused();
+        map.serialize_entry("valid", &refused.is_none())?;
+        if let Some(refused) = refused {
+            map.serialize_entry("reason", refused.reason.word())?;
+            map.serialize_entry("detail", self.detail(refused.reason))?;
+            if refused.reason == Reason::InsufficientScope {
+                map.serialize_entry("missing_scopes", &refused.missing_scopes)?;
+            }
+        }
+        if let Some(known) = &self.judgement.known {
+            Self::serialize_known(known, refused.is_none(), &mut map)?;
+        }
+        map.serialize_entry("position", &self.judgement.position)?;
+        map.serialize_entry("judged_at", &self.judgement.judged_at)?;
+        map.serialize_entry("decision_id", &self.decision_id)?;
+        map.end()
+    }
+}
+

@@ -1,0 +1,107 @@
+//! POST /api/v1/verify and /verify/batch: the API layer asks about a credential that somebody presented to it.
+
+use std::net::IpAddr;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::app::App;
+use super::body::{JsonBody, Wants};
+use super::fields;
+use super::members::{Members, Node};
+use super::metrics::Door;
+use super::operator::Operator;
+use super::problem::Problem;
+use super::verdict::Asking;
+use crate::domain::authority::Action;
+use crate::domain::ids::TenantId;
+use crate::domain::ip_rules::fold_mapped;
+use crate::domain::scope::ConcreteScope;
+use crate::limits;
+
+/// A question as it stands in a body.
+struct Question<'a> {
+    credential: &'a str,
+    client_ip: Option<IpAddr>,
+    scopes: Vec<ConcreteScope>,
+    operation: Option<&'a str>,
+    tenant: Option<&'a str>,
+}
+
+pub async fn one(
+    app: Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::Verify)?;
+    let body = JsonBody::read(&request, payload, Wants::Json).await?;
+    let document = body.parse()?;
+    let question = document.decode(question)?;
+    let judged = app.judge(&question.asking(&app, &operator), Door::Verify).await?;
+    app.still_leased()?;
+    Ok(HttpResponse::Ok().json(judged))
+}
+
+/// Up to a hundred at once, answered in order. A bad item fails alone.
+pub async fn batch(
+    app: Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::Verify)?;
+    let body = JsonBody::read(&request, payload, Wants::Json).await?;
+    let document = body.parse()?;
+    let items = document.decode(|members| members.required("items", |list| list.list_of_any(limits::VERIFY_BATCH)))?;
+    app.lease().await?;
+    let mut data = Vec::with_capacity(items.len());
+    for item in items {
+        let answer = match super::members::decode(item, question) {
+            Ok(question) => json!(app.judge_leased(&question.asking(&app, &operator), Door::Verify)?),
+            Err(problem) => json!({"valid": false, "reason": "invalid_request", "detail": problem.detail(), "errors": problem.listed()}),
+        };
+        data.push(answer);
+    }
+    app.still_leased()?;
+    Ok(HttpResponse::Ok().json(json!({"data": data})))
+}
+
+fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
+    let credential = members.required("credential", |text| text.text());
+    let client_ip = members.nullable("client_ip", ip_address);
+    let operation = members.nullable("operation", |text| text.text());
+    let scopes = members.optional("scopes", fields::concrete_scopes);
+    let tenant = members.nullable("tenant", |text| text.text());
+    Some(Question {
+        credential: credential?,
+        client_ip: client_ip?,
+        scopes: scopes?.unwrap_or_default(),
+        operation: operation?,
+        tenant: tenant?,
+    })
+}
+
+fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
+    node.parsed(|text| text.parse::<IpAddr>().map_err(|_| "expected an IPv4 or IPv6 address")).map(fold_mapped)
+}
+
+impl Question<'_> {
+    fn asking<'s>(&'s self, app: &App, operator: &'s Operator) -> Asking<'s> {
+        Asking {
+            credential: self.credential,
+            client_ip: self.client_ip,
+            scopes: &self.scopes,
+            operation: self.operation,
+            tenant: self.tenant.map(|named| named_tenant(app, named)),
+            reach: operator.reach(),
+        }
+    }
+}
+
+/// By id or slug. What is neither names a tenant that no credential belongs to.
+pub fn named_tenant(app: &App, named: &str) -> TenantId {
+    let id = named.parse().ok().or_else(|| app.view.tenant_by_slug(named).map(|tenant| tenant.id));
+    id.unwrap_or(TenantId(uuid::Uuid::nil()))
+}
