@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::batch::{Batch, LEDGER, Writer};
-use crate::support::{Postgres, TestDatabase, connect};
+use crate::support::{Postgres, TestDatabase, connect, server_version};
 
 const CHANGES: [&str; 3] = [
     "update credledger.events set type = 'forged'",
@@ -231,11 +231,6 @@ async fn append_only_is_told_honestly() {
         admin.batch_execute(&format!("drop role {role}")).await.expect(what);
         assert!(!honest, "{what}");
     }
-}
-
-async fn server_version(client: &Client) -> i32 {
-    let asked = client.query_one("select current_setting('server_version_num')::int", &[]).await;
-    asked.expect("a version").get(0)
 }
 
 #[tokio::test]
