@@ -40,6 +40,7 @@ declare
   held_epoch bigint;
   held_batch uuid;
   moved int[] := '{}';
+  met bigint;
   written bigint;
   sound bigint;
   stored int[] := '{}';
@@ -93,17 +94,18 @@ begin
           where e.ledger_id = ledger and e.stream_id = s.stream order by e.version desc limit 1), 0) as version
       from (select distinct u.stream from unnest(guard_stream) as u(stream)) s
   )
-  select coalesce(array_agg(g.command) filter (where g.version <> s.version or f.command < g.command), '{}'),
+  select coalesce(array_agg(g.command) filter (where g.version is distinct from s.version or f.command < g.command), '{}'),
+         count(*),
          count(*) filter (where w.first = g.version + 1 and w.last = g.version + w.events),
          (select count(*) from written)
-    into moved, sound, written
+    into moved, met, sound, written
     from unnest(guard_command, guard_stream, guard_version) as g(command, stream, version)
     join streams s on s.stream = g.stream
     left join first_writers f on f.stream = g.stream
     left join written w on w.stream = g.stream and w.command = g.command;
-  if sound <> written then
+  if met <> cardinality(guard_command) or sound <> written then
     raise exception using errcode = 'CL002',
-      message = 'a stream is written without its guard, or its versions do not follow the guarded one';
+      message = 'a stream is written without its one guard, or its versions do not follow the guarded one';
   end if;
 
   if cardinality(claim_command) > 0 then

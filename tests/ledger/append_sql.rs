@@ -278,8 +278,9 @@ async fn a_batch_that_breaks_the_contract_is_refused_whole() {
     let (database, writer) = start().await;
     let stream = Uuid::now_v7();
     type Spoil = fn(&mut Batch, Uuid);
-    let refusals: [(&str, &str, Spoil); 8] = [
+    let refusals: [(&str, &str, Spoil); 9] = [
         ("an unguarded stream", "CL002", |batch, _| batch.guards.clear()),
+        ("a written stream guarded twice", "CL002", |batch, stream| batch.guards.push((0, stream, 0))),
         ("a version that skips", "CL002", |batch, _| batch.events[0].2 = 2),
         ("a version twice", "CL002", |batch, _| batch.events.push(batch.events[0])),
         ("a row of no command", "CL002", |batch, _| batch.events[0].0 = 1),

@@ -1,11 +1,11 @@
 //! Who may do what: history is out of reach (P3), and tenants do not see each other (P8).
 
-use credledger::db::{self, DbError, Role};
+use credledger::db::{self, Database, DbError, Role};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::support::batch::{Batch, LEDGER, Writer};
-use crate::support::{Postgres, TestDatabase, connect};
+use crate::support::{Postgres, TestDatabase, connect, server_version};
 
 const CHANGES: [&str; 3] = [
     "update credledger.events set type = 'forged'",
@@ -233,11 +233,6 @@ async fn append_only_is_told_honestly() {
     }
 }
 
-async fn server_version(client: &Client) -> i32 {
-    let asked = client.query_one("select current_setting('server_version_num')::int", &[]).await;
-    asked.expect("a version").get(0)
-}
-
 #[tokio::test]
 async fn pooled_connections_are_their_role_and_durable() {
     let database = Postgres::database().await;
@@ -258,6 +253,32 @@ async fn pooled_connections_are_their_role_and_durable() {
             .expect("settings");
         assert_eq!((row.get(0), row.get(1), row.get(2), row.get(3)), (role.name(), "on", "30s", "10s"));
     }
+}
+
+#[tokio::test]
+async fn a_server_that_may_lose_what_it_acknowledged_is_refused_unless_waived() {
+    let database = Postgres::database().await;
+    let weaken = format!("alter database {} set synchronous_commit = off", database.name);
+    database.admin().await.batch_execute(&weaken).await.expect("a setting");
+    let mut settings = database.settings();
+    settings.allow_unsafe_database = false;
+    let refused = Database::open(&settings).await.err();
+    assert!(matches!(refused, Some(DbError::Unfit(_))), "{refused:?}");
+    let service = database.open().await;
+    let system = service.system().await.expect("a connection");
+    let raised =
+        system.query_one("select current_setting('synchronous_commit')", &[]).await.expect("a setting");
+    assert_eq!(raised.get::<_, String>(0), "on");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_unavailable() {
+    let database = Postgres::database().await;
+    let gone = database.url.replace(&database.name, "credledger_no_such_database");
+    let mut settings = database.settings();
+    settings.url = gone.as_str().into();
+    let refused = Database::open(&settings).await.err();
+    assert!(matches!(refused, Some(DbError::Unavailable(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -163,6 +163,11 @@ pub async fn connect(config: &Config) -> Client {
     client
 }
 
+pub async fn server_version(client: &Client) -> i32 {
+    let asked = client.query_one("select current_setting('server_version_num')::int", &[]).await;
+    asked.expect("a version").get(0)
+}
+
 async fn ensure_login(admin: &Client) {
     let make = format!(
         "do $$ begin create role {LOGIN} login password '{LOGIN_PASSWORD}'; \
