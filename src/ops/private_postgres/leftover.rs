@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::PostgresError;
+use super::{PORT, PostgresError};
 use crate::clock::BootTime;
 use crate::limits;
 use crate::ops::process::{self, Signal};
@@ -32,7 +32,25 @@ pub fn end(cluster: &Path) -> Result<(), PostgresError> {
         }
         std::thread::sleep(limits::POSTGRES_POLL);
     }
-    forget_pid_file(cluster)
+    Ok(())
+}
+
+/// The lock files of a server that is gone. PostgreSQL takes them for a living one's when their process id is borne by
+/// a process of ours again, or still by one that nobody has reaped.
+pub fn forget_lock_files(cluster: &Path, socket_dir: &Path) -> Result<(), PostgresError> {
+    let socket = socket_dir.join(format!(".s.PGSQL.{PORT}"));
+    for file in [cluster.join("postmaster.pid"), socket.with_extension(format!("{PORT}.lock")), socket] {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(PostgresError::Io {
+                    doing: format!("{} cannot be removed", file.display()),
+                    error,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Fast shutdown is for the postmaster to lead; backends without one only hear the harder signal.
@@ -45,19 +63,6 @@ fn end_all(cluster: &Path, signal: Signal) -> Result<(), PostgresError> {
         }
     }
     Ok(())
-}
-
-/// PostgreSQL takes its file for that of a living server when any process of ours has come to bear that number.
-fn forget_pid_file(cluster: &Path) -> Result<(), PostgresError> {
-    if cfg!(not(target_os = "linux")) {
-        return Ok(());
-    }
-    match fs::remove_file(cluster.join("postmaster.pid")) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(PostgresError::Io { doing: "a stale postmaster.pid cannot be removed".to_owned(), error })
-        }
-        _ => Ok(()),
-    }
 }
 
 fn pid_in(cluster: &Path) -> Option<u32> {
@@ -77,9 +82,14 @@ fn processes_in(cluster: &Path) -> Result<Vec<u32>, PostgresError> {
     Ok(pids.filter(works_here).collect())
 }
 
-/// Without /proc, the server's own file is what there is.
+/// Without /proc, the server's own file is what there is, and the process it names must look like one.
 #[cfg(not(target_os = "linux"))]
 fn processes_in(cluster: &Path) -> Result<Vec<u32>, PostgresError> {
-    let alive = |pid: &u32| process::signal(*pid, Signal::Probe).unwrap_or(false);
-    Ok(pid_in(cluster).filter(alive).into_iter().collect())
+    let Some(pid) = pid_in(cluster) else { return Ok(Vec::new()) };
+    let told = std::process::Command::new("ps")
+        .args(["-o", "comm=", "-p", &pid.to_string()])
+        .output()
+        .map_err(PostgresError::io("ps cannot be run"))?;
+    let program = String::from_utf8_lossy(&told.stdout);
+    Ok(program.trim_end().ends_with("postgres").then_some(pid).into_iter().collect())
 }

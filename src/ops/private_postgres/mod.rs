@@ -100,7 +100,10 @@ impl PrivatePostgres {
     fn end(&mut self) -> Result<(), PostgresError> {
         // Dropping the sender is the request.
         self.stop = None;
-        match self.supervisor.take().map(JoinHandle::join) {
+        let ended = self.supervisor.take().map(JoinHandle::join);
+        // Empty by now. Where it is not, the next start makes it so.
+        let _ = std::fs::remove_dir(&self.socket_dir);
+        match ended {
             None => Ok(()),
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(PostgresError::SupervisorPanicked),

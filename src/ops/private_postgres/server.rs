@@ -26,6 +26,7 @@ impl Server {
         given_up: impl Fn() -> bool,
     ) -> Result<Server, PostgresError> {
         leftover::end(&cluster.dir)?;
+        leftover::forget_lock_files(&cluster.dir, socket_dir)?;
         let said =
             log.open().map_err(PostgresError::io(format!("{} cannot be written", log.path().display())))?;
         let mut command = cluster::quiet(&cluster.programs.dir.join("postgres"));
