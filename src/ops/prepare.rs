@@ -25,6 +25,7 @@ pub fn prepare(config: Config) -> Result<Prepared, StartError> {
     let ready_file = ReadyFile::prepare(config.ready_file.as_deref())?;
     if let Some(account) = &account {
         process::become_account(account)?;
+        tracing::info!(account = account.name, "root was given up");
     }
     process::harden()?;
     data_dir.check_reach(account.as_ref())?;

@@ -180,8 +180,6 @@ pub fn lock_exclusively(file: &File) -> io::Result<bool> {
 pub enum Signal {
     Interrupt,
     Quit,
-    /// Sends nothing; tells whether the process exists.
-    Probe,
 }
 
 /// False when there is no such process.
@@ -189,7 +187,6 @@ pub fn signal(pid: u32, signal: Signal) -> io::Result<bool> {
     let number = match signal {
         Signal::Interrupt => libc::SIGINT,
         Signal::Quit => libc::SIGQUIT,
-        Signal::Probe => 0,
     };
     // Zero and negative numbers would mean whole groups of processes.
     let pid = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0);
@@ -255,9 +252,8 @@ mod tests {
     #[test]
     fn a_signal_never_reaches_a_group_of_processes() {
         for pid in [0, u32::MAX, u32::MAX - 1, 1 << 31] {
-            assert!(signal(pid, Signal::Probe).is_err(), "{pid}");
+            assert!(signal(pid, Signal::Interrupt).is_err(), "{pid}");
         }
-        assert!(signal(std::process::id(), Signal::Probe).expect("our own"));
     }
 
     #[test]

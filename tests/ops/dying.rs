@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use credledger::ops::process;
 
-use crate::house::{House, owner_of, send, until};
+use crate::house::{Guarded, House, owner_of, send, until};
 
 /// What the rulings promise.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -60,20 +60,16 @@ fn a_server_left_by_an_earlier_start_is_ended_by_the_next() {
     service.terminate();
     let (uid, gid) = owner_of(&house.cluster());
     let mut left = Command::new(program);
-    left.arg("-D")
-        .arg(house.cluster())
-        .arg("-k")
-        .arg(house.data().join("run"))
-        .args(["-c", "listen_addresses="]);
+    left.arg("-D").arg(house.cluster()).arg("-k").arg(house.data()).args(["-c", "listen_addresses="]);
     left.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if process::is_root() {
         left.uid(uid).gid(gid);
     }
-    let mut left = left.current_dir("/").spawn().expect("it was run before");
-    until("the server that is left runs", PATIENCE, || house.postmaster() == Some(left.id()));
+    let mut left = Guarded(left.current_dir("/").spawn().expect("it was run before"));
+    until("the server that is left runs", PATIENCE, || house.postmaster() == Some(left.0.id()));
     let service = house.start();
-    assert_ne!(house.postmaster(), Some(left.id()));
-    assert!(left.wait().expect("ours").success(), "it was shut down, not killed");
+    assert_ne!(house.postmaster(), Some(left.0.id()));
+    assert!(left.0.wait().expect("ours").success(), "it was shut down, not killed");
     assert_eq!(service.query("SELECT 'mine'"), "mine");
 }
 

@@ -159,6 +159,16 @@ impl Drop for Service<'_> {
     }
 }
 
+/// A process of the test's own, which ends with the test.
+pub struct Guarded(pub Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 pub fn send(signal: &str, pid: u32) {
     let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().expect("kill exists");
     assert!(status.success(), "{signal} to {pid}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use credledger::ops::process;
 
-use crate::house::{House, owner_of, users_of};
+use crate::house::{Guarded, House, owner_of, users_of};
 
 #[test]
 fn neither_the_service_nor_its_postgres_runs_as_root() {
@@ -106,17 +106,15 @@ fn a_stale_pid_file_that_names_a_living_process_does_not_stop_the_start() {
     if process::is_root() {
         bystander.uid(uid).gid(gid);
     }
-    let mut bystander = bystander.spawn().expect("sleep exists");
+    let mut bystander = Guarded(bystander.spawn().expect("sleep exists"));
     let file = house.cluster().join("postmaster.pid");
     let data = house.cluster();
-    fs::write(&file, format!("{}\n{}\n1\n5432\n\n\n\nready\n", bystander.id(), data.display()))
+    fs::write(&file, format!("{}\n{}\n1\n5432\n\n\n\nready\n", bystander.0.id(), data.display()))
         .expect("writable");
     let service = house.start();
-    assert_ne!(house.postmaster(), Some(bystander.id()));
-    assert_eq!(bystander.try_wait().expect("ours"), None, "the bystander was hit");
-    drop(service);
-    bystander.kill().expect("it runs");
-    bystander.wait().expect("ours");
+    assert_ne!(house.postmaster(), Some(bystander.0.id()));
+    assert_eq!(bystander.0.try_wait().expect("ours"), None, "the bystander was hit");
+    assert_eq!(service.query("SELECT 'mine'"), "mine");
 }
 
 #[test]
