@@ -110,7 +110,11 @@ impl House {
 }
 
 impl Drop for House {
+    /// A test that failed may have left a server, which nobody else would end.
     fn drop(&mut self) {
+        for pid in self.server_processes() {
+            send("KILL", pid);
+        }
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -169,9 +173,10 @@ impl Drop for Guarded {
     }
 }
 
+/// A process that is gone by then is no failure: those who send it look at what became of it.
 pub fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().expect("kill exists");
-    assert!(status.success(), "{signal} to {pid}");
+    let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).stderr(Stdio::null()).status();
+    sent.expect("kill exists");
 }
 
 /// The real, effective, saved and file-system user of a process.

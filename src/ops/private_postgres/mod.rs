@@ -34,7 +34,7 @@ pub const DATABASE: &str = "credledger";
 const PORT: u16 = 5432;
 
 pub struct Settings {
-    /// absolute, ours, closed to others, and locked by this process
+    /// [`DataDir::path`](super::data_dir::DataDir::path): without symlinks, ours, closed to others, locked by this process
     pub data_dir: PathBuf,
     pub bin_dir: Option<PathBuf>,
     pub program_dirs: Vec<PathBuf>,
