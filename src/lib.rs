@@ -3,6 +3,7 @@
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
 //! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
 
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod db;

@@ -105,3 +105,33 @@ pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 pub const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 /// The longest row that a COPY may carry: an entry and what stands beside it.
 pub const COPY_ROW_BYTES: usize = 1024 * 1024;
+// ---- starting and stopping ----
+pub const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
+pub const WORKERS: usize = 1024;
+/// How long the helper that writes the ready file listens for its content.
+pub const READY_FILE_BYTES: u64 = 64 * 1024;
+
+// ---- the private PostgreSQL ----
+/// `sun_path` of a Unix socket, less its final zero.
+pub const SOCKET_PATH_BYTES: usize = 107;
+pub const POSTGRES_OLDEST_MAJOR: u32 = 14;
+pub const POSTGRES_CONNECTIONS: u32 = 100;
+pub const POSTGRES_SHARED_BUFFERS_MB: u32 = 256;
+/// Also bounds how much is replayed after a crash.
+pub const POSTGRES_MAX_WAL_MB: u32 = 1024;
+/// PostgreSQL's log is moved aside at this size; one older part is kept.
+pub const POSTGRES_LOG_BYTES: u64 = 8 * 1024 * 1024;
+/// How much of its log a failed start quotes.
+pub const POSTGRES_LOG_TAIL_BYTES: u64 = 2048;
+/// Recovery of all the WAL that may have gathered, on a slow disk.
+pub const POSTGRES_READY_WAIT: Duration = Duration::from_secs(120);
+pub const POSTGRES_FAST_STOP: Duration = Duration::from_secs(10);
+pub const POSTGRES_IMMEDIATE_STOP: Duration = Duration::from_secs(6);
+/// A server left by a killed service is asked to stop for this long, then told to.
+pub const POSTGRES_LEFTOVER_FAST_STOP: Duration = Duration::from_secs(3);
+pub const POSTGRES_TICK: Duration = Duration::from_millis(100);
+pub const POSTGRES_POLL: Duration = Duration::from_millis(10);
+pub const POSTGRES_BACKOFF_FIRST: Duration = Duration::from_millis(100);
+pub const POSTGRES_BACKOFF_MOST: Duration = Duration::from_secs(5);
+/// A server that ran for this long is healthy again: its next death is answered at once.
+pub const POSTGRES_SETTLED: Duration = Duration::from_secs(60);

@@ -1,0 +1,120 @@
+# shellcheck shell=bash
+# What scripts/run, scripts/test and .ci/run share: finding what they need, and installing what is missing.
+# Each step is announced before it is taken, and none asks a question.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [[ $(id --user) -eq 0 ]]; then
+        "$@"
+    elif ! command -v sudo > /dev/null; then
+        die "this needs root, and there is no sudo. As root, run: $*"
+    elif [[ -t 0 ]]; then
+        sudo "$@"
+    else
+        sudo --non-interactive "$@" || die "this needs root, and sudo wants a password. As root, run: $*"
+    fi
+}
+
+packages_updated=no
+
+install_packages() {
+    command -v apt-get > /dev/null \
+        || die "$* missing, and this is no Debian or Ubuntu. Install PostgreSQL (14 or newer), a C compiler and Rust, then start again."
+    if [[ $packages_updated == no ]]; then
+        say "reading the lists of packages (apt-get update)"
+        as_root apt-get update --quiet=2 >&2
+        packages_updated=yes
+    fi
+    say "installing $* (apt-get install)"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$@" >&2
+}
+
+# Prints the directory that holds both initdb and postgres, highest version first; fails when there is none.
+postgres_programs() {
+    local dir
+    while read -r dir; do
+        if [[ -x $dir/initdb && -x $dir/postgres ]]; then
+            printf '%s\n' "$dir"
+            return 0
+        fi
+    done < <(
+        printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort --version-sort --reverse
+        dirname "$(command -v initdb || printf '/nowhere/initdb')"
+    )
+    return 1
+}
+
+# The package usually makes a cluster and runs it from boot on. Ours is private, so that one is not asked for; the setting
+# that says so is put back afterwards.
+need_postgres() {
+    if postgres_programs > /dev/null; then
+        return 0
+    fi
+    local conf=/etc/postgresql-common/createcluster.conf kept status=0
+    install_packages postgresql-common
+    kept=$(mktemp)
+    cp "$conf" "$kept"
+    say "installing the PostgreSQL server without a cluster of its own ($conf is changed for the while)"
+    as_root sed --in-place --regexp-extended \
+        's/^#?[[:space:]]*create_main_cluster[[:space:]]*=.*$/create_main_cluster = false/' "$conf"
+    (install_packages postgresql) || status=$?
+    as_root cp "$kept" "$conf"
+    rm --force "$kept"
+    [[ $status -eq 0 ]] || die "PostgreSQL could not be installed; what apt-get said stands above."
+    postgres_programs > /dev/null || die "PostgreSQL was installed, but its initdb and postgres were not found."
+}
+
+need_compiler() {
+    command -v cc > /dev/null || install_packages gcc libc6-dev
+}
+
+# Succeeds when the Rust on the PATH is new enough for Cargo.toml.
+rust_is_new_enough() {
+    local wanted found
+    wanted=$(sed --quiet 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+    found=$(cargo --version 2> /dev/null | cut --delimiter=' ' --fields=2) || return 1
+    [[ -n $found && $(printf '%s\n' "$wanted" "$found" | sort --version-sort | head --lines=1) == "$wanted" ]]
+}
+
+need_rust() {
+    export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    if rust_is_new_enough; then
+        return 0
+    fi
+    command -v curl > /dev/null || install_packages curl ca-certificates
+    say "installing a Rust toolchain for $(id --user --name) by the official script of rustup.rs, under ${CARGO_HOME:-$HOME/.cargo}"
+    local script status=0
+    script=$(mktemp)
+    curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$script" https://sh.rustup.rs || status=$?
+    if [[ $status -eq 0 ]]; then
+        sh "$script" -y --no-modify-path --profile minimal --default-toolchain stable >&2 || status=$?
+    fi
+    rm --force "$script"
+    if [[ $status -ne 0 ]]; then
+        say "that did not work; trying the distribution's own rustup"
+        install_packages rustup
+        rustup default stable >&2
+    fi
+    hash -r
+    rust_is_new_enough || die "no Rust new enough for Cargo.toml could be installed. Install one from https://rustup.rs."
+}
+
+# Root's own processes run as this account: PostgreSQL refuses to run as root. The service chooses in the same order.
+unprivileged_account() {
+    local name
+    for name in credledger postgres nobody; do
+        if id "$name" > /dev/null 2>&1; then
+            printf '%s\n' "$name"
+            return 0
+        fi
+    done
+    die "there is no account to run PostgreSQL as. Create one: useradd --system credledger"
+}

@@ -1,0 +1,78 @@
+//! The command line: one subcommand, one file.
+
+mod serve;
+mod write_ready_file;
+
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::ops::StartError;
+use crate::ops::config::MEMBERS;
+
+struct Subcommand {
+    describe: fn() -> Command,
+    run: fn(&ArgMatches) -> Result<(), StartError>,
+}
+
+const SUBCOMMANDS: [Subcommand; 2] = [
+    Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },
+];
+
+/// Spawns no thread before the subcommand does: root can only be given up by a process that has one.
+pub fn run() -> ExitCode {
+    let matches = command().get_matches();
+    let Some((name, given)) = matches.subcommand() else { return ExitCode::FAILURE };
+    let outcome = SUBCOMMANDS
+        .iter()
+        .find(|subcommand| (subcommand.describe)().get_name() == name)
+        .map_or(Ok(()), |subcommand| (subcommand.run)(given));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new("credledger")
+        .about("A credential ledger: API keys and OAuth clients of many tenants, every action an immutable event")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands(SUBCOMMANDS.map(|subcommand| (subcommand.describe)()))
+}
+
+/// A flag for each member of the configuration.
+fn config_flags() -> impl Iterator<Item = Arg> {
+    MEMBERS.iter().map(|member| {
+        Arg::new(member.name).long(member.name).value_name(member.value).help(member.help).num_args(1)
+    })
+}
+
+fn given_flags(given: &ArgMatches) -> Vec<(&'static str, String)> {
+    MEMBERS
+        .iter()
+        .filter_map(|member| Some((member.name, given.get_one::<String>(member.name)?.clone())))
+        .collect()
+}
+
+/// To whoever stands before the terminal. A stderr that is closed leaves nobody to tell.
+fn complain(problem: &dyn fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "credledger: {problem}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subcommand_and_flag_is_well_formed() {
+        command().debug_assert();
+    }
+}

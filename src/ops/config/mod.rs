@@ -1,0 +1,289 @@
+//! The configuration of `credledger serve`, and the only place that reads the environment.
+
+mod sources;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+use super::process;
+use crate::limits;
+pub use sources::{Given, MEMBERS, Member, Source, Values};
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_TRUSTED_PROXIES: &str = "127.0.0.0/8,::1";
+const DEFAULT_LOG: &str = "info";
+const ROOT_DATA_DIR: &str = "/var/lib/credledger";
+
+#[derive(Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    /// None: a private PostgreSQL in the data directory
+    pub database_url: Option<DatabaseUrl>,
+    pub database_admin_url: Option<DatabaseUrl>,
+    pub database_ca_file: Option<PathBuf>,
+    /// None: the address that was bound
+    pub public_url: Option<String>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub ready_file: Option<PathBuf>,
+    pub master_key_file: PathBuf,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub postgres_bin_dir: Option<PathBuf>,
+    pub workers: usize,
+    pub run_as: Option<String>,
+    /// the directories of PATH, where PostgreSQL's programs are looked for too
+    pub program_dirs: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+/// A connection URL. It may hold a password, so printing it prints no more than that it is there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl")
+    }
+}
+
+/// One sentence for whoever wrote the setting: where it stands, what is wrong, what would be right.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+
+    fn at(source: &Source, problem: String) -> Self {
+        Self(format!("{source} {problem}."))
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What of the environment matters beside the settings themselves.
+struct Surroundings {
+    root: bool,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Config {
+    /// `flags` are the members given on the command line, by the names of [`MEMBERS`].
+    pub fn read(flags: &[(&'static str, String)]) -> Result<Config, ConfigError> {
+        // The one reading of the environment.
+        #[allow(clippy::disallowed_methods)]
+        let environment = std::env::vars_os().collect();
+        Config::assemble(flags, &Surroundings { root: process::is_root(), environment })
+    }
+
+    fn assemble(flags: &[(&'static str, String)], around: &Surroundings) -> Result<Config, ConfigError> {
+        let mut values = Values::collect(flags, &around.environment)?;
+        let data_dir = match values.take("data-dir") {
+            Some(given) => path(&given)?,
+            None => around.default_data_dir()?,
+        };
+        let config = Config {
+            listen: member(&mut values, "listen", listen)?
+                .map_or_else(|| parse_default(DEFAULT_LISTEN), Ok)?,
+            database_url: member(&mut values, "database-url", database_url)?,
+            database_admin_url: member(&mut values, "database-admin-url", database_url)?,
+            database_ca_file: member(&mut values, "database-ca-file", path)?,
+            public_url: member(&mut values, "public-url", public_url)?,
+            trusted_proxies: match member(&mut values, "trusted-proxies", networks)? {
+                Some(networks) => networks,
+                None => DEFAULT_TRUSTED_PROXIES.split(',').filter_map(network).collect(),
+            },
+            ready_file: member(&mut values, "ready-file", path)?,
+            master_key_file: member(&mut values, "master-key-file", path)?
+                .unwrap_or_else(|| data_dir.join("master.key")),
+            log: member(&mut values, "log", log_filter)?.unwrap_or_else(|| DEFAULT_LOG.to_owned()),
+            log_format: member(&mut values, "log-format", log_format)?.unwrap_or(LogFormat::Auto),
+            postgres_bin_dir: member(&mut values, "postgres-bin-dir", path)?,
+            workers: member(&mut values, "workers", workers)?.unwrap_or_else(one_a_core),
+            run_as: member(&mut values, "run-as", |given| Ok(given.text.clone()))?,
+            program_dirs: around.program_dirs(),
+            data_dir,
+        };
+        match (&config.database_url, &config.database_admin_url) {
+            (None, Some(_)) => Err(ConfigError::new(
+                "database_admin_url is set and database_url is not. Set both, or neither for a private PostgreSQL."
+                    .to_owned(),
+            )),
+            _ => Ok(config),
+        }
+    }
+
+    /// How callers reach the service, by the setting or else by the address that was bound.
+    pub fn public_url(&self, bound: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| local_url(bound))
+    }
+}
+
+/// How this machine reaches an address that was bound; "all addresses" is reached by the loopback one.
+pub fn local_url(bound: SocketAddr) -> String {
+    let mut reachable = bound;
+    if bound.ip().is_unspecified() {
+        reachable.set_ip(match bound {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{reachable}")
+}
+
+impl Surroundings {
+    fn variable(&self, name: &str) -> Option<&OsString> {
+        self.environment.iter().find(|(key, text)| key == name && !text.is_empty()).map(|(_, text)| text)
+    }
+
+    fn default_data_dir(&self) -> Result<PathBuf, ConfigError> {
+        if self.root {
+            return Ok(PathBuf::from(ROOT_DATA_DIR));
+        }
+        // The XDG specification has relative paths ignored.
+        let absolute = |name| self.variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .map(|base| base.join("credledger"))
+            .ok_or_else(|| {
+                ConfigError::new("There is no HOME to keep data in. Say where with --data-dir.".to_owned())
+            })
+    }
+
+    fn program_dirs(&self) -> Vec<PathBuf> {
+        let dirs = self.variable("PATH").map(|path| std::env::split_paths(path).collect::<Vec<_>>());
+        dirs.unwrap_or_default().into_iter().filter(|dir| dir.is_absolute()).collect()
+    }
+}
+
+fn member<T>(
+    values: &mut Values,
+    name: &'static str,
+    parse: impl Fn(&Given) -> Result<T, ConfigError>,
+) -> Result<Option<T>, ConfigError> {
+    values.take(name).map(|given| parse(&given)).transpose()
+}
+
+fn parse_default(text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::new(format!("{text} is no address")))
+}
+
+fn listen(given: &Given) -> Result<SocketAddr, ConfigError> {
+    let problem =
+        || format!("must be an IP address and a port, such as {DEFAULT_LISTEN}, not {:?}", given.text);
+    given.text.parse().map_err(|_| ConfigError::at(&given.source, problem()))
+}
+
+/// Absolute from here on: the service changes its directory.
+fn path(given: &Given) -> Result<PathBuf, ConfigError> {
+    std::path::absolute(Path::new(&given.text))
+        .map_err(|error| ConfigError::at(&given.source, format!("is not a usable path: {error}")))
+}
+
+fn database_url(given: &Given) -> Result<DatabaseUrl, ConfigError> {
+    match given.text.starts_with("postgres://") || given.text.starts_with("postgresql://") {
+        true => Ok(DatabaseUrl(given.text.clone())),
+        false => Err(ConfigError::at(
+            &given.source,
+            "must be a URL such as postgresql://role:password@host:5432/database".to_owned(),
+        )),
+    }
+}
+
+/// It becomes the issuer and the base of every link, so it has no query, no fragment and no trailing slash.
+fn public_url(given: &Given) -> Result<String, ConfigError> {
+    let text = given.text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |rest: &str| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\"<>\\^`{|}".contains(&byte))
+    };
+    match rest {
+        Some(rest) if plain(rest) => Ok(text.to_owned()),
+        _ => Err(ConfigError::at(
+            &given.source,
+            "must be a URL such as https://keys.example.com, without query, fragment or user".to_owned(),
+        )),
+    }
+}
+
+fn networks(given: &Given) -> Result<Vec<IpNet>, ConfigError> {
+    let entries = given.text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries
+        .map(|entry| {
+            network(entry).ok_or_else(|| {
+                let problem =
+                    format!("lists {entry:?}, which is no address and no network such as 10.0.0.0/8");
+                ConfigError::at(&given.source, problem)
+            })
+        })
+        .collect()
+}
+
+fn network(entry: &str) -> Option<IpNet> {
+    let network = match entry.contains('/') {
+        true => IpNet::from_str(entry).ok()?,
+        false => IpNet::from(entry.parse::<std::net::IpAddr>().ok()?),
+    };
+    (network.trunc() == network).then_some(network)
+}
+
+fn log_filter(given: &Given) -> Result<String, ConfigError> {
+    match EnvFilter::try_new(&given.text) {
+        Ok(_) => Ok(given.text.clone()),
+        Err(error) => Err(ConfigError::at(&given.source, format!("is no log filter such as info: {error}"))),
+    }
+}
+
+fn log_format(given: &Given) -> Result<LogFormat, ConfigError> {
+    match given.text.as_str() {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        other => Err(ConfigError::at(&given.source, format!("must be auto, text or json, not {other:?}"))),
+    }
+}
+
+fn workers(given: &Given) -> Result<usize, ConfigError> {
+    let number = given.text.parse().ok().filter(|number| (1..=limits::WORKERS).contains(number));
+    number.ok_or_else(|| {
+        ConfigError::at(
+            &given.source,
+            format!("must be a number from 1 to {}, not {:?}", limits::WORKERS, given.text),
+        )
+    })
+}
+
+fn one_a_core() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(limits::WORKERS)
+}
+
+#[cfg(test)]
+mod tests;
