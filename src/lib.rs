@@ -7,4 +7,5 @@ pub mod clock;
 pub mod domain;
 pub mod ledger;
 pub mod limits;
+pub mod projections;
 pub mod vault;

@@ -68,3 +68,19 @@ pub const ENFORCE_WAIT: Duration = Duration::from_secs(2);
 
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+// ---- the active view ----
+/// Chunks of one kind of record. With [`VIEW_CHUNK`] records each: 134 million.
+pub const VIEW_CHUNKS: usize = 1 << 15;
+pub const VIEW_CHUNK: usize = 1 << 12;
+/// Words (8 bytes) of names in one chunk; 16 GiB of names in all.
+pub const VIEW_TEXT_CHUNK: usize = 1 << 16;
+pub const VIEW_NAME_BYTES: usize = 511;
+/// Of a secret's prefix without its public characters; no format's is longer than 24.
+pub const VIEW_PREFIX_BYTES: usize = 48;
+/// Lines of 8 entries that one bucket of an index may run over into; digests and ids being random, it has one or two.
+pub const VIEW_CHAIN: usize = 64;
+/// How often a reader looks again because the writer was at work; a write takes a few microseconds.
+pub const VIEW_READS: u32 = 1_000_000;
+/// After so many looks the reader lets others run between two.
+pub const VIEW_SPINS: u32 = 64;
