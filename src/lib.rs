@@ -12,4 +12,5 @@ pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod ops;
+pub mod projections;
 pub mod vault;

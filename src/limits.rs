@@ -114,7 +114,7 @@ pub const READY_FILE_BYTES: u64 = 64 * 1024;
 // ---- the private PostgreSQL ----
 /// `sun_path` of a Unix socket, less its final zero.
 pub const SOCKET_PATH_BYTES: usize = 107;
-pub const POSTGRES_OLDEST_MAJOR: u32 = 14;
+pub const POSTGRES_OLDEST_MAJOR: u32 = 15;
 pub const POSTGRES_CONNECTIONS: u32 = 100;
 pub const POSTGRES_SHARED_BUFFERS_MB: u32 = 256;
 /// Also bounds how much is replayed after a crash.
@@ -135,3 +135,38 @@ pub const POSTGRES_BACKOFF_FIRST: Duration = Duration::from_millis(100);
 pub const POSTGRES_BACKOFF_MOST: Duration = Duration::from_secs(5);
 /// A server that ran for this long is healthy again: its next death is answered at once.
 pub const POSTGRES_SETTLED: Duration = Duration::from_secs(60);
+// ---- the active view ----
+/// Chunks of one kind of record. With [`VIEW_CHUNK`] records each: 134 million.
+pub const VIEW_CHUNKS: usize = 1 << 15;
+pub const VIEW_CHUNK: usize = 1 << 12;
+/// Words (8 bytes) of names in one chunk; 16 GiB of names in all.
+pub const VIEW_TEXT_CHUNK: usize = 1 << 16;
+pub const VIEW_NAME_BYTES: usize = 511;
+/// Of a secret's prefix without its public characters; no format's is longer than 24.
+pub const VIEW_PREFIX_BYTES: usize = 48;
+/// Lines of 8 entries that one bucket of an index may run over into; digests and ids being random, it has one or two.
+pub const VIEW_CHAIN: usize = 64;
+/// How often a reader looks again because the writer was at work; a write takes a few microseconds.
+pub const VIEW_READS: u32 = 1_000_000;
+/// After so many looks the reader lets others run between two.
+pub const VIEW_SPINS: u32 = 64;
+
+// ---- answering ----
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long the head of a request may take to arrive.
+pub const HEAD_WAIT: Duration = Duration::from_secs(10);
+/// How long a stop waits for requests that have begun.
+pub const STOP_WAIT: Duration = Duration::from_secs(20);
+/// Threads beside the HTTP workers: the sequencer, following, the lease, housekeeping.
+pub const ROOM_THREADS: usize = 2;
+
+// ---- housekeeping ----
+pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
+pub const HOUSEKEEPING_PAGE: i64 = 500;
+/// How many of housekeeping's commands are under way at once.
+pub const HOUSEKEEPING_AT_ONCE: usize = 64;
+/// How often answers that are too old to be repeated are forgotten, and how many at a time.
+pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
+pub const FORGET_PAGE: i64 = 10_000;
+/// The first operator's token lives for 7 days.
+pub const FIRST_TOKEN_SECONDS: u32 = 7 * 24 * 60 * 60;

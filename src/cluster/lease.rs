@@ -153,7 +153,9 @@ impl Keeper {
                 Ok(Err(Failed::Refused)) if refused => {}
                 Ok(Err(Failed::Refused)) => {
                     refused = true;
-                    tracing::error!("the lease was refused: another node has this ledger; this one answers nothing");
+                    tracing::error!(
+                        "the lease was refused: another node has this ledger; this one answers nothing"
+                    );
                 }
                 Ok(Err(Failed::Stopped)) => self.lease.end(),
                 Err(_) => connection = None,

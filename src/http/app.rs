@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
-use bytes::Bytes;
 
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
@@ -30,7 +29,6 @@ pub struct App {
     pub public_url: String,
     /// the database's roles can't change history; told by `/readyz`
     pub append_only: bool,
-    pub openapi: Bytes,
 }
 
 impl App {
@@ -76,7 +74,7 @@ impl App {
 
     pub fn actor_name(&self, actor: Actor) -> Option<String> {
         match actor {
-            Actor::Operator(id) => self.view.operator_name(id).map(|name| name.to_string()),
+            Actor::Operator(id) => self.view.operator_name(id).ok().flatten().map(|name| name.to_string()),
             Actor::Holder(_) | Actor::System => None,
         }
     }
@@ -95,7 +93,6 @@ pub fn not_answering() -> Problem {
 pub fn misfit_detail(misfit: Option<Misfit>) -> &'static str {
     misfit.map_or(crate::domain::access::Reason::Malformed.detail(), Misfit::detail)
 }
-
 
 impl From<ExecuteError> for Problem {
     fn from(error: ExecuteError) -> Self {
@@ -121,7 +118,8 @@ impl From<CommitError> for Problem {
         match error {
             CommitError::TooLarge(member) => Problem::faults(vec![super::problem::Fault {
                 place: super::problem::FaultPlace::Pointer(format!("/{member}")),
-                detail: format!("an event holds at most {} bytes; make this shorter", limits::ENTRY_BYTES).into(),
+                detail: format!("an event holds at most {} bytes; make this shorter", limits::ENTRY_BYTES)
+                    .into(),
             }]),
             CommitError::QuotaExceeded => {
                 Problem::new(Code::QuotaExceeded, "the plan's limit of active credentials is reached")
@@ -131,15 +129,19 @@ impl From<CommitError> for Problem {
                 again,
                 "it is not known whether the change took place; read the resource, or repeat with the same Idempotency-Key",
             ),
-            CommitError::Conflict | CommitError::Busy | CommitError::ClaimTaken | CommitError::AlreadyAnswered => {
+            CommitError::Conflict
+            | CommitError::Busy
+            | CommitError::ClaimTaken
+            | CommitError::AlreadyAnswered => {
                 Problem::unavailable(again, "too many changes are waiting; nothing was changed; ask again")
             }
             CommitError::Unavailable => {
                 Problem::unavailable(again, "the database can't be reached; nothing was changed; ask again")
             }
-            CommitError::ClockBehind => {
-                Problem::unavailable(again, "the database's clock lies behind the ledger; nothing was changed")
-            }
+            CommitError::ClockBehind => Problem::unavailable(
+                again,
+                "the database's clock lies behind the ledger; nothing was changed",
+            ),
         }
     }
 }
@@ -155,7 +157,8 @@ impl From<ReadError> for Problem {
 
 impl From<crate::db::DbError> for Problem {
     fn from(cause: crate::db::DbError) -> Self {
-        Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again").with_cause(cause)
+        Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again")
+            .with_cause(cause)
     }
 }
 

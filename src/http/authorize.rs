@@ -35,17 +35,23 @@ struct Demand {
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if !app.is_trusted_proxy(&request) {
-        let detail = "this address is not in trusted_proxies; list the proxy there, or ask /api/v1/verify instead";
+        let detail =
+            "this address is not in trusted_proxies; list the proxy there, or ask /api/v1/verify instead";
         return Err(refuse(Problem::forbidden(detail), "untrusted_proxy"));
     }
     let demand = read(&request).map_err(|problem| {
-        refuse(Problem::forbidden(problem.detail().to_owned()).with_reason("malformed_request"), "malformed_request")
+        refuse(
+            Problem::forbidden(problem.detail().to_owned()).with_reason("malformed_request"),
+            "malformed_request",
+        )
     })?;
     let malformed = |problem| refuse(problem, Reason::Malformed.word());
     let token = match bearer(request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes())) {
         Ok(Some(token)) => token,
         Ok(None) => return Err(malformed(Problem::credential_missing())),
-        Err(error) => return Err(malformed(Problem::credential_refused(Reason::Malformed.word(), error.detail()))),
+        Err(error) => {
+            return Err(malformed(Problem::credential_refused(Reason::Malformed.word(), error.detail())));
+        }
     };
     let asking = Asking {
         credential: token,
@@ -101,7 +107,9 @@ fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::members::{Members, Node, Patch};
-use crate::clock::Timestamp;
+use super::members::{Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::{Checksum, KeyFormat};
@@ -20,7 +19,11 @@ pub fn name(node: Node<'_, '_>) -> Option<String> {
 
 /// None, null and the empty text are the same.
 pub fn description(node: Node<'_, '_>) -> Option<String> {
-    if node.is_null() { Some(String::new()) } else { node.parsed(Description::parse).map(|text| text.as_str().to_owned()) }
+    if node.is_null() {
+        Some(String::new())
+    } else {
+        node.parsed(Description::parse).map(|text| text.as_str().to_owned())
+    }
 }
 
 pub fn note(node: Node<'_, '_>) -> Option<String> {
@@ -38,11 +41,6 @@ pub fn concrete_scopes(node: Node<'_, '_>) -> Option<Vec<ConcreteScope>> {
 
 pub fn reason(node: Node<'_, '_>) -> Option<Reason> {
     node.one_of(&Reason::ALL.map(|reason| (reason.word(), reason)))
-}
-
-/// Null is never.
-pub fn expiry(patch: Patch<Timestamp>) -> Option<Option<Timestamp>> {
-    patch.change()
 }
 
 pub fn ip_rules(node: Node<'_, '_>) -> Option<IpRules> {
@@ -119,7 +117,9 @@ fn key_format(node: Node<'_, '_>) -> Option<KeyFormat> {
         let prefix = members.required("prefix", |text| text.text());
         let public_chars = members.required("public_chars", small_number);
         let secret_chars = members.required("secret_chars", small_number);
-        let checksum = members.required("checksum", |word| word.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)]));
+        let checksum = members.required("checksum", |word| {
+            word.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
+        });
         Some((prefix?, public_chars?, secret_chars?, checksum?))
     })?;
     node.accept(KeyFormat::new(prefix, public_chars, secret_chars, checksum))
@@ -142,14 +142,23 @@ fn operations(node: Node<'_, '_>) -> Option<BTreeMap<String, Option<ConcreteScop
 /// A name that stands in URLs: lower-case words and numbers joined by single hyphens.
 pub fn slug(node: Node<'_, '_>) -> Option<String> {
     let text = node.text()?;
-    if is_slug(text) { Some(text.to_owned()) } else {
-        node.refuse(format!("expected words of a-z and 0-9 joined by single hyphens, at most {} characters", limits::SLUG_CHARS))
+    if is_slug(text) {
+        Some(text.to_owned())
+    } else {
+        node.refuse(format!(
+            "expected words of a-z and 0-9 joined by single hyphens, at most {} characters",
+            limits::SLUG_CHARS
+        ))
     }
 }
 
 fn is_slug(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    text.len() <= limits::SLUG_CHARS && text.split('-').all(word) && text.parse::<crate::domain::ids::TenantId>().is_err()
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    text.len() <= limits::SLUG_CHARS
+        && text.split('-').all(word)
+        && text.parse::<crate::domain::ids::TenantId>().is_err()
 }
 
 /// The slug that a name gives by itself; none when nothing of it can stand in one.
@@ -167,22 +176,18 @@ pub fn slug_of(name: &str) -> Option<String> {
     is_slug(&slug).then_some(slug)
 }
 
-/// Reads what is there into a list of actions.
-pub fn actions<T>(each: impl IntoIterator<Item = Option<T>>) -> Vec<T> {
-    each.into_iter().flatten().collect()
-}
-
-pub fn grace(members: &mut Members<'_, '_>) -> Option<Option<u32>> {
-    members.optional("grace_seconds", seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_slug_is_made_of_a_name_where_that_is_possible() {
-        let cases = [("Acme", Some("acme")), ("  Acme & Söhne GmbH ", Some("acme-s-hne-gmbh")), ("日本", None), ("--", None)];
+        let cases = [
+            ("Acme", Some("acme")),
+            ("  Acme & Söhne GmbH ", Some("acme-s-hne-gmbh")),
+            ("日本", None),
+            ("--", None),
+        ];
         for (name, slug) in cases {
             assert_eq!(slug_of(name).as_deref(), slug, "{name}");
         }

@@ -73,7 +73,13 @@ fn page(app: &App) -> String {
         let outcomes = std::iter::once("accepted").chain(Reason::ALL.map(Reason::word));
         for (outcome, count) in outcomes.zip(counts) {
             let count = count.load(Ordering::Relaxed);
-            line(&mut page, format_args!("credledger_verdicts_total{{door=\"{}\",outcome=\"{outcome}\"}} {count}", door.word()));
+            line(
+                &mut page,
+                format_args!(
+                    "credledger_verdicts_total{{door=\"{}\",outcome=\"{outcome}\"}} {count}",
+                    door.word()
+                ),
+            );
         }
     }
     let gauge = |page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display| {
@@ -82,18 +88,58 @@ fn page(app: &App) -> String {
     };
     let progress = app.ledger.progress();
     gauge(&mut page, "credledger_applied_events", "Events that this node's view holds.", &progress.applied);
-    gauge(&mut page, "credledger_view_stopped", "1 when the view met an event that it can't apply.", &u8::from(progress.stopped));
+    gauge(
+        &mut page,
+        "credledger_view_stopped",
+        "1 when the view met an event that it can't apply.",
+        &u8::from(progress.stopped),
+    );
     let left = app.lease.deadline().since(BootTime::now()).as_secs_f64();
     gauge(&mut page, "credledger_lease_seconds", "How long this node's lease still holds.", &left);
-    gauge(&mut page, "credledger_lease_bound_seconds", "The longest time for which a verdict may lag behind the ledger.", &crate::limits::LEASE.as_secs_f64());
-    gauge(&mut page, "credledger_append_only", "1 when no role of the service can change history.", &u8::from(app.append_only));
+    gauge(
+        &mut page,
+        "credledger_lease_bound_seconds",
+        "The longest time for which a verdict may lag behind the ledger.",
+        &crate::limits::LEASE.as_secs_f64(),
+    );
+    gauge(
+        &mut page,
+        "credledger_append_only",
+        "1 when no role of the service can change history.",
+        &u8::from(app.append_only),
+    );
     let counts = app.view.counts();
     gauge(&mut page, "credledger_view_tenants", "Tenants in the view.", &counts.tenants);
-    gauge(&mut page, "credledger_view_credentials", "Credentials in the view, ended ones too.", &counts.credentials);
-    gauge(&mut page, "credledger_view_living_secrets", "Secrets in the view that may still work.", &counts.living_secrets);
-    gauge(&mut page, "credledger_view_dead_secrets", "Secrets in the view that are over.", &counts.dead_secrets);
-    gauge(&mut page, "credledger_view_policies", "Different scopes and IP rules in the view.", &counts.policies);
-    gauge(&mut page, "credledger_view_bytes", "Memory that the view takes for records, indexes and names.", &counts.bytes);
+    gauge(
+        &mut page,
+        "credledger_view_credentials",
+        "Credentials in the view, ended ones too.",
+        &counts.credentials,
+    );
+    gauge(
+        &mut page,
+        "credledger_view_living_secrets",
+        "Secrets in the view that may still work.",
+        &counts.living_secrets,
+    );
+    gauge(
+        &mut page,
+        "credledger_view_dead_secrets",
+        "Secrets in the view that are over.",
+        &counts.dead_secrets,
+    );
+    gauge(
+        &mut page,
+        "credledger_view_policies",
+        "Different scopes and IP rules in the view.",
+        &counts.policies,
+    );
+    gauge(
+        &mut page,
+        "credledger_view_bytes",
+        "Memory that the view takes for records, indexes and names.",
+        &counts.bytes,
+    );
     page
 }
 

@@ -5,25 +5,44 @@
 //! everything; [`routes`] answers what is no route; [`conneg`], [`etag`], [`idempotency`] and [`page`] read one header or
 //! parameter each.
 
+pub mod app;
+pub mod authorize;
 pub mod bearer;
 pub mod body;
 pub mod client_ip;
 mod code;
+mod commands;
 pub mod conneg;
+mod decision;
 pub mod etag;
+mod fields;
+mod health;
 pub mod idempotency;
 pub mod json;
 mod json_parser;
 pub mod members;
+pub mod metrics;
+pub mod operator;
 pub mod page;
 pub mod problem;
+mod queries;
 pub mod query;
 pub mod request;
 pub mod request_id;
+mod resources;
 pub mod routes;
+pub mod serve;
 mod unread;
+mod verdict;
+mod verify;
+mod whoami;
 
 #[cfg(test)]
 mod app_test;
 #[cfg(test)]
 mod wire_test;
+
+/// Where the operators' door stands.
+pub const API_ADMIN: &str = "/api/admin/v1";
+/// Where callers and the API layer ask.
+pub const API: &str = "/api/v1";

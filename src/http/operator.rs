@@ -46,6 +46,7 @@ impl Operator {
             Ok(id) => app.view.tenant(id),
             Err(_) => app.view.tenant_by_slug(named),
         };
+        let found = found.map_err(|_| not_answering())?;
         found.filter(|tenant| self.0.reach.includes(tenant.id)).ok_or_else(Problem::not_found)
     }
 
@@ -153,4 +154,3 @@ where
         .boxed_local()
     }
 }
-

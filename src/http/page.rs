@@ -6,8 +6,8 @@
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
-use crate::domain::base64url;
 use super::problem::{Fault, FaultPlace, Problem};
+use crate::domain::base64url;
 use crate::limits;
 
 const VERSION: u8 = 1;

@@ -121,4 +121,3 @@ impl Serialize for Judged {
         map.end()
     }
 }
-

@@ -54,13 +54,17 @@ pub async fn batch(
     operator.may(Action::Verify)?;
     let body = JsonBody::read(&request, payload, Wants::Json).await?;
     let document = body.parse()?;
-    let items = document.decode(|members| members.required("items", |list| list.list_of_any(limits::VERIFY_BATCH)))?;
+    let items = document.decode(|members| {
+        members.required("items", |list| list.list(limits::VERIFY_BATCH, |item| Some(item.json())))
+    })?;
     app.lease().await?;
     let mut data = Vec::with_capacity(items.len());
     for item in items {
         let answer = match super::members::decode(item, question) {
             Ok(question) => json!(app.judge_leased(&question.asking(&app, &operator), Door::Verify)?),
-            Err(problem) => json!({"valid": false, "reason": "invalid_request", "detail": problem.detail(), "errors": problem.listed()}),
+            Err(problem) => {
+                json!({"valid": false, "reason": "invalid_request", "detail": problem.detail(), "errors": problem.listed()})
+            }
         };
         data.push(answer);
     }
@@ -84,7 +88,8 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
 }
 
 fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
-    node.parsed(|text| text.parse::<IpAddr>().map_err(|_| "expected an IPv4 or IPv6 address")).map(fold_mapped)
+    node.parsed(|text| text.parse::<IpAddr>().map_err(|_| "expected an IPv4 or IPv6 address"))
+        .map(fold_mapped)
 }
 
 impl Question<'_> {
@@ -102,6 +107,7 @@ impl Question<'_> {
 
 /// By id or slug. What is neither names a tenant that no credential belongs to.
 pub fn named_tenant(app: &App, named: &str) -> TenantId {
-    let id = named.parse().ok().or_else(|| app.view.tenant_by_slug(named).map(|tenant| tenant.id));
+    let id =
+        named.parse().ok().or_else(|| app.view.tenant_by_slug(named).ok().flatten().map(|tenant| tenant.id));
     id.unwrap_or(TenantId(uuid::Uuid::nil()))
 }

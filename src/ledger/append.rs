@@ -96,7 +96,8 @@ impl Press {
         for event in &write.events {
             let event = Recorded { at, ..event.clone() };
             rows.push(self.event_row(&event)?);
-            state = state.folded(event.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
+            state =
+                state.folded(event.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
             recorded.push(Arc::new(event));
         }
         Ok(state)

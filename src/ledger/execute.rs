@@ -75,6 +75,24 @@ pub enum ExecuteError {
     Read(ReadError),
 }
 
+impl std::fmt::Display for ExecuteError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ExecuteError::Refused(refusal) => refusal.fmt(f),
+            ExecuteError::RetryMismatch => {
+                f.write_str("this Idempotency-Key came with another request before")
+            }
+            ExecuteError::RetryInProgress => {
+                f.write_str("the first request with this Idempotency-Key still runs")
+            }
+            ExecuteError::Commit(error) => error.fmt(f),
+            ExecuteError::Read(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ExecuteError {}
+
 impl From<ReadError> for ExecuteError {
     fn from(cause: ReadError) -> Self {
         ExecuteError::Read(cause)
@@ -154,7 +172,9 @@ impl Ledger {
                 Err(CommitError::Conflict) => fresh_reads = true,
                 Err(CommitError::ClaimTaken) => claims.refuse()?,
                 Err(CommitError::AlreadyAnswered) => {
-                    let Some(key) = key else { return Err(ExecuteError::Commit(CommitError::AlreadyAnswered)) };
+                    let Some(key) = key else {
+                        return Err(ExecuteError::Commit(CommitError::AlreadyAnswered));
+                    };
                     if let Some(replayed) = self.stored_answer(order, key).await? {
                         return Ok(replayed);
                     }
@@ -185,7 +205,9 @@ impl Ledger {
 
     fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
         let tenant = match &order.command {
-            Command::Credential(..) => loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned()),
+            Command::Credential(..) => {
+                loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned())
+            }
             Command::Tenant(_) | Command::Operator(_) => None,
         };
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
@@ -223,7 +245,10 @@ impl Ledger {
                     let state = if matches!(after, StreamState::Empty) { &before } else { after };
                     let answer = secrets.show(|secret| render(state, secret, now));
                     let body = Value::Object(answer.body).to_string();
-                    StoredAnswer { status: answer.status.cast_signed(), sealed: vault.seal(&context, body.as_bytes()) }
+                    StoredAnswer {
+                        status: answer.status.cast_signed(),
+                        sealed: vault.seal(&context, body.as_bytes()),
+                    }
                 }),
             }
         });
@@ -254,7 +279,12 @@ impl Ledger {
     }
 
     /// Kept states where there are any, the database for the rest. A stream with a fresh id has no events to read.
-    async fn read(&self, wanted: &[StreamId], fresh: bool, creates: bool) -> Result<Vec<Loaded>, ExecuteError> {
+    async fn read(
+        &self,
+        wanted: &[StreamId],
+        fresh: bool,
+        creates: bool,
+    ) -> Result<Vec<Loaded>, ExecuteError> {
         let kept: Vec<Option<Loaded>> = wanted
             .iter()
             .enumerate()
@@ -428,14 +458,21 @@ impl Order {
 
 /// Active credentials are counted exactly, in the append.
 fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
-    let counts = |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
+    let counts =
+        |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
     let mut after = before.clone();
     for recorded in events {
-        after = after.folded(recorded.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
+        after =
+            after.folded(recorded.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
     }
     let delta = counts(&after) - counts(before);
     let tenant = after.credential().map(|credential| credential.tenant);
-    let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota { tenant, name: "active_credentials", delta, limit: None });
+    let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota {
+        tenant,
+        name: "active_credentials",
+        delta,
+        limit: None,
+    });
     quota.into_iter().collect()
 }
 

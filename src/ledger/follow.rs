@@ -47,8 +47,16 @@ impl Follow {
         applied: u64,
     ) -> (watch::Receiver<Progress>, Follow) {
         let (progress, seen) = watch::channel(Progress { applied, stopped: false });
-        let follow =
-            Follow { reader, database, applier, streams, committed, progress, connection: None, next: applied };
+        let follow = Follow {
+            reader,
+            database,
+            applier,
+            streams,
+            committed,
+            progress,
+            connection: None,
+            next: applied,
+        };
         (seen, follow)
     }
 
@@ -69,7 +77,11 @@ impl Follow {
                     self.connection = None;
                 }
                 Err(Halt::Poisoned(why)) => {
-                    tracing::error!(position = self.next, why, "following the ledger stopped; this node answers nothing more");
+                    tracing::error!(
+                        position = self.next,
+                        why,
+                        "following the ledger stopped; this node answers nothing more"
+                    );
                     break true;
                 }
             }
@@ -101,7 +113,10 @@ impl Follow {
             let length = page.len();
             for positioned in page {
                 if positioned.position != self.next {
-                    return Err(Halt::Poisoned(format!("position {} follows in the ledger", positioned.position)));
+                    return Err(Halt::Poisoned(format!(
+                        "position {} follows in the ledger",
+                        positioned.position
+                    )));
                 }
                 self.streams.forget(positioned.recorded.stream);
                 self.apply(&positioned.recorded)?;
@@ -115,8 +130,12 @@ impl Follow {
 
     async fn page(&mut self) -> Result<Vec<super::read::Positioned>, Halt> {
         if self.connection.as_ref().is_none_or(|connection| connection.is_closed()) {
-            self.connection =
-                Some(self.database.connect_dedicated(Role::System).await.map_err(|cause| Halt::Database(cause.into()))?);
+            self.connection = Some(
+                self.database
+                    .connect_dedicated(Role::System)
+                    .await
+                    .map_err(|cause| Halt::Database(cause.into()))?,
+            );
         }
         let Some(connection) = &self.connection else { return Ok(Vec::new()) };
         Ok(self.reader.events(connection, self.next, limits::FOLLOW_PAGE).await?)
@@ -130,7 +149,8 @@ impl Follow {
 
     fn tell(&self) {
         let applied = self.next;
-        self.progress.send_if_modified(|progress| std::mem::replace(&mut progress.applied, applied) != applied);
+        self.progress
+            .send_if_modified(|progress| std::mem::replace(&mut progress.applied, applied) != applied);
     }
 }
 

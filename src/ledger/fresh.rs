@@ -50,6 +50,11 @@ impl Fresh for FreshSecrets {
         let digest = self.vault.digest(pepper, secret.bytes());
         let digest = digest.unwrap_or_else(|| panic!("the vault has its newest pepper"));
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
-        SecretFacts { id: SecretId(self.uuid()), prefix, pepper: PepperNumber(pepper), digest: Digest::new(digest) }
+        SecretFacts {
+            id: SecretId(self.uuid()),
+            prefix,
+            pepper: PepperNumber(pepper),
+            digest: Digest::new(digest),
+        }
     }
 }

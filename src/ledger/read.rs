@@ -35,9 +35,17 @@ pub struct Loaded {
 pub enum ReadError {
     Db(DbError),
     /// bytes that no node of this ledger wrote
-    Forged { position: u64 },
-    Bad { position: u64, cause: BadEntry },
-    Unfoldable { position: u64, cause: Unfoldable },
+    Forged {
+        position: u64,
+    },
+    Bad {
+        position: u64,
+        cause: BadEntry,
+    },
+    Unfoldable {
+        position: u64,
+        cause: Unfoldable,
+    },
 }
 
 impl From<DbError> for ReadError {
@@ -57,7 +65,10 @@ impl std::fmt::Display for ReadError {
         match self {
             ReadError::Db(cause) => cause.fmt(f),
             ReadError::Forged { position } => {
-                write!(f, "the event at position {position} has no valid mac: no node of this ledger wrote it")
+                write!(
+                    f,
+                    "the event at position {position} has no valid mac: no node of this ledger wrote it"
+                )
             }
             ReadError::Bad { position, cause } => write!(f, "the event at position {position}: {cause}"),
             ReadError::Unfoldable { position, cause } => write!(f, "at position {position}: {cause}"),
@@ -94,8 +105,19 @@ impl Reader {
     ) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let rows = client.query(STREAMS, &[&self.ledger, &ids]).await?;
+        self.folds(streams, &rows)
+    }
+
+    /// The same, as far as the scope's tenant may see them.
+    pub async fn streams_of(&self, scope: &Scope, streams: &[StreamId]) -> Result<Vec<Loaded>, ReadError> {
+        let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let rows = scope.query(STREAMS, &[&self.ledger, &ids]).await?;
+        self.folds(streams, &rows)
+    }
+
+    fn folds(&self, streams: &[StreamId], rows: &[Row]) -> Result<Vec<Loaded>, ReadError> {
         let mut loaded = vec![(StreamState::Empty, None); streams.len()];
-        for row in &rows {
+        for row in rows {
             let Positioned { position, recorded } = self.positioned(row)?;
             let index = streams.iter().position(|stream| *stream == recorded.stream);
             let (state, last) = &mut loaded[index.ok_or(ReadError::Forged { position })?];

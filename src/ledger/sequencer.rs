@@ -81,11 +81,11 @@ impl Sequencer {
         press: Press,
         database: Database,
         clock: Arc<Clock>,
+        writer: Uuid,
         committed: mpsc::UnboundedSender<Batch>,
     ) -> (Submit, Sequencer) {
         let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
         let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
-        let writer = press.vault.uuid(clock.now().millis());
         let sequencer = Sequencer {
             press,
             database,
@@ -274,7 +274,9 @@ impl Sequencer {
             self.last_at = self.last_at.max(Timestamp::from_millis(row.get(1)).unwrap_or_default());
             self.connection = Some(self.prepared(client, row.get(0)).await?);
         }
-        self.connection.as_ref().ok_or_else(|| DbError::Unavailable("the sequencer's connection is gone".into()))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| DbError::Unavailable("the sequencer's connection is gone".into()))
     }
 
     async fn prepared(&self, client: Dedicated, epoch: i64) -> Result<Connected, DbError> {
@@ -312,12 +314,7 @@ impl Sequencer {
 }
 
 impl Connected {
-    async fn append(
-        &self,
-        id: Uuid,
-        at: Timestamp,
-        batch: &[Prepared],
-    ) -> Result<Tried, DbError> {
+    async fn append(&self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Result<Tried, DbError> {
         let columns = Columns::of(batch);
         let (at_ms, commands) = (at.millis(), i32::try_from(batch.len()).unwrap_or(i32::MAX));
         let own: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =

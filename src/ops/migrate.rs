@@ -65,7 +65,7 @@ impl Schema {
         projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_quotas" "apply_inline" "append" "settle"
-            "register_writer" "forget_answers" "lease_take" "lease_renew" "lease_release"),
+            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_answer" "lease_take" "lease_renew" "lease_release"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "app" "tenant_isolation"),
     };
 }
@@ -73,6 +73,11 @@ impl Schema {
 /// Roles and the login's membership belong to the cluster: looked after at every start that can.
 const ROLES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/privileges/roles.sql"));
 const LOGIN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/privileges/login.sql"));
+
+const PRIVATE_LOGIN: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/privileges/private_login.sql"));
+/// The service's login in its private cluster.
+pub const PRIVATE_LOGIN_ROLE: &str = "credledger_service";
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Migrated {
@@ -131,6 +136,13 @@ impl From<tokio_postgres::Error> for MigrateError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
     }
+}
+
+/// In the private cluster: makes the login that the service then uses.
+pub async fn make_private_login(settings: &Settings) -> Result<(), MigrateError> {
+    let admin_url = settings.admin_url.as_ref().unwrap_or(&settings.url);
+    connect_plain(admin_url, settings).await?.batch_execute(PRIVATE_LOGIN).await?;
+    Ok(())
 }
 
 /// Over `admin_url`, else over `url`, which is enough where its role owns the database and may create roles, or where another has

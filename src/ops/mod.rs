@@ -3,11 +3,15 @@
 pub mod bind;
 pub mod config;
 pub mod data_dir;
+pub mod first_operator;
+pub mod house;
+pub mod housekeeping;
 pub mod migrate;
 pub mod prepare;
 pub mod private_postgres;
 pub mod process;
 pub mod ready_file;
+pub mod start;
 pub mod telemetry;
 
 use std::fmt;

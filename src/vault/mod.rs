@@ -207,6 +207,13 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     bytes
 }
 
+/// Random bytes for whoever has no vault at hand.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill_random(&random_source(), &mut bytes);
+    bytes
+}
+
 // The one home of randomness; everybody else is handed it.
 #[allow(clippy::disallowed_methods)]
 fn random_source() -> SystemRandom {

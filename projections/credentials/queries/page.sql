@@ -1,6 +1,30 @@
--- $1 ledger, $2 tenant, $3 and $4 the last row of the page before (the highest values for the first page), $5 rows
-select id, version, record, mac, created_at_ms, name_version
-  from credledger.credentials
-  where ledger_id = $1 and tenant_id = $2 and (created_at_ms, id) < ($3, $4)
-  order by created_at_ms desc, id desc
+-- A page of a tenant's credentials, newest first. Statuses are computed at the instant that is asked about.
+-- $1 ledger, $2 tenant, $3 and $4 the last row of the page before (the highest values for the first page), $5 rows, $6 now,
+-- $7 the tenant's warning window; then the filters, each null when it is not asked for: $8 status, $9 name, $10 a scope,
+-- $11 expires before, $12 how a prefix begins, $13 a text in name or description
+select c.id, c.created_at_ms
+  from credledger.credentials c
+  where c.ledger_id = $1 and c.tenant_id = $2 and (c.created_at_ms, c.id) < ($3, $4)
+    and ($8::text is null or $8 = case
+      when c.revoked then 'revoked'
+      when c.expires_at_ms <= $6 then 'expired'
+      when c.suspended then 'suspended'
+      when c.expires_at_ms - least($7::bigint, (c.expires_at_ms - c.created_at_ms) / 2) <= $6 then 'expiring'
+      else 'active' end)
+    and ($10::text is null or $10 = any (c.scopes))
+    and ($11::bigint is null or c.expires_at_ms < $11)
+    and ($12::text is null or exists (
+      select from credledger.secrets s
+        where s.ledger_id = c.ledger_id and s.tenant_id = c.tenant_id and s.credential_id = c.id
+          and s.prefix ~>=~ $12 and s.prefix ~<~ ($12 || chr(1114111))))
+    and ($9::text is null or exists (
+      select from credledger.personal p
+        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version
+          and p.slots->'name'->>1 = $9))
+    and ($13::text is null or exists (
+      select from credledger.personal p
+        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version
+          and (strpos(lower(p.slots->'name'->>1), lower($13)) > 0
+            or strpos(lower(p.slots->'description'->>1), lower($13)) > 0)))
+  order by c.created_at_ms desc, c.id desc
   limit $5

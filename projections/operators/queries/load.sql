@@ -1,1 +1,7 @@
-copy (select id, tenant_id, version, record, mac from credledger.operators where ledger_id = 1) to stdout (format binary)
+-- An operator is named by its stream's first event.
+copy (
+  select o.id, o.tenant_id, o.version, o.record, o.mac, p.slots->'name'->>1
+    from credledger.operators o
+    left join credledger.personal p on p.ledger_id = o.ledger_id and p.stream_id = o.id and p.version = 1
+    where o.ledger_id = 1
+) to stdout (format binary)

@@ -1,1 +1,1 @@
-copy (select id, tenant_id, version, record, mac from credledger.secrets where ledger_id = 1) to stdout (format binary)
+copy (select id, tenant_id, version, record, mac, null::text from credledger.secrets where ledger_id = 1) to stdout (format binary)

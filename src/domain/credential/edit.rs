@@ -46,7 +46,10 @@ impl Edit {
         }
         credential.still_open(context.now)?;
         if !metadata.is_none_or(|metadata| metadata_fits(&metadata)) {
-            return Err(Refusal::invalid("/metadata", format!("Merged, it is over {} bytes.", limits::METADATA_BYTES)));
+            return Err(Refusal::invalid(
+                "/metadata",
+                format!("Merged, it is over {} bytes.", limits::METADATA_BYTES),
+            ));
         }
         Ok(vec![CredentialEvent::Edited(edited)])
     }

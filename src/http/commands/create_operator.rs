@@ -1,12 +1,12 @@
 //! POST /operators
 
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{Told, Write, render};
 use crate::domain::authority::Action;
-use crate::domain::command::Command;
 use crate::domain::authority::Role;
+use crate::domain::command::Command;
 use crate::domain::ids::{OperatorId, TenantId};
 use crate::domain::operator::{Create, OperatorCommand, Reach};
 use crate::http::app::App;
@@ -31,12 +31,15 @@ pub async fn handle(
     let document = body.parse()?;
     let create = read(&write.app, &document)?;
     let id = OperatorId(write.app.ledger.vault().uuid(write.app.now().millis()));
-    let render = render("operator", 201, |state, now| state.operator().map(|each| resources::operator::operator(each, now)));
+    let render = render("operator", 201, |state, now| {
+        state.operator().map(|each| resources::operator::operator(each, now))
+    });
     let command = Command::Operator(OperatorCommand::Create(create));
     let order = write.order(id.into(), command, &document, render)?;
     let executed = write.app.ledger.execute(order).await?;
     // A repeated request tells the id of then.
-    let made = executed.answer.body.get("operator").and_then(|operator| operator["id"].as_str()).unwrap_or_default();
+    let made =
+        executed.answer.body.get("operator").and_then(|operator| operator["id"].as_str()).unwrap_or_default();
     let location = Some(format!("{API_ADMIN}/operators/{made}"));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
@@ -48,7 +51,11 @@ fn read(app: &App, document: &Document<'_>) -> Result<Create, Problem> {
         let tenants = members.optional("tenants", |list| {
             list.list(limits::OPERATOR_TENANTS, |each| {
                 let id = each.uuid().map(TenantId)?;
-                if app.view.tenant(id).is_some() { Some(id) } else { each.refuse("there is no such tenant") }
+                if matches!(app.view.tenant(id), Ok(Some(_))) {
+                    Some(id)
+                } else {
+                    each.refuse("there is no such tenant")
+                }
             })
         });
         let all_tenants = members.optional("all_tenants", |switch| switch.boolean());

@@ -1,6 +1,6 @@
 //! POST /tenants
 
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{Told, Write, render};
@@ -32,10 +32,12 @@ pub async fn handle(
     let create = read(&document)?;
     let id = TenantId(write.app.ledger.vault().uuid(write.app.now().millis()));
     let render = render("tenant", 201, |state, _| state.tenant().map(resources::tenant::tenant));
-    let order = write.order(id.into(), Command::Tenant(vec![TenantCommand::Create(create)]), &document, render)?;
+    let order =
+        write.order(id.into(), Command::Tenant(vec![TenantCommand::Create(create)]), &document, render)?;
     let executed = write.app.ledger.execute(order).await?;
     // A repeated request tells the id of then.
-    let made = executed.answer.body.get("tenant").and_then(|tenant| tenant["id"].as_str()).unwrap_or_default();
+    let made =
+        executed.answer.body.get("tenant").and_then(|tenant| tenant["id"].as_str()).unwrap_or_default();
     let location = Some(format!("{API_ADMIN}/tenants/{made}"));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }

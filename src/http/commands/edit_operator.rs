@@ -30,7 +30,9 @@ pub async fn handle(
     let document = body.parse()?;
     let disabled = document.decode(|members| members.required("disabled", |switch| switch.boolean()))?;
     let command = if disabled { OperatorCommand::Disable(Disable) } else { OperatorCommand::Enable(Enable) };
-    let render = render("operator", 200, |state, now| state.operator().map(|each| resources::operator::operator(each, now)));
+    let render = render("operator", 200, |state, now| {
+        state.operator().map(|each| resources::operator::operator(each, now))
+    });
     let order = write.order(id.into(), Command::Operator(command), &document, render)?;
     write.carry_out(order, Told::ENFORCED).await
 }

@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, json};
 
 use super::{Told, Write};
+use crate::clock::Timestamp;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::clock::Timestamp;
 use crate::domain::ids::OperatorId;
 use crate::domain::operator::{MintToken, OperatorCommand};
 use crate::http::app::App;

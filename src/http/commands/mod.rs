@@ -87,9 +87,13 @@ impl Write {
         let headers = self.request.headers();
         let retry = IdempotencyKey::from_headers(headers)?.map(|key| Retry {
             key: key.expose().to_owned(),
-            request_digest: RequestDigest::of(self.request.method(), self.request.path(), document, headers, |input| {
-                sha256(&[input])
-            })
+            request_digest: RequestDigest::of(
+                self.request.method(),
+                self.request.path(),
+                document,
+                headers,
+                |input| sha256(&[input]),
+            )
             .0,
         });
         let if_versions = match IfMatch::from_headers(headers)? {
@@ -141,7 +145,8 @@ impl Write {
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {
             let names = |actor| app.actor_name(actor);
-            let credential = state.credential().map(|credential| key::key(credential, &names, now, warning_seconds));
+            let credential =
+                state.credential().map(|credential| key::key(credential, &names, now, warning_seconds));
             let mut body = Map::from_iter([("key".to_owned(), json!(credential))]);
             if let Some(secret) = secret {
                 let url = &app.public_url;
@@ -175,7 +180,8 @@ pub fn answer(executed: Executed, told: Told) -> HttpResponse {
         body.insert("enforced".to_owned(), enforced.into());
     }
     let pending = told.enforced && !enforced && !told.no_wait;
-    let status = if pending { StatusCode::ACCEPTED } else { StatusCode::from_u16(status).unwrap_or(StatusCode::OK) };
+    let status =
+        if pending { StatusCode::ACCEPTED } else { StatusCode::from_u16(status).unwrap_or(StatusCode::OK) };
     let mut response = HttpResponse::build(status);
     if let Some(version) = version {
         response.insert_header((ETAG, etag(version)));

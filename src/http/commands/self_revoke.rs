@@ -31,7 +31,14 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let judged = judge_bearer(&app, &request, Door::SelfRevoke).await?;
     let dead = |reason| {
-        matches!(reason, Refusal::Malformed | Refusal::NotFound | Refusal::Revoked | Refusal::RotatedOut | Refusal::Expired)
+        matches!(
+            reason,
+            Refusal::Malformed
+                | Refusal::NotFound
+                | Refusal::Revoked
+                | Refusal::RotatedOut
+                | Refusal::Expired
+        )
     };
     if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {
         return Err(judged.problem(refused));

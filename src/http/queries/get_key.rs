@@ -33,7 +33,9 @@ pub async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Ve
     let scope = app.ledger.database().scope(tenant.0).await?;
     let events = app.ledger.reader().history(&scope, id.into()).await?;
     scope.finish().await?;
-    let is_credential = events.first().is_some_and(|first| first.recorded.tenant == Some(tenant) && first.recorded.stream.0 != tenant.0);
+    let is_credential = events
+        .first()
+        .is_some_and(|first| first.recorded.tenant == Some(tenant) && first.recorded.stream.0 != tenant.0);
     if is_credential { Ok(events) } else { Err(Problem::not_found()) }
 }
 
@@ -41,4 +43,3 @@ pub async fn warning_seconds(app: &App, tenant: TenantId) -> Result<u32, Problem
     let kept = app.ledger.kept(tenant.into()).await?;
     Ok(kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds))
 }
-

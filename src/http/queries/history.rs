@@ -42,9 +42,12 @@ pub async fn handle(
     if asked.newest_first {
         events.reverse();
     }
-    let unseen = |position: u64| after.is_none_or(|after| if asked.newest_first { position < after } else { position > after });
+    let unseen = |position: u64| {
+        after.is_none_or(|after| if asked.newest_first { position < after } else { position > after })
+    };
     let limit = asked.limit as usize;
-    let mut page: Vec<_> = events.into_iter().filter(|(position, _)| unseen(*position)).take(limit + 1).collect();
+    let mut page: Vec<_> =
+        events.into_iter().filter(|(position, _)| unseen(*position)).take(limit + 1).collect();
     let more = page.len() > limit;
     page.truncate(limit);
     let last = page.last().map(|(position, _)| *position).filter(|_| more);
@@ -73,7 +76,8 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
 }
 
 fn place(bytes: &[u8]) -> Result<u64, Problem> {
-    let bytes = bytes.try_into().map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))?;
+    let bytes =
+        bytes.try_into().map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))?;
     Ok(u64::from_be_bytes(bytes))
 }
 

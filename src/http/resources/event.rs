@@ -7,7 +7,12 @@ use crate::domain::credential::Credential;
 use crate::ledger::read::Positioned;
 
 /// `before` and `after` are the credential's states around the event.
-pub fn event(positioned: &Positioned, before: Option<&Credential>, after: &Credential, names: Names<'_>) -> Value {
+pub fn event(
+    positioned: &Positioned,
+    before: Option<&Credential>,
+    after: &Credential,
+    names: Names<'_>,
+) -> Value {
     let recorded = &positioned.recorded;
     json!({
         "position": positioned.position,

@@ -6,12 +6,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::process;
+use crate::domain::ip_rules::Cidr;
 use crate::limits;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
 
@@ -28,9 +27,10 @@ pub struct Config {
     pub database_url: Option<DatabaseUrl>,
     pub database_admin_url: Option<DatabaseUrl>,
     pub database_ca_file: Option<PathBuf>,
+    pub allow_unsafe_database: bool,
     /// None: the address that was bound
     pub public_url: Option<String>,
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Cidr>,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -114,6 +114,7 @@ impl Config {
             database_url: member(&mut values, "database-url", database_url)?,
             database_admin_url: member(&mut values, "database-admin-url", database_url)?,
             database_ca_file: member(&mut values, "database-ca-file", path)?,
+            allow_unsafe_database: member(&mut values, "allow-unsafe-database", switch)?.unwrap_or(false),
             public_url: member(&mut values, "public-url", public_url)?,
             trusted_proxies: match member(&mut values, "trusted-proxies", networks)? {
                 Some(networks) => networks,
@@ -234,7 +235,7 @@ fn public_url(given: &Given) -> Result<String, ConfigError> {
     }
 }
 
-fn networks(given: &Given) -> Result<Vec<IpNet>, ConfigError> {
+fn networks(given: &Given) -> Result<Vec<Cidr>, ConfigError> {
     let entries = given.text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
@@ -247,12 +248,8 @@ fn networks(given: &Given) -> Result<Vec<IpNet>, ConfigError> {
         .collect()
 }
 
-fn network(entry: &str) -> Option<IpNet> {
-    let network = match entry.contains('/') {
-        true => IpNet::from_str(entry).ok()?,
-        false => IpNet::from(entry.parse::<std::net::IpAddr>().ok()?),
-    };
-    (network.trunc() == network).then_some(network)
+fn network(entry: &str) -> Option<Cidr> {
+    Cidr::parse(entry).ok()
 }
 
 fn log_filter(given: &Given) -> Result<String, ConfigError> {
@@ -269,6 +266,13 @@ fn log_format(given: &Given) -> Result<LogFormat, ConfigError> {
         "json" => Ok(LogFormat::Json),
         other => Err(ConfigError::at(&given.source, format!("must be auto, text or json, not {other:?}"))),
     }
+}
+
+fn switch(given: &Given) -> Result<bool, ConfigError> {
+    given
+        .text
+        .parse()
+        .map_err(|_| ConfigError::at(&given.source, format!("must be true or false, not {:?}", given.text)))
 }
 
 fn workers(given: &Given) -> Result<usize, ConfigError> {

@@ -30,6 +30,11 @@ pub const MEMBERS: &[Member] = &[
     member(DATABASE_URL, "URL", "use this PostgreSQL instead of a private one (DATABASE_URL is read too)"),
     member("database-admin-url", "URL", "the same server, as the role that may change the schema"),
     member("database-ca-file", "FILE", "PEM roots that the server's certificate must lead to [the system's]"),
+    member(
+        "allow-unsafe-database",
+        "true",
+        "take a PostgreSQL that can lose acknowledged events; for tests [false]",
+    ),
     member("public-url", "URL", "how callers reach this service [the listen address]"),
     member("trusted-proxies", "CIDR,…", "whose X-Forwarded-* headers are believed [127.0.0.0/8,::1]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),

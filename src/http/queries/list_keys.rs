@@ -1,0 +1,114 @@
+//! GET …/keys: a tenant's credentials, newest first, filtered.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::get_key::warning_seconds;
+use crate::clock::Timestamp;
+use crate::domain::authority::Action;
+use crate::domain::ids::StreamId;
+use crate::domain::scope::Scope;
+use crate::http::app::App;
+use crate::http::operator::Operator;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::resources;
+use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
+
+const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
+
+struct Asked {
+    limit: u32,
+    cursor: Option<String>,
+    min_position: Option<u64>,
+    filter: CredentialFilter,
+}
+
+pub async fn handle(
+    app: Data<App>,
+    operator: Operator,
+    path: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let tenant = operator.tenant(&app, &path, Action::ReadCredentials)?.id;
+    let query = Query::parse(request.query_string())?;
+    let asked = read(&query)?;
+    app.reached(asked.min_position).await?;
+    let cursors = super::cursors(&app, &query, request.path());
+    let after = match &asked.cursor {
+        Some(cursor) => place(&cursors.open(cursor)?)?,
+        None => CredentialPlace::START,
+    };
+    let (now, warning_seconds) = (app.now(), warning_seconds(&app, tenant).await?);
+    let reader = app.ledger.reader();
+    let rows = i64::from(asked.limit) + 1;
+    let page = CredentialPage {
+        ledger: reader.ledger,
+        tenant,
+        filter: &asked.filter,
+        after,
+        rows,
+        now,
+        warning_seconds,
+    };
+    let scope = app.ledger.database().scope(tenant.0).await?;
+    let mut places = list::credentials(&scope, &page).await?;
+    let more = places.len() > asked.limit as usize;
+    places.truncate(asked.limit as usize);
+    let streams: Vec<StreamId> = places.iter().map(|place| StreamId(place.id)).collect();
+    let loaded = reader.streams_of(&scope, &streams).await?;
+    scope.finish().await?;
+    let names = |actor| app.actor_name(actor);
+    let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
+    let data: Vec<Value> =
+        credentials.map(|credential| resources::key::key(credential, &names, now, warning_seconds)).collect();
+    let last = places.last().filter(|_| more);
+    let next_cursor = last.map(|last| {
+        cursors.seal(&[last.created_at_ms.to_be_bytes().as_slice(), last.id.as_bytes().as_slice()].concat())
+    });
+    Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
+}
+
+fn read(query: &Query<'_>) -> Result<Asked, Problem> {
+    query.decode(|query| {
+        let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
+        let limit = query.limit();
+        let cursor = query.optional("cursor", text);
+        let min_position = query.number("min_position");
+        let prefix = query.optional("prefix", text);
+        let name = query.optional("name", text);
+        let status = query.optional("status", |word| {
+            STATUSES
+                .into_iter()
+                .find(|status| *status == word)
+                .ok_or("expected active, expiring, expired, suspended or revoked")
+        });
+        let scope = query.optional("scope", |text| Scope::parse(text).map(|scope| scope.to_string()));
+        let expires_before = query
+            .optional("expires_before", |text| Timestamp::parse(text).ok_or("expected an RFC 3339 instant"));
+        let text = query.optional("q", text);
+        Some(Asked {
+            limit: limit?,
+            cursor: cursor?,
+            min_position: min_position?,
+            filter: CredentialFilter {
+                status: status?,
+                name: name?,
+                scope: scope?,
+                expires_before: expires_before?,
+                prefix: prefix?,
+                text: text?,
+            },
+        })
+    })
+}
+
+fn place(bytes: &[u8]) -> Result<CredentialPlace, Problem> {
+    let unreadable = || Problem::invalid("this cursor is of another version; begin anew");
+    let (created_at, id) = bytes.split_first_chunk::<8>().ok_or_else(unreadable)?;
+    let id = Uuid::from_slice(id).map_err(|_| unreadable())?;
+    Ok(CredentialPlace { created_at_ms: i64::from_be_bytes(*created_at), id })
+}

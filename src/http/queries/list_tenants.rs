@@ -1,0 +1,55 @@
+//! GET /tenants: those that the operator may see, by slug.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::authority::Action;
+use crate::domain::ids::StreamId;
+use crate::domain::operator::Reach;
+use crate::http::app::App;
+use crate::http::operator::Operator;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::resources;
+use crate::projections::list;
+
+pub async fn handle(
+    app: Data<App>,
+    operator: Operator,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::ReadTenant)?;
+    let query = Query::parse(request.query_string())?;
+    let (limit, cursor, min_position) = query.decode(|query| {
+        let limit = query.limit();
+        let cursor = query.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        let min_position = query.number("min_position");
+        Some((limit?, cursor?, min_position?))
+    })?;
+    app.reached(min_position).await?;
+    let cursors = super::cursors(&app, &query, request.path());
+    let after = match cursor {
+        Some(cursor) => String::from_utf8(cursors.open(&cursor)?)
+            .map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))?,
+        None => String::new(),
+    };
+    let visible: Option<Vec<Uuid>> = match operator.reach() {
+        Reach::All => None,
+        Reach::Tenants(tenants) => Some(tenants.iter().map(|tenant| tenant.0).collect()),
+    };
+    let reader = app.ledger.reader();
+    let client = app.ledger.database().system().await?;
+    let mut found =
+        list::tenants(&client, reader.ledger, &after, i64::from(limit) + 1, visible.as_deref()).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let streams: Vec<StreamId> = found.iter().map(|(id, _)| StreamId::from(*id)).collect();
+    let loaded = reader.streams(&client, &streams).await?;
+    let data: Vec<Value> =
+        loaded.iter().filter_map(|loaded| loaded.state.tenant()).map(resources::tenant::tenant).collect();
+    let next_cursor = found.last().filter(|_| more).map(|(_, slug)| cursors.seal(slug.as_bytes()));
+    Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
+}

@@ -1,0 +1,119 @@
+//! The routes, and the server that answers them.
+
+use std::net::TcpListener;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App as ActixApp, HttpServer};
+
+use super::app::App;
+use super::commands as command;
+use super::operator::AdminDoor;
+use super::queries as read;
+use super::request::Manners;
+use super::routes::{Routes, not_found};
+use super::{API, API_ADMIN, authorize, health, metrics, verify, whoami};
+use crate::limits;
+
+/// POSTs that change nothing: logged as reads.
+const QUESTIONS: &[&str] = &["/api/v1/verify", "/api/v1/verify/batch"];
+
+/// Starts answering; the server stops when its handle is told to, after what it has begun.
+pub fn serve(
+    app: Data<App>,
+    listener: TcpListener,
+    workers: usize,
+    random: fn() -> [u8; 16],
+) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(app.clone())
+            .configure(routes)
+            .default_service(web::to(not_found))
+            .wrap(Manners::new(random, QUESTIONS))
+    });
+    let server = server
+        .workers(workers)
+        .keep_alive(limits::KEEP_ALIVE)
+        .client_request_timeout(limits::HEAD_WAIT)
+        .shutdown_timeout(limits::STOP_WAIT.as_secs())
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn routes(service: &mut ServiceConfig) {
+    service
+        .service(Routes::at("/healthz").get(health::alive).done())
+        .service(Routes::at("/readyz").get(health::ready).done())
+        .service(
+            Routes::at("/metrics").on(actix_web::http::Method::GET, &["text/plain"], metrics::handle).done(),
+        )
+        .service(web::scope(API_ADMIN).configure(admin).default_service(web::to(not_found)).wrap(AdminDoor))
+        .service(web::scope(API).configure(callers).default_service(web::to(not_found)));
+}
+
+fn callers(service: &mut ServiceConfig) {
+    service
+        .service(Routes::at("/whoami").get(whoami::handle).done())
+        .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
+        .service(Routes::at("/authorize").any(authorize::handle).done())
+        .service(
+            web::scope("/verify")
+                .service(Routes::at("").post(verify::one).done())
+                .service(Routes::at("/batch").post(verify::batch).done())
+                .default_service(web::to(not_found))
+                .wrap(AdminDoor),
+        );
+}
+
+fn admin(service: &mut ServiceConfig) {
+    service
+        .service(
+            Routes::at("/tenants")
+                .get(read::list_tenants::handle)
+                .post(command::create_tenant::handle)
+                .done(),
+        )
+        .service(
+            Routes::at("/tenants/{tenant}")
+                .get(read::get_tenant::handle)
+                .patch(command::edit_tenant::handle)
+                .done(),
+        )
+        .service(Routes::at("/tenants/{tenant}/suspend").post(command::suspend_tenant::handle).done())
+        .service(Routes::at("/tenants/{tenant}/resume").post(command::resume_tenant::handle).done())
+        .configure(keys)
+        .service(Routes::at("/operators").post(command::create_operator::handle).done())
+        .service(
+            Routes::at("/operators/{operator}")
+                .get(read::get_operator::handle)
+                .patch(command::edit_operator::handle)
+                .done(),
+        )
+        .service(Routes::at("/operators/{operator}/tokens").post(command::mint_token::handle).done())
+        .service(
+            Routes::at("/operators/{operator}/tokens/{token}").delete(command::revoke_token::handle).done(),
+        );
+}
+
+fn keys(service: &mut ServiceConfig) {
+    const KEYS: &str = "/tenants/{tenant}/keys";
+    let key = |rest: &str| format!("{KEYS}/{{key}}{rest}");
+    service
+        .service(Routes::at(KEYS).get(read::list_keys::handle).post(command::create_key::handle).done())
+        .service(
+            Routes::at(&key(""))
+                .get(read::get_key::handle)
+                .patch(command::edit_key::handle)
+                .delete(command::revoke::delete)
+                .done(),
+        )
+        .service(Routes::at(&key("/rotate")).post(command::rotate::handle).done())
+        .service(Routes::at(&key("/revoke")).post(command::revoke::handle).done())
+        .service(Routes::at(&key("/suspend")).post(command::suspend_key::handle).done())
+        .service(Routes::at(&key("/resume")).post(command::resume_key::handle).done())
+        .service(Routes::at(&key("/history")).get(read::history::handle).done())
+        .service(Routes::at(&key("/secrets/{secret}")).patch(command::grace::handle).done())
+        .service(Routes::at(&key("/secrets/{secret}/revoke")).post(command::revoke_secret::handle).done());
+}

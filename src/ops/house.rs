@@ -1,0 +1,184 @@
+//! The house, put together: every room made, and wired to the ones it needs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::StartError;
+use super::migrate::{make_private_login, migrate};
+use crate::clock::{BootTime, Clock};
+use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
+use crate::db::{self, Database, Role, Settings};
+use crate::ledger::execute::Ledger;
+use crate::ledger::follow::{Follow, Progress};
+use crate::ledger::read::Reader;
+use crate::ledger::sequencer::Sequencer;
+use crate::ledger::streams::Streams;
+use crate::ledger::{Applier, Press};
+use crate::projections::InlineProjections;
+use crate::projections::active::ActiveView;
+use crate::projections::load::load;
+use crate::vault::{KeyFileError, MasterKeys, Vault};
+
+/// There is one ledger today; every table leads with its number.
+pub const LEDGER: i32 = 1;
+
+/// A database that is migrated and can be written to, and the keys that go with it.
+pub struct Foundation {
+    pub database: Database,
+    pub vault: Arc<Vault>,
+    pub append_only: bool,
+}
+
+/// The rooms in which commands are carried out and verdicts given.
+pub struct House {
+    pub ledger: Arc<Ledger>,
+    pub view: Arc<ActiveView>,
+    pub clock: Arc<Clock>,
+    pub lease: Arc<Lease>,
+    tasks: Vec<JoinHandle<()>>,
+    keeper: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Foundation {
+    /// `private`: the cluster is the service's own.
+    pub async fn lay(settings: &Settings, private: bool, key_file: &Path) -> Result<Self, StartError> {
+        if private {
+            make_private_login(settings).await.map_err(explained)?;
+        }
+        let migrated = migrate(settings).await.map_err(explained)?;
+        for file in &migrated.applied {
+            tracing::debug!(file, "applied to the database");
+        }
+        if !migrated.changed_projections.is_empty() {
+            return Err(StartError::new(format!(
+                "This version's projections differ from those of the database ({}). Start the version that belongs to it.",
+                migrated.changed_projections.join(", ")
+            )));
+        }
+        let database = Database::open(settings).await.map_err(explained)?;
+        let system = database.system().await.map_err(explained)?;
+        let append_only = db::append_only(&system).await.map_err(explained)?;
+        if !append_only {
+            tracing::warn!(
+                "the database's login can change history; give the service a login of its own as database_url, and this \
+                 one as database_admin_url"
+            );
+        }
+        let head = system.query_one("select head from credledger.read_head($1)", &[&LEDGER]).await;
+        let head: i64 = head.map_err(|cause| explained(db::DbError::from(cause)))?.get(0);
+        drop(system);
+        let vault = Arc::new(Vault::new(&master_keys(key_file, head == 0)?));
+        Ok(Foundation { database, vault, append_only })
+    }
+
+    fn reader(&self) -> Reader {
+        Reader { ledger: LEDGER, vault: self.vault.clone() }
+    }
+}
+
+/// Made on the very first start; never again, because what it protects could not be read without it.
+fn master_keys(file: &Path, first_start: bool) -> Result<MasterKeys, StartError> {
+    let keys = match MasterKeys::read(file) {
+        Err(KeyFileError::Missing(_)) if first_start => MasterKeys::create(file),
+        read => read,
+    };
+    keys.map_err(|error| StartError::new(format!("{error}.")))
+}
+
+impl House {
+    /// A node that gives verdicts: with the whole view and a lease, following the ledger.
+    pub async fn open(foundation: &Foundation, node: Uuid) -> Result<Self, StartError> {
+        let Foundation { database, vault, .. } = foundation;
+        let node = Node { ledger: LEDGER, node, boot: vault.uuid(0) };
+        let clock = Arc::new(lease::take(database, node).await.map_err(|error| match error {
+            TakeError::HeldByAnother => StartError::new(
+                "Another node serves this ledger. Stop it first; its lease lapses 2 seconds after that.",
+            ),
+            TakeError::Db(cause) => explained(cause),
+        })?);
+        let view = Arc::new(ActiveView::new().map_err(|full| StartError::new(format!("{full:?}")))?);
+        let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
+        let (ledger, progress, tasks) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
+        let lease = Arc::new(Lease::default());
+        let keeper =
+            Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
+        let (stop, stopped) = watch::channel(false);
+        let keeper = (stop, tokio::spawn(keeper.run(stopped)));
+        Ok(House { ledger, view, clock, lease, tasks, keeper: Some(keeper) })
+    }
+
+    /// Commands alone, beside a node that may be running: no lease, no verdicts.
+    pub async fn open_beside(foundation: &Foundation) -> Result<Self, StartError> {
+        let clock = Arc::new(measure_clock(&foundation.database).await?);
+        let view = Arc::new(ActiveView::new().map_err(|full| StartError::new(format!("{full:?}")))?);
+        let applied =
+            load(&foundation.database, LEDGER, &foundation.vault, &view).await.map_err(explained)?;
+        let writer = foundation.vault.uuid(clock.now().millis());
+        let (ledger, _, tasks) = open_ledger(foundation, &clock, view.clone(), writer, applied);
+        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), tasks, keeper: None })
+    }
+
+    /// Finishes what was submitted, then closes room after room.
+    pub async fn close(self) {
+        let House { ledger, tasks, keeper, .. } = self;
+        if let Some((stop, keeper)) = keeper {
+            stop.send_replace(true);
+            finished(keeper).await;
+        }
+        let database = ledger.database().clone();
+        drop(ledger);
+        for task in tasks {
+            finished(task).await;
+        }
+        database.close();
+    }
+}
+
+async fn finished(task: JoinHandle<()>) {
+    if let Err(cause) = task.await {
+        tracing::error!(%cause, "a room did not close in order");
+    }
+}
+
+fn open_ledger(
+    foundation: &Foundation,
+    clock: &Arc<Clock>,
+    applier: Arc<dyn Applier>,
+    writer: Uuid,
+    applied: u64,
+) -> (Arc<Ledger>, watch::Receiver<Progress>, Vec<JoinHandle<()>>) {
+    let Foundation { database, vault, .. } = foundation;
+    let streams = Arc::new(Streams::default());
+    let (committed, following) = mpsc::unbounded_channel();
+    let press = Press { ledger: LEDGER, vault: vault.clone(), inline: Arc::new(InlineProjections) };
+    let (submit, sequencer) = Sequencer::new(press, database.clone(), clock.clone(), writer, committed);
+    let (progress, follow) =
+        Follow::new(foundation.reader(), database.clone(), applier, streams.clone(), following, applied);
+    let tasks = vec![tokio::spawn(sequencer.run()), tokio::spawn(follow.run())];
+    let ledger =
+        Ledger::new(foundation.reader(), database.clone(), clock.clone(), submit, streams, progress.clone());
+    (Arc::new(ledger), progress, tasks)
+}
+
+async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
+    let connection = database.connect_dedicated(Role::System).await.map_err(explained)?;
+    let before = BootTime::now();
+    let row = connection.query_one("select database_us from credledger.read_head($1)", &[&LEDGER]).await;
+    let row = row.map_err(|cause| explained(db::DbError::from(cause)))?;
+    Ok(Clock::measured(row.get(0), before, BootTime::now()))
+}
+
+/// An error with its causes, as one line.
+fn explained(error: impl std::error::Error) -> StartError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text} {inner}");
+        cause = inner.source();
+    }
+    StartError::new(text)
+}

@@ -1,0 +1,151 @@
+//! From a prepared process to a service that answers, and back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::config::{Config, local_url};
+use super::house::{Foundation, House};
+use super::migrate::PRIVATE_LOGIN_ROLE;
+use super::private_postgres::{PrivatePostgres, Settings as PostgresSettings};
+use super::ready_file::Ready;
+use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::db::{DatabaseUrl, Settings};
+use crate::http::app::App;
+use crate::http::metrics::Metrics;
+use crate::http::serve::serve as serve_http;
+use crate::limits;
+use crate::vault::random_bytes;
+
+/// Runs until the process is told to stop.
+pub fn serve(prepared: Prepared) -> Result<(), StartError> {
+    let postgres = own_postgres(&prepared.config, prepared.data_dir.path())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits::ROOM_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new(format!("The runtime cannot be started: {error}.")))?;
+    let settings = database_settings(&prepared.config, postgres.as_ref());
+    let outcome = runtime.block_on(run(prepared, settings));
+    // The rooms are closed; whatever still waits for the database has nobody to answer.
+    runtime.shutdown_background();
+    match postgres {
+        Some(postgres) => outcome.and(postgres.stop().map_err(StartError::from)),
+        None => outcome,
+    }
+}
+
+/// Starts the private server when no other is named.
+pub fn own_postgres(config: &Config, data_dir: &Path) -> Result<Option<PrivatePostgres>, StartError> {
+    if config.database_url.is_some() {
+        return Ok(None);
+    }
+    let settings = PostgresSettings {
+        data_dir: data_dir.to_owned(),
+        bin_dir: config.postgres_bin_dir.clone(),
+        program_dirs: config.program_dirs.clone(),
+    };
+    Ok(Some(PrivatePostgres::start(settings)?))
+}
+
+pub fn database_settings(config: &Config, private: Option<&PrivatePostgres>) -> Settings {
+    let url = |text: &str| DatabaseUrl::from(text.to_owned());
+    match (&config.database_url, private) {
+        (Some(given), _) => Settings {
+            url: url(given.expose()),
+            admin_url: config.database_admin_url.as_ref().map(|given| url(given.expose())),
+            ca_file: config.database_ca_file.clone(),
+            allow_unsafe_database: config.allow_unsafe_database,
+        },
+        (None, Some(private)) => Settings {
+            admin_url: Some(url(&private.admin_url())),
+            ..Settings::at(url(&private.url(PRIVATE_LOGIN_ROLE)))
+        },
+        (None, None) => Settings::at(url("")),
+    }
+}
+
+async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
+    let stop = stop_signal()?;
+    let Prepared { config, listener, data_dir, ready_file } = prepared;
+    let foundation =
+        Foundation::lay(&settings, config.database_url.is_none(), &config.master_key_file).await?;
+    let house = House::open(&foundation, node_id(data_dir.path())?).await?;
+    let token = first_operator::ensure(&house).await?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| StartError::new(format!("The bound address cannot be told: {error}.")))?;
+    let (quiet, told) = watch::channel(false);
+    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
+    let app = Data::new(App {
+        ledger: house.ledger.clone(),
+        view: house.view.clone(),
+        lease: house.lease.clone(),
+        metrics: Arc::new(Metrics::new(random_bytes())),
+        trusted_proxies: config.trusted_proxies.clone(),
+        public_url: config.public_url(bound),
+        append_only: foundation.append_only,
+    });
+    house
+        .lease
+        .valid()
+        .await
+        .map_err(|_| StartError::new("The node could not take its lease in time. Start it again."))?;
+    let server = serve_http(app, listener, config.workers, random_bytes)
+        .map_err(|error| StartError::new(format!("The server cannot be started: {error}.")))?;
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    let url = local_url(bound);
+    tracing::info!(url, data_dir = %data_dir.path().display(), "ready");
+    ready_file.write(&Ready { url: &url, data_dir: data_dir.path(), operator_token: token.as_deref() })?;
+    stop.await;
+    tracing::info!("stopping: what has begun is finished first");
+    handle.stop(true).await;
+    if let Ok(Err(cause)) = serving.await {
+        tracing::error!(%cause, "the server did not stop in order");
+    }
+    quiet.send_replace(true);
+    if let Err(cause) = keeping.await {
+        tracing::error!(%cause, "housekeeping did not stop in order");
+    }
+    house.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// This node's id, kept on its data directory: a restart takes its own lease over at once.
+fn node_id(data_dir: &Path) -> Result<Uuid, StartError> {
+    let path = data_dir.join("node-id");
+    let failed =
+        |cause: std::io::Error| StartError::new(format!("{} can't be kept: {cause}.", path.display()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|_| {
+            StartError::new(format!(
+                "{} holds no node id. Remove it, and wait 2 seconds before you start.",
+                path.display()
+            ))
+        }),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
+            std::fs::write(&path, format!("{id}\n")).map_err(failed)?;
+            Ok(id)
+        }
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| StartError::new(format!("Signals cannot be heard: {error}."));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,192 @@
+//! What the view answers.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::domain::access::Verdict;
+use crate::domain::authority::Role;
+use crate::domain::credential::SecretStatus;
+use crate::domain::formats::Misfit;
+use crate::domain::ids::{CredentialId, OperatorId, SecretId, TenantId, TokenId};
+use crate::domain::operator::Reach;
+use crate::domain::scope::Scope;
+use crate::projections::policy::Policy;
+
+/// The view is still loading, or has met an event that it can't explain. Nothing may be answered from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnswering;
+
+impl fmt::Display for NotAnswering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the view of this node is not answering: it is loading, or has stopped; see the log")
+    }
+}
+
+impl std::error::Error for NotAnswering {}
+
+/// A verdict, with the state and the instant that it was right for.
+#[derive(Debug)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    /// why a `malformed` text is none
+    pub misfit: Option<Misfit>,
+    /// the last event that the verdict knew of
+    pub position: u64,
+    /// never before the time of that event
+    pub judged_at: Timestamp,
+    /// whose secret it is; absent where the one who asks may not know that it exists
+    pub known: Option<Known>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    ApiKey,
+}
+
+impl Kind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::ApiKey => "api_key",
+        }
+    }
+}
+
+/// A real secret and its credential, living or dead. Holds its texts within itself: to answer takes no allocation, but
+/// for a name of more than [`InlineName`] bytes.
+#[derive(Debug)]
+pub struct Known {
+    pub kind: Kind,
+    pub credential_id: CredentialId,
+    pub secret_id: SecretId,
+    pub prefix: Prefix,
+    /// none once it was erased
+    pub name: Option<Name>,
+    pub tenant_id: TenantId,
+    pub secret_status: SecretStatus,
+    /// of an expiring secret; the ends of dead ones are not kept
+    pub secret_ends_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    /// scopes and IP rules; empty once the credential is revoked
+    pub policy: Arc<Policy>,
+}
+
+impl Known {
+    pub fn scopes(&self) -> &[Scope] {
+        &self.policy.scopes
+    }
+}
+
+/// A text of at most `N` bytes, held in place.
+#[derive(Clone, Copy)]
+pub struct Inline<const N: usize> {
+    bytes: [u8; N],
+    length: u8,
+}
+
+/// Everything up to and with a secret's public characters.
+pub type Prefix = Inline<64>;
+
+/// As long as the longest name of ASCII characters.
+pub type InlineName = Inline<{ crate::limits::NAME_CHARS }>;
+
+#[derive(Clone, Debug)]
+pub enum Name {
+    Short(InlineName),
+    Long(Box<str>),
+}
+
+impl<const N: usize> Inline<N> {
+    pub(super) const EMPTY: Self = Self { bytes: [0; N], length: 0 };
+
+    /// Whether there was room.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        let start = usize::from(self.length);
+        let Some(length) = u8::try_from(start + bytes.len()).ok() else { return false };
+        let Some(room) = self.bytes.get_mut(start..usize::from(length)) else { return false };
+        room.copy_from_slice(bytes);
+        self.length = length;
+        true
+    }
+}
+
+impl<const N: usize> Deref for Inline<N> {
+    type Target = str;
+
+    /// Only whole texts are ever pushed; what is none reads as empty.
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Inline<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Name::Short(name) => name,
+            Name::Long(name) => name,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CredentialSummary {
+    pub id: CredentialId,
+    pub tenant: TenantId,
+    pub name: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    pub suspended: bool,
+    pub revoked: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantSummary {
+    pub id: TenantId,
+    pub slug: String,
+    pub suspended: bool,
+}
+
+/// An operator token that exists, whether or not it works.
+#[derive(Clone, Debug)]
+pub struct OperatorPass {
+    pub operator: OperatorId,
+    pub token: TokenId,
+    pub role: Role,
+    pub reach: Arc<Reach>,
+    pub name: Option<Arc<str>>,
+    pub disabled: bool,
+    pub expires_at: Timestamp,
+    pub revoked: bool,
+    /// the time of the last event that the view knew of; a token is never judged before it
+    pub known_at: Timestamp,
+}
+
+impl OperatorPass {
+    /// Neither revoked nor over, and its operator not disabled. Equality means over (P13).
+    pub fn token_works(&self, now: Timestamp) -> bool {
+        !self.disabled && !self.revoked && now.max(self.known_at) < self.expires_at
+    }
+}
+
+/// For metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub tenants: u64,
+    pub credentials: u64,
+    /// of credentials that are not revoked, and not ended by hand or by a recorded end
+    pub living_secrets: u64,
+    pub dead_secrets: u64,
+    pub policies: u64,
+    pub operators: u64,
+    pub operator_tokens: u64,
+    /// taken from the machine for records, indexes and names
+    pub bytes: u64,
+}

@@ -1,0 +1,263 @@
+//! What each event changes in the view. Every one is named: a new event does not compile before it was thought of here.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::edit::{Edit, NewCredential, NewSecret, Why};
+use super::entries::{OperatorEntry, TenantEntry, TokenEntry};
+use super::layout::Credential;
+use super::store::{Books, Store};
+use crate::domain::credential::{Created, CredentialEvent, Rotated, SecretFacts};
+use crate::domain::event::{Event, Recorded};
+use crate::domain::ids::{CredentialId, OperatorId, TenantId, TokenId};
+use crate::domain::ip_rules::IpRules;
+use crate::domain::operator::OperatorEvent;
+use crate::domain::personal::Personal;
+use crate::domain::scope::Scope;
+use crate::domain::tenant::TenantEvent;
+use crate::projections::bytes::Writer;
+use crate::projections::policy::Policy;
+use crate::projections::secrets::half;
+
+/// Applies the next event. After an error the view is shut: what it holds may be half of a change.
+pub fn apply(store: &Store, books: &mut Books, position: u64, recorded: &Recorded) -> Result<(), Why> {
+    if !store.lock.is_open() {
+        return Err("the view has stopped, or is loading");
+    }
+    let outcome = check_order(store, position, recorded).and_then(|()| {
+        store.prepare(books)?;
+        let mut edit = Edit { store, books };
+        let _turn = store.lock.write();
+        let outcome = change(&mut edit, recorded);
+        match outcome {
+            Ok(()) => {
+                store.applied.store(position + 1, Ordering::Relaxed);
+                store.last_at.store(recorded.at.millis().unsigned_abs(), Ordering::Relaxed);
+            }
+            Err(_) => store.lock.shut(),
+        }
+        outcome
+    });
+    if outcome.is_err() {
+        store.lock.shut();
+    }
+    outcome
+}
+
+fn check_order(store: &Store, position: u64, recorded: &Recorded) -> Result<(), Why> {
+    let (applied, last_at) = store.head();
+    if position != applied {
+        return Err("it is not the next position");
+    }
+    if recorded.at.millis().unsigned_abs() < last_at {
+        return Err("its time is before that of the event before it");
+    }
+    Ok(())
+}
+
+fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
+    match &recorded.event {
+        Event::Tenant(event) => tenant(edit, recorded, event),
+        Event::Credential(CredentialEvent::Created(created)) => create(edit, recorded, created),
+        Event::Credential(event) => credential(edit, recorded, event),
+        Event::Operator(event) => operator(edit, recorded, event),
+    }
+}
+
+fn follows(version: u32, recorded: &Recorded) -> Result<(), Why> {
+    if version.checked_add(1) == Some(recorded.version) {
+        Ok(())
+    } else {
+        Err("its version is not the next one of its stream")
+    }
+}
+
+// ---- tenants ----
+
+fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Result<(), Why> {
+    let id = TenantId(recorded.stream.0);
+    if let TenantEvent::Created(created) = event {
+        follows(0, recorded)?;
+        let entry = TenantEntry {
+            id,
+            slug: created.slug.as_str().into(),
+            suspended: false,
+            operations: Arc::new(created.settings.operations.clone()),
+            version: recorded.version,
+        };
+        edit.add_tenant(entry)?;
+        return use_formats(edit, std::slice::from_ref(&created.settings.key_format));
+    }
+    let (ordinal, entry) = edit.tenant(id.0)?;
+    follows(entry.version, recorded)?;
+    let mut entry = TenantEntry { version: recorded.version, ..TenantEntry::clone(&entry) };
+    match event {
+        TenantEvent::Created(_) => return Err("the tenant is there already"),
+        TenantEvent::Edited(_) => {}
+        TenantEvent::Configured(event) => {
+            entry.operations = Arc::new(event.settings.operations.clone());
+            use_formats(edit, std::slice::from_ref(&event.settings.key_format))?;
+        }
+        TenantEvent::Suspended(_) => entry.suspended = true,
+        TenantEvent::Resumed(_) => entry.suspended = false,
+    }
+    edit.write_tenant(ordinal, entry);
+    Ok(())
+}
+
+fn use_formats(edit: &mut Edit<'_>, formats: &[crate::domain::key_format::KeyFormat]) -> Result<(), Why> {
+    if edit.add_formats(formats) {
+        edit.publish_formats();
+    }
+    Ok(())
+}
+
+// ---- credentials ----
+
+fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
+    NewSecret { id: facts.id, digest: half(&facts.digest), prefix: &facts.prefix, ends_at: None }
+}
+
+fn encode_policy(scopes: &[Scope], ip_rules: &IpRules) -> Vec<u8> {
+    let mut out = Writer::default();
+    Policy::encode(scopes, ip_rules, &mut out);
+    out.0
+}
+
+fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result<(), Why> {
+    follows(0, recorded)?;
+    let ordinal = edit.add_credential(&NewCredential {
+        id: CredentialId(recorded.stream.0),
+        tenant: created.tenant_id.0,
+        version: recorded.version,
+        name: created.name.known().map(String::as_str),
+        expires_at: created.expires_at,
+        suspended: false,
+        revoked: false,
+        policy: &encode_policy(&created.scopes, &created.ip_rules),
+    })?;
+    let mut credential = edit.credential(ordinal)?;
+    edit.add_active(ordinal, &mut credential, &new_secret(&created.secret))?;
+    edit.write_credential(ordinal, &credential);
+    Ok(())
+}
+
+fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent) -> Result<(), Why> {
+    let ordinal = edit.store.credential_ordinal(recorded.stream.0).ok_or("no such credential")?;
+    let mut credential = edit.credential(ordinal)?;
+    follows(credential.version, recorded)?;
+    credential.version = recorded.version;
+    match event {
+        CredentialEvent::Created(_) => return Err("the credential is there already"),
+        CredentialEvent::Edited(event) => {
+            if let Some(name) = &event.name {
+                edit.set_name(&mut credential, name.known().map(String::as_str))?;
+            }
+        }
+        CredentialEvent::Rescoped(event) => {
+            repolicy(edit, &mut credential, |old| encode_policy(&event.scopes, &old.ip_rules))?;
+        }
+        CredentialEvent::Restricted(event) => {
+            repolicy(edit, &mut credential, |old| encode_policy(&old.scopes, &event.ip_rules))?;
+        }
+        CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
+        CredentialEvent::Rotated(event) => rotate(edit, ordinal, &mut credential, event)?,
+        CredentialEvent::GraceMoved(event) => {
+            let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
+            edit.move_end(place, &expiring, event.ends_at);
+        }
+        CredentialEvent::SecretRevoked(event) => {
+            let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
+            edit.bury(ordinal, &mut credential, place, &expiring, true)?;
+        }
+        CredentialEvent::SecretExpired(event) => {
+            let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
+            edit.bury(ordinal, &mut credential, place, &expiring, false)?;
+        }
+        CredentialEvent::Suspended(_) => credential.suspended = true,
+        CredentialEvent::Resumed(_) => credential.suspended = false,
+        // Its end stands in the record, and is judged at the instant of the question.
+        CredentialEvent::Expired(_) => {}
+        CredentialEvent::Revoked(_) => edit.revoke(ordinal, &mut credential)?,
+    }
+    edit.write_credential(ordinal, &credential);
+    Ok(())
+}
+
+fn repolicy(
+    edit: &mut Edit<'_>,
+    credential: &mut Credential,
+    new: impl FnOnce(&Policy) -> Vec<u8>,
+) -> Result<(), Why> {
+    if credential.revoked {
+        return Err("the credential is revoked");
+    }
+    let old = edit.store.policies.get(credential.policy).and_then(|cell| cell.load_full());
+    let encoded = new(&*old.ok_or("a credential's policy is missing")?);
+    let policy = edit.intern_policy(&encoded)?;
+    edit.release_policy(credential.policy);
+    credential.policy = policy;
+    Ok(())
+}
+
+fn rotate(
+    edit: &mut Edit<'_>,
+    ordinal: u32,
+    credential: &mut Credential,
+    event: &Rotated,
+) -> Result<(), Why> {
+    if credential.revoked {
+        return Err("the credential is revoked");
+    }
+    for end in &event.ends {
+        if credential.has_active && credential.active().id == end.secret_id.0 {
+            edit.rotate_out(ordinal, credential, end.ends_at)?;
+        } else {
+            let (place, expiring) = edit.find_expiring(credential, end.secret_id)?;
+            edit.move_end(place, &expiring, end.ends_at);
+        }
+    }
+    if credential.has_active {
+        return Err("the rotation gives the active secret no end");
+    }
+    edit.add_active(ordinal, credential, &new_secret(&event.secret))
+}
+
+// ---- operators ----
+
+fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> Result<(), Why> {
+    let id = OperatorId(recorded.stream.0);
+    if let OperatorEvent::Created(created) = event {
+        follows(0, recorded)?;
+        return edit.add_operator(OperatorEntry {
+            id,
+            name: known(&created.name),
+            role: created.role,
+            reach: Arc::new(created.reach.clone()),
+            disabled: false,
+            tokens: Vec::new(),
+            version: recorded.version,
+        });
+    }
+    let (ordinal, entry) = edit.operator(id.0)?;
+    follows(entry.version, recorded)?;
+    let mut entry = OperatorEntry { version: recorded.version, ..OperatorEntry::clone(&entry) };
+    match event {
+        OperatorEvent::Created(_) => return Err("the operator is there already"),
+        OperatorEvent::Disabled(_) => entry.disabled = true,
+        OperatorEvent::Enabled(_) => entry.disabled = false,
+        OperatorEvent::TokenMinted(event) => {
+            let digest = half(&event.token.digest);
+            let (id, expires_at) = (TokenId(event.token.id.0), event.expires_at);
+            entry.tokens.push(TokenEntry { id, digest, expires_at, revoked: false });
+            edit.index_token(ordinal, &digest)?;
+        }
+        OperatorEvent::TokenRevoked(event) => Edit::end_token(&mut entry, event.token_id)?,
+    }
+    edit.write_operator(ordinal, entry);
+    Ok(())
+}
+
+fn known(name: &Personal<String>) -> Option<Arc<str>> {
+    name.known().map(|name| Arc::from(name.as_str()))
+}

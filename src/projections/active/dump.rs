@@ -1,0 +1,117 @@
+//! The whole view in a form that two views can be compared by.
+
+use std::collections::BTreeMap;
+
+use super::entries::{OperatorEntry, TenantEntry};
+use super::layout::{Credential, Dead, Expiring};
+use super::store::{Books, Store};
+use super::{answer::Prefix, judge, layout::SecretView};
+use crate::clock::Timestamp;
+use crate::projections::policy::Policy;
+use uuid::Uuid;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewDump {
+    pub applied: u64,
+    pub last_at: u64,
+    pub tenants: BTreeMap<Uuid, TenantEntry>,
+    pub credentials: BTreeMap<Uuid, DumpedCredential>,
+    pub secrets: BTreeMap<Uuid, DumpedSecret>,
+    /// tokens by their ids
+    pub operators: BTreeMap<Uuid, OperatorEntry>,
+    pub policies: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DumpedCredential {
+    pub tenant: Uuid,
+    pub version: u32,
+    pub name: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    pub suspended: bool,
+    pub revoked: bool,
+    pub policy: Policy,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DumpedSecret {
+    pub credential: Uuid,
+    pub prefix: String,
+    pub ends_at: Option<Timestamp>,
+    pub revoked: bool,
+    pub dead: bool,
+}
+
+pub fn dump(store: &Store, books: &Books) -> ViewDump {
+    let (applied, last_at) = store.head();
+    let credential_at = |ordinal| store.credentials.read(ordinal).map(|words| Credential::of(&words));
+    let credentials: Vec<Credential> = books.credentials.all().filter_map(credential_at).collect();
+    let mut secrets = BTreeMap::new();
+    let mut secret = |credential: &Credential, view: SecretView| {
+        secrets.insert(view.id, dump_secret(store, credential, view));
+    };
+    for credential in credentials.iter().filter(|credential| credential.has_active) {
+        secret(credential, credential.active().into());
+    }
+    let expiring = books.expiring.all().filter_map(|ordinal| store.expiring.read(ordinal));
+    for expiring in expiring.filter(|words| *words != [0; 8]).map(|words| Expiring::of(&words)) {
+        credential_at(expiring.credential).iter().for_each(|of| secret(of, expiring.secret.into()));
+    }
+    let dead = books.dead.all().filter_map(|ordinal| store.dead.read(ordinal));
+    for dead in dead.map(|words| Dead::of(&words)) {
+        credential_at(dead.credential).iter().for_each(|of| secret(of, dead.into()));
+    }
+    ViewDump {
+        applied,
+        last_at,
+        tenants: tenants(store, books),
+        credentials: credentials.iter().map(|of| (of.id, dump_credential(store, of))).collect(),
+        secrets,
+        operators: operators(store, books),
+        policies: books.policies.ordinals.in_use(),
+    }
+}
+
+fn tenants(store: &Store, books: &Books) -> BTreeMap<Uuid, TenantEntry> {
+    let entries = books.tenants.all().filter_map(|ordinal| store.tenants.get(ordinal)?.load_full());
+    entries.map(|entry| (entry.id.0, TenantEntry::clone(&entry))).collect()
+}
+
+fn operators(store: &Store, books: &Books) -> BTreeMap<Uuid, OperatorEntry> {
+    let entries = books.operators.all().filter_map(|ordinal| store.operators.get(ordinal)?.load_full());
+    let sorted = |entry: &OperatorEntry| {
+        let mut entry = entry.clone();
+        entry.tokens.sort_by_key(|token| token.id);
+        entry
+    };
+    entries.map(|entry| (entry.id.0, sorted(&entry))).collect()
+}
+
+fn dump_credential(store: &Store, credential: &Credential) -> DumpedCredential {
+    let policy = store.policies.get(credential.policy).and_then(|cell| cell.load_full());
+    let tenant = store.tenants.get(credential.tenant).and_then(|cell| cell.load_full());
+    DumpedCredential {
+        tenant: tenant.map_or(Uuid::nil(), |tenant| tenant.id.0),
+        version: credential.version,
+        name: judge::name_of(store, credential).flatten().map(|name| name.to_string()),
+        expires_at: credential.expires_at,
+        suspended: credential.suspended,
+        revoked: credential.revoked,
+        policy: policy.map(|policy| Policy::clone(&policy)).unwrap_or_default(),
+    }
+}
+
+fn dump_secret(store: &Store, credential: &Credential, secret: SecretView) -> DumpedSecret {
+    let mut prefix = Prefix::EMPTY;
+    if let Some(shared) = store.prefixes.get(secret.prefix).and_then(|cell| cell.get()) {
+        prefix.push(shared.as_bytes());
+    }
+    secret.public.unpack(&mut prefix);
+    DumpedSecret {
+        credential: credential.id,
+        prefix: prefix.to_string(),
+        ends_at: secret.ends_at,
+        revoked: secret.revoked,
+        dead: secret.dead,
+    }
+}

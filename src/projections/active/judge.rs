@@ -1,0 +1,182 @@
+//! One question: text in, verdict out. The state is looked at once, whole; then [`access::judge`] decides.
+
+use std::sync::Arc;
+
+use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
+use super::entries::TenantEntry;
+use super::layout::{
+    ACTIVE, Credential, Dead, EXPIRING, Expiring, NAME_IN_RECORD, SecretView, holds, holds_dead, tag_of,
+};
+use super::store::Store;
+use super::texts::read_words;
+use crate::clock::Timestamp;
+use crate::domain::access::{self, Facts, Reason, Refused, Request};
+use crate::domain::formats::Misfit;
+use crate::domain::ids::{CredentialId, SecretId};
+use crate::projections::policy::Policy;
+use crate::projections::secrets::DigestHalf;
+use crate::vault::Vault;
+
+/// What one look found of a real secret.
+struct Seen {
+    credential: Credential,
+    secret: SecretView,
+    prefix: Prefix,
+    name: Option<Name>,
+    tenant: Arc<TenantEntry>,
+    policy: Arc<Policy>,
+}
+
+/// How many events were applied when it was looked, and the time of the last.
+#[derive(Clone, Copy)]
+struct Head {
+    applied: u64,
+    last_at: Timestamp,
+}
+
+pub fn judge(
+    store: &Store,
+    vault: &Vault,
+    text: &str,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Result<Judgement, NotAnswering> {
+    // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too.
+    let mut first = head(store)?;
+    if let Some(misfit) = misfit(store, text) {
+        return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
+    }
+    for (turn, pepper) in vault.numbers().enumerate() {
+        let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
+        let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
+        let (head, seen) = store.lock.read(|| look(store, &digest)).ok_or(NotAnswering)?;
+        if let Some(seen) = seen {
+            return Ok(answer(seen, head, request, now));
+        }
+        // Secrets are only ever added: what was not there later was not there at the first look.
+        if turn == 0 {
+            first = head;
+        }
+    }
+    Ok(first.refusal(Reason::NotFound, None, now))
+}
+
+fn head(store: &Store) -> Result<Head, NotAnswering> {
+    store.lock.read(|| Head::of(store)).ok_or(NotAnswering)
+}
+
+fn misfit(store: &Store, text: &str) -> Option<Misfit> {
+    let formats = store.formats.load();
+    (!formats.fits(text)).then(|| formats.misfit(text))
+}
+
+impl Head {
+    fn of(store: &Store) -> Head {
+        let (applied, last_at) = store.head();
+        let last_at = i64::try_from(last_at).ok().and_then(Timestamp::from_millis).unwrap_or_default();
+        Head { applied, last_at }
+    }
+
+    fn position(self) -> u64 {
+        self.applied.saturating_sub(1)
+    }
+
+    fn refusal(self, reason: Reason, misfit: Option<Misfit>, now: Timestamp) -> Judgement {
+        Judgement {
+            verdict: Err(Refused { reason, missing_scopes: Vec::new() }),
+            misfit,
+            position: self.position(),
+            judged_at: now.max(self.last_at),
+            known: None,
+        }
+    }
+}
+
+#[inline]
+fn look(store: &Store, digest: &DigestHalf) -> (Head, Option<Seen>) {
+    let found = store.secrets.find(tag_of(digest), |entry| match entry.kind {
+        ACTIVE => {
+            let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
+            let credential = Credential::of(&words);
+            let secret = SecretView::from(credential.active());
+            Some((credential, secret))
+        }
+        EXPIRING => {
+            let words = store.expiring.read(entry.ordinal).filter(|words| holds(words, digest))?;
+            let expiring = Expiring::of(&words);
+            let credential = Credential::of(&store.credentials.read(expiring.credential)?);
+            Some((credential, expiring.secret.into()))
+        }
+        _ => {
+            let words = store.dead.read(entry.ordinal).filter(|words| holds_dead(words, digest))?;
+            let dead = Dead::of(&words);
+            let credential = Credential::of(&store.credentials.read(dead.credential)?);
+            Some((credential, dead.into()))
+        }
+    });
+    (Head::of(store), found.and_then(|(credential, secret)| complete(store, credential, secret)))
+}
+
+/// `None` only for a look that met the writer.
+fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option<Seen> {
+    let mut prefix = Prefix::EMPTY;
+    let whole = prefix.push(store.prefixes.get(secret.prefix)?.get()?.as_bytes());
+    if !(whole && secret.public.unpack(&mut prefix)) {
+        return None;
+    }
+    Some(Seen {
+        name: name_of(store, &credential)?,
+        tenant: store.tenants.get(credential.tenant)?.load_full()?,
+        policy: store.policies.get(credential.policy)?.load_full()?,
+        credential,
+        secret,
+        prefix,
+    })
+}
+
+/// The outer `None` only for a look that met the writer.
+pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
+    if !credential.named {
+        return Some(None);
+    }
+    let bytes = usize::from(credential.name_bytes);
+    if bytes > NAME_IN_RECORD {
+        store.texts.read(credential.name[0] as u32, bytes).map(Some)
+    } else {
+        read_words(bytes, |place| credential.name.get(place).copied()).map(Some)
+    }
+}
+
+fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {
+    let Seen { credential, secret, prefix, name, tenant, policy } = seen;
+    let judged_at = now.max(head.last_at);
+    let facts = Facts {
+        tenant: tenant.id,
+        revoked: credential.revoked,
+        secret_revoked: secret.revoked,
+        secret_ends_at: secret.ends_at,
+        expires_at: credential.expires_at,
+        tenant_suspended: tenant.suspended,
+        suspended: credential.suspended,
+        owner: None,
+        scopes: &policy.scopes,
+        ip_rules: &policy.ip_rules,
+        operations: &tenant.operations,
+    };
+    let verdict = access::judge(&facts, request, judged_at);
+    // Whoever may not see the tenant learns nothing of what is in it.
+    let unseen = matches!(&verdict, Err(refused) if refused.reason == Reason::NotFound);
+    let known = (!unseen).then(|| Known {
+        kind: Kind::ApiKey,
+        credential_id: CredentialId(credential.id),
+        secret_id: SecretId(secret.id),
+        prefix,
+        name,
+        tenant_id: tenant.id,
+        secret_status: secret.status(judged_at),
+        secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
+        expires_at: credential.expires_at,
+        policy,
+    });
+    Judgement { verdict, misfit: None, position: head.position(), judged_at, known }
+}

@@ -1,0 +1,182 @@
+//! The view that auth checks read: every secret there ever was, in memory, whole.
+//!
+//! One writer applies events strictly in order; any number of readers ask. They share no lock, and a reader sees secret,
+//! credential, tenant, policy and position of one and the same moment: `seqlock` has it look again otherwise. What there are
+//! millions of stands in packed records (`layout`) of chunks that never move (`slab`), found by `index`; what there are few of
+//! (tenants, policies, operators) is kept once and pointed to, so that suspending a tenant touches one record.
+
+mod answer;
+mod apply;
+mod dump;
+mod edit;
+mod entries;
+mod index;
+mod judge;
+mod layout;
+mod load;
+mod seqlock;
+mod slab;
+mod store;
+mod texts;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub use answer::{
+    Counts, CredentialSummary, Inline, InlineName, Judgement, Kind, Known, Name, NotAnswering, OperatorPass,
+    Prefix, TenantSummary,
+};
+pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
+pub use entries::{OperatorEntry, TenantEntry, TokenEntry};
+pub use load::{LoadError, Loader, StoredRow};
+pub use slab::Full;
+
+use crate::clock::Timestamp;
+use crate::domain::access::Request;
+use crate::domain::event::Recorded;
+use crate::domain::ids::{CredentialId, OperatorId, TenantId};
+use crate::domain::key_format::{self, KeyFormat};
+use crate::ledger::Applier;
+use crate::vault::Vault;
+use layout::Credential;
+use store::{Books, Store};
+
+pub struct ActiveView {
+    store: Store,
+    /// held by whoever writes; readers never ask for it
+    books: Mutex<Books>,
+    token_format: KeyFormat,
+}
+
+impl ActiveView {
+    /// Empty, answering, before the first event.
+    pub fn new() -> Result<Self, Full> {
+        let (store, books) = Store::new()?;
+        Ok(ActiveView { store, books: Mutex::new(books), token_format: KeyFormat::operator_tokens() })
+    }
+
+    /// May this text do this, now? The caller looks at its lease besides.
+    pub fn judge(
+        &self,
+        vault: &Vault,
+        text: &str,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Judgement, NotAnswering> {
+        judge::judge(&self.store, vault, text, request, now)
+    }
+
+    pub fn find_credential(&self, id: CredentialId) -> Result<Option<CredentialSummary>, NotAnswering> {
+        self.look(|store| {
+            let words = store.credentials.read(store.credential_ordinal(id.0)?)?;
+            summary(store, &Credential::of(&words))
+        })
+    }
+
+    pub fn tenant(&self, id: TenantId) -> Result<Option<TenantSummary>, NotAnswering> {
+        self.look(|store| tenant_summary(store, store.tenant_ordinal(id.0)?))
+    }
+
+    pub fn tenant_by_slug(&self, slug: &str) -> Result<Option<TenantSummary>, NotAnswering> {
+        self.look(|store| tenant_summary(store, store.tenant_ordinal_of_slug(slug)?))
+    }
+
+    /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].
+    pub fn operator_token(&self, vault: &Vault, text: &str) -> Result<Option<OperatorPass>, NotAnswering> {
+        if key_format::read(&self.token_format, text).is_none() {
+            return Ok(None);
+        }
+        for pepper in vault.numbers() {
+            let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
+            let digest = std::array::from_fn(|place| digest[place]);
+            let found = self.look(|store| Some((store.token(&digest)?, store.head().1)))?;
+            if let Some(((operator, place), known_at)) = found {
+                return Ok(operator_pass(&operator, place, known_at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `None` for an unknown operator, and for one whose name was erased.
+    pub fn operator_name(&self, id: OperatorId) -> Result<Option<Arc<str>>, NotAnswering> {
+        self.look(|store| {
+            let operator = store.operators.get(store.operator_ordinal(id.0)?)?.load_full()?;
+            operator.name.clone()
+        })
+    }
+
+    /// How many events were applied: the next one's position.
+    pub fn applied(&self) -> u64 {
+        self.store.applied.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Stopped by an event that does not fit, or not yet loaded. It stays so; the process has to start anew.
+    pub fn is_stopped(&self) -> bool {
+        !self.store.lock.is_open()
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.books().map(|books| self.store.counts(&books)).unwrap_or_default()
+    }
+
+    /// For comparing views; takes the writer's lock and a copy of everything.
+    pub fn dump(&self) -> Option<ViewDump> {
+        self.books().map(|books| dump::dump(&self.store, &books))
+    }
+
+    /// `None` once a writer panicked: what it left behind is not answered from.
+    fn books(&self) -> Option<MutexGuard<'_, Books>> {
+        self.books.lock().inspect_err(|_| self.store.lock.shut()).ok()
+    }
+
+    fn look<T>(&self, look: impl Fn(&Store) -> Option<T>) -> Result<Option<T>, NotAnswering> {
+        self.store.lock.read(|| look(&self.store)).ok_or(NotAnswering)
+    }
+}
+
+impl Applier for ActiveView {
+    fn apply(&self, position: u64, recorded: &Recorded) -> Result<(), String> {
+        let Some(mut books) = self.books() else {
+            return Err("the view's writer has failed before".to_owned());
+        };
+        apply::apply(&self.store, &mut books, position, recorded).map_err(|why| {
+            let kind = recorded.event.kind().name;
+            let stream = recorded.stream;
+            format!("position {position} ({kind} of {stream}) does not fit the view: {why}")
+        })
+    }
+}
+
+fn summary(store: &Store, credential: &Credential) -> Option<CredentialSummary> {
+    Some(CredentialSummary {
+        id: CredentialId(credential.id),
+        tenant: store.tenants.get(credential.tenant)?.load().as_ref()?.id,
+        name: judge::name_of(store, credential)?.map(|name| name.to_string()),
+        expires_at: credential.expires_at,
+        suspended: credential.suspended,
+        revoked: credential.revoked,
+    })
+}
+
+fn tenant_summary(store: &Store, ordinal: u32) -> Option<TenantSummary> {
+    let entry = store.tenants.get(ordinal)?.load();
+    let entry = entry.as_ref()?;
+    Some(TenantSummary { id: entry.id, slug: entry.slug.to_string(), suspended: entry.suspended })
+}
+
+fn operator_pass(operator: &OperatorEntry, place: usize, known_at: u64) -> Option<OperatorPass> {
+    let token = operator.tokens.get(place)?;
+    Some(OperatorPass {
+        operator: operator.id,
+        token: token.id,
+        role: operator.role,
+        reach: operator.reach.clone(),
+        name: operator.name.clone(),
+        disabled: operator.disabled,
+        expires_at: token.expires_at,
+        revoked: token.revoked,
+        known_at: i64::try_from(known_at).ok().and_then(Timestamp::from_millis)?,
+    })
+}

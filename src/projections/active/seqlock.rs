@@ -1,0 +1,124 @@
+//! One writer, any number of readers, and no lock between them: a reader looks, and looks again when the writer was at
+//! work meanwhile. It never writes to shared memory, so readers don't slow each other down either.
+//!
+//! What is looked at are atomics alone, so a look that met the writer reads nonsense, but never undefined nonsense; it is
+//! thrown away. The fences are those of Boehm, "Can seqlocks get along with programming language memory models?" (2012).
+
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+use crate::limits;
+
+#[derive(Debug)]
+pub struct Seqlock {
+    /// odd while the writer is at work
+    sequence: AtomicU64,
+    /// cleared: nothing may be read
+    open: AtomicBool,
+}
+
+/// The writer's turn. When it ends in a panic the lock is shut: what was written may be half.
+pub struct Turn<'a> {
+    lock: &'a Seqlock,
+    sequence: u64,
+}
+
+impl Seqlock {
+    pub fn new() -> Self {
+        Seqlock { sequence: AtomicU64::new(0), open: AtomicBool::new(true) }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    pub fn shut(&self) {
+        self.open.store(false, Ordering::Release);
+    }
+
+    pub fn reopen(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// What `look` saw while no one wrote; `None` when the lock is shut.
+    #[inline]
+    pub fn read<T>(&self, mut look: impl FnMut() -> T) -> Option<T> {
+        for attempt in 0..limits::VIEW_READS {
+            if !self.is_open() {
+                return None;
+            }
+            let before = self.sequence.load(Ordering::Acquire);
+            if before & 1 == 0 {
+                let seen = look();
+                fence(Ordering::Acquire);
+                if self.sequence.load(Ordering::Relaxed) == before {
+                    return Some(seen);
+                }
+            }
+            if attempt < limits::VIEW_SPINS { spin_loop() } else { std::thread::yield_now() }
+        }
+        None
+    }
+
+    /// For the one writer; whoever calls this holds the writer's own lock.
+    pub fn write(&self) -> Turn<'_> {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        fence(Ordering::Release);
+        Turn { lock: self, sequence }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.lock.shut();
+        }
+        self.lock.sequence.store(self.sequence.wrapping_add(2), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn readers_never_see_half_a_write() {
+        let lock = Arc::new(Seqlock::new());
+        let words: Arc<[AtomicU64; 8]> = Arc::default();
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let (lock, words) = (lock.clone(), words.clone());
+                std::thread::spawn(move || {
+                    for _ in 0..20_000 {
+                        let look = || std::array::from_fn(|place| words[place].load(Ordering::Relaxed));
+                        let seen: [u64; 8] = lock.read(look).expect("open");
+                        assert!(seen.iter().all(|word| *word == seen[0]), "{seen:?}");
+                    }
+                })
+            })
+            .collect();
+        for value in 0..20_000 {
+            let _turn = lock.write();
+            for word in &*words {
+                word.store(value, Ordering::Relaxed);
+            }
+        }
+        for reader in readers {
+            reader.join().expect("no torn read");
+        }
+    }
+
+    #[test]
+    fn a_writer_that_panics_shuts_the_lock() {
+        let lock = Arc::new(Seqlock::new());
+        let writer = lock.clone();
+        let outcome = std::thread::spawn(move || {
+            let _turn = writer.write();
+            panic!("in the middle of a write");
+        });
+        assert!(outcome.join().is_err());
+        assert_eq!(lock.read(|| ()), None);
+    }
+}

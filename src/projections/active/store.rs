@@ -1,0 +1,217 @@
+//! Everything that readers look at, and the writer's books about it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use hashbrown::HashTable;
+
+use super::answer::Counts;
+use super::entries::{OperatorEntry, TenantEntry};
+use super::index::{self, Entry, Index};
+use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
+use super::seqlock::Seqlock;
+use super::slab::{Chunks, Full, Ordinals, Records};
+use super::texts::{self, Texts};
+use crate::domain::formats::Formats;
+use crate::projections::policy::Policy;
+use crate::projections::secrets::DigestHalf;
+
+/// Read without a lock, by looks through `lock`. Only whoever holds the [`Books`] writes.
+pub struct Store {
+    pub lock: Seqlock,
+    /// how many events were applied
+    pub applied: AtomicU64,
+    /// the time of the last of them
+    pub last_at: AtomicU64,
+    pub formats: ArcSwap<Formats>,
+    /// by digest
+    pub secrets: Index,
+    pub by_id: Index,
+    pub credentials: Records<CREDENTIAL_WORDS>,
+    pub expiring: Records<EXPIRING_WORDS>,
+    pub dead: Records<DEAD_WORDS>,
+    pub texts: Texts,
+    pub prefixes: Chunks<OnceLock<Box<str>>>,
+    pub policies: Chunks<ArcSwapOption<Policy>>,
+    pub tenants: Chunks<ArcSwapOption<TenantEntry>>,
+    pub tenants_by_id: Index,
+    pub tenants_by_slug: Index,
+    pub operators: Chunks<ArcSwapOption<OperatorEntry>>,
+    pub operators_by_id: Index,
+    /// by digest, to the operator
+    pub tokens: Index,
+    slug_hash: RandomState,
+}
+
+/// The writer's own knowledge of what is in use.
+#[derive(Default)]
+pub struct Books {
+    pub formats: Formats,
+    pub secrets: index::Book,
+    pub by_id: index::Book,
+    pub credentials: Ordinals,
+    pub expiring: Ordinals,
+    pub dead: Ordinals,
+    pub texts: texts::Book,
+    pub prefixes: HashMap<Box<str>, u32>,
+    pub prefix_ordinals: Ordinals,
+    pub policies: PolicyBook,
+    pub tenants: Ordinals,
+    pub tenants_by_id: index::Book,
+    pub tenants_by_slug: index::Book,
+    pub operators: Ordinals,
+    pub operators_by_id: index::Book,
+    pub tokens: index::Book,
+    pub token_count: u64,
+    /// credentials that have an active secret and are not revoked
+    pub active: u64,
+}
+
+/// Which policies there are, and how many credentials have each.
+#[derive(Default)]
+pub struct PolicyBook {
+    pub ordinals: Ordinals,
+    pub uses: Vec<u64>,
+    /// the encoding of the policy at each ordinal
+    pub encodings: Vec<Box<[u8]>>,
+    pub by_encoding: HashTable<u32>,
+    pub hash: RandomState,
+}
+
+/// The kind of the entries of every index that leads to one kind of record alone.
+pub const ONLY: u8 = 1;
+
+/// The policy of revoked credentials; never given back.
+pub const NO_POLICY: u32 = 0;
+
+impl Store {
+    pub fn new() -> Result<(Store, Books), Full> {
+        let store = Store {
+            lock: Seqlock::new(),
+            applied: AtomicU64::new(0),
+            last_at: AtomicU64::new(0),
+            formats: ArcSwap::from_pointee(Formats::default()),
+            secrets: Index::new()?,
+            by_id: Index::new()?,
+            credentials: Records::new(),
+            expiring: Records::new(),
+            dead: Records::new(),
+            texts: Texts::new(),
+            prefixes: Chunks::new(),
+            policies: Chunks::new(),
+            tenants: Chunks::new(),
+            tenants_by_id: Index::new()?,
+            tenants_by_slug: Index::new()?,
+            operators: Chunks::new(),
+            operators_by_id: Index::new()?,
+            tokens: Index::new()?,
+            slug_hash: RandomState::new(),
+        };
+        let mut books = Books::default();
+        let empty = books.policies.ordinals.take(&store.policies)?;
+        books.policies.uses.push(1);
+        books.policies.encodings.push(Box::default());
+        if let Some(cell) = store.policies.get(empty) {
+            cell.store(Some(Arc::new(Policy::default())));
+        }
+        Ok((store, books))
+    }
+
+    /// Memory for whatever one event may need, taken before readers have to wait.
+    pub fn prepare(&self, books: &Books) -> Result<(), Full> {
+        self.secrets.prepare(&books.secrets)?;
+        self.by_id.prepare(&books.by_id)?;
+        self.texts.prepare(&books.texts)?;
+        books.credentials.prepare(&self.credentials)?;
+        books.expiring.prepare(&self.expiring)?;
+        books.dead.prepare(&self.dead)
+    }
+
+    pub fn credential_ordinal(&self, id: uuid::Uuid) -> Option<u32> {
+        self.by_id.find(tag_of_id(id), |entry| {
+            let words = self.credentials.read(entry.ordinal)?;
+            (Credential::of(&words).id == id).then_some(entry.ordinal)
+        })
+    }
+
+    pub fn tenant_ordinal(&self, id: uuid::Uuid) -> Option<u32> {
+        self.tenants_by_id.find(tag_of_id(id), |entry| {
+            let tenant = self.tenants.get(entry.ordinal)?.load();
+            tenant.as_ref().is_some_and(|tenant| tenant.id.0 == id).then_some(entry.ordinal)
+        })
+    }
+
+    pub fn tenant_ordinal_of_slug(&self, slug: &str) -> Option<u32> {
+        self.tenants_by_slug.find(self.tag_of_slug(slug), |entry| {
+            let tenant = self.tenants.get(entry.ordinal)?.load();
+            tenant.as_ref().is_some_and(|tenant| *tenant.slug == *slug).then_some(entry.ordinal)
+        })
+    }
+
+    /// Slugs are chosen by people, so their hash is seeded.
+    pub fn tag_of_slug(&self, slug: &str) -> u32 {
+        self.slug_hash.hash_one(slug) as u32
+    }
+
+    pub fn operator_ordinal(&self, id: uuid::Uuid) -> Option<u32> {
+        self.operators_by_id.find(tag_of_id(id), |entry| {
+            let operator = self.operators.get(entry.ordinal)?.load();
+            operator.as_ref().is_some_and(|operator| operator.id.0 == id).then_some(entry.ordinal)
+        })
+    }
+
+    /// The operator that has a token of this digest, and the token's place in it.
+    pub fn token(&self, digest: &DigestHalf) -> Option<(Arc<OperatorEntry>, usize)> {
+        self.tokens.find(tag_of(digest), |entry| {
+            let operator = self.operators.get(entry.ordinal)?.load_full()?;
+            let place = operator.tokens.iter().position(|token| token.digest == *digest)?;
+            Some((operator, place))
+        })
+    }
+
+    pub fn counts(&self, books: &Books) -> Counts {
+        let indexes = [
+            &self.secrets,
+            &self.by_id,
+            &self.tenants_by_id,
+            &self.tenants_by_slug,
+            &self.operators_by_id,
+            &self.tokens,
+        ];
+        let records = [
+            self.credentials.bytes(),
+            self.expiring.bytes(),
+            self.dead.bytes(),
+            self.texts.bytes(),
+            self.prefixes.bytes(),
+            self.policies.bytes(),
+            self.tenants.bytes(),
+            self.operators.bytes(),
+        ];
+        let credentials = books.credentials.in_use();
+        Counts {
+            tenants: books.tenants.in_use(),
+            credentials,
+            living_secrets: books.active + books.expiring.in_use(),
+            dead_secrets: books.dead.in_use() + credentials - books.active,
+            policies: books.policies.ordinals.in_use(),
+            operators: books.operators.in_use(),
+            operator_tokens: books.token_count,
+            bytes: records.iter().sum::<u64>() + indexes.map(Index::bytes).iter().sum::<u64>(),
+        }
+    }
+
+    /// How many events were applied, and the time of the last: part of a look.
+    #[inline]
+    pub fn head(&self) -> (u64, u64) {
+        (self.applied.load(Ordering::Relaxed), self.last_at.load(Ordering::Relaxed))
+    }
+
+    pub fn only(tag: u32, ordinal: u32) -> Entry {
+        Entry { tag, kind: ONLY, ordinal }
+    }
+}

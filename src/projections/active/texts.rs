@@ -1,0 +1,154 @@
+//! Names too long to stand in their record: runs of words in chunks that never move, given back by length.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::answer::{InlineName, Name};
+use super::slab::{Chunks, Full};
+use crate::limits;
+
+const WORD: usize = 8;
+const MOST_WORDS: usize = limits::VIEW_NAME_BYTES.div_ceil(WORD);
+
+pub struct Texts {
+    words: Chunks<[AtomicU64; 1], { limits::VIEW_TEXT_CHUNK }>,
+}
+
+/// The writer's book: what was never used, and what was given back, by its length in words.
+#[derive(Debug, Default)]
+pub struct Book {
+    next: u32,
+    free: Vec<Vec<u32>>,
+}
+
+impl Texts {
+    pub fn new() -> Self {
+        Texts { words: Chunks::new() }
+    }
+
+    pub fn put(&self, book: &mut Book, text: &str) -> Result<u32, Full> {
+        let length = text.len().div_ceil(WORD);
+        if length > MOST_WORDS {
+            return Err(Full);
+        }
+        let start = match book.free.get_mut(length).and_then(Vec::pop) {
+            Some(start) => start,
+            None => self.fresh(book, length)?,
+        };
+        for (place, bytes) in text.as_bytes().chunks(WORD).enumerate() {
+            let mut word = [0; WORD];
+            word[..bytes.len()].copy_from_slice(bytes);
+            if let Some([cell]) = self.words.get(start + place as u32) {
+                cell.store(u64::from_le_bytes(word), Ordering::Relaxed);
+            }
+        }
+        Ok(start)
+    }
+
+    /// A run never lies across two chunks; what is left of the old chunk is a few words.
+    fn fresh(&self, book: &mut Book, length: usize) -> Result<u32, Full> {
+        let left = limits::VIEW_TEXT_CHUNK - book.next as usize % limits::VIEW_TEXT_CHUNK;
+        if left < length {
+            book.next = book.next.checked_add(left as u32).ok_or(Full)?;
+        }
+        let start = book.next;
+        book.next = start.checked_add(length as u32).ok_or(Full)?;
+        self.words.ensure(start)?;
+        Ok(start)
+    }
+
+    pub fn prepare(&self, book: &Book) -> Result<(), Full> {
+        self.words.ensure(book.next)?;
+        self.words.ensure(book.next.checked_add(MOST_WORDS as u32).ok_or(Full)?)
+    }
+
+    /// The bytes are overwritten: an erased name is nowhere any more.
+    pub fn give_back(&self, book: &mut Book, start: u32, bytes: usize) {
+        let length = bytes.div_ceil(WORD);
+        for place in 0..length as u32 {
+            if let Some([cell]) = self.words.get(start + place) {
+                cell.store(0, Ordering::Relaxed);
+            }
+        }
+        if book.free.len() <= length {
+            book.free.resize_with(length + 1, Vec::new);
+        }
+        book.free[length].push(start);
+    }
+
+    /// `None` when what stands there is no text, as a look that met the writer may find.
+    pub fn read(&self, start: u32, bytes: usize) -> Option<Name> {
+        let word = |place: usize| {
+            let [cell] = self.words.get(start.wrapping_add(place as u32))?;
+            Some(cell.load(Ordering::Relaxed))
+        };
+        read_words(bytes, word)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.words.bytes()
+    }
+}
+
+/// A text of so many bytes, a word after the other.
+pub fn read_words(bytes: usize, word: impl Fn(usize) -> Option<u64>) -> Option<Name> {
+    let mut short = InlineName::EMPTY;
+    let mut long = Vec::new();
+    for place in 0..bytes.div_ceil(WORD) {
+        let word = word(place)?.to_le_bytes();
+        let part = &word[..WORD.min(bytes - place * WORD)];
+        if bytes > limits::NAME_CHARS {
+            long.extend_from_slice(part);
+        } else {
+            short.push(part);
+        }
+    }
+    if bytes > limits::NAME_CHARS {
+        String::from_utf8(long).ok().map(|name| Name::Long(name.into_boxed_str()))
+    } else {
+        Some(Name::Short(short))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_reads_back_and_room_is_used_again() {
+        let texts = Texts::new();
+        let mut book = Book::default();
+        let names: Vec<String> = (1..=limits::VIEW_NAME_BYTES)
+            .map(|length| "é1".repeat(length))
+            .map(|name| {
+                let end = name.floor_char_boundary(limits::VIEW_NAME_BYTES.min(name.len() / 2));
+                name[..end.max(2)].to_owned()
+            })
+            .collect();
+        let starts: Vec<u32> = names.iter().map(|name| texts.put(&mut book, name).expect("room")).collect();
+        for (name, &start) in names.iter().zip(&starts) {
+            assert_eq!(texts.read(start, name.len()).as_deref(), Some(name.as_str()));
+        }
+        let before = book.next;
+        for (name, start) in names.iter().zip(starts) {
+            texts.give_back(&mut book, start, name.len());
+            assert_ne!(texts.read(start, name.len()).as_deref(), Some(name.as_str()));
+        }
+        for name in &names {
+            texts.put(&mut book, name).expect("room");
+        }
+        assert_eq!(book.next, before);
+
+        assert_eq!(texts.put(&mut book, &"x".repeat(MOST_WORDS * WORD + 1)), Err(Full));
+    }
+
+    #[test]
+    fn no_run_lies_across_two_chunks() {
+        let texts = Texts::new();
+        let mut book = Book::default();
+        let name = "a name of three words..";
+        for _ in 0..limits::VIEW_TEXT_CHUNK {
+            let start = texts.put(&mut book, name).expect("room") as usize;
+            assert_eq!(start / limits::VIEW_TEXT_CHUNK, (start + 2) / limits::VIEW_TEXT_CHUNK);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The lists that operators read: which resources, in which order. What each one is comes from its events.
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::db::{Client, DbError, Scope};
+use crate::domain::ids::{CredentialId, TenantId};
+
+const CREDENTIALS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
+const TENANTS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/tenants/queries/page.sql"));
+const DUE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
+
+/// Which of a tenant's credentials are asked for; absent filters let all pass.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialFilter {
+    pub status: Option<&'static str>,
+    pub name: Option<String>,
+    pub scope: Option<String>,
+    pub expires_before: Option<Timestamp>,
+    pub prefix: Option<String>,
+    pub text: Option<String>,
+}
+
+/// Where a list of credentials goes on: behind this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CredentialPlace {
+    pub created_at_ms: i64,
+    pub id: Uuid,
+}
+
+impl CredentialPlace {
+    /// Before the newest.
+    pub const START: CredentialPlace = CredentialPlace { created_at_ms: i64::MAX, id: Uuid::max() };
+}
+
+pub struct CredentialPage<'a> {
+    pub ledger: i32,
+    pub tenant: TenantId,
+    pub filter: &'a CredentialFilter,
+    pub after: CredentialPlace,
+    pub rows: i64,
+    pub now: Timestamp,
+    pub warning_seconds: u32,
+}
+
+/// Newest first.
+pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec<CredentialPlace>, DbError> {
+    let filter = page.filter;
+    let warning_ms = i64::from(page.warning_seconds) * 1000;
+    let rows = scope
+        .query(
+            CREDENTIALS,
+            &[
+                &page.ledger,
+                &page.tenant.0,
+                &page.after.created_at_ms,
+                &page.after.id,
+                &page.rows,
+                &page.now.millis(),
+                &warning_ms,
+                &filter.status,
+                &filter.name,
+                &filter.scope,
+                &filter.expires_before.map(Timestamp::millis),
+                &filter.prefix,
+                &filter.text,
+            ],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| CredentialPlace { id: row.get(0), created_at_ms: row.get(1) }).collect())
+}
+
+/// By slug; `visible` are the tenants that may be seen, none for all.
+pub async fn tenants(
+    client: &Client,
+    ledger: i32,
+    after: &str,
+    rows: i64,
+    visible: Option<&[Uuid]>,
+) -> Result<Vec<(TenantId, String)>, DbError> {
+    let statement = client.prepare_cached(TENANTS).await?;
+    let rows = client.query(&statement, &[&ledger, &after, &rows, &visible]).await?;
+    Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
+}
+
+/// A credential that housekeeping has something to record of.
+pub struct Due {
+    pub credential: CredentialId,
+    pub tenant: TenantId,
+}
+
+pub async fn due(client: &Client, ledger: i32, now: Timestamp, rows: i64) -> Result<Vec<Due>, DbError> {
+    let statement = client.prepare_cached(DUE).await?;
+    let found = client.query(&statement, &[&ledger, &now.millis(), &rows]).await?;
+    let due = |row: &Row| Due { credential: CredentialId(row.get(0)), tenant: TenantId(row.get(1)) };
+    Ok(found.iter().map(due).collect())
+}

@@ -1,0 +1,53 @@
+//! What is derived from the events, and may be dropped any day.
+//!
+//! Inline rows are written in the append's own transaction, each a function of its own stream alone; `active` is the view
+//! that auth checks read, in memory, built from those rows at the start and from events afterwards.
+
+pub mod active;
+pub mod bytes;
+pub mod credentials;
+pub mod list;
+pub mod load;
+pub mod operator_tokens;
+pub mod operators;
+pub mod policy;
+pub mod secrets;
+pub mod tenants;
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::domain::stream::StreamState;
+use crate::ledger::{Inline, InlineRow};
+
+pub use bytes::BadRecord;
+
+/// The rows that the append writes beside the events.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InlineProjections;
+
+impl Inline for InlineProjections {
+    fn rows(&self, after: &StreamState, since: u32) -> Vec<InlineRow> {
+        if after.version() <= since {
+            return Vec::new();
+        }
+        match after {
+            StreamState::Empty => Vec::new(),
+            StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
+            StreamState::Credential(credential) => {
+                let mut rows = vec![credentials::row(credential)];
+                rows.extend(secrets::rows(credential, since));
+                rows
+            }
+            StreamState::Operator(operator) => {
+                let mut rows = vec![operators::row(operator)];
+                rows.extend(operator_tokens::rows(operator, since));
+                rows
+            }
+        }
+    }
+}
+
+fn millis(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| Value::from(at.millis()))
+}
