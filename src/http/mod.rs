@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod json;
 mod json_parser;
 pub mod members;
+pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod query;

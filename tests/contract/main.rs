@@ -1,0 +1,3 @@
+//! What the outside may rely on.
+
+mod openapi;
