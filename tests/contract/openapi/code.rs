@@ -25,7 +25,9 @@ fn the_codes_are_those_that_the_service_has() {
     let api = api();
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.text()).collect();
     assert_eq!(words(&api.document()["components"]["schemas"]["Code"]["enum"]), codes);
+    let page = include_str!("../../../docs/API.md");
     for &code in Code::ALL {
+        assert!(page.contains(&format!("`{}`", code.text())), "docs/API.md does not tell {code:?}");
         let mut problem = rendered(code);
         problem["request_id"] = json!("4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(api.check_answer("#/components/schemas/Problem", &problem), Ok(()), "{code:?}");

@@ -134,3 +134,22 @@ fn every_example_is_valid() {
     });
     assert!(checked > 150, "only {checked} examples were found");
 }
+
+#[test]
+fn the_companion_page_lists_every_operation_and_no_other() {
+    let api = api();
+    let page = include_str!("../../../docs/API.md");
+    let listed: Vec<(String, String)> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(place, rest)| Some((place.to_owned(), rest.split_once(" | ")?.0.to_owned())))
+        .filter(|(place, _)| place.contains(" /"))
+        .collect();
+    let real = operations(&api).into_iter().map(|Described { method, path, operation }| {
+        let id = operation["operationId"].as_str().unwrap_or_default();
+        (format!("{} {path}", method.to_uppercase()), id.to_owned())
+    });
+    let real: BTreeSet<_> = real.collect();
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), real);
+    assert_eq!(listed.len(), real.len(), "an operation is listed twice");
+}
