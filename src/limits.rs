@@ -167,6 +167,6 @@ pub const HOUSEKEEPING_PAGE: i64 = 500;
 pub const HOUSEKEEPING_AT_ONCE: usize = 64;
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
-pub const FORGET_PAGE: i64 = 10_000;
+pub const FORGET_PAGE: i32 = 10_000;
 /// The first operator's token lives for 7 days.
 pub const FIRST_TOKEN_SECONDS: u32 = 7 * 24 * 60 * 60;

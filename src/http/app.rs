@@ -6,6 +6,8 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 
+use bytes::Bytes;
+
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
@@ -29,6 +31,7 @@ pub struct App {
     pub public_url: String,
     /// the database's roles can't change history; told by `/readyz`
     pub append_only: bool,
+    pub openapi: Bytes,
 }
 
 impl App {

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::members::{Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
-use crate::domain::key_format::{Checksum, KeyFormat};
+use crate::domain::key_format::Checksum;
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
-use crate::domain::tenant::settings::SettingsPatch;
+use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
 use crate::domain::text::{Description, Layout, Name, Note, clean};
 use crate::limits;
 
@@ -95,7 +95,7 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
         let allowed_scopes = members.patch("allowed_scopes", scopes).map(Patch::change);
         let operations = members.optional("operations", operations);
         Some(SettingsPatch {
-            key_format: key_format?,
+            key_format: key_format?.unwrap_or_default(),
             default_grace_seconds: default_grace_seconds?,
             max_grace_seconds: max_grace_seconds?,
             max_lifetime_seconds: max_lifetime_seconds?,
@@ -112,17 +112,21 @@ pub fn seconds(node: Node<'_, '_>) -> Option<u32> {
     node.integer(0..=i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok())
 }
 
-fn key_format(node: Node<'_, '_>) -> Option<KeyFormat> {
-    let (prefix, public_chars, secret_chars, checksum) = node.object(|members| {
-        let prefix = members.required("prefix", |text| text.text());
-        let public_chars = members.required("public_chars", small_number);
-        let secret_chars = members.required("secret_chars", small_number);
-        let checksum = members.required("checksum", |word| {
+fn key_format(node: Node<'_, '_>) -> Option<KeyFormatPatch> {
+    node.object(|members| {
+        let prefix = members.optional("prefix", |text| text.text());
+        let public_chars = members.optional("public_chars", small_number);
+        let secret_chars = members.optional("secret_chars", small_number);
+        let checksum = members.optional("checksum", |word| {
             word.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
         });
-        Some((prefix?, public_chars?, secret_chars?, checksum?))
-    })?;
-    node.accept(KeyFormat::new(prefix, public_chars, secret_chars, checksum))
+        Some(KeyFormatPatch {
+            prefix: prefix?.map(str::to_owned),
+            public_chars: public_chars?,
+            secret_chars: secret_chars?,
+            checksum: checksum?,
+        })
+    })
 }
 
 fn small_number(node: Node<'_, '_>) -> Option<u8> {

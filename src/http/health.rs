@@ -7,7 +7,7 @@ use serde_json::json;
 use super::app::App;
 
 pub async fn alive() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "alive"}))
+    HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
 pub async fn ready(app: Data<App>) -> HttpResponse {
@@ -24,6 +24,10 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
         "position": app.ledger.progress().applied.checked_sub(1),
     });
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+pub async fn openapi(app: Data<App>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(app.openapi.clone())
 }
 
 /// A connection of the pool, which is checked when it is lent; waits are bounded there.

@@ -3,7 +3,7 @@
 //! The manners of the API, known to every route: [`problem`] is the one error type of handlers; [`body`], [`json`] and
 //! [`members`] read a body strictly; [`query`] reads a query string as strictly; [`request`] is the middleware around
 //! everything; [`routes`] answers what is no route; [`conneg`], [`etag`], [`idempotency`] and [`page`] read one header or
-//! parameter each.
+//! parameter each. What the outside may rely on is the document of [`openapi`].
 
 pub mod app;
 pub mod authorize;
@@ -22,6 +22,7 @@ pub mod json;
 mod json_parser;
 pub mod members;
 pub mod metrics;
+pub mod openapi;
 pub mod operator;
 pub mod page;
 pub mod problem;

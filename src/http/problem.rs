@@ -27,6 +27,17 @@ pub struct Fault {
     pub detail: Cow<'static, str>,
 }
 
+impl Fault {
+    /// The same fault, told from an outer document in which this one stands at `pointer`.
+    pub fn within(&self, pointer: &str) -> Fault {
+        let place = match &self.place {
+            FaultPlace::Pointer(inner) => FaultPlace::Pointer(format!("{pointer}{inner}")),
+            other => other.clone(),
+        };
+        Fault { place, detail: self.detail.clone() }
+    }
+}
+
 /// A JSON pointer into the body (RFC 6901), or the name of a query parameter or header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

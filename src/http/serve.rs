@@ -46,6 +46,7 @@ fn routes(service: &mut ServiceConfig) {
     service
         .service(Routes::at("/healthz").get(health::alive).done())
         .service(Routes::at("/readyz").get(health::ready).done())
+        .service(Routes::at("/openapi.json").get(health::openapi).done())
         .service(
             Routes::at("/metrics").on(actix_web::http::Method::GET, &["text/plain"], metrics::handle).done(),
         )

@@ -59,11 +59,14 @@ pub async fn batch(
     })?;
     app.lease().await?;
     let mut data = Vec::with_capacity(items.len());
-    for item in items {
+    for (index, item) in items.into_iter().enumerate() {
         let answer = match super::members::decode(item, question) {
             Ok(question) => json!(app.judge_leased(&question.asking(&app, &operator), Door::Verify)?),
             Err(problem) => {
-                json!({"valid": false, "reason": "invalid_request", "detail": problem.detail(), "errors": problem.listed()})
+                let item = format!("/items/{index}");
+                let errors: Vec<_> = problem.listed().iter().map(|fault| fault.within(&item)).collect();
+                let (code, detail) = (problem.code().text(), problem.detail());
+                json!({"valid": false, "code": code, "detail": detail, "errors": errors})
             }
         };
         data.push(answer);

@@ -34,6 +34,8 @@ pub struct Order {
     pub if_versions: Option<Vec<u64>>,
     pub retry: Option<Retry>,
     pub housekeeping: bool,
+    /// answer only once this node's verdicts follow, within a bound
+    pub wait: bool,
     pub render: Render,
 }
 
@@ -162,7 +164,7 @@ impl Ledger {
             let now = asked.context.now;
             if events.is_empty() && key.is_none() {
                 let answer = (order.render)(&loaded.subject.state, None, now);
-                let enforced = self.reached(loaded.subject.position).await;
+                let enforced = self.enforced(order, loaded.subject.position).await;
                 return Ok(Executed { answer, position: loaded.subject.position, enforced, replayed: false });
             }
             let claims = Claims::of(&events);
@@ -198,7 +200,7 @@ impl Ledger {
         if committed.position.is_some() {
             self.streams.keep(order.stream, &Loaded { state: state.clone(), position });
         }
-        let enforced = self.reached(position).await;
+        let enforced = self.enforced(order, position).await;
         let answer = secrets.show(|secret| (order.render)(state, secret, now));
         Executed { answer, position, enforced, replayed: false }
     }
@@ -319,10 +321,13 @@ impl Ledger {
         Ok(loaded.into_iter().next().unwrap_or_default())
     }
 
-    /// Waits, boundedly, until this node's verdicts follow the position.
-    pub async fn reached(&self, position: Option<u64>) -> bool {
+    /// Whether this node's verdicts follow the position; waits for it, boundedly, where the order asks for that.
+    async fn enforced(&self, order: &Order, position: Option<u64>) -> bool {
         let Some(position) = position else { return true };
-        self.reached_within(position, limits::ENFORCE_WAIT).await
+        match order.wait {
+            true => self.reached_within(position, limits::ENFORCE_WAIT).await,
+            false => self.progress().applied > position,
+        }
     }
 
     pub async fn reached_within(&self, position: u64, wait: std::time::Duration) -> bool {
@@ -361,7 +366,7 @@ impl Ledger {
             return Err(ExecuteError::Read(ReadError::Forged { position: position.unwrap_or_default() }));
         };
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
-        let enforced = self.reached(position).await;
+        let enforced = self.enforced(order, position).await;
         Ok(Some(Executed { answer, position, enforced, replayed: true }))
     }
 

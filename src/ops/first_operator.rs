@@ -62,6 +62,7 @@ fn order(id: OperatorId, command: OperatorCommand) -> Order {
         if_versions: None,
         retry: None,
         housekeeping: false,
+        wait: true,
         render: Arc::new(|_, secret, _| {
             let secret = secret.map(|secret| ("secret".to_owned(), secret.reveal().into()));
             Answer { status: 200, body: Map::from_iter(secret) }

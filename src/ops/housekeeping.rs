@@ -81,6 +81,7 @@ async fn record(ledger: &Ledger, due: Due) -> bool {
         if_versions: None,
         retry: None,
         housekeeping: true,
+        wait: false,
         render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
     };
     ledger.execute(order).await.is_ok()

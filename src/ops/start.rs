@@ -16,6 +16,7 @@ use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::db::{DatabaseUrl, Settings};
 use crate::http::app::App;
 use crate::http::metrics::Metrics;
+use crate::http::openapi::document;
 use crate::http::serve::serve as serve_http;
 use crate::limits;
 use crate::vault::random_bytes;
@@ -88,6 +89,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         append_only: foundation.append_only,
+        openapi: document(&config.public_url(bound)),
     });
     house
         .lease

@@ -1,3 +1,5 @@
 //! What the repository promises about itself.
 
 mod dependencies;
+
+mod openapi;

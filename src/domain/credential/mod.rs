@@ -241,6 +241,15 @@ impl Credential {
         Timestamp::from_millis(end - half_life.min(i64::from(warning_seconds) * 1000))
     }
 
+    /// A secret's status, which is over at the latest when the credential is.
+    pub fn secret_status(&self, secret: &Secret, now: Timestamp) -> SecretStatus {
+        match secret.status(now) {
+            SecretStatus::Active | SecretStatus::Expiring if self.revoked.is_some() => SecretStatus::Revoked,
+            SecretStatus::Active | SecretStatus::Expiring if self.is_expired(now) => SecretStatus::Expired,
+            status => status,
+        }
+    }
+
     pub fn secret(&self, id: SecretId) -> Option<&Secret> {
         self.secrets.iter().find(|secret| secret.facts.id == id)
     }

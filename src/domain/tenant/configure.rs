@@ -19,7 +19,7 @@ pub struct Configured {
 
 impl Configure {
     pub(super) fn decide(&self, tenant: &Tenant) -> Result<Vec<TenantEvent>, Refusal> {
-        let settings = self.patch.applied_to(&tenant.settings);
+        let settings = self.patch.applied_to(&tenant.settings)?;
         if settings == tenant.settings {
             return Ok(Vec::new());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::key_format::KeyFormat;
+use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{ConcreteScope, Scope, covers};
 use crate::limits;
@@ -31,7 +31,7 @@ pub struct Settings {
 /// A merge patch: absent members stay; an inner `None` is null.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SettingsPatch {
-    pub key_format: Option<KeyFormat>,
+    pub key_format: KeyFormatPatch,
     pub default_grace_seconds: Option<u32>,
     pub max_grace_seconds: Option<u32>,
     pub max_lifetime_seconds: Option<Option<u32>>,
@@ -41,6 +41,27 @@ pub struct SettingsPatch {
     pub allowed_scopes: Option<Option<Vec<Scope>>>,
     /// merged by operation; null takes one out
     pub operations: Option<BTreeMap<String, Option<ConcreteScope>>>,
+}
+
+/// Members of a key format; the format as a whole is checked once they are merged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyFormatPatch {
+    pub prefix: Option<String>,
+    pub public_chars: Option<u8>,
+    pub secret_chars: Option<u8>,
+    pub checksum: Option<Checksum>,
+}
+
+impl KeyFormatPatch {
+    fn applied_to(&self, present: &KeyFormat) -> Result<KeyFormat, Refusal> {
+        let merged = KeyFormat::new(
+            self.prefix.as_deref().unwrap_or(present.prefix()),
+            self.public_chars.unwrap_or(present.public_chars()),
+            self.secret_chars.unwrap_or(present.secret_chars()),
+            self.checksum.unwrap_or(present.checksum()),
+        );
+        merged.map_err(|error| Refusal::invalid("/settings/key_format", error.to_string()))
+    }
 }
 
 impl Settings {
@@ -89,12 +110,12 @@ fn refuse(pointer: &'static str, detail: String) -> Result<(), Refusal> {
 }
 
 impl SettingsPatch {
-    pub fn applied_to(&self, present: &Settings) -> Settings {
+    pub fn applied_to(&self, present: &Settings) -> Result<Settings, Refusal> {
         fn new<T: Clone>(patch: &Option<T>, present: &T) -> T {
             patch.as_ref().unwrap_or(present).clone()
         }
-        Settings {
-            key_format: new(&self.key_format, &present.key_format),
+        Ok(Settings {
+            key_format: self.key_format.applied_to(&present.key_format)?,
             default_grace_seconds: new(&self.default_grace_seconds, &present.default_grace_seconds),
             max_grace_seconds: new(&self.max_grace_seconds, &present.max_grace_seconds),
             max_lifetime_seconds: new(&self.max_lifetime_seconds, &present.max_lifetime_seconds),
@@ -103,7 +124,7 @@ impl SettingsPatch {
             default_scopes: new(&self.default_scopes, &present.default_scopes),
             allowed_scopes: new(&self.allowed_scopes, &present.allowed_scopes),
             operations: self.merged_operations(&present.operations),
-        }
+        })
     }
 
     fn merged_operations(

@@ -43,7 +43,7 @@ pub async fn handle(
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {
-    document.decode(|members| {
+    let (slug, name, settings) = document.decode(|members| {
         let name = members.required("name", fields::name);
         let slug = members.optional("slug", fields::slug);
         let settings = members.optional("settings", fields::settings);
@@ -55,7 +55,8 @@ fn read(document: &Document<'_>) -> Result<Create, Problem> {
                 None => return members.refuse("no slug can be made from this name; give one as slug"),
             },
         };
-        let settings = settings?.unwrap_or_default().applied_to(&Settings::starting(KeyFormat::default()));
-        Some(Create { slug, name, settings })
-    })
+        Some((slug, name, settings?.unwrap_or_default()))
+    })?;
+    let settings = settings.applied_to(&Settings::starting(KeyFormat::default()))?;
+    Ok(Create { slug, name, settings })
 }

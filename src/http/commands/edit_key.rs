@@ -36,13 +36,14 @@ fn read(document: &Document<'_>) -> Result<Vec<CredentialCommand>, Problem> {
         let metadata = members.patch("metadata", fields::metadata).map(Patch::change);
         let scopes = members.optional("scopes", fields::scopes);
         let expires_at = members.patch("expires_at", |text| text.instant()).map(Patch::change);
-        let ip_rules = members.optional("ip_rules", fields::ip_rules);
+        let ip_rules = members.patch("ip_rules", fields::ip_rules).map(Patch::change);
         let edit = Edit { name: name?, description: description?, metadata: metadata? };
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             scopes?.map(|scopes| CredentialCommand::Rescope(Rescope { scopes })),
             expires_at?.map(|expires_at| CredentialCommand::SetExpiry(SetExpiry { expires_at })),
-            ip_rules?.map(|ip_rules| CredentialCommand::Restrict(Restrict { ip_rules })),
+            ip_rules?
+                .map(|rules| CredentialCommand::Restrict(Restrict { ip_rules: rules.unwrap_or_default() })),
         ];
         Some(actions.into_iter().flatten().collect())
     })

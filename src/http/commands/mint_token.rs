@@ -15,11 +15,11 @@ use crate::domain::ids::OperatorId;
 use crate::domain::operator::{MintToken, OperatorCommand};
 use crate::http::app::App;
 use crate::http::body::{Document, Wants};
-use crate::http::fields;
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
 use crate::http::request::RequestContext;
 use crate::http::resources;
+use crate::http::{API_ADMIN, fields};
 use crate::ledger::execute::{Answer, Render};
 use crate::limits;
 
@@ -39,7 +39,11 @@ pub async fn handle(
     let mint = read(&document, write.app.now())?;
     let command = Command::Operator(OperatorCommand::MintToken(mint));
     let order = write.order(id.into(), command, &document, render_token())?;
-    write.carry_out(order, Told::PLAIN).await
+    let executed = write.app.ledger.execute(order).await?;
+    // A repeated request tells the id of then.
+    let made = executed.answer.body.get("token").and_then(|token| token["id"].as_str()).unwrap_or_default();
+    let location = Some(format!("{API_ADMIN}/operators/{id}/tokens/{made}"));
+    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 
 fn read(document: &Document<'_>, now: Timestamp) -> Result<MintToken, Problem> {

@@ -55,14 +55,14 @@ pub struct Write {
 pub struct Told {
     /// `enforced` stands in the answer of every write that may narrow what is allowed
     pub enforced: bool,
-    /// the caller does not wait for its own node to enforce it
-    pub no_wait: bool,
+    /// whether the answer waits, boundedly, until it is enforced
+    pub wait: bool,
     pub location: Option<String>,
 }
 
 impl Told {
-    pub const PLAIN: Told = Told { enforced: false, no_wait: false, location: None };
-    pub const ENFORCED: Told = Told { enforced: true, no_wait: false, location: None };
+    pub const PLAIN: Told = Told { enforced: false, wait: true, location: None };
+    pub const ENFORCED: Told = Told { enforced: true, wait: true, location: None };
 }
 
 impl Write {
@@ -108,6 +108,7 @@ impl Write {
             if_versions,
             retry,
             housekeeping: false,
+            wait: true,
             render,
         })
     }
@@ -121,7 +122,7 @@ impl Write {
     }
 
     pub async fn carry_out(&self, order: Order, told: Told) -> Result<HttpResponse, Problem> {
-        let executed = self.app.ledger.execute(order).await?;
+        let executed = self.app.ledger.execute(Order { wait: told.wait, ..order }).await?;
         Ok(answer(executed, told))
     }
 
@@ -179,7 +180,7 @@ pub fn answer(executed: Executed, told: Told) -> HttpResponse {
     if told.enforced {
         body.insert("enforced".to_owned(), enforced.into());
     }
-    let pending = told.enforced && !enforced && !told.no_wait;
+    let pending = told.enforced && !enforced;
     let status =
         if pending { StatusCode::ACCEPTED } else { StatusCode::from_u16(status).unwrap_or(StatusCode::OK) };
     let mut response = HttpResponse::build(status);

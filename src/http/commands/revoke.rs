@@ -25,9 +25,9 @@ pub async fn handle(
     let write = Write { app, operator, request, context };
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
-    let (revoke, no_wait) = read(&document)?;
+    let (revoke, wait) = read(&document)?;
     let actions = vec![CredentialCommand::Revoke(revoke)];
-    write.on_key((tenant.id, credential), actions, &document, Told { no_wait, ..Told::ENFORCED }).await
+    write.on_key((tenant.id, credential), actions, &document, Told { wait, ..Told::ENFORCED }).await
 }
 
 pub async fn delete(
@@ -45,12 +45,12 @@ pub async fn delete(
     write.on_key((tenant.id, credential), actions, &body.parse()?, Told::ENFORCED).await
 }
 
-/// The revocation, and whether the caller leaves without waiting for it to be enforced.
+/// The revocation, and whether the caller waits for it to be enforced.
 fn read(document: &Document<'_>) -> Result<(Revoke, bool), Problem> {
     document.decode(|members| {
         let reason = members.required("reason", fields::reason);
         let note = members.nullable("note", fields::note);
-        let wait = members.optional("wait", |word| word.one_of(&[("enforced", false), ("none", true)]));
-        Some((Revoke { reason: reason?, note: note? }, wait?.unwrap_or(false)))
+        let wait = members.optional("wait", |word| word.one_of(&[("enforced", true), ("none", false)]));
+        Some((Revoke { reason: reason?, note: note? }, wait?.unwrap_or(true)))
     })
 }

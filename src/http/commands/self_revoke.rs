@@ -81,6 +81,7 @@ fn order(known: &Known, revoke: Revoke, caller: Caller) -> Order {
         if_versions: None,
         retry: None,
         housekeeping: false,
+        wait: true,
         render: Arc::new(move |_, _, _| Answer { status: 200, body: body.clone() }),
     }
 }

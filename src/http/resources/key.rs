@@ -20,18 +20,18 @@ pub fn key(credential: &Credential, names: Names<'_>, now: Timestamp, warning_se
         ("created_at".to_owned(), json!(credential.created_at)),
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
         ("revoked".to_owned(), json!(revoked)),
-        ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(each, now)).collect()),
+        ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),
     ]);
     Value::Object(members)
 }
 
-fn secret(secret: &Secret, now: Timestamp) -> Value {
+fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
     let ended = secret.revoked_at.into_iter().chain(secret.ends_at).min();
     json!({
         "id": secret.facts.id,
         "prefix": secret.facts.prefix,
-        "status": secret.status(now),
+        "status": credential.secret_status(secret, now),
         "created_at": secret.created_at,
         "expires_at": ended,
     })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::ip_rules::Cidr;
 
 fn environment(pairs: &[(&str, &str)]) -> Surroundings {
     let environment = pairs.iter().map(|(key, text)| (key.into(), text.into())).collect();
@@ -43,7 +44,7 @@ fn without_settings_everything_has_its_default() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, Path::new("/home/someone/.local/share/credledger"));
     assert_eq!(config.master_key_file, Path::new("/home/someone/.local/share/credledger/master.key"));
-    let proxies: Vec<_> = config.trusted_proxies.iter().map(IpNet::to_string).collect();
+    let proxies: Vec<_> = config.trusted_proxies.iter().map(Cidr::to_string).collect();
     assert_eq!(proxies, ["127.0.0.0/8", "::1/128"]);
     assert!(config.database_url.is_none() && config.workers >= 1);
 }

@@ -1,0 +1,111 @@
+//! Every operation has the manners of the API, and declares them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::json_schema::Validator;
+use super::{Described, api, members, operations};
+
+/// What an operation can answer besides what it is for, by what it is.
+fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
+    let Described { method, path, operation } = described;
+    // A proxy would make a 500 of them.
+    let for_proxies = *path == "/api/v1/authorize";
+    let changes = path.starts_with("/api/admin/") && *method != "get";
+    let has = |name: &str| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters.map(|parameter| api.followed(parameter)).any(|parameter| parameter["name"] == name)
+    };
+    let rules: [(bool, &[u16]); 8] = [
+        (true, &[414, 431, 500]),
+        (!for_proxies, &[405, 406]),
+        (operation["security"] != json!([]), &[401, 503]),
+        (operation["security"] != json!([]) && *path != "/api/v1/self/revoke", &[403]),
+        (path.starts_with("/api/") && !for_proxies, &[400]),
+        (path.contains('{'), &[404]),
+        (*method != "get", &[408, 413, 415]),
+        (changes, &[409, 422]),
+    ];
+    let mut statuses: BTreeSet<u16> =
+        rules.iter().filter(|(applies, _)| *applies).flat_map(|(_, statuses)| *statuses).copied().collect();
+    assert_eq!(changes, has("Idempotency-Key"), "{method} {path}");
+    if has("If-Match") {
+        statuses.insert(412);
+    }
+    if *path == "/readyz" {
+        statuses.insert(503);
+    }
+    statuses
+}
+
+#[test]
+fn every_operation_declares_each_problem_that_it_can_answer() {
+    let api = api();
+    for described in operations(&api) {
+        let place = format!("{} {}", described.method, described.path);
+        let mut declared = BTreeSet::new();
+        for (status, response) in members(&described.operation["responses"]) {
+            assert!(response["$ref"].is_string(), "{place} {status} is no shared component");
+            let status: u16 = status.parse().expect("a status is a number");
+            if status >= 400 {
+                declared.insert(status);
+                let content = &api.followed(response)["content"];
+                assert!(content["application/problem+json"].is_object(), "{place} {status}");
+            }
+        }
+        assert_eq!(declared, problems_of(&described, &api), "{place}");
+    }
+}
+
+#[test]
+fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
+    let api = api();
+    for Described { method, path, operation } in operations(&api) {
+        let of_one = path.contains('{') && path.starts_with("/api/admin/");
+        let makes_one_in_a_tenant = path.ends_with("/keys") && method == "post";
+        let takes = words_of_parameters(&api, operation).contains(&"If-Match");
+        assert_eq!(takes, of_one && method != "get" && !makes_one_in_a_tenant, "{method} {path}");
+        let single = of_one && !path.ends_with("/history") && !(path.ends_with("/keys") && method == "get");
+        let of_token = path.contains("/tokens");
+        for (status, response) in
+            members(&operation["responses"]).filter(|(status, _)| status.starts_with('2'))
+        {
+            let headers = &api.followed(response)["headers"];
+            let tags = headers.get("ETag").is_some();
+            let created = status == "201";
+            assert_eq!(
+                tags,
+                (single || (created && path.starts_with("/api/admin/"))) && !of_token,
+                "{method} {path}"
+            );
+            assert_eq!(headers.get("Location").is_some(), created, "{method} {path}");
+        }
+    }
+}
+
+fn words_of_parameters<'a>(api: &'a Validator, operation: &'a Value) -> Vec<&'a str> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters.filter_map(|parameter| api.followed(parameter)["name"].as_str()).collect()
+}
+
+#[test]
+fn a_body_takes_no_member_that_the_document_does_not_name() {
+    let api = api();
+    for Described { method, path, operation } in operations(&api) {
+        for (media_type, content) in members(&operation["requestBody"]["content"]) {
+            let schema = api.followed(&content["schema"]);
+            assert_eq!(schema["additionalProperties"], false, "{method} {path}");
+            let described = api.operation(method, path);
+            assert!(
+                described.check_request(media_type, &json!({"unheard_of": 1})).is_err(),
+                "{method} {path}"
+            );
+            for (_, example) in members(&content["examples"]) {
+                assert_eq!(described.check_request(media_type, &example["value"]), Ok(()), "{method} {path}");
+            }
+        }
+        let patches = operation["requestBody"]["content"].get("application/merge-patch+json").is_some();
+        assert_eq!(patches, method == "patch", "{method} {path}");
+    }
+}
