@@ -14,6 +14,9 @@ pub mod policy;
 pub mod secrets;
 pub mod tenants;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use crate::clock::Timestamp;

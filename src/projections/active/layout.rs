@@ -363,7 +363,8 @@ mod tests {
         fn another_digest_is_not_held(secret in living(), place in 0usize..16, change in 1u8..) {
             let mut other = secret.digest;
             other[place] ^= change;
-            prop_assert!(!holds(&Expiring { secret, credential: 0, next: 0 }.words(), &other));
+            let expiring = Expiring { secret, credential: 0, next: 0 };
+            prop_assert!(!holds(&expiring.words(), &other));
         }
     }
 

@@ -21,6 +21,8 @@ mod texts;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -1,0 +1,432 @@
+//! A small ledger in memory for tests: commands are decided by the domain, and what they decide goes to the view, to the
+//! inline rows and to the folded states alike.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::{ActiveView, Loader, StoredRow};
+use crate::clock::Timestamp;
+use crate::domain::access::{self, Facts, Reason, Refused, Request, Verdict};
+use crate::domain::command::{Asked, Command, Seen};
+use crate::domain::credential::*;
+use crate::domain::event::{Event, Recorded};
+use crate::domain::ids::{SecretId, StreamId, TenantId, TokenId};
+use crate::domain::ip_rules::IpRules;
+use crate::domain::key_format::{self, Checksum, KeyFormat};
+use crate::domain::operator::{self, OperatorCommand, Reach};
+use crate::domain::personal::Personal;
+use crate::domain::secret::{Digest, PepperNumber};
+use crate::domain::stream::StreamState;
+use crate::domain::tenant::{self, Settings, TenantCommand, settings::SettingsPatch};
+use crate::domain::testing::{allow_list, at, caller, concrete, scopes};
+use crate::domain::{Context, Fresh, authority::Role};
+use crate::ledger::{Applier, Inline, InlineRow};
+use crate::projections::{InlineProjections, credentials, operators};
+use crate::vault::{MasterKeys, Purpose, Vault};
+
+pub const TENANTS: u8 = 3;
+pub const CREDENTIALS: u8 = 6;
+pub const OPERATORS: u8 = 2;
+
+/// Keeps the plain texts of the secrets it makes.
+pub struct Mint {
+    vault: Arc<Vault>,
+    ids: std::sync::atomic::AtomicU64,
+    pub texts: Mutex<Vec<(SecretId, String)>>,
+}
+
+impl Fresh for Mint {
+    fn uuid(&self) -> Uuid {
+        let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+    }
+
+    /// Under either pepper, in turn.
+    fn secret(&self, format: &KeyFormat) -> SecretFacts {
+        let id = SecretId(self.uuid());
+        let composed = key_format::compose(format, &self.vault.bytes()).expect("enough random bytes");
+        let pepper = 1 + (id.0.as_u128() & 1) as u32;
+        let digest = self.vault.digest(pepper, composed.secret.bytes()).expect("a pepper");
+        self.texts.lock().expect("texts").push((id, composed.secret.reveal().to_owned()));
+        SecretFacts { id, prefix: composed.prefix, pepper: PepperNumber(pepper), digest: Digest::new(digest) }
+    }
+}
+
+pub struct World {
+    pub vault: Arc<Vault>,
+    pub mint: Arc<Mint>,
+    pub states: BTreeMap<StreamId, StreamState>,
+    pub rows: BTreeMap<(&'static str, Uuid), InlineRow>,
+    pub events: Vec<Recorded>,
+    pub now: Timestamp,
+    /// the stream that a slot stands for at present
+    credentials: HashMap<u8, StreamId>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Tenant(u8, TenantStep),
+    Credential(u8, CredentialStep),
+    Operator(u8, OperatorStep),
+    Wait(u8),
+}
+
+#[derive(Clone, Debug)]
+pub enum TenantStep {
+    Suspend,
+    Resume,
+    Rename(String),
+    Format(u8),
+    Operations(bool),
+}
+
+#[derive(Clone, Debug)]
+pub enum CredentialStep {
+    Create { tenant: u8, name: String, scope: u8, expires: Option<u8>, ip: bool, erased: bool },
+    Rename(String),
+    Rescope(u8),
+    Expire(Option<u8>),
+    Restrict(bool),
+    Rotate(Option<u8>),
+    MoveGrace { which: u8, to: u8 },
+    RevokeSecret(u8),
+    Suspend,
+    Resume,
+    RecordDue,
+    Revoke,
+}
+
+#[derive(Clone, Debug)]
+pub enum OperatorStep {
+    Mint(u8),
+    RevokeToken(u8),
+    Disable,
+    Enable,
+}
+
+fn names() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,40}", "[a-zé漢]{1,100}", Just("sixteen letters!".to_owned())]
+}
+
+pub fn steps() -> impl Strategy<Value = Step> {
+    use CredentialStep as C;
+    let tenant = prop_oneof![
+        1 => Just(TenantStep::Suspend),
+        3 => Just(TenantStep::Resume),
+        1 => names().prop_map(TenantStep::Rename),
+        1 => (0..4u8).prop_map(TenantStep::Format),
+        1 => any::<bool>().prop_map(TenantStep::Operations),
+    ];
+    let create = (0..TENANTS, names(), 0..4u8, any::<Option<u8>>(), any::<bool>(), any::<bool>()).prop_map(
+        |(tenant, name, scope, expires, ip, erased)| C::Create { tenant, name, scope, expires, ip, erased },
+    );
+    let credential = prop_oneof![
+        6 => create,
+        1 => names().prop_map(C::Rename),
+        1 => (0..4u8).prop_map(C::Rescope),
+        1 => any::<Option<u8>>().prop_map(C::Expire),
+        1 => any::<bool>().prop_map(C::Restrict),
+        5 => prop_oneof![Just(None), Just(Some(0)), (1..90u8).prop_map(Some)].prop_map(C::Rotate),
+        2 => (0..6u8, 1..90u8).prop_map(|(which, to)| C::MoveGrace { which, to }),
+        2 => (0..6u8).prop_map(C::RevokeSecret),
+        1 => Just(C::Suspend),
+        1 => Just(C::Resume),
+        2 => Just(C::RecordDue),
+        1 => Just(C::Revoke),
+    ];
+    let operator = prop_oneof![
+        3 => (1..90u8).prop_map(OperatorStep::Mint),
+        1 => (0..4u8).prop_map(OperatorStep::RevokeToken),
+        1 => Just(OperatorStep::Disable),
+        2 => Just(OperatorStep::Enable),
+    ];
+    prop_oneof![
+        2 => (0..TENANTS, tenant).prop_map(|(slot, step)| Step::Tenant(slot, step)),
+        12 => (0..CREDENTIALS, credential).prop_map(|(slot, step)| Step::Credential(slot, step)),
+        1 => (0..OPERATORS, operator).prop_map(|(slot, step)| Step::Operator(slot, step)),
+        2 => (0..60u8).prop_map(Step::Wait),
+    ]
+}
+
+pub fn scope_set(which: u8) -> &'static [&'static str] {
+    [&["logs:*"][..], &["logs:read", "billing.read"], &["*"], &[]][usize::from(which) % 4]
+}
+
+fn format(which: u8) -> KeyFormat {
+    let (prefix, public, secret, checksum) = [
+        ("cl_live_", 8, 30, Checksum::Crc32),
+        ("acme_", 12, 40, Checksum::None),
+        ("vlk_", 6, 22, Checksum::None),
+        ("cl_", 8, 30, Checksum::Crc32),
+    ][usize::from(which) % 4];
+    KeyFormat::new(prefix, public, secret, checksum).expect("a format")
+}
+
+pub fn tenant_of(slot: u8) -> StreamId {
+    StreamId(Uuid::from_u128(0x100 + u128::from(slot)))
+}
+
+fn operator_of(slot: u8) -> StreamId {
+    StreamId(Uuid::from_u128(0x200 + u128::from(slot)))
+}
+
+impl World {
+    /// With its tenants and operators; their events are the first of the ledger.
+    pub fn new() -> World {
+        let vault = Arc::new(Vault::new(&MasterKeys::for_tests(&[1, 2])));
+        let mint = Mint { vault: vault.clone(), ids: 0.into(), texts: Mutex::default() };
+        let mut world = World {
+            vault,
+            mint: Arc::new(mint),
+            states: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            events: Vec::new(),
+            now: at(0),
+            credentials: HashMap::new(),
+        };
+        for slot in 0..TENANTS {
+            let settings = Settings::starting(format(slot));
+            let create = tenant::Create { slug: format!("tenant-{slot}"), name: "T".into(), settings };
+            world.ask(tenant_of(slot), Command::Tenant(vec![TenantCommand::Create(create)]));
+        }
+        for slot in 0..OPERATORS {
+            let reach =
+                if slot == 0 { Reach::All } else { Reach::Tenants([TenantId(tenant_of(0).0)].into()) };
+            let (name, role) = ("Op".to_owned(), if slot == 0 { Role::Root } else { Role::Gateway });
+            let create = operator::Create { name, role, reach, first: slot == 0 };
+            world.ask(operator_of(slot), Command::Operator(OperatorCommand::Create(create)));
+        }
+        world
+    }
+
+    pub fn take(&mut self, step: &Step) {
+        match step {
+            Step::Wait(seconds) => self.now = self.now.plus_seconds(u32::from(*seconds)),
+            Step::Tenant(slot, step) => {
+                let command = self.tenant_command(step);
+                self.ask(tenant_of(*slot), Command::Tenant(vec![command]));
+            }
+            Step::Credential(slot, CredentialStep::Create { tenant, name, scope, expires, ip, erased }) => {
+                let stream = StreamId(self.mint.uuid());
+                let create = Create {
+                    name: name.clone(),
+                    description: String::new(),
+                    metadata: Map::new(),
+                    scopes: Some(scopes(scope_set(*scope))),
+                    expires_at: expires.map(|end| self.now.plus_seconds(1 + u32::from(end))),
+                    ip_rules: rules(*ip),
+                };
+                let before = self.events.len();
+                let tenant = TenantId(tenant_of(*tenant).0);
+                let erase = *erased && name.len() % 3 == 0;
+                self.ask_of(
+                    stream,
+                    Command::Credential(tenant, vec![CredentialCommand::Create(create)]),
+                    erase,
+                );
+                if self.events.len() > before {
+                    self.credentials.insert(*slot, stream);
+                }
+            }
+            Step::Credential(slot, step) => {
+                let Some(&stream) = self.credentials.get(slot) else { return };
+                let credential = self.states[&stream].credential().expect("a credential").clone();
+                let command = self.credential_command(step, &credential);
+                self.ask(stream, Command::Credential(credential.tenant, vec![command]));
+            }
+            Step::Operator(slot, step) => {
+                let command = self.operator_command(*slot, step);
+                self.ask(operator_of(*slot), Command::Operator(command));
+            }
+        }
+    }
+
+    fn tenant_command(&self, step: &TenantStep) -> TenantCommand {
+        let configure =
+            |patch: SettingsPatch| TenantCommand::Configure(Box::new(tenant::Configure { patch }));
+        match step {
+            TenantStep::Suspend => TenantCommand::Suspend(tenant::Suspend),
+            TenantStep::Resume => TenantCommand::Resume(tenant::Resume),
+            TenantStep::Rename(name) => TenantCommand::Edit(tenant::Edit { name: name.clone() }),
+            TenantStep::Format(which) => {
+                configure(SettingsPatch { key_format: Some(format(*which)), ..SettingsPatch::default() })
+            }
+            TenantStep::Operations(there) => {
+                let scope = there.then(|| concrete("logs:write"));
+                let operations = Some([("logs.write".to_owned(), scope)].into());
+                configure(SettingsPatch { operations, ..SettingsPatch::default() })
+            }
+        }
+    }
+
+    fn credential_command(&self, step: &CredentialStep, credential: &Credential) -> CredentialCommand {
+        use CredentialStep as C;
+        let secret = |which: u8| credential.secrets[usize::from(which) % credential.secrets.len()].facts.id;
+        let after = |seconds: u8| self.now.plus_seconds(1 + u32::from(seconds));
+        match step {
+            C::Create { .. } => unreachable!("taken before"),
+            C::Rename(name) => CredentialCommand::Edit(Edit { name: Some(name.clone()), ..Edit::default() }),
+            C::Rescope(which) => CredentialCommand::Rescope(Rescope { scopes: scopes(scope_set(*which)) }),
+            C::Expire(end) => CredentialCommand::SetExpiry(SetExpiry { expires_at: end.map(after) }),
+            C::Restrict(ip) => CredentialCommand::Restrict(Restrict { ip_rules: rules(*ip) }),
+            C::Rotate(grace) => CredentialCommand::Rotate(Rotate { grace_seconds: grace.map(u32::from) }),
+            C::MoveGrace { which, to } => {
+                CredentialCommand::MoveGrace(MoveGrace { secret: secret(*which), ends_at: after(*to) })
+            }
+            C::RevokeSecret(which) => {
+                CredentialCommand::RevokeSecret(RevokeSecret { secret: secret(*which) })
+            }
+            C::Suspend => CredentialCommand::Suspend(Suspend),
+            C::Resume => CredentialCommand::Resume(Resume),
+            C::RecordDue => CredentialCommand::RecordDue(RecordDue),
+            C::Revoke => CredentialCommand::Revoke(Revoke {
+                reason: crate::domain::credential::Reason::Other,
+                note: None,
+            }),
+        }
+    }
+
+    fn operator_command(&self, slot: u8, step: &OperatorStep) -> OperatorCommand {
+        match step {
+            OperatorStep::Mint(seconds) => OperatorCommand::MintToken(operator::MintToken {
+                name: "t".into(),
+                expires_at: self.now.plus_seconds(u32::from(*seconds)),
+            }),
+            OperatorStep::RevokeToken(which) => {
+                let tokens = &self.states[&operator_of(slot)].operator().expect("an operator").tokens;
+                let token = tokens.get(usize::from(*which)).map_or(TokenId(Uuid::nil()), |token| token.id());
+                OperatorCommand::RevokeToken(operator::RevokeToken { token })
+            }
+            OperatorStep::Disable => OperatorCommand::Disable(operator::Disable),
+            OperatorStep::Enable => OperatorCommand::Enable(operator::Enable),
+        }
+    }
+
+    fn ask(&mut self, stream: StreamId, command: Command) {
+        self.ask_of(stream, command, false);
+    }
+
+    /// A refused command leaves nothing. An erased name reads back as one from the start.
+    fn ask_of(&mut self, stream: StreamId, command: Command, erase: bool) {
+        let state = self.states.get(&stream).cloned().unwrap_or_default();
+        let tenant = command.tenant(stream).and_then(|id| self.states.get(&id.into())?.tenant().cloned());
+        let context = Context { now: self.now, caller: caller(), fresh: self.mint.clone() };
+        let seen = Seen { tenant, operator: None };
+        let asked = Asked { command, seen, context, if_version: None };
+        for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
+            if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)
+            {
+                created.name = Personal::Erased;
+            }
+            self.record(recorded);
+        }
+    }
+
+    fn record(&mut self, recorded: Recorded) {
+        let since = recorded.version - 1;
+        let state = self.states.remove(&recorded.stream).unwrap_or_default();
+        let state = state.folded(recorded.clone()).expect("decided events fold");
+        for row in InlineProjections.rows(&state, since) {
+            self.rows.insert((row.projection, row.id), row);
+        }
+        self.states.insert(recorded.stream, state);
+        self.events.push(recorded);
+    }
+
+    pub fn last_at(&self) -> Timestamp {
+        self.events.last().map_or(Timestamp::default(), |last| last.at)
+    }
+
+    /// A view that was there from the first event on.
+    pub fn applied(&self) -> ActiveView {
+        let view = ActiveView::new().expect("room");
+        for (position, recorded) in (0..).zip(&self.events) {
+            view.apply(position, recorded).expect("applied");
+        }
+        view
+    }
+
+    /// A view made of the rows that the append left.
+    pub fn loaded(&self) -> ActiveView {
+        let view = ActiveView::new().expect("room");
+        let mut loader = Loader::new(&view).expect("an empty view");
+        for projection in ["tenants", "credentials", "secrets", "operators", "operator_tokens"] {
+            for row in self.rows.values().filter(|row| row.projection == projection) {
+                let name = self.name_of(row);
+                let mac = mac(&self.vault, row);
+                loader.row(&self.vault, &stored(row, &mac, name.as_deref())).expect("a sound row");
+            }
+        }
+        loader.finish(self.events.len() as u64, self.last_at()).expect("complete");
+        view
+    }
+
+    pub fn name_of(&self, row: &InlineRow) -> Option<String> {
+        let state = &self.states[&StreamId(match row.projection {
+            credentials::NAME | operators::NAME => row.id,
+            _ => return None,
+        })];
+        let known = |name: &Personal<String>| name.known().cloned();
+        match state {
+            StreamState::Credential(credential) => known(&credential.name.value),
+            StreamState::Operator(operator) => known(&operator.name),
+            _ => None,
+        }
+    }
+
+    /// The verdict on the full folded state, and whose secret it is.
+    pub fn truth(
+        &self,
+        secret: SecretId,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> (Verdict, Option<(&Credential, &Secret)>) {
+        let mut credentials = self.states.values().filter_map(StreamState::credential);
+        let found = credentials.find_map(|credential| Some((credential, credential.secret(secret)?)));
+        let Some((credential, secret)) = found else {
+            return (Err(Refused { reason: Reason::NotFound, missing_scopes: Vec::new() }), None);
+        };
+        let tenant = self.states[&credential.tenant.into()].tenant().expect("its tenant");
+        let facts = Facts {
+            tenant: tenant.id,
+            revoked: credential.revoked.is_some(),
+            secret_revoked: secret.revoked_at.is_some(),
+            secret_ends_at: secret.ends_at,
+            expires_at: credential.expires_at,
+            tenant_suspended: tenant.suspended_at.is_some(),
+            suspended: credential.suspended_at.is_some(),
+            owner: None,
+            scopes: &credential.scopes,
+            ip_rules: &credential.ip_rules,
+            operations: &tenant.settings.operations,
+        };
+        (access::judge(&facts, request, now.max(self.last_at())), Some((credential, secret)))
+    }
+}
+
+fn rules(ip: bool) -> IpRules {
+    if ip { allow_list("10.0.0.0/8") } else { IpRules::default() }
+}
+
+pub fn mac(vault: &Vault, row: &InlineRow) -> [u8; crate::vault::MAC_BYTES] {
+    let tenant = row.tenant.map_or(Uuid::nil(), |tenant| tenant.0);
+    let version = row.version.to_be_bytes();
+    vault.mac(Purpose::Row, &InlineRow::mac_parts(row.projection, &row.id, &tenant, &version, &row.record))
+}
+
+pub fn stored<'a>(row: &'a InlineRow, mac: &'a [u8], name: Option<&'a str>) -> StoredRow<'a> {
+    StoredRow {
+        projection: row.projection,
+        id: row.id,
+        tenant: row.tenant,
+        version: row.version,
+        record: &row.record,
+        mac,
+        name,
+    }
+}

@@ -1,0 +1,209 @@
+//! Records read back as they were written, and nothing else reads at all.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::bytes::Writer;
+use super::credentials::CredentialRecord;
+use super::operator_tokens::TokenRecord;
+use super::operators::OperatorRecord;
+use super::policy::Policy;
+use super::secrets::SecretRecord;
+use super::tenants::TenantRecord;
+use super::*;
+use crate::domain::authority::Role;
+use crate::domain::credential::{self, CredentialCommand, Revoke, Rotate};
+use crate::domain::ids::{CredentialId, OperatorId, TenantId};
+use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
+use crate::domain::key_format::{Checksum, KeyFormat};
+use crate::domain::operator::Reach;
+use crate::domain::scope::{ConcreteScope, Scope};
+use crate::domain::testing::*;
+
+fn instants() -> impl Strategy<Value = Timestamp> {
+    (0..=Timestamp::MAX.millis()).prop_map(|at| Timestamp::from_millis(at).expect("within range"))
+}
+
+fn scope_texts() -> impl Strategy<Value = String> {
+    "[a-z_-]{1,8}([.:][a-z0-9]{1,8}){0,3}"
+}
+
+fn entries(ipv6: bool) -> impl Strategy<Value = Vec<IpEntry>> {
+    proptest::collection::btree_map(any::<u32>(), any::<bool>(), 0..6).prop_map(move |entries| {
+        let text = |bits: u32| match ipv6 {
+            true => std::net::Ipv6Addr::from_bits(u128::from(bits) << 64 | 1 << 120).to_string(),
+            false => std::net::Ipv4Addr::from_bits(bits).to_string(),
+        };
+        let entry = |(bits, enabled)| IpEntry { cidr: Cidr::parse(&text(bits)).expect("a range"), enabled };
+        entries.into_iter().map(entry).collect()
+    })
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let scopes = proptest::collection::vec(scope_texts(), 0..5);
+    (scopes, entries(false), entries(true)).prop_map(|(scopes, allow, deny)| Policy {
+        scopes: scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect(),
+        ip_rules: IpRules::new(allow, deny).expect("rules"),
+    })
+}
+
+fn formats() -> impl Strategy<Value = KeyFormat> {
+    ("[a-z0-9]{1,23}_", 6..=12u8, 22..=64u8, any::<bool>()).prop_map(|(prefix, public, secret, crc)| {
+        let checksum = if crc { Checksum::Crc32 } else { Checksum::None };
+        KeyFormat::new(&prefix, public, secret, checksum).expect("a format")
+    })
+}
+
+fn tenant_ids() -> impl Strategy<Value = TenantId> {
+    any::<u128>().prop_map(|id| TenantId(Uuid::from_u128(id)))
+}
+
+/// Cut anywhere, longer by a byte, or of another version: never the record, and never a panic.
+fn nothing_near_it_reads<T>(record: &[u8], read: impl Fn(&[u8]) -> Result<T, BadRecord>) {
+    for end in 0..record.len() {
+        assert!(read(&record[..end]).is_err(), "cut at {end}");
+    }
+    assert!(read(&[record, &[0]].concat()).is_err(), "a byte too long");
+    assert!(read(&[&[record[0] + 1], &record[1..]].concat()).is_err(), "another version");
+}
+
+proptest! {
+    #[test]
+    fn a_policy_reads_back(policy in policies()) {
+        let mut out = Writer::default();
+        Policy::encode(&policy.scopes, &policy.ip_rules, &mut out);
+        prop_assert_eq!(Policy::decode(&out.0), Ok(policy));
+        for end in 0..out.0.len() {
+            prop_assert!(Policy::decode(&out.0[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_credential_reads_back(
+        flags: [bool; 2],
+        expires_at in proptest::option::of(instants()),
+        name_version: u32,
+        policy: Vec<u8>,
+    ) {
+        let [suspended, revoked] = flags;
+        let record = CredentialRecord { suspended, revoked, expires_at, name_version, policy: &policy };
+        let bytes = record.encode();
+        prop_assert_eq!(CredentialRecord::decode(&bytes), Ok(record));
+    }
+
+    #[test]
+    fn a_secret_reads_back(
+        flags: [bool; 2],
+        ends_at in proptest::option::of(instants()),
+        id: u128,
+        digest: [u8; 16],
+        prefix in "[a-z]{1,8}_[0-9A-Za-z]{6,12}",
+    ) {
+        let ([revoked, end_recorded], credential) = (flags, CredentialId(Uuid::from_u128(id)));
+        let record = SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix: &prefix };
+        let bytes = record.encode();
+        prop_assert_eq!(SecretRecord::decode(&bytes), Ok(record));
+        nothing_near_it_reads(&bytes, |bytes| SecretRecord::decode(bytes).map(drop));
+    }
+
+    #[test]
+    fn a_tenant_reads_back(
+        suspended: bool,
+        slug in "[a-z0-9-]{1,63}",
+        formats in proptest::collection::vec(formats(), 0..4),
+        operations in proptest::collection::btree_map("\\PC{1,20}", scope_texts(), 0..5),
+    ) {
+        let concrete = |text: String| ConcreteScope::parse(&text).expect("a scope");
+        let operations = operations.into_iter().map(|(name, scope)| (name, concrete(scope))).collect();
+        let record = TenantRecord { suspended, slug, formats, operations };
+        prop_assert_eq!(TenantRecord::decode(&record.encode()), Ok(record.clone()));
+        nothing_near_it_reads(&record.encode(), TenantRecord::decode);
+    }
+
+    #[test]
+    fn an_operator_reads_back(
+        disabled: bool,
+        role in proptest::sample::select(Role::ALL.to_vec()),
+        tenants in proptest::option::of(proptest::collection::btree_set(tenant_ids(), 0..5)),
+        name_version: u32,
+    ) {
+        let reach = tenants.map_or(Reach::All, Reach::Tenants);
+        let record = OperatorRecord { disabled, role, reach, name_version };
+        prop_assert_eq!(OperatorRecord::decode(&record.encode()), Ok(record));
+    }
+
+    #[test]
+    fn a_token_reads_back(revoked: bool, id: u128, expires_at in instants(), digest: [u8; 16]) {
+        let record = TokenRecord { operator: OperatorId(Uuid::from_u128(id)), revoked, expires_at, digest };
+        prop_assert_eq!(TokenRecord::decode(&record.encode()), Ok(record));
+        nothing_near_it_reads(&record.encode(), TokenRecord::decode);
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(0u8..40, 0..200), first in 0u8..3) {
+        let bytes = [&[first], &bytes[..]].concat();
+        let _ = Policy::decode(&bytes[1..]);
+        let _ = CredentialRecord::decode(&bytes);
+        // What reads is what writing it gives: there is one encoding.
+        if let Ok(record) = SecretRecord::decode(&bytes) {
+            prop_assert_eq!(record.encode(), &bytes[..]);
+        }
+        if let Ok(record) = TenantRecord::decode(&bytes) {
+            prop_assert_eq!(record.encode(), &bytes[..]);
+        }
+        if let Ok(record) = OperatorRecord::decode(&bytes) {
+            prop_assert_eq!(record.encode(), &bytes[..]);
+        }
+        if let Ok(record) = TokenRecord::decode(&bytes) {
+            prop_assert_eq!(record.encode(), &bytes[..]);
+        }
+    }
+}
+
+fn rows_of(credential: credential::Credential, since: u32) -> Vec<InlineRow> {
+    InlineProjections.rows(&StreamState::Credential(credential), since)
+}
+
+fn facts(rows: &[InlineRow], projection: &str) -> Vec<Value> {
+    rows.iter().filter(|row| row.projection == projection).map(|row| row.facts.clone()).collect()
+}
+
+#[test]
+fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_due() {
+    let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+    let rotated = given([created_until(at(500))]).when(rotate).state();
+    let end = at(60).millis();
+    let rows = rows_of(rotated.clone(), 1);
+    let [credential] = &facts(&rows, credentials::NAME)[..] else { panic!("one credentials row: {rows:?}") };
+    assert_eq!(
+        *credential,
+        json!({
+            "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "suspended": false,
+            "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "due_at_ms": end,
+        })
+    );
+    let ends: Vec<_> = facts(&rows, secrets::NAME).iter().map(|facts| facts["ends_at_ms"].clone()).collect();
+    assert_eq!(ends, [json!(end), Value::Null]);
+    assert_eq!(rows_of(rotated, 2), []);
+}
+
+#[test]
+fn a_revocation_writes_one_row_and_nothing_is_due_any_more() {
+    let revoke = CredentialCommand::Revoke(Revoke { reason: credential::Reason::Other, note: None });
+    let revoked = given([created_until(at(500))]).now(at(7)).when(revoke).state();
+    let rows = rows_of(revoked, 1);
+    assert_eq!(rows.len(), 1);
+    let facts = &rows[0].facts;
+    assert_eq!(facts["revoked"], json!(true));
+    assert_eq!((&facts["ended_at_ms"], &facts["due_at_ms"]), (&json!(at(7).millis()), &Value::Null));
+}
+
+#[test]
+fn no_personal_value_stands_in_a_row() {
+    let named = given([created()]).state();
+    for row in rows_of(named, 0) {
+        let text = format!("{}{}", String::from_utf8_lossy(&row.record), row.facts);
+        assert!(!text.contains("ci-runner"), "{text}");
+    }
+}
