@@ -53,6 +53,16 @@ pub struct KeyFormatPatch {
 }
 
 impl KeyFormatPatch {
+    /// Every member of a whole format.
+    pub fn of(format: &KeyFormat) -> Self {
+        KeyFormatPatch {
+            prefix: Some(format.prefix().to_owned()),
+            public_chars: Some(format.public_chars()),
+            secret_chars: Some(format.secret_chars()),
+            checksum: Some(format.checksum()),
+        }
+    }
+
     fn applied_to(&self, present: &KeyFormat) -> Result<KeyFormat, Refusal> {
         let merged = KeyFormat::new(
             self.prefix.as_deref().unwrap_or(present.prefix()),

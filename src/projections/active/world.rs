@@ -22,7 +22,8 @@ use crate::domain::operator::{self, OperatorCommand, Reach};
 use crate::domain::personal::Personal;
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::stream::StreamState;
-use crate::domain::tenant::{self, Settings, TenantCommand, settings::SettingsPatch};
+use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
+use crate::domain::tenant::{self, Settings, TenantCommand};
 use crate::domain::testing::{allow_list, at, caller, concrete, scopes};
 use crate::domain::{Context, Fresh, authority::Role};
 use crate::ledger::{Applier, Inline, InlineRow};
@@ -253,9 +254,10 @@ impl World {
             TenantStep::Suspend => TenantCommand::Suspend(tenant::Suspend),
             TenantStep::Resume => TenantCommand::Resume(tenant::Resume),
             TenantStep::Rename(name) => TenantCommand::Edit(tenant::Edit { name: name.clone() }),
-            TenantStep::Format(which) => {
-                configure(SettingsPatch { key_format: Some(format(*which)), ..SettingsPatch::default() })
-            }
+            TenantStep::Format(which) => configure(SettingsPatch {
+                key_format: KeyFormatPatch::of(&format(*which)),
+                ..SettingsPatch::default()
+            }),
             TenantStep::Operations(there) => {
                 let scope = there.then(|| concrete("logs:write"));
                 let operations = Some([("logs.write".to_owned(), scope)].into());
@@ -317,7 +319,7 @@ impl World {
         let tenant = command.tenant(stream).and_then(|id| self.states.get(&id.into())?.tenant().cloned());
         let context = Context { now: self.now, caller: caller(), fresh: self.mint.clone() };
         let seen = Seen { tenant, operator: None };
-        let asked = Asked { command, seen, context, if_version: None };
+        let asked = Asked { command, seen, context, if_versions: None };
         for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
             if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)
             {
