@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test binary uses its part of this
 
 pub mod batch;
+pub mod client;
+pub mod service;
 
 use credledger::db::{Database, DatabaseUrl, Settings};
 use credledger::ops::migrate::{self, Schema};

@@ -208,11 +208,12 @@ fn path(given: &Given) -> Result<PathBuf, ConfigError> {
 }
 
 fn database_url(given: &Given) -> Result<DatabaseUrl, ConfigError> {
-    match given.text.starts_with("postgres://") || given.text.starts_with("postgresql://") {
-        true => Ok(DatabaseUrl(given.text.clone())),
-        false => Err(ConfigError::at(
+    match given.text.parse::<tokio_postgres::Config>() {
+        Ok(_) => Ok(DatabaseUrl(given.text.clone())),
+        Err(_) => Err(ConfigError::at(
             &given.source,
-            "must be a URL such as postgresql://role:password@host:5432/database".to_owned(),
+            "must be a URL such as postgresql://role:password@host:5432/database, or the same as key=value words"
+                .to_owned(),
         )),
     }
 }

@@ -120,7 +120,7 @@ fn a_bad_value_is_refused_with_the_place_it_stands_in() {
         (refusal(&[("log", "info=nonsense=1")], &[]), "--log is no log filter"),
         (refusal(&[("public-url", "keys.example.com")], &[]), "--public-url must be a URL"),
         (refusal(&[("public-url", "https://a@b")], &[]), "--public-url must be a URL"),
-        (refusal(&[("database-url", "host=x")], &[]), "--database-url must be a URL"),
+        (refusal(&[("database-url", "keys.example.com")], &[]), "--database-url must be a URL"),
         (
             refusal(&[("database-admin-url", "postgres://x")], &[]),
             "database_admin_url is set and database_url is not",
