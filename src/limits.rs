@@ -76,8 +76,6 @@ pub const VIEW_CHUNK: usize = 1 << 12;
 /// Words (8 bytes) of names in one chunk; 16 GiB of names in all.
 pub const VIEW_TEXT_CHUNK: usize = 1 << 16;
 pub const VIEW_NAME_BYTES: usize = 511;
-/// Of a secret's prefix without its public characters; no format's is longer than 24.
-pub const VIEW_PREFIX_BYTES: usize = 48;
 /// Lines of 8 entries that one bucket of an index may run over into; digests and ids being random, it has one or two.
 pub const VIEW_CHAIN: usize = 64;
 /// How often a reader looks again because the writer was at work; a write takes a few microseconds.
