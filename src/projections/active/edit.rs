@@ -326,7 +326,7 @@ impl Edit<'_> {
 
     /// Formats stay for ever: keys of an older one live on. Whether there was a new one among these.
     pub fn add_formats(&mut self, formats: &[KeyFormat]) -> bool {
-        formats.iter().fold(false, |any, format| self.books.formats.insert(format) || any)
+        formats.iter().filter(|format| self.books.formats.insert(format)).count() > 0
     }
 
     pub fn publish_formats(&self) {
