@@ -19,7 +19,7 @@ use crate::domain::event::{Actor, ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId, TokenId};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::secret::PlainSecret;
-use crate::domain::stream::StreamState;
+use crate::domain::stream::{Lifecycle, StreamState};
 use crate::domain::{Caller, Context};
 use crate::limits;
 use crate::vault::Vault;
@@ -465,11 +465,7 @@ impl Order {
 fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
     let counts =
         |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
-    let mut after = before.clone();
-    for recorded in events {
-        after =
-            after.folded(recorded.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
-    }
+    let after = Lifecycle::after_decided(before.clone(), events.to_vec());
     let delta = counts(&after) - counts(before);
     let tenant = after.credential().map(|credential| credential.tenant);
     let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota {
