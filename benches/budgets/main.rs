@@ -33,6 +33,10 @@ pub struct Run {
     pub keys: u64,
 }
 
+/// How scripts/bench tells what it set up. The service that the bench starts knows none of them.
+pub const VARIABLES: [&str; 3] =
+    ["CREDLEDGER_BENCH_DATABASE", "CREDLEDGER_BENCH_FOLDER", "CREDLEDGER_BENCH_KEYS"];
+
 const ROWS: [&str; 9] = ["S7", "S8", "S22", "S6", "S1", "S2", "S3", "S20", "all"];
 
 fn main() {
@@ -45,9 +49,9 @@ fn main() {
     let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| ROWS.contains(word)).collect();
     let wants = |row: &str| named.is_empty() || named.contains(&"all") || named.contains(&row);
     let run = Run {
-        database: variable("CREDLEDGER_BENCH_DATABASE").expect("scripts/bench sets up the run"),
-        folder: variable("CREDLEDGER_BENCH_FOLDER").expect("scripts/bench sets up the run").into(),
-        keys: variable("CREDLEDGER_BENCH_KEYS").and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000),
+        database: variable(VARIABLES[0]).expect("scripts/bench sets up the run"),
+        folder: variable(VARIABLES[1]).expect("scripts/bench sets up the run").into(),
+        keys: variable(VARIABLES[2]).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000),
     };
     let mut lines = Vec::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

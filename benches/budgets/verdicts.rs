@@ -179,8 +179,12 @@ fn start_service(run: &Run) -> Server {
         .arg("--master-key-file")
         .arg(run.folder.join("master.key"));
     command.arg("--ready-file").arg(&ready).args(["--database-url", &run.database]);
-    let process = command.stdin(Stdio::null()).spawn().expect("the service");
+    for name in super::VARIABLES {
+        command.env_remove(name);
+    }
+    let mut process = command.stdin(Stdio::null()).spawn().expect("the service");
     loop {
+        assert!(process.try_wait().expect("a look").is_none(), "the service ended; its last lines say why");
         if let Ok(text) = std::fs::read_to_string(&ready)
             && let Ok(ready) = serde_json::from_str::<serde_json::Value>(&text)
         {
