@@ -171,6 +171,9 @@ fn sample(address: SocketAddr, requests: &Requests) -> String {
 fn start_service(run: &Run) -> Server {
     let ready = run.folder.join("ready.json");
     let _ = std::fs::remove_file(&ready);
+    // Started by root, the service becomes the account that the run's folder belongs to; the key is made its own.
+    let key = run.folder.join("master.key");
+    let _ = Command::new("chown").arg(format!("--reference={}", run.folder.display())).arg(&key).status();
     let mut command = Command::new(env!("CARGO_BIN_EXE_credledger"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--workers", "2"]);
     command

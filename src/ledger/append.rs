@@ -68,10 +68,7 @@ impl Press {
         for write in &prepared.proposal.writes {
             let state = self.write(write, at, &mut prepared.events, &mut prepared.recorded)?;
             for row in self.inline.rows(&state, write.before.version()) {
-                let tenant = row.tenant.map_or(Uuid::nil(), |tenant| tenant.0);
-                let version = row.version.to_be_bytes();
-                let parts = InlineRow::mac_parts(row.projection, &row.id, &tenant, &version, &row.record);
-                let mac = self.vault.mac(Purpose::Row, &parts).to_vec();
+                let mac = row.mac(&self.vault).to_vec();
                 prepared.rows.push((row, mac));
             }
             prepared.after.push(Arc::new(state));
