@@ -462,7 +462,7 @@ impl Order {
 }
 
 /// Active credentials are counted exactly, in the append.
-fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
+pub(super) fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
     let counts =
         |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
     let mut after = before.clone();
