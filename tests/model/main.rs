@@ -1,0 +1,8 @@
+//! The service against its model: what the pure domain says a history amounts to is what the real one answers, stores, and
+//! judges by.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod memory;
+mod store;
