@@ -4,5 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod histories;
+mod log;
 mod memory;
+mod oracle;
+mod step;
 mod store;
+mod verdicts;
