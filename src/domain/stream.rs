@@ -106,6 +106,17 @@ pub enum LifecycleError {
     Unfoldable(Unfoldable),
 }
 
+impl std::fmt::Display for LifecycleError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LifecycleError::Refused(refusal) => refusal.fmt(f),
+            LifecycleError::Unfoldable(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LifecycleError {}
+
 impl Aggregate for Lifecycle {
     type Id = StreamId;
     type State = StreamState;

@@ -13,6 +13,7 @@ mod fresh;
 pub mod proposal;
 pub mod read;
 pub mod sequencer;
+pub mod store;
 pub mod streams;
 
 pub use append::Press;

@@ -145,6 +145,16 @@ impl Reader {
         Ok(loaded.into_iter().map(|(state, position)| Loaded { state: Arc::new(state), position }).collect())
     }
 
+    /// One stream's events.
+    pub async fn stream(
+        &self,
+        client: &tokio_postgres::Client,
+        stream: StreamId,
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+        rows.iter().map(|row| self.positioned(row)).collect()
+    }
+
     /// One stream's events, as far as the scope's tenant may see them.
     pub async fn history(&self, scope: &Scope, stream: StreamId) -> Result<Vec<Positioned>, ReadError> {
         let rows = scope.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;

@@ -2,4 +2,5 @@
 
 mod dependencies;
 
+mod events;
 mod openapi;
