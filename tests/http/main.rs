@@ -6,8 +6,12 @@ mod support;
 
 mod bad_input;
 mod bearer;
+mod idempotency;
 mod keys;
+mod lists;
 mod operators;
+mod order_of_checks;
+mod preconditions;
 mod secrets;
 mod tenants;
 
