@@ -24,6 +24,9 @@ use crate::domain::{Caller, Context};
 use crate::limits;
 use crate::vault::Vault;
 
+/// The member of a kept answer that tells its position when no event was written.
+const POSITION: &str = "position";
+
 /// One command to carry out.
 pub struct Order {
     pub stream: StreamId,
@@ -239,13 +242,16 @@ impl Ledger {
         let answer = order.retry.as_ref().zip(key).map(|(retry, (operator, key_digest))| {
             let (render, vault, secrets) = (order.render.clone(), self.reader.vault.clone(), secrets.clone());
             let (before, context) = (loaded.subject.state.clone(), sealing_context(operator, &retry.key));
+            // The append knows the position of what it writes; where nothing is written, the answer keeps its own.
+            let unmoved = loaded.subject.position.filter(|_| writes.is_empty());
             AnswerDraft {
                 operator,
                 key_digest,
                 request_digest: retry.request_digest,
                 render: Box::new(move |after| {
                     let state = if matches!(after, StreamState::Empty) { &before } else { after };
-                    let answer = secrets.show(|secret| render(state, secret, now));
+                    let mut answer = secrets.show(|secret| render(state, secret, now));
+                    answer.body.extend(unmoved.map(|position| (POSITION.to_owned(), position.into())));
                     let body = Value::Object(answer.body).to_string();
                     StoredAnswer {
                         status: answer.status.cast_signed(),
@@ -361,10 +367,11 @@ impl Ledger {
         }
         let position = row.get::<_, Option<i64>>(3).map(i64::cast_unsigned);
         let body = self.vault().open(&sealing_context(operator, &retry.key), row.get(2)).ok();
-        let body = body.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let body = body.and_then(|plain| serde_json::from_slice::<Map<String, Value>>(&plain).ok());
         let Some(body) = body else {
             return Err(ExecuteError::Read(ReadError::Forged { position: position.unwrap_or_default() }));
         };
+        let position = position.or_else(|| body.get(POSITION).and_then(Value::as_u64));
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
         let enforced = self.enforced(order, position).await;
         Ok(Some(Executed { answer, position, enforced, replayed: true }))

@@ -4,8 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authorize;
 mod bad_input;
 mod bearer;
+mod document;
 mod idempotency;
 mod keys;
 mod lists;
@@ -13,7 +15,10 @@ mod operators;
 mod order_of_checks;
 mod preconditions;
 mod secrets;
+mod self_revoke;
+mod service_routes;
 mod tenants;
+mod verify;
 
 use serde_json::json;
 use support::service::{Actor, Tenant};
