@@ -11,12 +11,15 @@ mod document;
 mod idempotency;
 mod keys;
 mod lists;
+mod matrix;
+mod media;
 mod operators;
 mod order_of_checks;
 mod preconditions;
 mod secrets;
 mod self_revoke;
 mod service_routes;
+mod stopping;
 mod tenants;
 mod verify;
 

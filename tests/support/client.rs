@@ -142,6 +142,14 @@ impl Client {
             .unwrap_or_else(|error| panic!("no answer: {error}, {written:?}"))
     }
 
+    /// A request of which this much is sent so far.
+    #[track_caller]
+    pub fn begin(&self, bytes: &[u8]) -> Begun {
+        let mut connection = BufReader::new(connect(self.address).expect("a connection"));
+        connection.get_mut().write_all(bytes).expect("a connection that takes it");
+        Begun(connection)
+    }
+
     fn exchange(&mut self, request: &Request) -> std::io::Result<Response> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -149,6 +157,16 @@ impl Client {
         };
         connection.get_mut().write_all(&request.bytes(&self.address))?;
         read_response(connection, request.method == "HEAD")
+    }
+}
+
+pub struct Begun(BufReader<TcpStream>);
+
+impl Begun {
+    /// Sends the rest of the request, and waits for its answer.
+    pub fn finish(&mut self, bytes: &[u8]) -> std::io::Result<Response> {
+        self.0.get_mut().write_all(bytes)?;
+        read_response(&mut self.0, false)
     }
 }
 

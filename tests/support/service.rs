@@ -117,20 +117,21 @@ impl Service {
     /// SIGTERM, and its exit.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal("-TERM");
-        self.exited()
+        self.ended()
     }
 
     /// SIGKILL: nothing is finished, nothing is said.
     pub fn kill(&mut self) {
         self.signal("-KILL");
-        self.exited();
+        self.ended();
     }
 
     pub fn signal(&self, signal: &str) {
         signal_process(self.pid(), signal);
     }
 
-    fn exited(&mut self) -> Option<i32> {
+    /// Its exit, which something else has caused.
+    pub fn ended(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("a running service");
         let status = self.wait_for("the end of the service", || process.try_wait().expect("a wait"));
         status.code()
