@@ -9,8 +9,8 @@ use std::time::Duration;
 use credledger::clock::BootTime;
 use credledger::domain::Caller;
 use credledger::domain::command::Command;
-use credledger::domain::credential::{CredentialCommand, Revoke};
 use credledger::domain::credential::revoke::Reason;
+use credledger::domain::credential::{CredentialCommand, Revoke};
 use credledger::domain::event::Actor as By;
 use credledger::domain::ids::{CredentialId, TenantId};
 use credledger::ledger::execute::{Answer, Order};
@@ -48,7 +48,12 @@ fn ask(gateway: &Actor, credential: &str) -> Asked {
 }
 
 /// Asks without pause, from several sides, while `meanwhile` runs.
-fn history<T>(service: &Service, token: &str, credential: &str, meanwhile: impl FnOnce(&Mutex<Vec<Asked>>) -> T) -> (T, Vec<Asked>) {
+fn history<T>(
+    service: &Service,
+    token: &str,
+    credential: &str,
+    meanwhile: impl FnOnce(&Mutex<Vec<Asked>>) -> T,
+) -> (T, Vec<Asked>) {
     let (going, asked) = (AtomicBool::new(true), Mutex::new(Vec::new()));
     let outcome = std::thread::scope(|scope| {
         for _ in 0..ASKERS {
@@ -122,7 +127,8 @@ fn p5_with_a_database_that_is_cut_off_or_hangs_verdicts_fail_closed_and_come_bac
     let database = library::block_on(Postgres::database());
     let proxy = Proxy::to(&database.url);
     let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags = ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    let flags =
+        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
     let service = Service::start_private(&flags);
     let root = service.root();
     let key = root.tenant("cut", json!({})).mint("asked");
@@ -186,6 +192,28 @@ fn p5_a_node_that_slept_through_a_revoke_accepts_nothing_that_was_asked_after_it
     }
 }
 
+/// As a network does that forgets connections: both ends think them alive.
+#[test]
+fn p5_connections_that_died_without_a_word_are_replaced_and_verdicts_come_back() {
+    let database = library::block_on(Postgres::database());
+    let proxy = Proxy::to(&database.url);
+    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
+    let flags =
+        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    let service = Service::start_private(&flags);
+    let root = service.root();
+    let key = root.tenant("stranded", json!({})).mint("asked");
+    let gateway = service.gateway();
+    gateway.verify(&key.secret).is_accepted();
+    proxy.strand();
+    let away = BootTime::now();
+    let comes_back = || {
+        let one = ask(&gateway, &key.secret);
+        (one.sent > away.plus(limits::LEASE) && one.accepted).then_some(())
+    };
+    eventually(comes_back).expect("the node finds that its connections are dead");
+}
+
 /// By another process than the service, as a second node or the command line would.
 fn revoke_beside(service: &Service, tenant: &str, key: &str) {
     library::block_on(async {
@@ -219,7 +247,8 @@ fn p5_a_crowd_that_waits_for_a_lapsed_lease_is_answered_within_a_bound_and_in_fl
     let database = library::block_on(Postgres::database());
     let proxy = Proxy::to(&database.url);
     let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags = ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    let flags =
+        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
     let service = Service::start_private(&flags);
     let key = service.root().tenant("crowd", json!({})).mint("asked").secret.clone();
     let gateway = service.gateway();

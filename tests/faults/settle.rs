@@ -29,7 +29,8 @@ impl House {
         let database = library::block_on(Postgres::database());
         let proxy = Proxy::to(&database.url);
         let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-        let flags = ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+        let flags =
+            ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
         let service = Service::start_private(&flags);
         let tenant = service.root().tenant("settled", json!({})).id;
         House { service, proxy, tenant, _database: database }
@@ -55,7 +56,8 @@ impl House {
 
     fn is_ready_again(&self) {
         let own = self.service.anonymous();
-        eventually(|| (own.get("/readyz").status == 200).then_some(())).expect("the service goes on by itself");
+        eventually(|| (own.get("/readyz").status == 200).then_some(()))
+            .expect("the service goes on by itself");
     }
 
     /// The positions of each request's events.

@@ -78,6 +78,8 @@ struct Pair {
     server: Stream,
     /// the answer that comes now is not passed on
     swallow: AtomicBool,
+    /// nothing passes here again, and nobody is told
+    stranded: AtomicBool,
 }
 
 impl Proxy {
@@ -151,6 +153,13 @@ impl Proxy {
         });
     }
 
+    /// The connections of now are dead, and nobody is told; new ones work.
+    pub fn strand(&self) {
+        self.shared.change(|state| {
+            state.open.iter().for_each(|pair| pair.stranded.store(true, Ordering::Release));
+        });
+    }
+
     /// What was held back goes on its way; who knocks is let in.
     pub fn heal(&self) {
         self.shared.change(|state| {
@@ -202,8 +211,12 @@ impl Shared {
             return service.shutdown(Shutdown::Both);
         }
         service.set_nodelay(true)?;
-        let pair =
-            Arc::new(Pair { service, server: self.upstream.connect()?, swallow: AtomicBool::new(false) });
+        let pair = Arc::new(Pair {
+            service,
+            server: self.upstream.connect()?,
+            swallow: AtomicBool::new(false),
+            stranded: AtomicBool::new(false),
+        });
         let mut state = self.lock();
         state.open.retain(|pair| Arc::strong_count(pair) > 1);
         state.open.push(pair.clone());
@@ -221,9 +234,9 @@ impl Shared {
     }
 
     /// Waits while nothing may pass.
-    fn pass(&self) {
+    fn pass(&self, pair: &Pair) {
         let mut state = self.lock();
-        while state.frozen && !state.closed {
+        while (state.frozen || pair.stranded.load(Ordering::Acquire)) && !state.closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -231,7 +244,7 @@ impl Shared {
     fn there(&self, pair: &Pair) -> Result<()> {
         let (mut service, mut server) = (pair.service.try_clone()?, pair.server.try_clone()?);
         let startup = read_untagged(&mut service)?;
-        self.pass();
+        self.pass(pair);
         server.write_all(&startup)?;
         let mut prepared: Vec<(Vec<u8>, String)> = Vec::new();
         let mut cut_at_sync = false;
@@ -259,7 +272,7 @@ impl Shared {
                     Some(Then::Freeze) | None => {}
                 }
             }
-            self.pass();
+            self.pass(pair);
             server.write_all(&message)?;
             if cut_at_sync && tag == b'S' {
                 pair.close();
@@ -295,7 +308,7 @@ impl Shared {
                 }
                 continue;
             }
-            self.pass();
+            self.pass(pair);
             service.write_all(&message)?;
         }
     }

@@ -140,7 +140,7 @@ impl Checked {
         for (key, told) in last {
             let Some((position, told)) = told.filter(|(position, _)| *position > 0) else { continue };
             let now = own.get(&format!("{}/{key}?min_position={position}", self.keys())).expect(200);
-            assert_eq!(now["key"], *told, "{key} is what was told last, at {position}");
+            assert_eq!(now, *told, "{key} is what was told last, at {position}");
             let Some((_, secret)) = secrets.get(key) else { continue };
             let verdict = gateway.verify(secret);
             match told["revoked"] {
@@ -152,7 +152,11 @@ impl Checked {
 
     fn dense(&self, own: &Actor) {
         let ready = own.get("/readyz").expect(200);
-        assert_eq!(ready["position"], json!(self.next_position() - 1), "the last position is the last write's");
+        assert_eq!(
+            ready["position"],
+            json!(self.next_position() - 1),
+            "the last position is the last write's"
+        );
         let taken = self.positions.keys().copied();
         assert!(taken.eq(self.first..self.next_position()), "positions are dense");
     }
@@ -181,7 +185,11 @@ fn there_as_told(attempt: &Attempt, history: Option<&History>) {
         }
         Outcome::Refused => assert!(types.is_empty(), "{} was refused, and is there: {types:?}", attempt.id),
         Outcome::Unknown => {
-            assert!(types.is_empty() || types == attempt.events, "{} is there in part: {types:?}", attempt.id);
+            assert!(
+                types.is_empty() || types == attempt.events,
+                "{} is there in part: {types:?}",
+                attempt.id
+            );
         }
     }
 }

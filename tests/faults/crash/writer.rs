@@ -75,7 +75,9 @@ impl Writer {
                     self.learn(&attempt, told);
                 }
                 // From here on its state is not known: it is looked at, and not used again.
-                Outcome::Refused | Outcome::Unknown => self.keys.retain(|key| Some(&key.id) != attempt.key.as_ref()),
+                Outcome::Refused | Outcome::Unknown => {
+                    self.keys.retain(|key| Some(&key.id) != attempt.key.as_ref())
+                }
             }
             attempts.push(attempt);
             if gone {
