@@ -5,11 +5,10 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use super::{eventually, immutable_no_more};
 use crate::library;
-use crate::support::service::{Actor, Service, text};
+use crate::support::service::{Actor, Service, eventually, text};
 
-const ROWS: [&str; 6] = ["tenants", "operators", "operator_tokens", "credentials", "secrets", "personal"];
+const ROWS: [&str; 5] = ["tenants", "operators", "operator_tokens", "credentials", "secrets"];
 
 /// A key, and the id and text of one of its secrets.
 pub struct Known {
@@ -120,7 +119,6 @@ impl Ledger {
     pub fn run(&self, sql: &str) {
         library::block_on(async {
             let admin = self.admin().await;
-            immutable_no_more(&admin).await;
             admin.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         });
     }

@@ -31,8 +31,9 @@ fn p7_an_older_row_put_back_is_never_what_a_change_is_decided_on() {
     assert_eq!(root.get(&format!("{path}/history")).expect(200), history, "nothing was added to it");
 }
 
+/// The running node met rows that its ledger's events contradict: it fails closed, and says where.
 #[test]
-fn p7_the_next_change_after_an_older_row_was_put_back_makes_the_row_right_again() {
+fn p7_the_next_change_after_an_older_row_was_put_back_makes_the_row_right_and_the_node_stops() {
     let mut ledger = Ledger::new();
     let path = ledger.path(&ledger.wide.id);
     let root = ledger.service.root();
@@ -43,7 +44,12 @@ fn p7_the_next_change_after_an_older_row_was_put_back_makes_the_row_right_again(
     ledger.service.start_again();
     let root = ledger.service.root();
     let edited = root.patch(&path, &json!({"description": "the next change"}));
-    assert_eq!(edited.expect(200)["key"]["scopes"], json!(["narrowed"]), "decided on the events");
+    let edited = edited.expect(202);
+    assert_eq!(edited["key"]["scopes"], json!(["narrowed"]), "decided on the events");
+    assert_eq!(edited["enforced"], false, "this node will not enforce it");
+    let position = edited["position"].as_u64().expect("a position");
+    ledger
+        .stops_answering(&format!("position {position} (api_key.edited of {}) does not fit", ledger.wide.id));
     ledger.service.stop();
     ledger.service.start_again();
     let asked = json!({"credential": ledger.wide.text, "scopes": ["anything.else"]});
