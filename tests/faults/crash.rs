@@ -10,7 +10,7 @@ use serde_json::json;
 
 use self::check::Checked;
 use self::writer::{Attempt, Writer};
-use crate::processes::postmaster;
+use crate::processes::{cluster, postmaster};
 use crate::random::{Random, rounds};
 use crate::rebuild::assert_equal_to_a_rebuild;
 use crate::support::service::{Service, eventually, signal_process};
@@ -25,8 +25,12 @@ const AFTER_IT_CAME_BACK: u64 = 20;
 enum Victim {
     Service,
     Postgres,
+    /// one process of it, after which it starts all its others anew
+    OneOfPostgres,
     Both,
 }
+
+const VICTIMS: [Victim; 4] = [Victim::Service, Victim::Postgres, Victim::OneOfPostgres, Victim::Both];
 
 #[test]
 fn p1_what_was_acknowledged_survives_kills_and_p10_its_repeats_get_the_same_answer() {
@@ -38,7 +42,7 @@ fn p1_what_was_acknowledged_survives_kills_and_p10_its_repeats_get_the_same_answ
     let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, random.fork())).collect();
     let mut checked = Checked::new(tenant.clone(), gateway, first);
     for round in 0..rounds(30, 300) {
-        let victim = [Victim::Service, Victim::Postgres, Victim::Both][random.below(3) as usize];
+        let victim = VICTIMS[random.below(VICTIMS.len() as u64) as usize];
         let moment = 1 + random.below(BEFORE_THE_KILL);
         let attempts = write_until_killed(&mut service, &mut writers, &tenant, round, (victim, moment));
         checked.round(&service, attempts);
@@ -68,7 +72,7 @@ fn write_until_killed(
             .collect();
         eventually(|| reached(moment)).expect("writes are acknowledged");
         kill(service, victim);
-        if matches!(victim, Victim::Postgres) {
+        if victim.leaves_the_service() {
             let own = service.anonymous();
             eventually(|| (own.get("/readyz").status == 200).then_some(())).expect("it goes on by itself");
             let before = acknowledged.load(Ordering::Relaxed);
@@ -77,16 +81,27 @@ fn write_until_killed(
         going.store(false, Ordering::Relaxed);
         writing.into_iter().flat_map(|writing| writing.join().expect("a writer")).collect()
     });
-    if !matches!(victim, Victim::Postgres) {
+    if !victim.leaves_the_service() {
         service.kill();
         service.start_again();
     }
     attempts
 }
 
+impl Victim {
+    fn leaves_the_service(self) -> bool {
+        matches!(self, Victim::Postgres | Victim::OneOfPostgres)
+    }
+}
+
 fn kill(service: &Service, victim: Victim) {
+    let postmaster = postmaster(service).expect("a private PostgreSQL");
     if matches!(victim, Victim::Postgres | Victim::Both) {
-        signal_process(postmaster(service).expect("a private PostgreSQL"), "-KILL");
+        signal_process(postmaster, "-KILL");
+    }
+    if matches!(victim, Victim::OneOfPostgres) {
+        let other = cluster(service).into_iter().rev().find(|pid| *pid != postmaster);
+        signal_process(other.expect("a process of it"), "-KILL");
     }
     if matches!(victim, Victim::Service | Victim::Both) {
         signal_process(service.pid(), "-KILL");

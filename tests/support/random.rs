@@ -1,12 +1,12 @@
 //! Chance that can be had again: a failed test says its seed, and CREDLEDGER_TEST_SEED takes it.
 #![allow(dead_code)] // each test binary uses its part of this
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's own settings, and the one line it prints
 
 /// SplitMix64.
 pub struct Random(u64);
 
 impl Random {
-    /// Printed, so that a failure can be repeated; what threads and processes do beside is chance all the same.
-    #[allow(clippy::print_stdout)] // cargo shows it when the test fails
+    /// Printed, which cargo shows of a failure, so that it can be repeated; what threads and processes do beside is chance all the same.
     pub fn for_test(name: &str) -> Self {
         let given = std::env::var("CREDLEDGER_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| u64::from_be_bytes(credledger::vault::random_bytes()));
