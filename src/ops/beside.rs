@@ -32,6 +32,10 @@ pub fn work<T>(
     let outcome = runtime.block_on(async {
         let outcome = work(&house).await;
         house.close().await;
+        if own.is_none() {
+            // A courtesy to what is called next: by then a service that is well has followed.
+            tokio::time::sleep(limits::POLL * 3).await;
+        }
         outcome
     });
     runtime.shutdown_background();
