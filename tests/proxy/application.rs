@@ -72,9 +72,5 @@ fn read(stream: TcpStream) -> Option<(Seen, TcpStream)> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     seen.body_bytes = body.len();
-    reader
-        .get_mut()
-        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-        .ok()?;
-    Some(seen)
+    Some((seen, reader.into_inner()))
 }
