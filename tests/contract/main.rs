@@ -1,5 +1,6 @@
 //! What the repository promises about itself.
 
 mod dependencies;
+mod documents;
 
 mod openapi;
