@@ -14,7 +14,8 @@ fn read(file: &str) -> String {
 /// The rows of a page's tables whose first cell is one word in backticks: that word, and the other cells.
 fn rows(page: &str) -> Vec<(String, Vec<String>)> {
     let cells = |line: &str| -> Vec<String> {
-        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+        // A bare `<` would begin a tag.
+        line.trim_matches('|').split('|').map(|cell| cell.trim().replace("\\<", "<")).collect()
     };
     let rows = page.lines().filter(|line| line.starts_with("| `")).map(cells);
     rows.map(|cells| (cells[0].trim_matches('`').to_owned(), cells[1..].to_vec())).collect()
