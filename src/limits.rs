@@ -89,6 +89,9 @@ pub const STREAMS_KEPT: usize = 10_000;
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many rows a rebuild writes at once.
+pub const REBUILD_ROWS: usize = 1000;
+
 // ---- the database ----
 pub const POOL_APPEND: usize = 2;
 pub const POOL_SYSTEM: usize = 8;

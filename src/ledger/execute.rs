@@ -19,10 +19,12 @@ use crate::domain::event::{Actor, ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId, TokenId};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::secret::PlainSecret;
-use crate::domain::stream::StreamState;
+use crate::domain::stream::{Lifecycle, StreamState};
 use crate::domain::{Caller, Context};
 use crate::limits;
 use crate::vault::Vault;
+
+const POSITION: &str = "position";
 
 /// One command to carry out.
 pub struct Order {
@@ -232,6 +234,8 @@ impl Ledger {
     ) -> Proposal {
         let guards = loaded.guards(order, events.is_empty());
         let quotas = quotas(&loaded.subject.state, &events);
+        // Without an event the append has no position to keep beside the answer: then it is kept in it.
+        let unmoved = loaded.subject.position.filter(|_| events.is_empty());
         let writes = match events.is_empty() {
             true => Vec::new(),
             false => vec![Write { stream: order.stream, before: loaded.subject.state.clone(), events }],
@@ -245,7 +249,8 @@ impl Ledger {
                 request_digest: retry.request_digest,
                 render: Box::new(move |after| {
                     let state = if matches!(after, StreamState::Empty) { &before } else { after };
-                    let answer = secrets.show(|secret| render(state, secret, now));
+                    let mut answer = secrets.show(|secret| render(state, secret, now));
+                    answer.body.extend(unmoved.map(|position| (POSITION.to_owned(), position.into())));
                     let body = Value::Object(answer.body).to_string();
                     StoredAnswer {
                         status: answer.status.cast_signed(),
@@ -361,10 +366,11 @@ impl Ledger {
         }
         let position = row.get::<_, Option<i64>>(3).map(i64::cast_unsigned);
         let body = self.vault().open(&sealing_context(operator, &retry.key), row.get(2)).ok();
-        let body = body.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let body: Option<Map<String, Value>> = body.and_then(|plain| serde_json::from_slice(&plain).ok());
         let Some(body) = body else {
             return Err(ExecuteError::Read(ReadError::Forged { position: position.unwrap_or_default() }));
         };
+        let position = position.or_else(|| body.get(POSITION)?.as_u64());
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
         let enforced = self.enforced(order, position).await;
         Ok(Some(Executed { answer, position, enforced, replayed: true }))
@@ -462,14 +468,10 @@ impl Order {
 }
 
 /// Active credentials are counted exactly, in the append.
-fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
+pub(super) fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
     let counts =
         |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
-    let mut after = before.clone();
-    for recorded in events {
-        after =
-            after.folded(recorded.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
-    }
+    let after = Lifecycle::after_decided(before.clone(), events.to_vec());
     let delta = counts(&after) - counts(before);
     let tenant = after.credential().map(|credential| credential.tenant);
     let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota {

@@ -160,11 +160,15 @@ impl Sequencer {
                 }
                 Tried::Refused(cause) => {
                     tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
-                    if may_return && !matches!(cause, DbError::Unavailable(_)) {
+                    if matches!(cause, DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_))
+                    {
+                        return answer_all(replies, CommitError::Unavailable);
+                    }
+                    if may_return {
                         let proposals = prepared.into_iter().map(|prepared| prepared.proposal);
                         return Err(proposals.zip(replies).collect());
                     }
-                    return answer_all(replies, CommitError::Unavailable);
+                    return answer_all(replies, CommitError::Rejected);
                 }
                 Tried::Fenced | Tried::Unknown => {
                     tracing::error!(batch = %id, "the outcome of a batch could not be found out");

@@ -3,4 +3,5 @@
 mod dependencies;
 mod documents;
 
+mod events;
 mod openapi;

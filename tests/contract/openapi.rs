@@ -6,7 +6,7 @@ use serde_json::Value;
 #[path = "openapi/code.rs"]
 mod code;
 #[path = "../support/json_schema.rs"]
-mod json_schema;
+pub mod json_schema;
 #[path = "openapi/manners.rs"]
 mod manners;
 #[path = "openapi/whole.rs"]

@@ -6,6 +6,7 @@
 use std::array::from_fn;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::prefetch::prefetch;
 use super::slab::{Chunks, Empty, Full, Ordinals};
 use crate::limits;
 
@@ -104,9 +105,10 @@ impl Index {
 
     /// Has the machine fetch the line that a tag stands in.
     #[inline]
-    pub fn touch(&self, tag: u32) -> Option<u64> {
-        let line = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1)))?;
-        Some(line.0[0].load(Ordering::Relaxed))
+    pub fn touch(&self, tag: u32) {
+        if let Some(line) = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1))) {
+            prefetch(line);
+        }
     }
 
     pub fn insert(&self, book: &mut Book, entry: Entry) -> Result<(), Full> {

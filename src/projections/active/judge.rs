@@ -1,17 +1,17 @@
 //! One question: text in, verdict out. The state is looked at once, whole; then [`access::judge`] decides.
 
-use std::hint::black_box;
 use std::sync::Arc;
-
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::Guard;
 
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::TenantEntry;
 use super::layout::{
-    ACTIVE, Credential, Dead, EXPIRING, Expiring, SecretView, holds, holds_dead, tag_of_public, touch,
+    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, holds, holds_dead,
+    name_place, tag_of_public, touch,
 };
+use super::prefetch::prefetch;
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Reason, Refused, Request};
@@ -48,15 +48,20 @@ pub fn judge(
     // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too.
     let mut first = head(store)?;
     let tag = tag_of_public(store.seed, text);
-    black_box(tag.and_then(|tag| store.secrets.touch(tag)));
+    if let Some(tag) = tag {
+        store.secrets.touch(tag);
+    }
     if let Some(misfit) = misfit(store, text) {
         return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
-    fetch(store, tag);
+    let record = fetch(store, tag);
     for (turn, pepper) in vault.numbers().enumerate() {
         let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
+        if let Some(record) = record {
+            store.texts.touch(name_place(record));
+        }
         let (head, seen) = store.lock.read(|| look(store, tag, &digest)).ok_or(NotAnswering)?;
         if let Some(seen) = seen {
             return Ok(answer(seen, head, request, now));
@@ -69,18 +74,21 @@ pub fn judge(
     Ok(first.refusal(Reason::NotFound, None, now))
 }
 
-/// Has the machine fetch what the look will read, while the text is being hashed. What is read here is not used.
+/// Has the machine fetch what the look will read, while the text is being hashed. Gives the record of an active secret,
+/// which says where its name stands once it is there.
 #[inline]
-fn fetch(store: &Store, tag: u32) {
-    let fetched = store.secrets.find(tag, |entry| match entry.kind {
-        ACTIVE => {
-            let record = store.credentials.get(entry.ordinal)?;
-            Some(store.texts.touch(touch(record)))
+fn fetch(store: &Store, tag: u32) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
+    store.secrets.find(tag, |entry| match entry.kind {
+        ACTIVE => store.credentials.get(entry.ordinal).inspect(|record| touch(record)),
+        EXPIRING => {
+            prefetch(store.expiring.get(entry.ordinal)?);
+            None
         }
-        EXPIRING => Some(Some(store.expiring.get(entry.ordinal)?[0].load(Ordering::Relaxed))),
-        _ => Some(Some(store.dead.get(entry.ordinal)?[0].load(Ordering::Relaxed))),
-    });
-    black_box(fetched);
+        _ => {
+            prefetch(store.dead.get(entry.ordinal)?);
+            None
+        }
+    })
 }
 
 fn head(store: &Store) -> Result<Head, NotAnswering> {

@@ -13,12 +13,12 @@
 //! 11  first expiring secret · stream version
 //! ```
 
-use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
 use super::answer::Prefix;
+use super::prefetch::prefetch;
 use crate::clock::Timestamp;
 use crate::domain::credential::SecretStatus;
 use crate::limits;
@@ -242,11 +242,16 @@ impl Credential {
     }
 }
 
-/// Reads from every line of the record, and says where the name stands.
+/// Has the machine fetch every line of the record.
 #[inline]
-pub fn touch(record: &[AtomicU64; CREDENTIAL_WORDS]) -> u32 {
-    let ends = [0, CREDENTIAL_WORDS - 1].map(|word| record[word].load(Ordering::Relaxed));
-    black_box(ends);
+pub fn touch(record: &[AtomicU64; CREDENTIAL_WORDS]) {
+    prefetch(&record[0]);
+    prefetch(&record[CREDENTIAL_WORDS - 1]);
+}
+
+/// Where the credential's name stands.
+#[inline]
+pub fn name_place(record: &[AtomicU64; CREDENTIAL_WORDS]) -> u32 {
     high(record[NAME_WORD].load(Ordering::Relaxed))
 }
 

@@ -14,6 +14,7 @@ mod index;
 mod judge;
 mod layout;
 mod load;
+mod prefetch;
 mod seqlock;
 mod slab;
 mod store;

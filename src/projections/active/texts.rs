@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::answer::{InlineName, Name};
+use super::prefetch::prefetch;
 use super::slab::{Chunks, Full};
 use crate::limits;
 
@@ -91,8 +92,10 @@ impl Texts {
 
     /// Has the machine fetch what stands there.
     #[inline]
-    pub fn touch(&self, start: u32) -> Option<u64> {
-        self.words.get(start).map(|[cell]| cell.load(Ordering::Relaxed))
+    pub fn touch(&self, start: u32) {
+        if let Some(word) = self.words.get(start) {
+            prefetch(word);
+        }
     }
 
     pub fn bytes(&self) -> u64 {
