@@ -116,6 +116,9 @@ pub const COPY_ROW_BYTES: usize = 1024 * 1024;
 // ---- starting and stopping ----
 pub const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
 pub const WORKERS: usize = 1024;
+/// How long a command on the machine waits for another one, and for a service that starts or stops.
+pub const COMMAND_WAIT: Duration = Duration::from_secs(15);
+pub const COMMAND_POLL: Duration = Duration::from_millis(50);
 /// How long the helper that writes the ready file listens for its content.
 pub const READY_FILE_BYTES: u64 = 64 * 1024;
 
