@@ -11,5 +11,5 @@ create table credledger.secrets (
   ends_at_ms bigint,
   primary key (ledger_id, id)
 );
--- queries/by_prefix.sql
+-- credentials/queries/page.sql, by prefix
 create index secrets_by_prefix on credledger.secrets (ledger_id, tenant_id, prefix text_pattern_ops);

@@ -16,7 +16,11 @@ impl Scope {
     pub(super) async fn open(client: Client, tenant: Uuid) -> Result<Self, DbError> {
         let scope = Self { client: Some(client) };
         // a Uuid prints as hexadecimal digits and hyphens alone
-        let begin = format!("begin read only; select set_config('credledger.tenant', '{tenant}', true)");
+        // Lists have filters that are mostly absent: planned with their values, each query is only what it asks for.
+        let begin = format!(
+            "begin read only; select set_config('credledger.tenant', '{tenant}', true), \
+             set_config('plan_cache_mode', 'force_custom_plan', true)"
+        );
         scope.client()?.batch_execute(&begin).await?;
         Ok(scope)
     }

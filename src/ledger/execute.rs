@@ -450,7 +450,7 @@ impl Claims {
             ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
             ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
         });
-        Claims { taken: taken.last() }
+        Claims { taken: taken.fold(None, |_, taken| Some(taken)) }
     }
 
     /// A random prefix that is taken is drawn again; a chosen name is refused.

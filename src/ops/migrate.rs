@@ -393,7 +393,7 @@ mod tests {
         assert_eq!(listed(schema.tables), names_in("schema/tables", false));
         assert_eq!(listed(schema.functions), names_in("schema/functions", false));
         let mut privileges = listed(schema.privileges);
-        privileges.extend(["roles".to_owned(), "login".to_owned()]);
+        privileges.extend(["roles", "login", "private_login"].map(str::to_owned));
         assert_eq!(privileges, names_in("schema/privileges", false));
         let projections: BTreeSet<_> = schema.projections.iter().map(|p| p.name.to_owned()).collect();
         assert_eq!(projections, names_in("projections", true));
