@@ -87,7 +87,7 @@ impl Row {
         assert!(!path.contains('{'), "{path}");
         let request = actor.request(self.method, &path);
         let later = "2099-01-01T00:00:00Z";
-        let unique = uuid::Uuid::now_v7().to_string();
+        let unique = format!("n-{}", uuid::Uuid::now_v7().simple());
         match self.body {
             "" => actor.send(&request),
             body => {
@@ -171,6 +171,8 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             if role == "root" { service.operator(role, &[]) } else { service.operator(role, &[&own.id]) };
         for row in ROWS {
             let place = format!("{role} {} {}", row.method, row.path);
+            // The row before may have suspended it.
+            root.post(&format!("{}/resume", own.path()), &json!({})).expect(200);
             let (key, secret) = parts_of(&own);
             let operator = root.post(
                 "/api/admin/v1/operators",
