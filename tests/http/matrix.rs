@@ -86,16 +86,23 @@ impl Row {
         let path = parts.iter().fold(self.path.to_owned(), |path, (name, id)| path.replace(name, id));
         assert!(!path.contains('{'), "{path}");
         let request = actor.request(self.method, &path);
-        let later = "2099-01-01T00:00:00Z";
+        // A window may end within the tenant's longest one.
+        let now = credledger::clock::Timestamp::from_millis(since_1970()).expect("an instant");
+        let later = now.plus_seconds(24 * 3600).to_string();
         let unique = format!("n-{}", uuid::Uuid::now_v7().simple());
         match self.body {
             "" => actor.send(&request),
             body => {
-                let body = body.replace('@', &unique).replace('!', later);
+                let body = body.replace('@', &unique).replace('!', &later);
                 actor.send(&request.header("Content-Type", "application/json").body(body.into()))
             }
         }
     }
+}
+
+fn since_1970() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    i64::try_from(now.as_millis()).expect("an instant")
 }
 
 /// A fresh key with a window, for a row that may end it.
