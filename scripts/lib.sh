@@ -72,6 +72,26 @@ need_postgres() {
     postgres_programs > /dev/null || die "PostgreSQL was installed, but its initdb and postgres were not found."
 }
 
+# For the tests of the proxy alone, which run it as a child. The package would start a server on port 80: policy-rc.d, by
+# which Debian's packages ask whether they may start what they bring, says no for the while.
+need_nginx() {
+    if [[ -x /usr/sbin/nginx ]] || command -v nginx > /dev/null; then
+        return 0
+    fi
+    local policy=/usr/sbin/policy-rc.d status=0
+    if [[ ! -e $policy ]]; then
+        say "installing nginx for the tests, without starting it ($policy is there for the while)"
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null
+        as_root chmod 755 "$policy"
+        (install_packages nginx-light) || status=$?
+        as_root rm --force "$policy"
+    else
+        # Somebody's own policy decides.
+        (install_packages nginx-light) || status=$?
+    fi
+    [[ $status -eq 0 ]] || die "nginx could not be installed; what apt-get said stands above."
+}
+
 need_compiler() {
     command -v cc > /dev/null || install_packages gcc libc6-dev
 }

@@ -66,6 +66,11 @@ pub const STAMP_ATTEMPTS: usize = 8;
 pub const CLOCK_BEHIND: Duration = Duration::from_secs(5);
 pub const SETTLE_ATTEMPTS: usize = 20;
 pub const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+/// How long the one writer waits for the server on one connection before it takes that connection for dead and asks on
+/// another. The server may still be at work then: asking waits for it, and cancels nothing.
+pub const WRITER_WAIT: Duration = Duration::from_secs(5);
+/// How long the outcome of a batch is asked for before its callers are told that it is unknown.
+pub const SETTLE_WAIT: Duration = Duration::from_secs(20);
 
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
@@ -89,6 +94,9 @@ pub const STREAMS_KEPT: usize = 10_000;
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many rows a rebuild writes at once.
+pub const REBUILD_ROWS: usize = 1000;
+
 // ---- the database ----
 pub const POOL_APPEND: usize = 2;
 pub const POOL_SYSTEM: usize = 8;
@@ -108,6 +116,9 @@ pub const COPY_ROW_BYTES: usize = 1024 * 1024;
 // ---- starting and stopping ----
 pub const CONFIG_FILE_BYTES: u64 = 1024 * 1024;
 pub const WORKERS: usize = 1024;
+/// How long a command on the machine waits for another one, and for a service that starts or stops.
+pub const COMMAND_WAIT: Duration = Duration::from_secs(15);
+pub const COMMAND_POLL: Duration = Duration::from_millis(50);
 /// How long the helper that writes the ready file listens for its content.
 pub const READY_FILE_BYTES: u64 = 64 * 1024;
 
@@ -137,13 +148,11 @@ pub const POSTGRES_BACKOFF_MOST: Duration = Duration::from_secs(5);
 pub const POSTGRES_SETTLED: Duration = Duration::from_secs(60);
 // ---- the active view ----
 /// Chunks of one kind of record. With [`VIEW_CHUNK`] records each: 134 million.
-pub const VIEW_CHUNKS: usize = 1 << 15;
-pub const VIEW_CHUNK: usize = 1 << 12;
+pub const VIEW_CHUNKS: usize = 1 << 18;
+pub const VIEW_CHUNK: usize = 1 << 9;
 /// Words (8 bytes) of names in one chunk; 16 GiB of names in all.
-pub const VIEW_TEXT_CHUNK: usize = 1 << 16;
+pub const VIEW_TEXT_CHUNK: usize = 1 << 13;
 pub const VIEW_NAME_BYTES: usize = 511;
-/// Of a secret's prefix without its public characters; no format's is longer than 24.
-pub const VIEW_PREFIX_BYTES: usize = 48;
 /// Lines of 8 entries that one bucket of an index may run over into; digests and ids being random, it has one or two.
 pub const VIEW_CHAIN: usize = 64;
 /// How often a reader looks again because the writer was at work; a write takes a few microseconds.

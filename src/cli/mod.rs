@@ -1,5 +1,6 @@
 //! The command line: one subcommand, one file.
 
+mod operator;
 mod serve;
 mod write_ready_file;
 
@@ -10,33 +11,36 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::ops::StartError;
-use crate::ops::config::MEMBERS;
+use crate::ops::config::{MEMBERS, Member};
 
 struct Subcommand {
     describe: fn() -> Command,
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 2] = [
+const SUBCOMMANDS: [Subcommand; 3] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: operator::describe, run: operator::run },
     Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },
 ];
 
 /// Spawns no thread before the subcommand does: root can only be given up by a process that has one.
 pub fn run() -> ExitCode {
     let matches = command().get_matches();
-    let Some((name, given)) = matches.subcommand() else { return ExitCode::FAILURE };
-    let outcome = SUBCOMMANDS
-        .iter()
-        .find(|subcommand| (subcommand.describe)().get_name() == name)
-        .map_or(Ok(()), |subcommand| (subcommand.run)(given));
-    match outcome {
+    match dispatch(&SUBCOMMANDS, &matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// The parser admits none but a name of the list.
+fn dispatch(subcommands: &[Subcommand], matches: &ArgMatches) -> Result<(), StartError> {
+    let Some((name, given)) = matches.subcommand() else { return Ok(()) };
+    let called = subcommands.iter().find(|subcommand| (subcommand.describe)().get_name() == name);
+    called.map_or(Ok(()), |subcommand| (subcommand.run)(given))
 }
 
 fn command() -> Command {
@@ -48,18 +52,19 @@ fn command() -> Command {
         .subcommands(SUBCOMMANDS.map(|subcommand| (subcommand.describe)()))
 }
 
-/// A flag for each member of the configuration.
-fn config_flags() -> impl Iterator<Item = Arg> {
-    MEMBERS.iter().map(|member| {
-        Arg::new(member.name).long(member.name).value_name(member.value).help(member.help).num_args(1)
-    })
+fn config_flag(member: &Member) -> Arg {
+    Arg::new(member.name).long(member.name).value_name(member.value).help(member.help).num_args(1)
 }
 
+/// A flag for each of these members of the configuration.
+fn config_flags(names: &'static [&'static str]) -> impl Iterator<Item = Arg> {
+    MEMBERS.iter().filter(|member| names.contains(&member.name)).map(config_flag)
+}
+
+/// Those that the subcommand takes at all.
 fn given_flags(given: &ArgMatches) -> Vec<(&'static str, String)> {
-    MEMBERS
-        .iter()
-        .filter_map(|member| Some((member.name, given.get_one::<String>(member.name)?.clone())))
-        .collect()
+    let text = |member: &Member| given.try_get_one::<String>(member.name).ok()?.cloned();
+    MEMBERS.iter().filter_map(|member| Some((member.name, text(member)?))).collect()
 }
 
 /// To whoever stands before the terminal. A stderr that is closed leaves nobody to tell.

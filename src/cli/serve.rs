@@ -2,8 +2,8 @@
 
 use clap::{ArgMatches, Command};
 
-use super::{config_flags, given_flags};
-use crate::ops::config::Config;
+use super::{config_flag, given_flags};
+use crate::ops::config::{Config, MEMBERS};
 use crate::ops::{StartError, prepare, start, telemetry};
 
 pub fn describe() -> Command {
@@ -13,7 +13,7 @@ pub fn describe() -> Command {
             "Each setting can also stand in the environment (--foo-bar as CREDLEDGER_FOO_BAR) or in the file given by \
              --config (as foo_bar). A flag wins over the environment, and that over the file.",
         )
-        .args(config_flags())
+        .args(MEMBERS.iter().map(config_flag))
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {

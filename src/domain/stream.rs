@@ -1,6 +1,6 @@
 //! One stream of events and its fold, whichever kind it is; and the kernel's view of both.
 
-use eventually::aggregate::Aggregate;
+use eventually::aggregate::{Aggregate, AggregateExt};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 
@@ -90,12 +90,32 @@ impl StreamState {
 #[derive(Clone, Copy, Debug)]
 pub struct Lifecycle;
 
+impl Lifecycle {
+    /// The state after events that were just decided on it. That they fold is what deciding means; a decision whose
+    /// events don't is a defect of ours, and nothing may be written on top of it.
+    pub fn after_decided(state: StreamState, events: Vec<Recorded>) -> StreamState {
+        Self::fold(state, events.into_iter())
+            .unwrap_or_else(|cause| panic!("a decided event folds: {cause:?}"))
+    }
+}
+
 /// What the kernel may meet: a refusal, or a stream that does not fold.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LifecycleError {
     Refused(Refusal),
     Unfoldable(Unfoldable),
 }
+
+impl std::fmt::Display for LifecycleError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LifecycleError::Refused(refusal) => refusal.fmt(f),
+            LifecycleError::Unfoldable(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LifecycleError {}
 
 impl Aggregate for Lifecycle {
     type Id = StreamId;

@@ -138,6 +138,7 @@ impl From<CommitError> for Problem {
             | CommitError::AlreadyAnswered => {
                 Problem::unavailable(again, "too many changes are waiting; nothing was changed; ask again")
             }
+            CommitError::Rejected => Problem::internal(error),
             CommitError::Unavailable => {
                 Problem::unavailable(again, "the database can't be reached; nothing was changed; ask again")
             }

@@ -14,6 +14,7 @@ mod code;
 mod commands;
 pub mod conneg;
 mod decision;
+mod docs;
 pub mod etag;
 mod fields;
 mod health;

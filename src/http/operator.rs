@@ -26,6 +26,12 @@ use crate::projections::active::{OperatorPass, TenantSummary};
 pub struct Operator(Rc<OperatorPass>);
 
 impl Operator {
+    /// Whoever the door let in.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let operator = request.extensions().get::<Operator>().cloned();
+        operator.ok_or_else(|| Problem::internal("a route for operators stands outside their door"))
+    }
+
     pub fn actor(&self) -> Actor {
         Actor::Operator(self.0.operator)
     }
@@ -73,8 +79,7 @@ impl FromRequest for Operator {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let operator = request.extensions().get::<Operator>().cloned();
-        ready(operator.ok_or_else(|| Problem::internal("a route for operators stands outside their door")))
+        ready(Operator::of(request))
     }
 }
 

@@ -29,13 +29,19 @@ pub struct RequestContext {
     pub trace: Option<TraceContext>,
 }
 
+impl RequestContext {
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let context = request.extensions().get::<RequestContext>().cloned();
+        context.ok_or_else(|| Problem::internal("the service runs without its request middleware"))
+    }
+}
+
 impl FromRequest for RequestContext {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = request.extensions().get::<RequestContext>().cloned();
-        ready(context.ok_or_else(|| Problem::internal("the service runs without its request middleware")))
+        ready(RequestContext::of(request))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use actix_web::dev::Server;
+use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App as ActixApp, HttpServer};
 
@@ -12,7 +13,7 @@ use super::operator::AdminDoor;
 use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
-use super::{API, API_ADMIN, authorize, health, metrics, verify, whoami};
+use super::{API, API_ADMIN, authorize, docs, health, metrics, verify, whoami};
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
@@ -47,9 +48,8 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/healthz").get(health::alive).done())
         .service(Routes::at("/readyz").get(health::ready).done())
         .service(Routes::at("/openapi.json").get(health::openapi).done())
-        .service(
-            Routes::at("/metrics").on(actix_web::http::Method::GET, &["text/plain"], metrics::handle).done(),
-        )
+        .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
+        .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
         .service(web::scope(API_ADMIN).configure(admin).default_service(web::to(not_found)).wrap(AdminDoor))
         .service(web::scope(API).configure(callers).default_service(web::to(not_found)));
 }

@@ -11,7 +11,7 @@ use super::{Inline, InlineRow};
 use crate::clock::Timestamp;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
-use crate::domain::stream::StreamState;
+use crate::domain::stream::{Lifecycle, StreamState};
 use crate::vault::{Purpose, Vault};
 
 pub const APPEND: &str = "select outcome, last_at_ms, first_position, verdicts, positions from credledger.append(\
@@ -68,10 +68,7 @@ impl Press {
         for write in &prepared.proposal.writes {
             let state = self.write(write, at, &mut prepared.events, &mut prepared.recorded)?;
             for row in self.inline.rows(&state, write.before.version()) {
-                let tenant = row.tenant.map_or(Uuid::nil(), |tenant| tenant.0);
-                let version = row.version.to_be_bytes();
-                let parts = InlineRow::mac_parts(row.projection, &row.id, &tenant, &version, &row.record);
-                let mac = self.vault.mac(Purpose::Row, &parts).to_vec();
+                let mac = row.mac(&self.vault).to_vec();
                 prepared.rows.push((row, mac));
             }
             prepared.after.push(Arc::new(state));
@@ -92,15 +89,13 @@ impl Press {
         rows: &mut Vec<EventRow>,
         recorded: &mut Vec<Arc<Recorded>>,
     ) -> Result<StreamState, TooLarge> {
-        let mut state = (*write.before).clone();
-        for event in &write.events {
-            let event = Recorded { at, ..event.clone() };
-            rows.push(self.event_row(&event)?);
-            state =
-                state.folded(event.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
-            recorded.push(Arc::new(event));
+        let stamped: Vec<Recorded> =
+            write.events.iter().map(|event| Recorded { at, ..event.clone() }).collect();
+        for event in &stamped {
+            rows.push(self.event_row(event)?);
+            recorded.push(Arc::new(event.clone()));
         }
-        Ok(state)
+        Ok(Lifecycle::after_decided((*write.before).clone(), stamped))
     }
 
     fn event_row(&self, event: &Recorded) -> Result<EventRow, TooLarge> {

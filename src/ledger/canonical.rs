@@ -1,16 +1,15 @@
-//! RFC 8785 (JCS): one text for one JSON value. Numbers are integers that every JSON reader holds exactly; whatever else
-//! a person sends in free JSON is kept as it was typed, outside the entry.
+//! RFC 8785 (JCS): one text for one JSON value. Our own numbers are integers that every JSON reader holds exactly; doubles
+//! occur only in free metadata.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
-/// Appends the canonical text. Floating-point numbers are written as `serde_json` reads and writes them, which is
-/// the shortest text that reads back the same; only free metadata holds any.
+/// Appends the canonical text.
 pub fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Number(number) => out.extend_from_slice(number_text(number).as_bytes()),
         Value::String(text) => write_string(text, out),
         Value::Array(items) => {
             out.push(b'[');
@@ -23,6 +22,19 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(members) => write_object(members.iter(), out),
+    }
+}
+
+/// A double as ECMAScript writes it. The database keeps a number and not its spelling (`1e16` comes back as an integer, `-0.0`
+/// as `0.0`), so one number must have one text however it was spelt. An integer beyond 2^53 keeps all its digits.
+fn number_text(number: &Number) -> String {
+    const PLAIN: std::ops::Range<f64> = 1e-6..1e21;
+    match number.as_f64().filter(|_| number.is_f64()) {
+        None => number.to_string(),
+        Some(0.0) => "0".to_owned(),
+        Some(double) if PLAIN.contains(&double.abs()) => double.to_string(),
+        Some(double) if double.abs() < PLAIN.start => format!("{double:e}"),
+        Some(double) => format!("{double:e}").replace('e', "e+"),
     }
 }
 
@@ -85,6 +97,31 @@ mod tests {
             super::text(&json!("\u{0}\u{1f}\u{7f}\"\\/\n")),
             "\"\\u0000\\u001f\u{7f}\\\"\\\\/\\n\"".as_bytes()
         );
+    }
+
+    #[test]
+    fn a_number_has_one_text_however_it_was_spelt() {
+        for (spelt, canonical) in [
+            ("-0.0", "0"),
+            ("1.0", "1"),
+            ("1e16", "10000000000000000"),
+            ("10000000000000000", "10000000000000000"),
+            ("1.152921504606847e18", "1152921504606847000"),
+            ("1152921504606847000", "1152921504606847000"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("333333333.33333329", "333333333.3333333"),
+            ("1E30", "1e+30"),
+            ("1e21", "1e+21"),
+            ("4.50", "4.5"),
+            ("2e-3", "0.002"),
+            ("0.000001", "0.000001"),
+            ("1e-7", "1e-7"),
+            ("-5e-324", "-5e-324"),
+            ("31.245270191439438", "31.245270191439438"),
+        ] {
+            let value: Value = serde_json::from_str(spelt).expect(spelt);
+            assert_eq!(String::from_utf8(text(&value)).as_deref(), Ok(canonical), "{spelt}");
+        }
     }
 
     #[test]

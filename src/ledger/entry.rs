@@ -187,6 +187,10 @@ fn largest_member(members: &Map<String, Value>) -> String {
 pub fn decode(ledger: i32, entry: &[u8], slots: &Slots) -> Result<Recorded, BadEntry> {
     let mut bytes = Bytes(entry);
     let header = bytes.header(ledger).ok_or(BadEntry::Format)?;
+    // A reader of JSON lets blanks stand around an object; an entry ends with its last byte.
+    if !(bytes.0.starts_with(b"{") && bytes.0.ends_with(b"}")) {
+        return Err(BadEntry::Format);
+    }
     let mut members: Map<String, Value> = serde_json::from_slice(bytes.0).map_err(|_| BadEntry::Format)?;
     let client_ip = match members.remove(CLIENT_IP) {
         None => None,
@@ -273,3 +277,7 @@ impl Bytes<'_> {
         String::from_utf8(taken.to_vec()).ok()
     }
 }
+
+#[cfg(test)]
+#[path = "entry_test.rs"]
+mod tests;

@@ -19,7 +19,7 @@ use crate::domain::event::{Actor, ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId, TokenId};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::secret::PlainSecret;
-use crate::domain::stream::StreamState;
+use crate::domain::stream::{Lifecycle, StreamState};
 use crate::domain::{Caller, Context};
 use crate::limits;
 use crate::vault::Vault;
@@ -235,6 +235,8 @@ impl Ledger {
     ) -> Proposal {
         let guards = loaded.guards(order, events.is_empty());
         let quotas = quotas(&loaded.subject.state, &events);
+        // Without an event the append has no position to keep beside the answer: then it is kept in it.
+        let unmoved = loaded.subject.position.filter(|_| events.is_empty());
         let writes = match events.is_empty() {
             true => Vec::new(),
             false => vec![Write { stream: order.stream, before: loaded.subject.state.clone(), events }],
@@ -242,8 +244,6 @@ impl Ledger {
         let answer = order.retry.as_ref().zip(key).map(|(retry, (operator, key_digest))| {
             let (render, vault, secrets) = (order.render.clone(), self.reader.vault.clone(), secrets.clone());
             let (before, context) = (loaded.subject.state.clone(), sealing_context(operator, &retry.key));
-            // The append knows the position of what it writes; where nothing is written, the answer keeps its own.
-            let unmoved = loaded.subject.position.filter(|_| writes.is_empty());
             AnswerDraft {
                 operator,
                 key_digest,
@@ -469,14 +469,10 @@ impl Order {
 }
 
 /// Active credentials are counted exactly, in the append.
-fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
+pub(super) fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
     let counts =
         |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
-    let mut after = before.clone();
-    for recorded in events {
-        after =
-            after.folded(recorded.clone()).unwrap_or_else(|cause| panic!("a decided event folds: {cause}"));
-    }
+    let after = Lifecycle::after_decided(before.clone(), events.to_vec());
     let delta = counts(&after) - counts(before);
     let tenant = after.credential().map(|credential| credential.tenant);
     let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota {

@@ -13,6 +13,7 @@ mod fresh;
 pub mod proposal;
 pub mod read;
 pub mod sequencer;
+pub mod store;
 pub mod streams;
 
 pub use append::Press;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::domain::event::Recorded;
 use crate::domain::ids::TenantId;
 use crate::domain::stream::StreamState;
+use crate::vault::{MAC_BYTES, Purpose, Vault};
 
 /// A row of an inline projection: written in the append's own transaction, a function of its own stream alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,12 @@ pub struct InlineRow {
 }
 
 impl InlineRow {
+    pub fn mac(&self, vault: &Vault) -> [u8; MAC_BYTES] {
+        let (tenant, version) =
+            (self.tenant.map_or(Uuid::nil(), |tenant| tenant.0), self.version.to_be_bytes());
+        vault.mac(Purpose::Row, &Self::mac_parts(self.projection, &self.id, &tenant, &version, &self.record))
+    }
+
     /// What the row's mac is over.
     pub fn mac_parts<'a>(
         projection: &'a str,

@@ -66,8 +66,10 @@ pub enum CommitError {
     TooLarge(String),
     /// the queue is full
     Busy,
-    /// the database can't be reached, or refused: nothing was written
+    /// the database can't be reached: nothing was written
     Unavailable,
+    /// the database refused the command, alone: nothing was written, and the same again would be refused
+    Rejected,
     /// the database's clock lies too far behind the ledger's last event
     ClockBehind,
     /// the connection broke and what became of it could not be found out
@@ -84,6 +86,7 @@ impl std::fmt::Display for CommitError {
             CommitError::TooLarge(_) => "the event is over its size limit",
             CommitError::Busy => "the command queue is full",
             CommitError::Unavailable => "the database can't be reached",
+            CommitError::Rejected => "the database refused the command",
             CommitError::ClockBehind => "the database's clock lies behind the ledger's last event",
             CommitError::OutcomeUnknown => "the connection broke and the outcome could not be found out",
         })

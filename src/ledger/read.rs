@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt};
 use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::domain::stream::StreamState;
 use crate::vault::{Purpose, Vault};
 
 const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
+const BY_STREAM: &str = "select position, stream_id, entry, mac from credledger.read_by_stream($1)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -97,6 +99,20 @@ impl Reader {
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
+    /// Every event, stream by stream, as they come. What people typed reads as erased: no row holds it.
+    pub async fn by_stream(
+        &self,
+        client: &tokio_postgres::Client,
+    ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
+        let rows = client.query_raw(BY_STREAM, [&self.ledger]).await?;
+        let reader = self.clone();
+        Ok(rows.map(move |row| {
+            let row = row?;
+            let (position, stream) = (row.get::<_, i64>(0).cast_unsigned(), row.get(1));
+            reader.checked(position, stream, row.get(2), row.get(3), &Slots::default())
+        }))
+    }
+
     /// The folds of some streams, in the order in which they were asked for.
     pub async fn streams(
         &self,
@@ -129,6 +145,16 @@ impl Reader {
         Ok(loaded.into_iter().map(|(state, position)| Loaded { state: Arc::new(state), position }).collect())
     }
 
+    /// One stream's events.
+    pub async fn stream(
+        &self,
+        client: &tokio_postgres::Client,
+        stream: StreamId,
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+        rows.iter().map(|row| self.positioned(row)).collect()
+    }
+
     /// One stream's events, as far as the scope's tenant may see them.
     pub async fn history(&self, scope: &Scope, stream: StreamId) -> Result<Vec<Positioned>, ReadError> {
         let rows = scope.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
@@ -137,15 +163,26 @@ impl Reader {
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {
         let position = row.get::<_, i64>(0).cast_unsigned();
-        let entry: &[u8] = row.get(2);
-        if !self.vault.mac_holds(Purpose::Event, &[entry], row.get(3)) {
+        let slots = Slots::from_json(row.get::<_, Option<Value>>(4));
+        let slots = slots.map_err(|cause| ReadError::Bad { position, cause })?;
+        self.checked(position, row.get(1), row.get(2), row.get(3), &slots)
+    }
+
+    fn checked(
+        &self,
+        position: u64,
+        stream: Uuid,
+        entry: &[u8],
+        mac: &[u8],
+        slots: &Slots,
+    ) -> Result<Positioned, ReadError> {
+        if !self.vault.mac_holds(Purpose::Event, &[entry], mac) {
             return Err(ReadError::Forged { position });
         }
-        let bad = |cause| ReadError::Bad { position, cause };
-        let slots = Slots::from_json(row.get::<_, Option<Value>>(4)).map_err(bad)?;
-        let recorded = entry::decode(self.ledger, entry, &slots).map_err(bad)?;
+        let decoded = entry::decode(self.ledger, entry, slots);
+        let recorded = decoded.map_err(|cause| ReadError::Bad { position, cause })?;
         // The row says under which stream the entry is found; a transplanted one says another than its entry.
-        if recorded.stream.0 != row.get::<_, Uuid>(1) {
+        if recorded.stream.0 != stream {
             return Err(ReadError::Forged { position });
         }
         Ok(Positioned { position, recorded })

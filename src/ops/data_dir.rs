@@ -21,23 +21,34 @@ pub struct DataDir {
 impl DataDir {
     /// `account` is whom root will become; None for anybody else.
     pub fn claim(path: &Path, account: Option<&Account>) -> Result<DataDir, StartError> {
-        let unusable = |error: io::Error| {
+        Self::claim_free(path, account)?.ok_or_else(|| {
             StartError::new(format!(
-                "The data directory {} cannot be used: {error}. Mend that, or choose another with --data-dir.",
+                "The data directory {} is in use by another credledger. Stop that one, or choose another with --data-dir.",
                 path.display()
             ))
-        };
+        })
+    }
+
+    /// None when it is in use.
+    pub fn claim_free(path: &Path, account: Option<&Account>) -> Result<Option<DataDir>, StartError> {
+        let unusable = |error| unusable(path, &error);
         make(path).map_err(unusable)?;
         let path = fs::canonicalize(path).map_err(unusable)?;
         let directory = File::open(&path).map_err(unusable)?;
         if !process::lock_exclusively(&directory).map_err(unusable)? {
-            return Err(StartError::new(format!(
-                "The data directory {} is in use by another credledger. Stop that one, or choose another with --data-dir.",
-                path.display()
-            )));
+            return Ok(None);
         }
         settle_owner(&path, account).map_err(unusable)??;
-        Ok(DataDir { path, _lock: directory })
+        Ok(Some(DataDir { path, _lock: directory }))
+    }
+
+    /// There, and the account's, without being claimed; its path without symlinks.
+    pub fn provide(path: &Path, account: Option<&Account>) -> Result<PathBuf, StartError> {
+        let unusable = |error| unusable(path, &error);
+        make(path).map_err(unusable)?;
+        let path = fs::canonicalize(path).map_err(unusable)?;
+        settle_owner(&path, account).map_err(unusable)??;
+        Ok(path)
     }
 
     pub fn path(&self) -> &Path {
@@ -63,6 +74,13 @@ impl DataDir {
             ))),
         }
     }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> StartError {
+    StartError::new(format!(
+        "The data directory {} cannot be used: {error}. Mend that, or choose another with --data-dir.",
+        path.display()
+    ))
 }
 
 /// Parents are open for passing through, as parents usually are; the directory itself is closed from its first moment.

@@ -1,4 +1,4 @@
-//! Operators that are made on the machine: the first one of a ledger, and further tokens of root.
+//! Operators that are made on the machine: the first one of a ledger, others, and their tokens.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use serde_json::Map;
 
 use super::StartError;
 use super::house::House;
+use crate::clock::Timestamp;
 use crate::domain::Caller;
 use crate::domain::authority::Role;
 use crate::domain::command::Command;
@@ -16,41 +17,79 @@ use crate::domain::refusal::RefusalKind;
 use crate::ledger::execute::{Answer, ExecuteError, Order};
 use crate::limits;
 
-/// The first operator's token, shown once. `None` when the ledger has an operator already, or another start is making it.
+/// A token's plain text, for whoever shows it once. Without Debug.
+pub struct NewToken {
+    pub text: String,
+    pub expires_at: Timestamp,
+}
+
+/// The first operator's token, shown once. `None` when the ledger has a root already, or another start is making it.
 pub async fn ensure(house: &House) -> Result<Option<String>, StartError> {
-    if house.view.counts().operators > 0 {
+    if house.view.first_root().is_some() {
         return Ok(None);
     }
-    match create_root(house, "first operator", true).await {
-        Ok(id) => Ok(Some(mint_token(house, id, "first start", limits::FIRST_TOKEN_SECONDS).await?)),
+    match execute_create(house, root("first operator"), true).await {
+        Ok(id) => Ok(Some(mint_token(house, id, "first start", limits::FIRST_TOKEN_SECONDS).await?.text)),
         Err(ExecuteError::Refused(refusal)) if refusal.kind == RefusalKind::Conflict => Ok(None),
         Err(error) => Err(failed(&error)),
     }
 }
 
-pub async fn create_root(house: &House, name: &str, first: bool) -> Result<OperatorId, ExecuteError> {
+/// Whom to make. An operator who is root acts on all tenants.
+pub struct NewOperator {
+    pub name: String,
+    pub role: Role,
+    pub reach: Reach,
+}
+
+fn root(name: &str) -> NewOperator {
+    NewOperator { name: name.to_owned(), role: Role::Root, reach: Reach::All }
+}
+
+/// Where there is no root yet, the first one made here is the ledger's first operator, so that a start beside it or after
+/// it makes none.
+pub async fn create(house: &House, new: NewOperator) -> Result<OperatorId, StartError> {
+    let may_be_first = new.role == Role::Root && house.view.first_root().is_none();
+    let NewOperator { name, role, reach } = new;
+    let again = || NewOperator { name: name.clone(), role, reach: reach.clone() };
+    let created = match execute_create(house, again(), may_be_first).await {
+        // Another was quicker to be the first; this one is one more.
+        Err(ExecuteError::Refused(refusal)) if may_be_first && refusal.kind == RefusalKind::Conflict => {
+            execute_create(house, again(), false).await
+        }
+        created => created,
+    };
+    created.map_err(|error| failed(&error))
+}
+
+async fn execute_create(house: &House, new: NewOperator, first: bool) -> Result<OperatorId, ExecuteError> {
     let id = OperatorId(house.ledger.vault().uuid(house.clock.now().millis()));
-    let create = Create { name: name.to_owned(), role: Role::Root, reach: Reach::All, first };
+    let NewOperator { name, role, reach } = new;
+    let create = Create { name, role, reach, first };
     house.ledger.execute(order(id, OperatorCommand::Create(create))).await?;
     Ok(id)
 }
 
-/// The plain text of a new token.
 pub async fn mint_token(
     house: &House,
     id: OperatorId,
     name: &str,
     seconds: u32,
-) -> Result<String, StartError> {
+) -> Result<NewToken, StartError> {
     let expires_at = house.clock.now().plus_seconds(seconds);
     let mint = MintToken { name: name.to_owned(), expires_at };
-    let executed = house
-        .ledger
-        .execute(order(id, OperatorCommand::MintToken(mint)))
-        .await
-        .map_err(|error| failed(&error))?;
+    let executed = house.ledger.execute(order(id, OperatorCommand::MintToken(mint))).await.map_err(
+        |error| match error {
+            ExecuteError::Refused(refusal) if refusal.kind == RefusalKind::NotFound => {
+                StartError::new(format!("There is no operator {id}."))
+            }
+            error => failed(&error),
+        },
+    )?;
     let secret = executed.answer.body.get("secret").and_then(|secret| secret.as_str());
-    secret.map(str::to_owned).ok_or_else(|| StartError::new("The ledger made no token. Look into the log."))
+    let text = secret.map(str::to_owned);
+    let text = text.ok_or_else(|| StartError::new("The ledger made no token. Look into the log."))?;
+    Ok(NewToken { text, expires_at })
 }
 
 fn order(id: OperatorId, command: OperatorCommand) -> Order {

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::StartError;
-use super::migrate::{make_private_login, migrate};
+use super::migrate::{make_private_login, migrate, rebuild_projections};
 use crate::clock::{BootTime, Clock};
 use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
 use crate::db::{self, Database, Role, Settings};
@@ -21,6 +21,7 @@ use crate::ledger::{Applier, Press};
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
 use crate::projections::load::load;
+use crate::projections::rebuild::Rebuilt;
 use crate::vault::{KeyFileError, MasterKeys, Vault};
 
 /// There is one ledger today; every table leads with its number.
@@ -53,12 +54,6 @@ impl Foundation {
         for file in &migrated.applied {
             tracing::debug!(file, "applied to the database");
         }
-        if !migrated.changed_projections.is_empty() {
-            return Err(StartError::new(format!(
-                "This version's projections differ from those of the database ({}). Start the version that belongs to it.",
-                migrated.changed_projections.join(", ")
-            )));
-        }
         let database = Database::open(settings).await.map_err(explained)?;
         let system = database.system().await.map_err(explained)?;
         let append_only = db::append_only(&system).await.map_err(explained)?;
@@ -72,7 +67,29 @@ impl Foundation {
         let head: i64 = head.map_err(|cause| explained(db::DbError::from(cause)))?.get(0);
         drop(system);
         let vault = Arc::new(Vault::new(&master_keys(key_file, head == 0)?));
-        Ok(Foundation { database, vault, append_only })
+        let foundation = Foundation { database, vault, append_only };
+        if !migrated.changed_projections.is_empty() {
+            foundation.rebuild(settings, &migrated.changed_projections).await?;
+        }
+        Ok(foundation)
+    }
+
+    /// Builds projections anew from the events; what they were stays until they are whole.
+    pub async fn rebuild(
+        &self,
+        settings: &Settings,
+        projections: &[&'static str],
+    ) -> Result<Rebuilt, StartError> {
+        tracing::info!(projections = projections.join(" "), "projections are built anew");
+        let source = self.database.connect_dedicated(Role::System).await.map_err(explained)?;
+        source
+            .batch_execute("set statement_timeout = 0")
+            .await
+            .map_err(|cause| explained(db::DbError::from(cause)))?;
+        let rebuilt =
+            rebuild_projections(settings, projections, &self.reader(), &source).await.map_err(explained)?;
+        tracing::info!(events = rebuilt.events, rows = rebuilt.rows, "projections are whole");
+        Ok(rebuilt)
     }
 
     fn reader(&self) -> Reader {

@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use std::fmt;
 
 use ring::digest::{SHA256, digest};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Transaction};
 
 use crate::db::{DatabaseUrl, DbError, Dedicated, Settings, connect_plain};
+use crate::ledger::read::{ReadError, Reader};
 use crate::limits;
+use crate::projections::InlineProjections;
+use crate::projections::rebuild::{Rebuilt, rebuild};
 
 /// One for all versions of credledger; it only has to differ from other programs'.
 const MIGRATION_LOCK: i64 = 0x6372_6564_6c65_6467;
@@ -65,7 +68,7 @@ impl Schema {
         projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_quotas" "apply_inline" "append" "settle"
-            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_answer" "lease_take" "lease_renew" "lease_release"),
+            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_by_stream" "read_answer" "lease_take" "lease_renew" "lease_release" "begin_rebuild"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "app" "tenant_isolation"),
     };
 }
@@ -94,6 +97,8 @@ pub enum MigrateError {
     FrozenFileChanged {
         name: String,
     },
+    /// The ledger could not be read for a rebuild; the old projections are as they were.
+    Unreadable(Box<ReadError>),
     /// A file was refused by the server and rolled back.
     Refused {
         file: String,
@@ -105,6 +110,7 @@ impl fmt::Display for MigrateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Database(_) => f.write_str("The database could not be migrated."),
+            Self::Unreadable(_) => f.write_str("The projections could not be rebuilt, and are as they were."),
             Self::FrozenFileChanged { name } => write!(
                 f,
                 "schema/tables/{name}.sql is not the file that this database was made with. Tables are changed by a new file: \
@@ -121,6 +127,7 @@ impl std::error::Error for MigrateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Database(cause) | Self::Refused { cause, .. } => Some(cause),
+            Self::Unreadable(cause) => Some(cause),
             Self::FrozenFileChanged { .. } => None,
         }
     }
@@ -292,10 +299,16 @@ async fn recorded_as_the_service_sees_it(client: &Client) -> Result<Option<Recor
 }
 
 async fn apply(admin: &mut Dedicated, step: &Step) -> Result<(), MigrateError> {
+    let change = admin.transaction().await?;
+    change.batch_execute("set local role credledger_owner").await?;
+    run(&change, step).await?;
+    Ok(change.commit().await?)
+}
+
+/// Applies a step and remembers its digest.
+async fn run(change: &Transaction<'_>, step: &Step) -> Result<(), MigrateError> {
     let refused =
         |error: tokio_postgres::Error| MigrateError::Refused { file: step.file(), cause: error.into() };
-    let change = admin.transaction().await?;
-    change.batch_execute("set local role credledger_owner").await.map_err(refused)?;
     for sql in &step.sql {
         change.batch_execute(sql).await.map_err(refused)?;
     }
@@ -311,7 +324,33 @@ async fn apply(admin: &mut Dedicated, step: &Step) -> Result<(), MigrateError> {
         }
     };
     change.execute(remember, &[&folder, &name, &digest]).await.map_err(refused)?;
-    change.commit().await.map_err(refused)
+    Ok(())
+}
+
+/// Builds projections anew, in one transaction: their old tables are there until the new ones are whole. Appends wait.
+pub async fn rebuild_projections(
+    settings: &Settings,
+    names: &[&'static str],
+    reader: &Reader,
+    source: &Dedicated,
+) -> Result<Rebuilt, MigrateError> {
+    let schema = &Schema::EMBEDDED;
+    let admin_url = settings.admin_url.as_ref().unwrap_or(&settings.url);
+    let mut admin = connect_plain(admin_url, settings).await?;
+    let change = admin.transaction().await?;
+    change.batch_execute("set local role credledger_owner").await?;
+    change.execute("select credledger.begin_rebuild($1)", &[&names]).await?;
+    for step in projection_steps(schema).filter(|step| names.contains(&step.name)) {
+        run(&change, &step).await?;
+    }
+    let rebuilt = rebuild(reader, &InlineProjections, source, &change, names).await;
+    let rebuilt = rebuilt.map_err(|cause| MigrateError::Unreadable(Box::new(cause)))?;
+    // Last: they lock every table for a moment, the events too, which were read just now.
+    for step in steps(Kind::Privilege, schema.privileges) {
+        run(&change, &step).await?;
+    }
+    change.commit().await?;
+    Ok(rebuilt)
 }
 
 /// Lets the role that the service logs in as become the service's roles.

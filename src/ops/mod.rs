@@ -1,5 +1,6 @@
 //! What surrounds the service: its configuration, its telemetry, the process it is, the private PostgreSQL it runs.
 
+pub mod beside;
 pub mod bind;
 pub mod config;
 pub mod data_dir;

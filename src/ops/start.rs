@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::config::{Config, local_url};
 use super::house::{Foundation, House};
 use super::migrate::PRIVATE_LOGIN_ROLE;
-use super::private_postgres::{PrivatePostgres, Settings as PostgresSettings};
+use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::Ready;
 use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::db::{DatabaseUrl, Settings};
@@ -29,7 +29,7 @@ pub fn serve(prepared: Prepared) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(|error| StartError::new(format!("The runtime cannot be started: {error}.")))?;
-    let settings = database_settings(&prepared.config, postgres.as_ref());
+    let settings = database_settings(&prepared.config, prepared.data_dir.path());
     let outcome = runtime.block_on(run(prepared, settings));
     // The rooms are closed; whatever still waits for the database has nobody to answer.
     runtime.shutdown_background();
@@ -52,20 +52,20 @@ pub fn own_postgres(config: &Config, data_dir: &Path) -> Result<Option<PrivatePo
     Ok(Some(PrivatePostgres::start(settings)?))
 }
 
-pub fn database_settings(config: &Config, private: Option<&PrivatePostgres>) -> Settings {
+/// The server that was named, else the data directory's own.
+pub fn database_settings(config: &Config, data_dir: &Path) -> Settings {
     let url = |text: &str| DatabaseUrl::from(text.to_owned());
-    match (&config.database_url, private) {
-        (Some(given), _) => Settings {
+    match &config.database_url {
+        Some(given) => Settings {
             url: url(given.expose()),
             admin_url: config.database_admin_url.as_ref().map(|given| url(given.expose())),
             ca_file: config.database_ca_file.clone(),
             allow_unsafe_database: config.allow_unsafe_database,
         },
-        (None, Some(private)) => Settings {
-            admin_url: Some(url(&private.admin_url())),
-            ..Settings::at(url(&private.url(PRIVATE_LOGIN_ROLE)))
+        None => Settings {
+            admin_url: Some(url(&private_postgres::url_of(data_dir, SUPERUSER))),
+            ..Settings::at(url(&private_postgres::url_of(data_dir, PRIVATE_LOGIN_ROLE)))
         },
-        (None, None) => Settings::at(url("")),
     }
 }
 

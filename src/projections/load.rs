@@ -18,7 +18,7 @@ macro_rules! load_query {
 }
 
 /// In an order in which each row's own are there before it.
-const QUERIES: [(&str, &str); 5] = [
+pub const QUERIES: [(&str, &str); 5] = [
     (tenants::NAME, load_query!("tenants")),
     (operators::NAME, load_query!("operators")),
     (operator_tokens::NAME, load_query!("operator_tokens")),

@@ -11,6 +11,7 @@ pub mod load;
 pub mod operator_tokens;
 pub mod operators;
 pub mod policy;
+pub mod rebuild;
 pub mod secrets;
 pub mod tenants;
 

@@ -90,23 +90,35 @@ impl MasterKeys {
         Self::parse(&text).map_err(|what| KeyFileError::Malformed(path.to_owned(), what))
     }
 
-    /// Makes the first key. Never overwrites: a file that is there stays as it is.
+    /// Makes the first key. Never overwrites: a file that is there by now, made by another start, is the one that counts.
     pub fn create(path: &Path) -> Result<Self, KeyFileError> {
         let mut key = Zeroizing::new([0; 32]);
         super::fill_random(&super::random_source(), &mut *key);
         let keys = MasterKeys { newest_first: vec![(1, key)] };
-        keys.write_new(path).map_err(|cause| KeyFileError::NotWritten(path.to_owned(), cause))?;
-        Ok(keys)
+        match keys.write_new(path) {
+            Ok(()) => Ok(keys),
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Self::read(path),
+            Err(cause) => Err(KeyFileError::NotWritten(path.to_owned(), cause)),
+        }
     }
 
+    /// There whole or not at all: a start that is killed here leaves no torn key behind, which nobody could put back.
     fn write_new(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(self.text().as_bytes())?;
-        file.sync_all()?;
+        let beside = path.with_extension(format!("new-{:016x}", u64::from_be_bytes(super::random_bytes())));
+        let written = self.write_beside(&beside).and_then(|()| std::fs::hard_link(&beside, path));
+        // Gone already where nothing could be written; what went wrong before says more.
+        let _ = std::fs::remove_file(&beside);
+        written?;
         match path.parent() {
             Some(folder) => std::fs::File::open(folder)?.sync_all(),
             None => Ok(()),
         }
+    }
+
+    fn write_beside(&self, beside: &Path) -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
+        file.write_all(self.text().as_bytes())?;
+        file.sync_all()
     }
 
     fn text(&self) -> Zeroizing<String> {
@@ -173,6 +185,22 @@ mod tests {
         let again = MasterKeys::parse(&keys.text()).expect("own text");
         assert!(again.newest_first().eq(keys.newest_first()));
         assert_eq!(again.newest_first().map(|(number, _)| number).collect::<Vec<_>>(), [10, 2, 1]);
+    }
+
+    #[test]
+    fn the_first_key_is_made_once_whoever_comes_second_and_leaves_nothing_beside_it() {
+        let folder = std::env::temp_dir().join(format!("credledger-key-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a fresh folder");
+        let path = folder.join("master.key");
+        let made: Vec<String> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..4).map(|_| scope.spawn(|| MasterKeys::create(&path))).collect();
+            let made = makers.into_iter().map(|maker| maker.join().expect("no panic").expect("a key"));
+            made.map(|keys| keys.text().to_string()).collect()
+        });
+        let stored = std::fs::read_to_string(&path).expect("written");
+        assert!(made.iter().all(|keys| *keys == stored));
+        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 1);
+        std::fs::remove_dir_all(&folder).expect("ours");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What the repository promises about itself.
 
 mod dependencies;
+mod documents;
 
+mod events;
 mod openapi;

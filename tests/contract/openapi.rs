@@ -6,7 +6,7 @@ use serde_json::Value;
 #[path = "openapi/code.rs"]
 mod code;
 #[path = "../support/json_schema.rs"]
-mod json_schema;
+pub mod json_schema;
 #[path = "openapi/json_schema_test.rs"]
 mod json_schema_test;
 #[path = "openapi/manners.rs"]

@@ -9,7 +9,8 @@ use super::Validator;
 use super::pattern::Pattern;
 
 /// Say something to people, and nothing about validity.
-const ANNOTATIONS: [&str; 4] = ["description", "format", "default", "examples"];
+const ANNOTATIONS: [&str; 9] =
+    ["description", "format", "default", "examples", "title", "x-caused-by", "$schema", "$id", "$defs"];
 
 /// How members are taken that an object's schema neither names nor speaks of.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,42 +1,31 @@
 //! POST …/keys
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::{Create, CredentialCommand};
 use crate::domain::ids::CredentialId;
-use crate::http::app::App;
 use crate::http::body::{Document, Wants};
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::{API_ADMIN, fields};
 
-pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
-    path: Path<String>,
-    request: HttpRequest,
-    context: RequestContext,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    let tenant = operator.tenant(&app, &path, Action::ChangeCredentials)?;
-    let write = Write { app, operator, request, context };
+pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
+    let tenant = write.tenant(&path, Action::ChangeCredentials)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
     let create = read(&document)?;
     let vault = write.app.ledger.vault();
     let id = CredentialId(vault.uuid(write.app.now().millis()));
-    let render = write.render_key(tenant.id, 201).await?;
-    let command = Command::Credential(tenant.id, vec![CredentialCommand::Create(create)]);
+    let render = write.render_key(tenant, 201).await?;
+    let command = Command::Credential(tenant, vec![CredentialCommand::Create(create)]);
     let order = write.order(id.into(), command, &document, render)?;
     let executed = write.app.ledger.execute(order).await?;
     // A repeated request tells the id of then.
     let made = executed.answer.body.get("key").and_then(|key| key["id"].as_str()).unwrap_or_default();
-    let location = Some(format!("{API_ADMIN}/tenants/{}/keys/{made}", tenant.id));
+    let location = Some(format!("{API_ADMIN}/tenants/{}/keys/{made}", tenant));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 

@@ -1,7 +1,7 @@
 //! POST /operators
 
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::Payload;
 
 use super::{Told, Write, render};
 use crate::domain::authority::Action;
@@ -11,22 +11,12 @@ use crate::domain::ids::{OperatorId, TenantId};
 use crate::domain::operator::{Create, OperatorCommand, Reach};
 use crate::http::app::App;
 use crate::http::body::{Document, Wants};
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::{API_ADMIN, fields, resources};
 use crate::limits;
 
-pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
-
-    request: HttpRequest,
-    context: RequestContext,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    operator.may(Action::ManageOperators)?;
-    let write = Write { app, operator, request, context };
+pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
+    write.operator.may(Action::ManageOperators)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
     let create = read(&write.app, &document)?;

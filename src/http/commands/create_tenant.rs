@@ -1,7 +1,7 @@
 //! POST /tenants
 
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::Payload;
 
 use super::{Told, Write, render};
 use crate::domain::authority::Action;
@@ -9,24 +9,13 @@ use crate::domain::command::Command;
 use crate::domain::ids::TenantId;
 use crate::domain::key_format::KeyFormat;
 use crate::domain::tenant::{Create, Settings, TenantCommand};
-use crate::http::app::App;
 use crate::http::body::{Document, Wants};
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::resources;
 use crate::http::{API_ADMIN, fields};
 
-pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
-
-    request: HttpRequest,
-    context: RequestContext,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    operator.may(Action::RunTenants)?;
-    let write = Write { app, operator, request, context };
+pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
+    write.operator.may(Action::RunTenants)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
     let create = read(&document)?;

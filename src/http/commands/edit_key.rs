@@ -1,32 +1,24 @@
 //! PATCH …/keys/{id}: one request may be several actions, each its own event, all or none
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write};
-use crate::domain::authority::Action;
 use crate::domain::credential::{CredentialCommand, Edit, Rescope, Restrict, SetExpiry};
-use crate::http::app::App;
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::members::Patch;
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 
 pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
+    write: Write,
     path: Path<(String, String)>,
-    request: HttpRequest,
-    context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, credential) = operator.credential(&app, (&path.0, &path.1), Action::ChangeCredentials)?;
-    let write = Write { app, operator, request, context };
+    let key = write.key(&path.0, &path.1)?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
-    write.on_key((tenant.id, credential), read(&document)?, &document, Told::ENFORCED).await
+    write.on_key(key, read(&document)?, &document, Told::ENFORCED).await
 }
 
 fn read(document: &Document<'_>) -> Result<Vec<CredentialCommand>, Problem> {

@@ -1,30 +1,19 @@
 //! PATCH /operators/{id}: disable and enable
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write, render};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::ids::OperatorId;
 use crate::domain::operator::{Disable, Enable, OperatorCommand};
-use crate::http::app::App;
 use crate::http::body::Wants;
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::resources;
 
-pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
-    path: Path<String>,
-    request: HttpRequest,
-    context: RequestContext,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    operator.may(Action::ManageOperators)?;
-    let write = Write { app, operator, request, context };
+pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
+    write.operator.may(Action::ManageOperators)?;
     let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;

@@ -1,32 +1,24 @@
 //! PATCH …/keys/{id}/secrets/{sid}: move the end of a grace window
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write};
-use crate::domain::authority::Action;
 use crate::domain::credential::{CredentialCommand, MoveGrace};
 use crate::domain::ids::SecretId;
-use crate::http::app::App;
 use crate::http::body::Wants;
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 
 pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
+    write: Write,
     path: Path<(String, String, String)>,
-    request: HttpRequest,
-    context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, credential) = operator.credential(&app, (&path.0, &path.1), Action::ChangeCredentials)?;
+    let key = write.key(&path.0, &path.1)?;
     let secret: SecretId = path.2.parse().map_err(|_| Problem::not_found())?;
-    let write = Write { app, operator, request, context };
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
     let ends_at = document.decode(|members| members.required("expires_at", |text| text.instant()))?;
     let actions = vec![CredentialCommand::MoveGrace(MoveGrace { secret, ends_at })];
-    write.on_key((tenant.id, credential), actions, &document, Told::ENFORCED).await
+    write.on_key(key, actions, &document, Told::ENFORCED).await
 }

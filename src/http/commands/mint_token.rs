@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use serde_json::{Map, json};
 
@@ -13,26 +13,15 @@ use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::ids::OperatorId;
 use crate::domain::operator::{MintToken, OperatorCommand};
-use crate::http::app::App;
 use crate::http::body::{Document, Wants};
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::resources;
 use crate::http::{API_ADMIN, fields};
 use crate::ledger::execute::{Answer, Render};
 use crate::limits;
 
-pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
-    path: Path<String>,
-    request: HttpRequest,
-    context: RequestContext,
-    payload: Payload,
-) -> Result<HttpResponse, Problem> {
-    operator.may(Action::ManageOperators)?;
-    let write = Write { app, operator, request, context };
+pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
+    write.operator.may(Action::ManageOperators)?;
     let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
     let document = body.parse()?;

@@ -18,12 +18,14 @@ pub mod self_revoke;
 pub mod suspend_key;
 pub mod suspend_tenant;
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
+use actix_web::dev::Payload as RequestPayload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, HeaderValue, LOCATION};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 
 use super::app::App;
@@ -36,6 +38,7 @@ use super::problem::Problem;
 use super::request::RequestContext;
 use super::resources::key;
 use crate::domain::Caller;
+use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
 use crate::domain::ids::{CredentialId, StreamId, TenantId, TokenId};
@@ -43,7 +46,7 @@ use crate::domain::stream::StreamState;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
 use crate::vault::sha256;
 
-/// A write's request, after its door: what the manners of all writes need.
+/// A write's request, after its door: what the manners of all writes need. An extractor.
 pub struct Write {
     pub app: Data<App>,
     pub operator: Operator,
@@ -65,7 +68,35 @@ impl Told {
     pub const ENFORCED: Told = Told { enforced: true, wait: true, location: None };
 }
 
+impl FromRequest for Write {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut RequestPayload) -> Self::Future {
+        let parts = || {
+            let app = request.app_data::<Data<App>>().cloned();
+            let app = app.ok_or_else(|| Problem::internal("a route stands without its app"))?;
+            let operator = Operator::of(request)?;
+            let context = RequestContext::of(request)?;
+            Ok(Write { app, operator, request: request.clone(), context })
+        };
+        ready(parts())
+    }
+}
+
 impl Write {
+    /// A tenant's path, for an operator who may do this to it.
+    pub fn tenant(&self, named: &str, action: Action) -> Result<TenantId, Problem> {
+        self.operator.tenant(&self.app, named, action).map(|tenant| tenant.id)
+    }
+
+    /// A credential's path, for an operator who may change the tenant's credentials.
+    pub fn key(&self, tenant: &str, credential: &str) -> Result<(TenantId, CredentialId), Problem> {
+        let path = (tenant, credential);
+        let (tenant, id) = self.operator.credential(&self.app, path, Action::ChangeCredentials)?;
+        Ok((tenant.id, id))
+    }
+
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         JsonBody::read(&self.request, payload, wants).await
     }

@@ -1,48 +1,36 @@
 //! POST …/keys/{id}/revoke, and DELETE …/keys/{id}, which is a revocation for the reason `deleted`
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write};
-use crate::domain::authority::Action;
 use crate::domain::credential::{CredentialCommand, Reason, Revoke};
-use crate::http::app::App;
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 
 pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
+    write: Write,
     path: Path<(String, String)>,
-    request: HttpRequest,
-    context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, credential) = operator.credential(&app, (&path.0, &path.1), Action::ChangeCredentials)?;
-    let write = Write { app, operator, request, context };
+    let key = write.key(&path.0, &path.1)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
     let (revoke, wait) = read(&document)?;
     let actions = vec![CredentialCommand::Revoke(revoke)];
-    write.on_key((tenant.id, credential), actions, &document, Told { wait, ..Told::ENFORCED }).await
+    write.on_key(key, actions, &document, Told { wait, ..Told::ENFORCED }).await
 }
 
 pub async fn delete(
-    app: Data<App>,
-    operator: Operator,
+    write: Write,
     path: Path<(String, String)>,
-    request: HttpRequest,
-    context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, credential) = operator.credential(&app, (&path.0, &path.1), Action::ChangeCredentials)?;
-    let write = Write { app, operator, request, context };
+    let key = write.key(&path.0, &path.1)?;
     let body = write.no_body(payload).await?;
     let actions = vec![CredentialCommand::Revoke(Revoke { reason: Reason::Deleted, note: None })];
-    write.on_key((tenant.id, credential), actions, &body.parse()?, Told::ENFORCED).await
+    write.on_key(key, actions, &body.parse()?, Told::ENFORCED).await
 }
 
 /// The revocation, and whether the caller waits for it to be enforced.

@@ -1,29 +1,22 @@
 //! DELETE /operators/{id}/tokens/{token}
 
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{Path, Payload};
 
 use super::{Told, Write, render};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::ids::{OperatorId, TokenId};
 use crate::domain::operator::{OperatorCommand, RevokeToken};
-use crate::http::app::App;
-use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::request::RequestContext;
 use crate::http::resources;
 
 pub async fn handle(
-    app: Data<App>,
-    operator: Operator,
+    write: Write,
     path: Path<(String, String)>,
-    request: HttpRequest,
-    context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    operator.may(Action::ManageOperators)?;
-    let write = Write { app, operator, request, context };
+    write.operator.may(Action::ManageOperators)?;
     let id: OperatorId = path.0.parse().map_err(|_| Problem::not_found())?;
     let token: TokenId = path.1.parse().map_err(|_| Problem::not_found())?;
     let body = write.no_body(payload).await?;

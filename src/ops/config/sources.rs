@@ -39,7 +39,7 @@ pub const MEMBERS: &[Member] = &[
     member("trusted-proxies", "CIDR,…", "whose X-Forwarded-* headers are believed [127.0.0.0/8,::1]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
-    member("log", "FILTER", "what to log: a level, or target=level,… [info]"),
+    member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),
     member("log-format", "FORMAT", "auto, text or json; auto is text on a terminal [auto]"),
     member("postgres-bin-dir", "DIR", "where initdb and postgres are [searched for]"),
     member("workers", "NUMBER", "threads that serve HTTP [one a core]"),

@@ -72,17 +72,6 @@ impl PrivatePostgres {
         })
     }
 
-    /// As the superuser, to the ledger's database.
-    pub fn admin_url(&self) -> String {
-        self.url(SUPERUSER)
-    }
-
-    /// As any role of the cluster; the socket's directory is the guard, so there are no passwords.
-    pub fn url(&self, role: &str) -> String {
-        let host = percent_encoded(&self.socket_dir);
-        format!("postgresql://{role}@{host}:{PORT}/{DATABASE}")
-    }
-
     pub fn socket_dir(&self) -> &Path {
         &self.socket_dir
     }
@@ -119,21 +108,36 @@ impl Drop for PrivatePostgres {
     }
 }
 
-/// In the data directory where the path is short enough for a socket, else in /tmp under a name that is always the same
-/// for this data directory.
+/// The URL at which the data directory's server answers any role of its cluster, while it runs, whoever started it. The
+/// socket's directory is the guard, so there are no passwords.
+pub fn url_of(data_dir: &Path, role: &str) -> String {
+    url(&socket_dir_of(data_dir), role)
+}
+
+fn url(socket_dir: &Path, role: &str) -> String {
+    let host = percent_encoded(socket_dir);
+    format!("postgresql://{role}@{host}:{PORT}/{DATABASE}")
+}
+
 fn socket_dir(data_dir: &Path) -> Result<PathBuf, PostgresError> {
+    let dir = socket_dir_of(data_dir);
+    cluster::make_private_dir(&dir)?;
+    Ok(dir)
+}
+
+/// In the data directory where the path is short enough for a socket, else in /tmp under a name that is always the same
+/// for this data directory and account.
+fn socket_dir_of(data_dir: &Path) -> PathBuf {
     let fits =
         |dir: &Path| dir.join(format!(".s.PGSQL.{PORT}")).as_os_str().len() <= limits::SOCKET_PATH_BYTES;
     let near = data_dir.join("run");
-    let dir = match fits(&near) {
+    match fits(&near) {
         true => near,
         false => {
             let name = crc32fast::hash(data_dir.as_os_str().as_encoded_bytes());
             PathBuf::from(format!("/tmp/credledger-{}-{name:08x}", process::effective_uid()))
         }
-    };
-    cluster::make_private_dir(&dir)?;
-    Ok(dir)
+    }
 }
 
 fn percent_encoded(path: &Path) -> String {
@@ -234,13 +238,9 @@ mod tests {
 
     #[test]
     fn a_url_names_the_socket_directory_as_a_driver_reads_it() {
-        let (stop, _asked) = mpsc::channel();
-        let (_report, health) = watch::channel(Health::Stopped);
-        let dir = PathBuf::from("/var/lib/a b@c/run");
-        let postgres =
-            PrivatePostgres { socket_dir: dir.clone(), health, stop: Some(stop), supervisor: None };
-        let read: tokio_postgres::Config = postgres.admin_url().parse().expect("a URL");
-        assert_eq!(read.get_hosts(), [tokio_postgres::config::Host::Unix(dir)]);
+        let read: tokio_postgres::Config =
+            url_of(Path::new("/var/lib/a b@c"), SUPERUSER).parse().expect("a URL");
+        assert_eq!(read.get_hosts(), [tokio_postgres::config::Host::Unix("/var/lib/a b@c/run".into())]);
         assert_eq!((read.get_user(), read.get_dbname()), (Some(SUPERUSER), Some(DATABASE)));
     }
 

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
+use super::answer::Prefix;
 use super::entries::{OperatorEntry, TenantEntry};
 use super::index::Entry;
 use super::layout::{
-    ACTIVE, Credential, DEAD, Dead, EXPIRING, Expiring, Living, NAME_IN_RECORD, Public, tag_of, tag_of_id,
+    ACTIVE, Credential, DEAD, Dead, EXPIRING, Expiring, Living, Public, tag_of, tag_of_id, tag_of_public,
 };
 use super::slab::Full;
 use super::store::{Books, NO_POLICY, Store};
@@ -84,7 +85,7 @@ impl Edit<'_> {
             policy,
             expiring: 0,
             version: new.version,
-            name: [0; 2],
+            name: 0,
             secret: [0; 7],
         };
         self.set_name(&mut credential, new.name)?;
@@ -94,23 +95,13 @@ impl Edit<'_> {
     }
 
     pub fn set_name(&mut self, credential: &mut Credential, name: Option<&str>) -> Result<(), Why> {
-        let old = usize::from(credential.name_bytes);
-        if old > NAME_IN_RECORD {
-            self.store.texts.give_back(&mut self.books.texts, credential.name[0] as u32, old);
-        }
         let text = name.unwrap_or_default();
         if text.len() > limits::VIEW_NAME_BYTES {
             return Err("its name is longer than a name may be");
         }
-        credential.name = [0; 2];
-        if text.len() > NAME_IN_RECORD {
-            credential.name[0] = u64::from(self.store.texts.put(&mut self.books.texts, text)?);
-        } else {
-            let mut bytes = [0; NAME_IN_RECORD];
-            bytes[..text.len()].copy_from_slice(text.as_bytes());
-            let whole = u128::from_le_bytes(bytes);
-            credential.name = [whole as u64, (whole >> 64) as u64];
-        }
+        let old = usize::from(credential.name_bytes);
+        self.store.texts.give_back(&mut self.books.texts, credential.name, old);
+        credential.name = self.store.texts.put(&mut self.books.texts, text)?;
         credential.name_bytes = text.len() as u16;
         credential.named = name.is_some();
         Ok(())
@@ -141,7 +132,7 @@ impl Edit<'_> {
         let living = self.living(new)?;
         credential.set_active(&living);
         self.books.active += u64::from(!credential.revoked);
-        let entry = Entry { tag: living.tag(), kind: ACTIVE, ordinal };
+        let entry = Entry { tag: self.tag(&living)?, kind: ACTIVE, ordinal };
         Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
     }
 
@@ -153,14 +144,14 @@ impl Edit<'_> {
     ) -> Result<(), Why> {
         let living = self.living(new)?;
         let place = self.link_expiring(ordinal, credential, living)?;
-        let entry = Entry { tag: living.tag(), kind: EXPIRING, ordinal: place };
+        let entry = Entry { tag: self.tag(&living)?, kind: EXPIRING, ordinal: place };
         Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
     }
 
     pub fn add_dead(&mut self, ordinal: u32, new: &NewSecret<'_>, by_hand: bool) -> Result<(), Why> {
         let living = self.living(new)?;
         let place = self.write_dead(ordinal, &living, by_hand)?;
-        let entry = Entry { tag: living.tag(), kind: DEAD, ordinal: place };
+        let entry = Entry { tag: self.tag(&living)?, kind: DEAD, ordinal: place };
         Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
     }
 
@@ -178,7 +169,7 @@ impl Edit<'_> {
         credential.has_active = false;
         self.books.active -= 1;
         let place = self.link_expiring(ordinal, credential, living)?;
-        let from = Entry { tag: living.tag(), kind: ACTIVE, ordinal };
+        let from = Entry { tag: self.tag(&living)?, kind: ACTIVE, ordinal };
         let to = Entry { kind: EXPIRING, ordinal: place, ..from };
         self.repoint(from, to)
     }
@@ -228,7 +219,7 @@ impl Edit<'_> {
         by_hand: bool,
     ) -> Result<(), Why> {
         self.unlink(credential, place, expiring.next)?;
-        let from = Entry { tag: expiring.secret.tag(), kind: EXPIRING, ordinal: place };
+        let from = Entry { tag: self.tag(&expiring.secret)?, kind: EXPIRING, ordinal: place };
         let grave = self.write_dead(ordinal, &expiring.secret, by_hand)?;
         self.repoint(from, Entry { kind: DEAD, ordinal: grave, ..from })?;
         self.store.expiring.write(place, [0; 8]);
@@ -262,22 +253,27 @@ impl Edit<'_> {
 
     // ---- what is kept once ----
 
-    /// The part up to the last `_` is shared by many; what follows is packed. Other texts are kept whole.
+    /// Where a secret stands in the index follows from its prefix, which its record holds.
+    fn tag(&self, secret: &Living) -> Result<u32, Why> {
+        let mut prefix = Prefix::EMPTY;
+        let shared = self.store.prefixes.get(secret.prefix).and_then(OnceLock::get);
+        let whole =
+            prefix.push(shared.ok_or("a prefix is missing")?.as_bytes()) && secret.public.unpack(&mut prefix);
+        let tag = tag_of_public(self.store.seed, &prefix).filter(|_| whole);
+        tag.ok_or("a secret's prefix is of no key format")
+    }
+
+    /// The part up to the last `_` is shared by many; what follows is packed.
     fn split_prefix(&mut self, text: &str) -> Result<(u32, Public), Why> {
         let (shared, public) = text.split_at(text.rfind('_').map_or(0, |place| place + 1));
-        let (shared, public) = match Public::pack(public) {
-            Some(public) => (shared, public),
-            None => (text, Public::default()),
-        };
-        Ok((self.intern_prefix(shared)?, public))
+        let fits = limits::KEY_PREFIX_CHARS.contains(&shared.len());
+        let public = Public::pack(public).filter(|_| fits);
+        Ok((self.intern_prefix(shared)?, public.ok_or("a secret's prefix is of no key format")?))
     }
 
     fn intern_prefix(&mut self, shared: &str) -> Result<u32, Why> {
         if let Some(&ordinal) = self.books.prefixes.get(shared) {
             return Ok(ordinal);
-        }
-        if shared.len() > limits::VIEW_PREFIX_BYTES {
-            return Err("a secret's prefix is longer than any format makes it");
         }
         let ordinal = self.books.prefix_ordinals.take(&self.store.prefixes)?;
         let cell: &OnceLock<Box<str>> = self.store.prefixes.get(ordinal).ok_or(Full)?;
@@ -330,7 +326,7 @@ impl Edit<'_> {
 
     /// Formats stay for ever: keys of an older one live on. Whether there was a new one among these.
     pub fn add_formats(&mut self, formats: &[KeyFormat]) -> bool {
-        formats.iter().fold(false, |any, format| self.books.formats.insert(format) || any)
+        formats.iter().filter(|format| self.books.formats.insert(format)).count() > 0
     }
 
     pub fn publish_formats(&self) {

@@ -6,14 +6,16 @@
 use std::array::from_fn;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::prefetch::prefetch;
 use super::slab::{Chunks, Empty, Full, Ordinals};
 use crate::limits;
 
 const ENTRIES: usize = 8;
 /// The last entry of a full line may be a link to the line that it runs over into.
 const LAST: usize = ENTRIES - 1;
-/// A bucket more for so many halves of an entry: 5.5 a line.
-const HALF_ENTRIES_PER_BUCKET: u64 = 11;
+/// Entries a bucket, on the average, in halves. The looser, the seldomer a second line is looked at; the tighter, the smaller.
+pub const LOOSE: u64 = 11;
+pub const TIGHT: u64 = 14;
 
 #[repr(align(64))]
 pub struct Line([AtomicU64; ENTRIES]);
@@ -58,6 +60,7 @@ pub struct Index {
     lines: Chunks<Line>,
     overflow: Chunks<Line>,
     buckets: AtomicU32,
+    halves: u64,
 }
 
 /// The writer's side of an index.
@@ -74,8 +77,9 @@ fn bucket_of(tag: u32, buckets: u32) -> u32 {
 }
 
 impl Index {
-    pub fn new() -> Result<Self, Full> {
-        let index = Index { lines: Chunks::new(), overflow: Chunks::new(), buckets: AtomicU32::new(1) };
+    pub fn new(halves: u64) -> Result<Self, Full> {
+        let index =
+            Index { lines: Chunks::new(), overflow: Chunks::new(), buckets: AtomicU32::new(1), halves };
         index.lines.ensure(0)?;
         Ok(index)
     }
@@ -99,9 +103,17 @@ impl Index {
         None
     }
 
+    /// Has the machine fetch the line that a tag stands in.
+    #[inline]
+    pub fn touch(&self, tag: u32) {
+        if let Some(line) = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1))) {
+            prefetch(line);
+        }
+    }
+
     pub fn insert(&self, book: &mut Book, entry: Entry) -> Result<(), Full> {
         book.entries += 1;
-        if book.entries * 2 > u64::from(self.buckets.load(Ordering::Relaxed)) * HALF_ENTRIES_PER_BUCKET {
+        if book.entries * 2 > u64::from(self.buckets.load(Ordering::Relaxed)) * self.halves {
             self.split(book)?;
         }
         self.put(book, entry.word())
@@ -202,7 +214,7 @@ mod tests {
             steps in proptest::collection::vec((0u32..300, 0u8..3), 1..3000),
             spread in proptest::sample::select(vec![1u32, 0x9e37_79b1, 8]),
         ) {
-            let index = Index::new().expect("room");
+            let index = Index::new(LOOSE).expect("room");
             let mut book = Book::default();
             let mut model: HashMap<u32, Vec<u32>> = HashMap::new();
             for (ordinal, (tag, what)) in steps.into_iter().enumerate() {
@@ -236,7 +248,7 @@ mod tests {
 
     #[test]
     fn too_many_entries_of_one_tag_are_refused_and_not_lost() {
-        let index = Index::new().expect("room");
+        let index = Index::new(LOOSE).expect("room");
         let mut book = Book::default();
         let mut insert = |ordinal| index.insert(&mut book, Entry { tag: 7, kind: 3, ordinal });
         let refused = (0..10_000).find(|&ordinal| insert(ordinal).is_err()).expect("a limit");

@@ -1,14 +1,18 @@
 //! One question: text in, verdict out. The state is looked at once, whole; then [`access::judge`] decides.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use arc_swap::Guard;
 
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::TenantEntry;
 use super::layout::{
-    ACTIVE, Credential, Dead, EXPIRING, Expiring, NAME_IN_RECORD, SecretView, holds, holds_dead, tag_of,
+    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, holds, holds_dead,
+    name_place, tag_of_public, touch,
 };
+use super::prefetch::prefetch;
 use super::store::Store;
-use super::texts::read_words;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Reason, Refused, Request};
 use crate::domain::formats::Misfit;
@@ -23,7 +27,7 @@ struct Seen {
     secret: SecretView,
     prefix: Prefix,
     name: Option<Name>,
-    tenant: Arc<TenantEntry>,
+    tenant: Guard<Option<Arc<TenantEntry>>>,
     policy: Arc<Policy>,
 }
 
@@ -43,13 +47,22 @@ pub fn judge(
 ) -> Result<Judgement, NotAnswering> {
     // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too.
     let mut first = head(store)?;
+    let tag = tag_of_public(store.seed, text);
+    if let Some(tag) = tag {
+        store.secrets.touch(tag);
+    }
     if let Some(misfit) = misfit(store, text) {
         return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
     }
+    let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
+    let record = fetch(store, tag);
     for (turn, pepper) in vault.numbers().enumerate() {
         let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-        let (head, seen) = store.lock.read(|| look(store, &digest)).ok_or(NotAnswering)?;
+        if let Some(record) = record {
+            store.texts.touch(name_place(record));
+        }
+        let (head, seen) = store.lock.read(|| look(store, tag, &digest)).ok_or(NotAnswering)?;
         if let Some(seen) = seen {
             return Ok(answer(seen, head, request, now));
         }
@@ -59,6 +72,23 @@ pub fn judge(
         }
     }
     Ok(first.refusal(Reason::NotFound, None, now))
+}
+
+/// Has the machine fetch what the look will read, while the text is being hashed. Gives the record of an active secret,
+/// which says where its name stands once it is there.
+#[inline]
+fn fetch(store: &Store, tag: u32) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
+    store.secrets.find(tag, |entry| match entry.kind {
+        ACTIVE => store.credentials.get(entry.ordinal).inspect(|record| touch(record)),
+        EXPIRING => {
+            prefetch(store.expiring.get(entry.ordinal)?);
+            None
+        }
+        _ => {
+            prefetch(store.dead.get(entry.ordinal)?);
+            None
+        }
+    })
 }
 
 fn head(store: &Store) -> Result<Head, NotAnswering> {
@@ -93,8 +123,8 @@ impl Head {
 }
 
 #[inline]
-fn look(store: &Store, digest: &DigestHalf) -> (Head, Option<Seen>) {
-    let found = store.secrets.find(tag_of(digest), |entry| match entry.kind {
+fn look(store: &Store, tag: u32, digest: &DigestHalf) -> (Head, Option<Seen>) {
+    let found = store.secrets.find(tag, |entry| match entry.kind {
         ACTIVE => {
             let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
             let credential = Credential::of(&words);
@@ -126,7 +156,7 @@ fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option
     }
     Some(Seen {
         name: name_of(store, &credential)?,
-        tenant: store.tenants.get(credential.tenant)?.load_full()?,
+        tenant: Some(store.tenants.get(credential.tenant)?.load()).filter(|tenant| tenant.is_some())?,
         policy: store.policies.get(credential.policy)?.load_full()?,
         credential,
         secret,
@@ -139,17 +169,13 @@ pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
     if !credential.named {
         return Some(None);
     }
-    let bytes = usize::from(credential.name_bytes);
-    if bytes > NAME_IN_RECORD {
-        store.texts.read(credential.name[0] as u32, bytes).map(Some)
-    } else {
-        read_words(bytes, |place| credential.name.get(place).copied()).map(Some)
-    }
+    store.texts.read(credential.name, usize::from(credential.name_bytes)).map(Some)
 }
 
 fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {
     let Seen { credential, secret, prefix, name, tenant, policy } = seen;
     let judged_at = now.max(head.last_at);
+    let Some(tenant) = tenant.as_deref() else { return head.refusal(Reason::NotFound, None, now) };
     let facts = Facts {
         tenant: tenant.id,
         revoked: credential.revoked,

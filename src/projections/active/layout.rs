@@ -1,45 +1,68 @@
-//! How records are packed into words. A digest's first 4 bytes are its tag in the index.
+//! How records are packed into words.
 //!
 //! ```text
-//! a credential with its active secret, 14 words      an expiring secret, 8 words    a dead secret, 5 words
+//! a credential with its active secret, 12 words      an expiring secret, 8 words    a dead secret, 5 words
 //!  0  first half of the digest (2 words)              0 to 6 as left                 0  digest 4..8 · prefix
 //!  2  secret id (2 words)                             7  credential · next           1  secret id (2 words)
 //!  4  public characters 0..10 · their number                                         3  public characters
 //!  5  end 48 · public characters 10..12                                              4  credential · public 10..12 · by hand
-//!  6  prefix
+//!  6  prefix · where the name stands
 //!  7  credential id (2 words)
 //!  9  expiry 48 · name's length 9 · named · suspended · revoked · has an active secret
 //! 10  tenant · policy
 //! 11  first expiring secret · stream version
-//! 12  the name itself (2 words), or where it stands
 //! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
 use super::answer::Prefix;
+use super::prefetch::prefetch;
 use crate::clock::Timestamp;
 use crate::domain::credential::SecretStatus;
+use crate::limits;
 use crate::projections::secrets::DigestHalf;
 
-pub const CREDENTIAL_WORDS: usize = 14;
+pub const CREDENTIAL_WORDS: usize = 12;
 pub const EXPIRING_WORDS: usize = 8;
 pub const DEAD_WORDS: usize = 5;
 const SECRET_WORDS: usize = 7;
+/// The prefix's own half is the secret's, the other one the credential's.
+const NAME_WORD: usize = 6;
 
 /// The kinds of an index entry.
 pub const ACTIVE: u8 = 1;
 pub const EXPIRING: u8 = 2;
 pub const DEAD: u8 = 3;
 
-/// Names up to here stand in the record itself.
-pub const NAME_IN_RECORD: usize = 16;
 pub const PUBLIC_MOST: usize = 12;
 
 const NO_INSTANT: u64 = (1 << 48) - 1;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// Of an operator token, which is found by its digest.
 pub fn tag_of(digest: &DigestHalf) -> u32 {
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// A key is found by its public part, so that its records are on their way from memory while the key is being hashed; what
+/// is found is compared by digest. Taken are the prefix and as many characters as every format has public ones: that much
+/// can be told from the text alone. `None` for a text that no format fits.
+#[inline]
+pub fn tag_of_public(seed: u64, text: &str) -> Option<u32> {
+    let bytes = text.as_bytes();
+    let reach = bytes.len().min(*limits::KEY_PREFIX_CHARS.end());
+    let shared = bytes.get(..reach)?.iter().rposition(|&byte| byte == b'_')? + 1;
+    let public = bytes.get(..shared + usize::from(*limits::KEY_PUBLIC_CHARS.start()))?;
+    let mut mixed = seed;
+    for part in public.rchunks(8) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        let product = u128::from(mixed ^ u64::from_le_bytes(word)) * 0x9e37_79b9_7f4a_7c15;
+        mixed = (product >> 64) as u64 ^ product as u64;
+    }
+    Some((mixed >> 32) as u32)
 }
 
 /// Ids are made by the service and partly random: spreading their bits is enough.
@@ -133,10 +156,6 @@ impl Living {
             ends_at: instant_of(words[5]),
         }
     }
-
-    pub fn tag(&self) -> u32 {
-        tag_of(&self.digest)
-    }
 }
 
 fn digest_words(digest: &DigestHalf) -> (u64, u64) {
@@ -169,8 +188,8 @@ pub struct Credential {
     /// one above the first expiring secret's ordinal; 0: none
     pub expiring: u32,
     pub version: u32,
-    /// the name itself, or where it stands
-    pub name: [u64; 2],
+    /// where it stands
+    pub name: u32,
     /// the active secret; meaningless without `has_active`
     pub secret: [u64; SECRET_WORDS],
 }
@@ -185,8 +204,8 @@ impl Credential {
         words[..SECRET_WORDS].copy_from_slice(&self.secret);
         let owner = word(self.tenant, self.policy);
         let stream = word(self.expiring, self.version);
-        let [name, more] = self.name;
-        words[SECRET_WORDS..].copy_from_slice(&[first, second, state, owner, stream, name, more]);
+        words[NAME_WORD] |= word(self.name, 0);
+        words[SECRET_WORDS..].copy_from_slice(&[first, second, state, owner, stream]);
         words
     }
 
@@ -206,8 +225,10 @@ impl Credential {
             policy: low(rest[3]),
             expiring: high(rest[4]),
             version: low(rest[4]),
-            name: [rest[5], rest[6]],
-            secret: std::array::from_fn(|place| secret[place]),
+            name: high(secret[NAME_WORD]),
+            secret: std::array::from_fn(|place| {
+                if place == NAME_WORD { u64::from(low(secret[place])) } else { secret[place] }
+            }),
         }
     }
 
@@ -219,6 +240,19 @@ impl Credential {
         self.secret = secret.words();
         self.has_active = true;
     }
+}
+
+/// Has the machine fetch every line of the record.
+#[inline]
+pub fn touch(record: &[AtomicU64; CREDENTIAL_WORDS]) {
+    prefetch(&record[0]);
+    prefetch(&record[CREDENTIAL_WORDS - 1]);
+}
+
+/// Where the credential's name stands.
+#[inline]
+pub fn name_place(record: &[AtomicU64; CREDENTIAL_WORDS]) -> u32 {
+    high(record[NAME_WORD].load(Ordering::Relaxed))
 }
 
 /// A rotated-out secret in its grace window, in the list of its credential.
@@ -339,7 +373,7 @@ mod tests {
         #[test]
         fn a_record_says_what_was_packed_into_it(
             secret in living(), expires_at in instants(), name_bytes in 0u16..512, flags: [bool; 3],
-            ordinals: [u32; 4], name: [u64; 2], id: u128,
+            ordinals: [u32; 4], name: u32, id: u128,
         ) {
             let [named, suspended, revoked] = flags;
             let [tenant, policy, expiring, version] = ordinals;

@@ -14,6 +14,7 @@ mod index;
 mod judge;
 mod layout;
 mod load;
+mod prefetch;
 mod seqlock;
 mod slab;
 mod store;
@@ -37,6 +38,7 @@ pub use slab::Full;
 
 use crate::clock::Timestamp;
 use crate::domain::access::Request;
+use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{CredentialId, OperatorId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
@@ -99,6 +101,17 @@ impl ActiveView {
             }
         }
         Ok(None)
+    }
+
+    /// The oldest operator who is root and enabled; ids begin with the time they were made at.
+    pub fn first_root(&self) -> Option<OperatorId> {
+        let books = self.books()?;
+        let operators =
+            books.operators.all().filter_map(|ordinal| self.store.operators.get(ordinal)?.load_full());
+        operators
+            .filter(|operator| operator.role == Role::Root && !operator.disabled)
+            .map(|operator| operator.id)
+            .min()
     }
 
     /// `None` for an unknown operator, and for one whose name was erased.

@@ -18,12 +18,13 @@ pub trait Empty: Sized {
 }
 
 type Chunk<T> = OnceLock<Box<[T]>>;
+type Leaf<T> = OnceLock<Box<[Chunk<T>]>>;
 
 /// Chunks in one leaf of the directory: what is small stays small.
 const LEAF: usize = 256;
 
 pub struct Chunks<T, const PER: usize = { limits::VIEW_CHUNK }> {
-    directory: Box<[OnceLock<Box<[Chunk<T>]>>]>,
+    directory: Box<[Leaf<T>]>,
     taken: AtomicU64,
 }
 
@@ -82,7 +83,11 @@ impl<const W: usize> Records<W> {
     #[inline]
     pub fn read(&self, ordinal: u32) -> Option<[u64; W]> {
         let record = self.get(ordinal)?;
-        Some(from_fn(|word| record[word].load(Ordering::Relaxed)))
+        let mut words = [0; W];
+        for (word, cell) in words.iter_mut().zip(record) {
+            *word = cell.load(Ordering::Relaxed);
+        }
+        Some(words)
     }
 
     /// The ordinal was handed out by an [`Ordinals`], which made its chunk.

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::answer::Counts;
 use super::entries::{OperatorEntry, TenantEntry};
-use super::index::{self, Entry, Index};
+use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
 use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
@@ -28,7 +28,7 @@ pub struct Store {
     /// the time of the last of them
     pub last_at: AtomicU64,
     pub formats: ArcSwap<Formats>,
-    /// by digest
+    /// by public part
     pub secrets: Index,
     pub by_id: Index,
     pub credentials: Records<CREDENTIAL_WORDS>,
@@ -45,6 +45,8 @@ pub struct Store {
     /// by digest, to the operator
     pub tokens: Index,
     slug_hash: RandomState,
+    /// of the tags of public parts
+    pub seed: u64,
 }
 
 /// The writer's own knowledge of what is in use.
@@ -95,8 +97,8 @@ impl Store {
             applied: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
             formats: ArcSwap::from_pointee(Formats::default()),
-            secrets: Index::new()?,
-            by_id: Index::new()?,
+            secrets: Index::new(LOOSE)?,
+            by_id: Index::new(TIGHT)?,
             credentials: Records::new(),
             expiring: Records::new(),
             dead: Records::new(),
@@ -104,12 +106,13 @@ impl Store {
             prefixes: Chunks::new(),
             policies: Chunks::new(),
             tenants: Chunks::new(),
-            tenants_by_id: Index::new()?,
-            tenants_by_slug: Index::new()?,
+            tenants_by_id: Index::new(LOOSE)?,
+            tenants_by_slug: Index::new(LOOSE)?,
             operators: Chunks::new(),
-            operators_by_id: Index::new()?,
-            tokens: Index::new()?,
+            operators_by_id: Index::new(LOOSE)?,
+            tokens: Index::new(LOOSE)?,
             slug_hash: RandomState::new(),
+            seed: RandomState::new().hash_one("public parts"),
         };
         let mut books = Books::default();
         let empty = books.policies.ordinals.take(&store.policies)?;

@@ -1,7 +1,7 @@
 //! The view against the full state, against its own rows, against forged rows, and under its writer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
@@ -385,10 +385,10 @@ fn readers_under_the_writer_get_only_verdicts_that_were_right_at_their_position(
     for (position, recorded) in (0..truths.from).zip(&world.events) {
         view.apply(position, recorded).expect("applied");
     }
-    let done = AtomicBool::new(false);
+    let (done, asked) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for reader in 0..3usize {
-            let (view, truths, vault, done) = (&view, &truths, &world.vault, &done);
+            let (view, truths, vault, done, asked) = (&view, &truths, &world.vault, &done, &asked);
             scope.spawn(move || {
                 let mut last = 0;
                 for turn in 0.. {
@@ -396,6 +396,7 @@ fn readers_under_the_writer_get_only_verdicts_that_were_right_at_their_position(
                     let place = (turn * 7 + reader * 31) % truths.verdicts.len();
                     let (text, verdicts) = &truths.verdicts[place];
                     let judged = view.judge(vault, text, &EVERYTHING, at(0)).expect("answering");
+                    asked.fetch_add(1, Ordering::Relaxed);
                     let moment = (judged.position + 1 - truths.from) as usize;
                     assert!(judged.position >= last, "a reader went back in time");
                     last = judged.position;
@@ -413,6 +414,14 @@ fn readers_under_the_writer_get_only_verdicts_that_were_right_at_their_position(
         }
         for (position, recorded) in (truths.from..).zip(&world.events[truths.from as usize..]) {
             view.apply(position, recorded).expect("applied");
+            // One event after some question and before another, so that they meet.
+            let before = asked.load(Ordering::Relaxed);
+            for _ in 0..100_000 {
+                if asked.load(Ordering::Relaxed) > before {
+                    break;
+                }
+                std::thread::yield_now();
+            }
         }
         done.store(true, Ordering::Release);
     });

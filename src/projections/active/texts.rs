@@ -1,8 +1,9 @@
-//! Names too long to stand in their record: runs of words in chunks that never move, given back by length.
+//! Names: runs of words in chunks that never move, given back by length.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::answer::{InlineName, Name};
+use super::prefetch::prefetch;
 use super::slab::{Chunks, Full};
 use crate::limits;
 
@@ -29,6 +30,9 @@ impl Texts {
         let length = text.len().div_ceil(WORD);
         if length > MOST_WORDS {
             return Err(Full);
+        }
+        if length == 0 {
+            return Ok(0);
         }
         let start = match book.free.get_mut(length).and_then(Vec::pop) {
             Some(start) => start,
@@ -64,6 +68,9 @@ impl Texts {
     /// The bytes are overwritten: an erased name is nowhere any more.
     pub fn give_back(&self, book: &mut Book, start: u32, bytes: usize) {
         let length = bytes.div_ceil(WORD);
+        if length == 0 {
+            return;
+        }
         for place in 0..length as u32 {
             if let Some([cell]) = self.words.get(start + place) {
                 cell.store(0, Ordering::Relaxed);
@@ -77,11 +84,18 @@ impl Texts {
 
     /// `None` when what stands there is no text, as a look that met the writer may find.
     pub fn read(&self, start: u32, bytes: usize) -> Option<Name> {
-        let word = |place: usize| {
+        read_words(bytes, |place| {
             let [cell] = self.words.get(start.wrapping_add(place as u32))?;
             Some(cell.load(Ordering::Relaxed))
-        };
-        read_words(bytes, word)
+        })
+    }
+
+    /// Has the machine fetch what stands there.
+    #[inline]
+    pub fn touch(&self, start: u32) {
+        if let Some(word) = self.words.get(start) {
+            prefetch(word);
+        }
     }
 
     pub fn bytes(&self) -> u64 {
@@ -90,7 +104,7 @@ impl Texts {
 }
 
 /// A text of so many bytes, a word after the other.
-pub fn read_words(bytes: usize, word: impl Fn(usize) -> Option<u64>) -> Option<Name> {
+fn read_words(bytes: usize, word: impl Fn(usize) -> Option<u64>) -> Option<Name> {
     let mut short = InlineName::EMPTY;
     let mut long = Vec::new();
     for place in 0..bytes.div_ceil(WORD) {

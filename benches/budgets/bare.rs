@@ -1,0 +1,108 @@
+//! The limits that budgets are held against: a handler that only reads and answers, and a writer that only inserts.
+
+use std::net::TcpListener;
+
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpResponse, HttpServer};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Serves one fixed answer to whatever is sent, body read; runs until it is killed.
+pub fn serve(listener: TcpListener, answer: String) -> std::io::Result<()> {
+    let answer = Data::new(answer);
+    actix_web::rt::System::new().block_on(
+        HttpServer::new(move || {
+            App::new().app_data(answer.clone()).default_service(web::to(
+                |_body: Bytes, answer: Data<String>| async move {
+                    HttpResponse::Ok().content_type("application/json").body(answer.as_ref().clone())
+                },
+            ))
+        })
+        .workers(2)
+        .listen(listener)?
+        .run(),
+    )
+}
+
+/// Tables of the same shape and indexes as the ledger's, in a schema of their own.
+pub async fn make_tables(admin: &Client) {
+    admin.batch_execute("drop schema if exists bare cascade; create schema bare").await.expect("a schema");
+    for table in ["events", "personal", "claims", "counters", "credentials", "secrets"] {
+        let sql = format!("create table bare.{table} (like credledger.{table} including all)");
+        admin.batch_execute(&sql).await.expect("a table");
+    }
+}
+
+/// Sizes of what a mint writes, taken from real rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub entry: usize,
+    pub slots: usize,
+    pub credential: usize,
+    pub secret: usize,
+}
+
+/// Inserts all the rows of `mints` mints in one transaction, statements sent at once.
+pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: Sizes) {
+    let ids: Vec<Uuid> = (0..mints).map(|_| random_id()).collect();
+    let secrets: Vec<Uuid> = (0..mints).map(|_| random_id()).collect();
+    let positions: Vec<i64> = (first_position..).take(mints).collect();
+    let keys: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+    let slots = format!("{{\"name\": [\"{}\", \"ci-runner\"]}}", "x".repeat(sizes.slots.saturating_sub(40)));
+    let blob = |length: usize| vec![7u8; length];
+    let (entry, mac, leaf, credential, secret) =
+        (blob(sizes.entry), blob(36), blob(32), blob(sizes.credential), blob(sizes.secret));
+    client.batch_execute("begin").await.expect("a transaction");
+    let events = async {
+        client.execute(
+        "insert into bare.events select 1, p, s, 1, $5::uuid, 'api_key.created', 0, $3::bytea, $4::bytea, $6::bytea from unnest($1::bigint[], $2::uuid[]) as u(p, s)",
+        &[&positions, &ids, &entry, &mac, &Uuid::nil(), &leaf],
+    ).await
+    };
+    let personal = async {
+        client.execute(
+        "insert into bare.personal select 1, s, 1, $2::uuid, s, $3::text::jsonb from unnest($1::uuid[]) as u(s)",
+        &[&ids, &Uuid::nil(), &slots],
+    ).await
+    };
+    let claims =
+        async {
+            client.execute(
+        "insert into bare.claims select 1, 1, k, s from unnest($1::bytea[], $2::uuid[]) as u(k, s)",
+        &[&keys, &ids],
+    ).await
+        };
+    let counted = mints as i64;
+    let counters = async {
+        client.execute(
+        "insert into bare.counters as c values (1, $1::uuid, 'active_credentials', $2::bigint) on conflict (ledger_id, subject, name) do update set value = c.value + excluded.value",
+        &[&Uuid::nil(), &counted],
+    ).await
+    };
+    let credentials = async {
+        client.execute(
+        "insert into bare.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked, scopes, name_version) \
+         select 1, s, $2::uuid, 1, $3::bytea, $4::bytea, p, false, false, '{logs:read}'::text[], 1 from unnest($1::uuid[], $5::bigint[]) as u(s, p)",
+        &[&ids, &Uuid::nil(), &credential, &mac, &positions],
+    ).await
+    };
+    let prefixes: Vec<String> =
+        ids.iter().map(|id| format!("cl_live_{}", &id.simple().to_string()[24..])).collect();
+    let secrets = async {
+        client.execute(
+        "insert into bare.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix) \
+         select 1, t, $3::uuid, 1, $4::bytea, $5::bytea, s, x from unnest($1::uuid[], $2::uuid[], $6::text[]) as u(s, t, x)",
+        &[&ids, &secrets, &Uuid::nil(), &secret, &mac, &prefixes],
+    ).await
+    };
+    let written = futures::join!(events, personal, claims, counters, credentials, secrets);
+    for outcome in [written.0, written.1, written.2, written.3, written.4, written.5] {
+        outcome.expect("rows");
+    }
+    client.batch_execute("commit").await.expect("a commit");
+}
+
+fn random_id() -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000, &credledger::vault::random_bytes())
+        .into_uuid()
+}

@@ -1,0 +1,114 @@
+//! The budgets of the service, each held against a limit measured in the same run: `scripts/bench [row…]`.
+
+mod bare;
+mod commands;
+mod housekeeping;
+mod load;
+mod loading;
+mod verdicts;
+mod world;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use world::World;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// One line of the table.
+pub struct Line {
+    pub row: &'static str,
+    pub what: String,
+    pub figure: String,
+    pub limit: String,
+    pub ratio: f64,
+    pub budget: &'static str,
+    pub met: bool,
+}
+
+pub struct Run {
+    pub database: String,
+    pub folder: PathBuf,
+    pub keys: u64,
+}
+
+/// How scripts/bench tells what it set up. The service that the bench starts knows none of them.
+pub const VARIABLES: [&str; 3] =
+    ["CREDLEDGER_BENCH_DATABASE", "CREDLEDGER_BENCH_FOLDER", "CREDLEDGER_BENCH_KEYS"];
+
+const ROWS: [&str; 9] = ["S7", "S8", "S22", "S6", "S1", "S2", "S3", "S20", "all"];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [word, answer] = arguments.as_slice()
+        && word == "bare-http"
+    {
+        return serve_bare(answer);
+    }
+    let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| ROWS.contains(word)).collect();
+    let wants = |row: &str| named.is_empty() || named.contains(&"all") || named.contains(&row);
+    let run = Run {
+        database: variable(VARIABLES[0]).expect("scripts/bench sets up the run"),
+        folder: variable(VARIABLES[1]).expect("scripts/bench sets up the run").into(),
+        keys: variable(VARIABLES[2]).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000),
+    };
+    let mut lines = Vec::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let keys = runtime.block_on(in_process(&run, &wants, &mut lines));
+    drop(runtime);
+    if ["S1", "S2", "S3", "S8"].into_iter().any(wants) {
+        verdicts::over_http(&run, &keys, &wants, &mut lines);
+    }
+    print_table(&lines);
+}
+
+/// The rows that need no HTTP. Gives back what was minted, for those that do.
+async fn in_process(run: &Run, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Line>) -> verdicts::Keys {
+    let world = Arc::new(World::open(&run.database, &run.folder.join("master.key")).await);
+    bare::make_tables(&world.admin().await).await;
+    let made = commands::mints(&world, run.keys, lines).await;
+    if wants("S8") {
+        commands::lone_mint(&world, lines).await;
+    }
+    if wants("S22") {
+        commands::disk(&world, lines).await;
+    }
+    let revoked = commands::revoke_some(&world, &made).await;
+    if wants("S6") {
+        loading::load(&world, lines).await;
+    }
+    if wants("S20") {
+        housekeeping::mass_expiry(&world, run.keys.min(100_000), lines).await;
+    }
+    let gateway = verdicts::gateway_token(&world).await;
+    match Arc::into_inner(world) {
+        Some(world) => world.house.close().await,
+        None => eprintln!("a caller is still there"),
+    }
+    let living = made.into_iter().skip(revoked.len()).map(|(_, secret)| secret).collect();
+    verdicts::Keys { living, revoked, gateway }
+}
+
+fn serve_bare(answer: &str) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    println!("{}", listener.local_addr().expect("an address"));
+    bare::serve(listener, answer.to_owned()).expect("a server");
+}
+
+// The bench is its own program; the service reads its environment in one place.
+#[allow(clippy::disallowed_methods)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn print_table(lines: &[Line]) {
+    println!(
+        "\n| row | what | figure | limit | ratio | budget | |\n| --- | --- | --- | --- | --- | --- | --- |"
+    );
+    for line in lines {
+        let Line { row, what, figure, limit, ratio, budget, met } = line;
+        let verdict = if *met { "met" } else { "MISSED" };
+        println!("| {row} | {what} | {figure} | {limit} | {ratio:.2} | {budget} | {verdict} |");
+    }
+}

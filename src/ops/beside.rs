@@ -1,0 +1,122 @@
+//! The ledger for a command on its machine: through the running service's own PostgreSQL, or, while none runs, through one
+//! started for the moment. The service is not asked; it follows the ledger, and knows of what was written a moment later.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use tokio::runtime::Runtime;
+
+use super::config::Config;
+use super::data_dir::DataDir;
+use super::house::{Foundation, House};
+use super::private_postgres::PrivatePostgres;
+use super::start::{database_settings, own_postgres};
+use super::{StartError, process};
+use crate::clock::BootTime;
+use crate::limits;
+
+/// Does `work` with the ledger's rooms, as the account that the service runs as: what it makes is that account's.
+pub fn work<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&House) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let data_dir = become_the_service(config)?;
+    let _turn = take_turn(&data_dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits::ROOM_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new(format!("The runtime cannot be started: {error}.")))?;
+    let (house, own) = enter(config, &data_dir, &runtime)?;
+    let outcome = runtime.block_on(async {
+        let outcome = work(&house).await;
+        house.close().await;
+        if own.is_none() {
+            // A courtesy to what is called next: by then a service that is well has followed.
+            tokio::time::sleep(limits::POLL * 3).await;
+        }
+        outcome
+    });
+    runtime.shutdown_background();
+    match own {
+        Some(own) => outcome.and_then(|done| own.stop().map(|()| done)),
+        None => outcome,
+    }
+}
+
+/// What a start does before it becomes ready, but for the address.
+fn become_the_service(config: &Config) -> Result<PathBuf, StartError> {
+    let account = process::account_to_become(config.run_as.as_deref(), &config.data_dir)?;
+    let data_dir = DataDir::provide(&config.data_dir, account.as_ref())?;
+    if let Some(account) = &account {
+        process::become_account(account)?;
+    }
+    process::harden()?;
+    Ok(data_dir)
+}
+
+/// One command at a time: the server that one started for the moment must not end under another.
+fn take_turn(data_dir: &Path) -> Result<File, StartError> {
+    let path = data_dir.join("command.lock");
+    let failed =
+        |error: std::io::Error| StartError::new(format!("{} cannot be locked: {error}.", path.display()));
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    let begun = BootTime::now();
+    while !process::lock_exclusively(&file).map_err(failed)? {
+        if BootTime::now().since(begun) > limits::COMMAND_WAIT {
+            return Err(StartError::new(
+                "Another command still works on this data directory. Wait until it has ended, then repeat yours.",
+            ));
+        }
+        std::thread::sleep(limits::COMMAND_POLL);
+    }
+    Ok(file)
+}
+
+/// A private server of ours, and the claim on the data directory that it stands on.
+struct Own {
+    postgres: PrivatePostgres,
+    _data_dir: DataDir,
+}
+
+impl Own {
+    fn stop(self) -> Result<(), StartError> {
+        self.postgres.stop().map_err(StartError::from)
+    }
+}
+
+fn enter(config: &Config, data_dir: &Path, runtime: &Runtime) -> Result<(House, Option<Own>), StartError> {
+    if config.database_url.is_some() {
+        return Ok((runtime.block_on(open(config, data_dir))?, None));
+    }
+    let begun = BootTime::now();
+    loop {
+        // Free: nobody serves here, and nobody starts to while it is ours.
+        if let Some(claimed) = DataDir::claim_free(data_dir, None)? {
+            let postgres = own_postgres(config, data_dir)?
+                .ok_or_else(|| StartError::new("There is no database. Name one with --database-url."))?;
+            let house = runtime.block_on(open(config, data_dir))?;
+            return Ok((house, Some(Own { postgres, _data_dir: claimed })));
+        }
+        // In use: by a service that answers, or that starts or stops just now.
+        match runtime.block_on(open(config, data_dir)) {
+            Ok(house) => return Ok((house, None)),
+            Err(error) if BootTime::now().since(begun) > limits::COMMAND_WAIT => return Err(error),
+            Err(_) => std::thread::sleep(limits::COMMAND_POLL),
+        }
+    }
+}
+
+async fn open(config: &Config, data_dir: &Path) -> Result<House, StartError> {
+    let settings = database_settings(config, data_dir);
+    let foundation =
+        Foundation::lay(&settings, config.database_url.is_none(), &config.master_key_file).await?;
+    House::open_beside(&foundation).await
+}

@@ -1,0 +1,6 @@
+//! What is derived comes back from the events alone, byte for byte.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod rebuild;

@@ -1,0 +1,185 @@
+//! Rows written with the append, rows built anew, and the view made of either: all the same.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use credledger::domain::Caller;
+use credledger::domain::authority::Role;
+use credledger::domain::command::Command;
+use credledger::domain::command::Command::Operator;
+use credledger::domain::credential::{self, CredentialCommand, Reason};
+use credledger::domain::event::Actor;
+use credledger::domain::ids::OperatorId;
+use credledger::domain::ids::{CredentialId, StreamId, TenantId};
+use credledger::domain::ip_rules::IpRules;
+use credledger::domain::key_format::KeyFormat;
+use credledger::domain::operator;
+use credledger::domain::operator::Reach;
+use credledger::domain::tenant::{self, Settings, TenantCommand};
+use credledger::ledger::execute::{Answer, Order};
+use credledger::ops::house::{Foundation, House, LEDGER};
+use credledger::projections::active::{ActiveView, ViewDump};
+use credledger::projections::load::load;
+use serde_json::Map;
+
+use crate::support::{Postgres, TestDatabase};
+
+const PROJECTIONS: [&str; 5] = ["tenants", "credentials", "secrets", "operators", "operator_tokens"];
+
+struct World {
+    database: TestDatabase,
+    key_file: PathBuf,
+    foundation: Foundation,
+    house: House,
+}
+
+impl World {
+    async fn open() -> World {
+        let database = Postgres::database().await;
+        let key_file = PathBuf::from(format!("/tmp/credledger-{}.key", uuid::Uuid::now_v7().simple()));
+        let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
+        let house = House::open(&foundation, uuid::Uuid::now_v7()).await.expect("a house");
+        World { database, key_file, foundation, house }
+    }
+
+    async fn execute(&self, stream: StreamId, command: Command) {
+        let order = Order {
+            stream,
+            command,
+            caller: Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
+            token: None,
+            if_versions: None,
+            retry: None,
+            housekeeping: false,
+            wait: true,
+            render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
+        };
+        self.house.ledger.execute(order).await.expect("a command");
+    }
+
+    /// A tenant, an operator with a token, and keys that have lived in different ways.
+    async fn live(&self) {
+        let tenant = TenantId(uuid::Uuid::now_v7());
+        let settings = Settings::starting(KeyFormat::default());
+        let create = tenant::Create { slug: "acme".to_owned(), name: "Acme".to_owned(), settings };
+        self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
+        let id = OperatorId(uuid::Uuid::now_v7());
+        let create =
+            operator::Create { name: "root".to_owned(), role: Role::Root, reach: Reach::All, first: true };
+        self.execute(id.into(), Operator(operator::OperatorCommand::Create(create))).await;
+        let expires_at = self.house.clock.now().plus_seconds(3600);
+        let mint = operator::MintToken { name: "token".to_owned(), expires_at };
+        self.execute(id.into(), Operator(operator::OperatorCommand::MintToken(mint))).await;
+        for life in 0..12 {
+            let id = CredentialId(uuid::Uuid::now_v7());
+            for action in actions(life) {
+                self.execute(id.into(), Command::Credential(tenant, vec![action])).await;
+            }
+        }
+    }
+
+    /// Every row of every projection, as text.
+    async fn rows(&self) -> Vec<String> {
+        let admin = self.database.admin().await;
+        let mut rows = Vec::new();
+        for projection in PROJECTIONS {
+            let query = format!("select p::text from credledger.{projection} p order by id");
+            let found = admin.query(&query, &[]).await.expect("rows");
+            rows.extend(found.iter().map(|row| format!("{projection} {}", row.get::<_, String>(0))));
+        }
+        rows
+    }
+
+    async fn loaded(&self) -> ViewDump {
+        let view = ActiveView::new().expect("room");
+        load(&self.foundation.database, LEDGER, &self.foundation.vault, &view).await.expect("a view");
+        view.dump().expect("a whole view")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.key_file);
+    }
+}
+
+fn actions(life: u32) -> Vec<CredentialCommand> {
+    let create = credential::Create {
+        name: format!("key {life}"),
+        description: String::new(),
+        metadata: Map::new(),
+        scopes: None,
+        expires_at: None,
+        ip_rules: IpRules::default(),
+    };
+    let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
+    let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
+    let mut actions = vec![CredentialCommand::Create(create)];
+    actions.extend((0..life % 4).map(|_| rotate.clone()));
+    actions.extend((life % 3 == 0).then_some(CredentialCommand::Suspend(credential::Suspend)));
+    actions.extend((life % 5 == 0).then_some(revoke));
+    actions
+}
+
+#[tokio::test]
+async fn projections_built_anew_are_the_ones_that_the_append_wrote() {
+    let world = World::open().await;
+    world.live().await;
+    let (rows, live) = (world.rows().await, world.house.view.dump().expect("a whole view"));
+    assert!(rows.len() > 30, "{}", rows.len());
+    assert_eq!(world.loaded().await, live);
+    let admin = world.database.admin().await;
+    for projection in PROJECTIONS {
+        let spoil = format!(
+            "delete from credledger.{projection} where ctid in (select ctid from credledger.{projection} limit 2)"
+        );
+        admin.batch_execute(&spoil).await.expect("damage");
+    }
+    assert_ne!(world.rows().await, rows);
+    let rebuilt =
+        world.foundation.rebuild(&world.database.settings(), &PROJECTIONS).await.expect("a rebuild");
+    assert_eq!(rebuilt.rows, rows.len() as u64);
+    assert_eq!(world.rows().await, rows);
+    assert_eq!(world.loaded().await, live);
+}
+
+#[tokio::test]
+async fn a_projection_whose_files_changed_is_built_anew_at_the_next_start() {
+    let world = World::open().await;
+    world.live().await;
+    let rows = world.rows().await;
+    let admin = world.database.admin().await;
+    let other_version = "update credledger.migrations set digest = sha256('') where name = 'secrets' and kind = 'projections'";
+    assert_eq!(admin.execute(other_version, &[]).await.expect("a digest"), 1);
+    admin.batch_execute("delete from credledger.secrets").await.expect("damage");
+    Foundation::lay(&world.database.settings(), false, &world.key_file).await.expect("the next start");
+    assert_eq!(world.rows().await, rows);
+    let again =
+        admin.query_one("select count(*) from credledger.migrations where digest = sha256('')", &[]).await;
+    assert_eq!(again.expect("a count").get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn the_service_goes_on_after_a_rebuild_as_before() {
+    let world = World::open().await;
+    world.live().await;
+    world
+        .foundation
+        .rebuild(&world.database.settings(), &["secrets", "credentials"])
+        .await
+        .expect("a rebuild");
+    let before = world.rows().await.len();
+    let tenant = TenantId(uuid::Uuid::now_v7());
+    let create = tenant::Create {
+        slug: "later".to_owned(),
+        name: "Later".to_owned(),
+        settings: Settings::starting(KeyFormat::default()),
+    };
+    world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
+    let id = CredentialId(uuid::Uuid::now_v7());
+    for action in actions(1) {
+        world.execute(id.into(), Command::Credential(tenant, vec![action])).await;
+    }
+    assert_eq!(world.rows().await.len(), before + 4);
+    assert_eq!(world.loaded().await, world.house.view.dump().expect("a whole view"));
+}
