@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::service::{Key, Service, text};
+use crate::support::service::{Key, Service, is_window_of, text};
 use crate::{acme, without_an_event};
 
 #[test]
@@ -210,16 +210,13 @@ fn a_rotation_takes_the_grace_of_the_tenant_and_no_longer_one_than_it_allows() {
     let root = service.root();
     let tenant = root.tenant("acme", json!({"default_grace_seconds": 60, "max_grace_seconds": 120}));
     let key = tenant.mint("k");
+    let before = &key.minted["key"]["created_at"];
     let answer = root.send(&root.request("POST", &format!("{}/rotate", key.path)));
     let rotated = answer.expect(201);
     assert_eq!(answer.header("location"), Some(key.path.as_str()));
-    let span = |secrets: &Value, old: usize| {
-        use crate::support::service::millis;
-        millis(&secrets[old]["expires_at"]) - millis(&secrets[old + 1]["created_at"])
-    };
-    assert_eq!(span(&rotated["key"]["secrets"], 0), 60_000);
+    is_window_of(60, before, &rotated["key"]);
     let (_, longest) = key.rotate(json!({"grace_seconds": 120}));
-    assert_eq!(span(&longest["key"]["secrets"], 1), 120_000);
+    is_window_of(120, before, &longest["key"]);
     let over = root.post(&format!("{}/rotate", key.path), &json!({"grace_seconds": 121}));
     assert_eq!(over.problem(400, "invalid_request")["errors"][0]["pointer"], "/grace_seconds");
 }

@@ -397,6 +397,17 @@ pub fn millis(value: &Value) -> i64 {
     instant.unwrap_or_else(|| panic!("no instant: {value}")).millis()
 }
 
+/// The window of the secret before the newest is this long. It is reckoned from the decision, which lies between an instant
+/// before the rotation and the new secret's creation.
+#[track_caller]
+pub fn is_window_of(seconds: i64, before: &Value, key: &Value) {
+    let secrets = key["secrets"].as_array().expect("secrets");
+    let [.., old, new] = secrets.as_slice() else { panic!("no window: {key}") };
+    let end = millis(&old["expires_at"]);
+    let bounds = millis(before) + seconds * 1000..=millis(&new["created_at"]) + seconds * 1000;
+    assert!(bounds.contains(&end), "{end} is not in {bounds:?}");
+}
+
 #[track_caller]
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
