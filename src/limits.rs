@@ -66,6 +66,11 @@ pub const STAMP_ATTEMPTS: usize = 8;
 pub const CLOCK_BEHIND: Duration = Duration::from_secs(5);
 pub const SETTLE_ATTEMPTS: usize = 20;
 pub const SETTLE_PAUSE: Duration = Duration::from_millis(250);
+/// How long the one writer waits for the server on one connection before it takes that connection for dead and asks on
+/// another. The server may still be at work then: asking waits for it, and cancels nothing.
+pub const WRITER_WAIT: Duration = Duration::from_secs(5);
+/// How long the outcome of a batch is asked for before its callers are told that it is unknown.
+pub const SETTLE_WAIT: Duration = Duration::from_secs(20);
 
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);

@@ -202,8 +202,14 @@ impl Keeper {
         let Some(connection) = connection else { return };
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
             [&self.node.ledger, &self.node.node, &self.node.boot];
-        if let Err(cause) = connection.execute(RELEASE, &parameters).await {
-            tracing::warn!(%cause, "the lease could not be given back; it lapses by itself");
+        match tokio::time::timeout(limits::LEASE, connection.execute(RELEASE, &parameters)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(cause)) => {
+                tracing::warn!(%cause, "the lease could not be given back; it lapses by itself");
+            }
+            Err(_) => {
+                tracing::warn!("the database did not take the lease back in time; it has lapsed by itself")
+            }
         }
     }
 }

@@ -40,10 +40,8 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
         return Err(refuse(Problem::forbidden(detail), "untrusted_proxy"));
     }
     let demand = read(&request).map_err(|problem| {
-        refuse(
-            Problem::forbidden(problem.detail().to_owned()).with_reason("malformed_request"),
-            "malformed_request",
-        )
+        // No verdict was given, so the problem names no reason; the header does, for the proxy's log.
+        refuse(Problem::forbidden(problem.detail().to_owned()), "malformed_request")
     })?;
     let malformed = |problem| refuse(problem, Reason::Malformed.word());
     let token = match bearer(request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes())) {

@@ -24,6 +24,7 @@ use crate::domain::{Caller, Context};
 use crate::limits;
 use crate::vault::Vault;
 
+/// The member of a kept answer that tells its position when no event was written.
 const POSITION: &str = "position";
 
 /// One command to carry out.
@@ -366,11 +367,11 @@ impl Ledger {
         }
         let position = row.get::<_, Option<i64>>(3).map(i64::cast_unsigned);
         let body = self.vault().open(&sealing_context(operator, &retry.key), row.get(2)).ok();
-        let body: Option<Map<String, Value>> = body.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let body = body.and_then(|plain| serde_json::from_slice::<Map<String, Value>>(&plain).ok());
         let Some(body) = body else {
             return Err(ExecuteError::Read(ReadError::Forged { position: position.unwrap_or_default() }));
         };
-        let position = position.or_else(|| body.get(POSITION)?.as_u64());
+        let position = position.or_else(|| body.get(POSITION).and_then(Value::as_u64));
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
         let enforced = self.enforced(order, position).await;
         Ok(Some(Executed { answer, position, enforced, replayed: true }))

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::Applier;
 use super::read::{ReadError, Reader};
 use super::streams::Streams;
-use crate::db::{Database, Dedicated, Role};
+use crate::db::{Database, DbError, Dedicated, Role};
 use crate::domain::event::Recorded;
 use crate::limits;
 
@@ -128,7 +128,13 @@ impl Follow {
         }
     }
 
+    /// A connection that says nothing for as long as a lease lives is taken for dead, and another one is asked next.
     async fn page(&mut self) -> Result<Vec<super::read::Positioned>, Halt> {
+        let page = tokio::time::timeout(limits::LEASE, self.next_page()).await;
+        page.unwrap_or_else(|late| Err(Halt::Database(DbError::Unavailable(late.into()).into())))
+    }
+
+    async fn next_page(&mut self) -> Result<Vec<super::read::Positioned>, Halt> {
         if self.connection.as_ref().is_none_or(|connection| connection.is_closed()) {
             self.connection = Some(
                 self.database

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::append::{APPEND, Columns, Prepared, Press};
 use super::follow::Batch;
 use super::proposal::{CommitError, Committed, Proposal};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{BootTime, Clock, Timestamp};
 use crate::db::{Database, DbError, Dedicated, Role};
 use crate::limits;
 
@@ -197,9 +197,10 @@ impl Sequencer {
     }
 
     async fn append(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
-        let connected = match self.connected().await {
-            Ok(connected) => connected,
-            Err(cause) => return Tried::Refused(cause),
+        let connected = match tokio::time::timeout(limits::WRITER_WAIT, self.connected()).await {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(cause)) => return Tried::Refused(cause),
+            Err(late) => return Tried::Refused(DbError::Unavailable(late.into())),
         };
         let outcome = connected.append(id, at, batch).await;
         match outcome {
@@ -220,10 +221,12 @@ impl Sequencer {
     /// Asks, on a new connection and under the head's lock, what became of the batch. One that is not in the ledger
     /// never will be, and is run again.
     async fn find_out(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
+        let asking_since = BootTime::now();
         for attempt in 0..limits::SETTLE_ATTEMPTS {
             match self.ask_outcome(id).await {
                 Ok(Some(appended)) => return Tried::Appended(appended),
                 Ok(None) => return Box::pin(self.append_settled(id, at, batch)).await,
+                Err(_) if BootTime::now().since(asking_since) > limits::SETTLE_WAIT => break,
                 Err(cause) => {
                     tracing::warn!(%cause, attempt, "the outcome of a batch could not be asked");
                     self.connection = None;
@@ -251,6 +254,11 @@ impl Sequencer {
     }
 
     async fn ask_outcome(&mut self, id: Uuid) -> Result<Option<Appended>, DbError> {
+        let asked = tokio::time::timeout(limits::WRITER_WAIT, self.settle(id)).await;
+        asked.unwrap_or_else(|late| Err(DbError::OutcomeUnknown(late.into())))
+    }
+
+    async fn settle(&mut self, id: Uuid) -> Result<Option<Appended>, DbError> {
         let client = self.database.connect_dedicated(Role::Append).await?;
         let row = client
             .query_one(
@@ -324,7 +332,9 @@ impl Connected {
         let own: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
             [&self.ledger, &self.writer, &self.epoch, &id, &at_ms, &commands];
         let parameters: Vec<_> = own.into_iter().chain(columns.parameters()).collect();
-        let row = self.client.query_one(&self.append, &parameters).await?;
+        let answered =
+            tokio::time::timeout(limits::WRITER_WAIT, self.client.query_one(&self.append, &parameters)).await;
+        let row = answered.map_err(|late| DbError::OutcomeUnknown(late.into()))??;
         Ok(match row.get::<_, i16>(0) {
             0 => Tried::Appended(Appended {
                 first_position: row.get(2),

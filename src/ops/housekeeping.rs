@@ -29,25 +29,45 @@ pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiv
         if !lease.holds() {
             continue;
         }
-        if let Err(cause) = record_due(&ledger, &stop).await {
-            tracing::warn!(%cause, "ends that came by time could not be recorded yet");
-        }
         since_forgot += limits::HOUSEKEEPING_PAUSE;
-        if since_forgot >= limits::FORGET_PAUSE {
+        let forget = since_forgot >= limits::FORGET_PAUSE;
+        if forget {
             since_forgot = std::time::Duration::ZERO;
-            if let Err(cause) = forget_answers(&ledger).await {
-                tracing::warn!(%cause, "old answers could not be forgotten yet");
-            }
+        }
+        // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
+        tokio::select! {
+            () = turn(&ledger, forget) => {}
+            () = stopped(&mut stop) => return,
         }
     }
 }
 
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error says that nobody is left who could tell.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn turn(ledger: &Ledger, forget: bool) {
+    if let Err(cause) = record_due(ledger).await {
+        tracing::warn!(%cause, "ends that came by time could not be recorded yet");
+    }
+    if forget && let Err(cause) = answered(forget_answers(ledger)).await {
+        tracing::warn!(%cause, "old answers could not be forgotten yet");
+    }
+}
+
+/// The server ends a statement after that long; a connection that says nothing for longer is dead, and nobody told.
+async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    let answer = tokio::time::timeout(limits::STATEMENT_WAIT, asked).await;
+    answer.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
+}
+
 /// Page after page, until nothing is due; never faster than the limit.
-async fn record_due(ledger: &Ledger, stop: &watch::Receiver<bool>) -> Result<(), DbError> {
+async fn record_due(ledger: &Ledger) -> Result<(), DbError> {
     let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
         / limits::HOUSEKEEPING_PER_SECOND;
-    while !*stop.borrow() {
-        let due = due(ledger).await?;
+    loop {
+        let due = answered(due(ledger)).await?;
         let (found, full) = (due.len(), due.len() as i64 >= limits::HOUSEKEEPING_PAGE);
         let pace = tokio::time::sleep(page_time);
         let recorded = stream::iter(due)
@@ -60,11 +80,10 @@ async fn record_due(ledger: &Ledger, stop: &watch::Receiver<bool>) -> Result<(),
             tracing::debug!(found, recorded, "some ends are recorded on a later turn");
         }
         if !full || recorded == 0 {
-            break;
+            return Ok(());
         }
         pace.await;
     }
-    Ok(())
 }
 
 async fn due(ledger: &Ledger) -> Result<Vec<Due>, DbError> {

@@ -7,8 +7,12 @@ use serde_json::Value;
 mod code;
 #[path = "../support/json_schema.rs"]
 pub mod json_schema;
+#[path = "openapi/json_schema_test.rs"]
+mod json_schema_test;
 #[path = "openapi/manners.rs"]
 mod manners;
+#[path = "openapi/pattern_test.rs"]
+mod pattern_test;
 #[path = "openapi/whole.rs"]
 mod whole;
 

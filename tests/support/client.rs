@@ -54,11 +54,21 @@ impl Request {
         self
     }
 
-    fn bytes(&self, host: &SocketAddr) -> Vec<u8> {
+    /// The head as it stands, for bodies that are sent in another way than whole.
+    pub fn head_bytes(&self, host: &SocketAddr) -> Vec<u8> {
+        [self.head(host).as_bytes(), b"\r\n"].concat()
+    }
+
+    fn head(&self, host: &SocketAddr) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
+        head
+    }
+
+    fn bytes(&self, host: &SocketAddr) -> Vec<u8> {
+        let mut head = self.head(host);
         if !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PATCH" | "PUT") {
             head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
         }
@@ -123,6 +133,23 @@ impl Client {
         self.try_send(request).unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.path))
     }
 
+    /// The answer to these bytes. A server that has answered need not take the rest of them.
+    #[track_caller]
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Response {
+        let mut connection = BufReader::new(connect(self.address).expect("a connection"));
+        let written = connection.get_mut().write_all(bytes);
+        read_response(&mut connection, false)
+            .unwrap_or_else(|error| panic!("no answer: {error}, {written:?}"))
+    }
+
+    /// A request of which this much is sent so far.
+    #[track_caller]
+    pub fn begin(&self, bytes: &[u8]) -> Begun {
+        let mut connection = BufReader::new(connect(self.address).expect("a connection"));
+        connection.get_mut().write_all(bytes).expect("a connection that takes it");
+        Begun(connection)
+    }
+
     fn exchange(&mut self, request: &Request) -> std::io::Result<Response> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -130,6 +157,16 @@ impl Client {
         };
         connection.get_mut().write_all(&request.bytes(&self.address))?;
         read_response(connection, request.method == "HEAD")
+    }
+}
+
+pub struct Begun(BufReader<TcpStream>);
+
+impl Begun {
+    /// Sends the rest of the request, and waits for its answer.
+    pub fn finish(&mut self, bytes: &[u8]) -> std::io::Result<Response> {
+        self.0.get_mut().write_all(bytes)?;
+        read_response(&mut self.0, false)
     }
 }
 

@@ -11,7 +11,7 @@
 use serde_json::{Map, Value};
 
 #[path = "pattern.rs"]
-mod pattern;
+pub mod pattern;
 #[path = "json_schema_walk.rs"]
 mod walk;
 use walk::{Unnamed, Walk};
@@ -59,15 +59,24 @@ impl Validator {
 
     /// `path` is a template of the document, or a concrete path with or without its query.
     pub fn operation(&self, method: &str, path: &str) -> Operation<'_> {
+        let found = self.operations(path).find(|(own, _)| own.eq_ignore_ascii_case(method));
+        found.unwrap_or_else(|| panic!("the document has no {method} {path}")).1
+    }
+
+    /// Each method of a path, as the document writes it, and its operation; none where there is no such path.
+    pub fn operations(&self, path: &str) -> impl Iterator<Item = (&str, Operation<'_>)> {
         let path = path.split('?').next().unwrap_or_default();
         let paths = self.document["paths"].as_object().expect("the document has paths");
         // Fewer variable parts first: `/verify/batch` before `/verify/{x}`.
-        let mut fitting: Vec<_> = paths.iter().filter(|(template, _)| is_of(path, template)).collect();
-        fitting.sort_by_key(|(template, _)| template.matches('{').count());
-        let (template, item) = fitting.first().unwrap_or_else(|| panic!("the document has no path {path}"));
-        let operation = &item[method.to_ascii_lowercase()];
-        assert!(operation.is_object(), "the document has no {method} {template}");
-        Operation { api: self, name: format!("{method} {template}"), operation }
+        let fitting = paths.iter().filter(|(template, _)| is_of(path, template));
+        let found = fitting.min_by_key(|(template, _)| template.matches('{').count());
+        found.into_iter().flat_map(move |(template, item)| {
+            let methods = item.as_object().into_iter().flatten().filter(|(name, _)| *name != "parameters");
+            methods.map(move |(method, operation)| {
+                let name = format!("{method} {template}");
+                (method.as_str(), Operation { api: self, name, operation })
+            })
+        })
     }
 
     fn check_schema(&self, schema: &Value, value: &Value, unnamed: Unnamed) -> Outcome {
@@ -144,6 +153,12 @@ impl Response<'_> {
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
+    /// An answer to HEAD, which has no body.
+    pub fn check_headers(&self, header: impl Fn(&str) -> Option<String>) -> Outcome {
+        let faults = self.header_faults(&header);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
     fn body_faults(&self, schema: &Value, body: &[u8]) -> Vec<String> {
         match serde_json::from_slice(body) {
             Ok(body) => self.api.check_schema(schema, &body, Unnamed::Faults).err().unwrap_or_default(),
@@ -178,7 +193,3 @@ impl Validator {
         number.map_or_else(|| Value::from(text), Value::from)
     }
 }
-
-#[cfg(test)]
-#[path = "json_schema_test.rs"]
-mod tests;

@@ -4,6 +4,8 @@
 
 pub mod batch;
 pub mod client;
+pub mod document;
+pub mod json_schema;
 pub mod service;
 
 use credledger::db::{Database, DatabaseUrl, Settings};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::{Client, Request, Response};
+use super::document;
 use super::{Postgres, TestDatabase};
 
 /// Far beyond what a start or a stop may take.
@@ -116,20 +117,21 @@ impl Service {
     /// SIGTERM, and its exit.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal("-TERM");
-        self.exited()
+        self.ended()
     }
 
     /// SIGKILL: nothing is finished, nothing is said.
     pub fn kill(&mut self) {
         self.signal("-KILL");
-        self.exited();
+        self.ended();
     }
 
     pub fn signal(&self, signal: &str) {
         signal_process(self.pid(), signal);
     }
 
-    fn exited(&mut self) -> Option<i32> {
+    /// Its exit, which something else has caused.
+    pub fn ended(&mut self) -> Option<i32> {
         let mut process = self.process.take().expect("a running service");
         let status = self.wait_for("the end of the service", || process.try_wait().expect("a wait"));
         status.code()
@@ -168,6 +170,12 @@ impl Service {
 
     pub fn gateway(&self) -> Actor {
         self.operator("gateway", &[])
+    }
+
+    /// What the service tells whoever presents this key.
+    #[track_caller]
+    pub fn whoami(&self, secret: &str) -> Response {
+        self.actor(secret).get("/api/v1/whoami")
     }
 }
 
@@ -224,11 +232,16 @@ impl Actor {
 
     #[track_caller]
     pub fn send(&self, request: &Request) -> Response {
-        self.client.borrow_mut().send(request)
+        let answer = self.client.borrow_mut().send(request);
+        document::holds(request, &answer);
+        answer
     }
 
+    #[track_caller]
     pub fn try_send(&self, request: &Request) -> std::io::Result<Response> {
-        self.client.borrow_mut().try_send(request)
+        let answer = self.client.borrow_mut().try_send(request)?;
+        document::holds(request, &answer);
+        Ok(answer)
     }
 
     #[track_caller]
@@ -341,6 +354,18 @@ impl Key<'_> {
         (text(&rotated["secret"]), rotated)
     }
 
+    /// The types of its events, oldest first.
+    #[track_caller]
+    pub fn told(&self) -> Vec<String> {
+        self.history().iter().map(|event| text(&event["type"])).collect()
+    }
+
+    /// Where its secrets stand, oldest first.
+    #[track_caller]
+    pub fn secret_path(&self, index: usize) -> String {
+        format!("{}/secrets/{}", self.path, text(&self.read()["secrets"][index]["id"]))
+    }
+
     #[track_caller]
     pub fn revoke(&self, reason: &str) -> Value {
         self.admin.post(&format!("{}/revoke", self.path), &json!({"reason": reason})).expect(200)
@@ -363,6 +388,13 @@ impl Verdict {
         assert_eq!((&self.0["valid"], &self.0["reason"]), (&json!(false), &json!(reason)), "{}", self.0);
         &self.0
     }
+}
+
+/// Milliseconds since 1970 of an instant in an answer.
+#[track_caller]
+pub fn millis(value: &Value) -> i64 {
+    let instant = value.as_str().and_then(credledger::clock::Timestamp::parse);
+    instant.unwrap_or_else(|| panic!("no instant: {value}")).millis()
 }
 
 #[track_caller]

@@ -3,4 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod own;
 mod velgent;
+mod vergeos;
+mod vilvik;

@@ -1,0 +1,201 @@
+//! P6: secrets are seen once. After a day in the life of a service that logs all it can, every byte that it wrote is searched.
+
+mod search;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use self::search::Needles;
+use crate::library;
+use crate::processes::{owner, postmaster, status_line};
+use crate::support::client::Request;
+use crate::support::service::{Actor, Key, Service, text};
+
+/// What no byte may show, and what must be found for the search to be worth anything.
+struct Told {
+    hidden: Needles,
+    shown: Vec<(&'static str, String)>,
+}
+
+#[test]
+fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written() {
+    let mut service = Service::start_private(&["--log", "trace"]);
+    assert_closed_to_dumps(&service);
+    let told = a_day(&service);
+    library::block_on(async {
+        let superuser = library::superuser(&service).await;
+        superuser.batch_execute("checkpoint").await.expect("what is in memory goes to disk");
+    });
+    let dump = dump(&service);
+    service.stop();
+    told.hidden.are_not_in("the dump", &dump);
+    let files = search::files(service.folder());
+    for (path, bytes) in &files {
+        if !path.ends_with("ready.json") {
+            told.hidden.are_not_in(&path.display().to_string(), bytes);
+        }
+    }
+    master_keys(&service).are_not_in("the dump", &dump);
+    for (path, bytes) in files.iter().filter(|(path, _)| !path.ends_with("master.key")) {
+        master_keys(&service).are_not_in(&path.display().to_string(), bytes);
+    }
+    // The search can find: what may be known is there, in the tables, the write-ahead log and the service's own log.
+    for (place, text) in &told.shown {
+        let found = match *place {
+            "dump" => Needles::of("shown", [text.as_str()]).found_in(&dump).is_some(),
+            place => files
+                .iter()
+                .filter(|(path, _)| {
+                    path.strip_prefix(service.folder()).is_ok_and(|path| path.starts_with(place))
+                })
+                .any(|(_, bytes)| Needles::of("shown", [text.as_str()]).found_in(bytes).is_some()),
+        };
+        assert!(found, "{text:?} was not found in {place}: is the search blind?");
+    }
+}
+
+/// Everything that holds or shows a secret, once, and everything that people get wrong with one.
+fn a_day(service: &Service) -> Told {
+    let root = service.root();
+    let gateway = service.gateway();
+    let tenant = root.tenant("canary", json!({}));
+    let org_admin = service.operator("org_admin", &[&tenant.id]);
+    let mut hidden = Needles::default();
+    for (who, actor) in [("root", &root), ("gateway", &gateway), ("org_admin", &org_admin)] {
+        hidden.add(&format!("the token of {who}"), actor.token.as_deref().expect("a token"));
+    }
+    let key = tenant.mint("seen in lists");
+    let (rotated, _) = key.rotate(json!({"grace_seconds": 3600}));
+    let (newest, _) = key.rotate(json!({"grace_seconds": 3600}));
+    let own = tenant.mint("ends itself");
+    for (what, secret) in [
+        ("a minted", &key.secret),
+        ("a rotated", &rotated),
+        ("the newest", &newest),
+        ("an ended", &own.secret),
+    ] {
+        hidden.add(&format!("{what} secret"), secret);
+    }
+    for secret in [&key.secret, &rotated, &newest] {
+        gateway.verify(secret).is_accepted();
+        gateway.verify_as(json!({"credential": secret, "scopes": ["not.given"], "client_ip": "192.0.2.1", "operation": "o"}));
+    }
+    gateway
+        .post(
+            "/api/v1/verify/batch",
+            &json!({"items": [{"credential": newest}, {"credential": format!("{newest}x")}]}),
+        )
+        .expect(200);
+    mistakes(service, &gateway, &newest);
+    repeats(&org_admin, &key, &mut hidden);
+    let ending = service.actor(&own.secret);
+    ending.get("/api/v1/whoami").expect(200);
+    ending.post("/api/v1/self/revoke", &json!({})).expect(200);
+    ending.get("/api/v1/whoami").problem(401, "unauthorized");
+    key.history();
+    root.get("/metrics");
+    let prefix = text(&key.minted["key"]["secrets"][0]["prefix"]);
+    let shown = vec![
+        ("dump", "seen in lists".to_owned()),
+        ("dump", prefix.clone()),
+        ("data/postgres/base", prefix.clone()),
+        ("data/postgres/pg_wal", prefix),
+        ("log", "/api/v1/self/revoke".to_owned()),
+        ("log", "TRACE".to_owned()),
+    ];
+    Told { hidden, shown }
+}
+
+/// A secret in every place where people put one by mistake.
+fn mistakes(service: &Service, gateway: &Actor, secret: &str) {
+    let anyone = service.anonymous();
+    let truncated = &secret[..secret.len() - 3];
+    for header in [
+        format!("Bearer  {secret}"),
+        format!("Bearer {secret} "),
+        format!("Bearer {truncated}"),
+        format!("Bearer {secret}{secret}"),
+        format!("Bearer {secret}, Bearer {secret}"),
+        format!("Basic {secret}"),
+        format!("Token {secret}"),
+        secret.to_owned(),
+        format!("Bearer \"{secret}\""),
+    ] {
+        for path in ["/api/v1/whoami", "/api/v1/authorize", "/api/admin/v1/tenants"] {
+            anyone.send(&Request::new("GET", path).header("Authorization", &header));
+        }
+        gateway.verify_as(json!({"credential": header}));
+    }
+    anyone.get(&format!("/api/v1/whoami?access_token={secret}"));
+    anyone.get(&format!("/api/v1/authorize?token={secret}"));
+    let forwarded = Request::new("GET", "/api/v1/authorize").bearer(truncated);
+    anyone.send(
+        &forwarded.header("X-Forwarded-Uri", &format!("/things?key={secret}")).header("Cookie", secret),
+    );
+    for body in [
+        json!({"credential": secret, "tenant": secret}),
+        json!({"credential": secret, "client_ip": secret}),
+        json!({"credential": secret, "scopes": [secret]}),
+        json!({"credential": [secret]}),
+        json!({secret: true}),
+    ] {
+        gateway.send(&gateway.request("POST", "/api/v1/verify").json(&body));
+    }
+    let broken = format!("{{\"credential\": \"{secret}\"");
+    let request = gateway.request("POST", "/api/v1/verify").header("Content-Type", "application/json");
+    gateway.send(&request.body(broken.into_bytes())).problem(400, "invalid_request");
+}
+
+fn repeats(admin: &Actor, key: &Key<'_>, hidden: &mut Needles) {
+    let keys = key.path.rsplit_once('/').expect("a path").0.to_owned();
+    let repeat_key = "idempotency-canary-bx71-vq08-mmz5";
+    hidden.add("an Idempotency-Key", repeat_key);
+    let mint =
+        |body| admin.send(&admin.request("POST", &keys).header("Idempotency-Key", repeat_key).json(&body));
+    let minted = mint(json!({"name": "repeated"})).expect(201);
+    assert_eq!(mint(json!({"name": "repeated"})).expect(201)["secret"], minted["secret"]);
+    hidden.add("a repeated secret", &text(&minted["secret"]));
+    assert_eq!(mint(json!({"name": "another"})).status, 422);
+    let quoted = "\"idempotency-canary-quoted-77aa\"";
+    hidden.add("a quoted Idempotency-Key", quoted.trim_matches('"'));
+    let rotate = admin.request("POST", &format!("{}/rotate", key.path)).header("Idempotency-Key", quoted);
+    let rotated = admin.send(&rotate.json(&json!({"grace_seconds": 60}))).expect(201);
+    hidden.add("a secret rotated with a key", &text(&rotated["secret"]));
+}
+
+fn master_keys(service: &Service) -> Needles {
+    let file = std::fs::read_to_string(service.data_dir().join("master.key")).expect("the master keys");
+    let keys: Vec<&str> = file.split_whitespace().filter(|word| word.len() == 64).collect();
+    assert!(!keys.is_empty(), "the file holds a key");
+    Needles::of("a master key", keys)
+}
+
+/// With the pg_dump of the server that runs.
+fn dump(service: &Service) -> Vec<u8> {
+    let pid = postmaster(service).expect("a private PostgreSQL");
+    let server = std::fs::read_link(format!("/proc/{pid}/exe")).expect("its program");
+    let output = Command::new(server.with_file_name("pg_dump"))
+        .arg("--host")
+        .arg(service.data_dir().join("run"))
+        .args(["--username", "postgres", "--no-password", "credledger"])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("pg_dump runs");
+    assert!(output.status.success() && output.stdout.len() > 10_000, "a whole dump");
+    output.stdout
+}
+
+/// Memory holds key material, so none of it may be written by the system either.
+fn assert_closed_to_dumps(service: &Service) {
+    let pid = service.pid();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("a limit");
+    let core: Vec<&str> = core.split_whitespace().collect();
+    assert_eq!(core[..2], ["0", "0"], "soft and hard");
+    // The files of a process that may not be dumped belong to root, whoever it runs as.
+    let runs_as = status_line(pid, "Uid");
+    assert_ne!(runs_as.split_whitespace().next(), Some("0"), "it does not run as root");
+    assert_eq!(owner(Path::new(&format!("/proc/{pid}/status"))), 0, "it is not dumpable");
+}

@@ -1,0 +1,317 @@
+//! P7: whoever may write to the tables mints nothing. Each forgery is refused, and the sentence names the row or the position.
+
+mod forged;
+mod rollback;
+
+use credledger::domain::ip_rules::IpRules;
+use credledger::domain::scope::Scope;
+use credledger::projections::bytes::Writer;
+use credledger::projections::credentials::CredentialRecord;
+use credledger::projections::policy::Policy;
+use serde_json::json;
+
+use self::forged::{Ledger, refusal};
+use crate::library;
+use crate::support::batch::{Batch, Writer as BatchWriter};
+
+/// A forgery, and the row that the refusal must name.
+struct Forgery {
+    name: &'static str,
+    sql: String,
+    named: Named,
+}
+
+enum Named {
+    Row(&'static str, String),
+    /// what is missing can't be named by its own row
+    Words(&'static str),
+}
+
+fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
+    let Ledger { narrow, wide, foreign, revoked, dated, rotated, tenant, other, operator, .. } = ledger;
+    let row = |projection: &'static str, id: &str| Named::Row(projection, id.to_owned());
+    let mut all = Vec::new();
+    let mut forge = |name, sql: String, named| all.push(Forgery { name, sql, named });
+    forge(
+        "a digest's row is moved to another tenant",
+        format!("update credledger.secrets set tenant_id = '{other}' where id = '{}'", narrow.secret),
+        row("secrets", &narrow.secret),
+    );
+    forge(
+        "a digest is written into another tenant's secret",
+        format!(
+            "update credledger.secrets set record = (select record from credledger.secrets where id = '{}') where id = '{}'",
+            narrow.secret, foreign.secret
+        ),
+        row("secrets", &foreign.secret),
+    );
+    forge(
+        "a digest is written into another tenant's secret, with its mac",
+        format!(
+            "update credledger.secrets held set (record, mac, version) = \
+             (select record, mac, version from credledger.secrets where id = '{}') where id = '{}'",
+            narrow.secret, foreign.secret
+        ),
+        row("secrets", &foreign.secret),
+    );
+    forge(
+        "a secret's row is copied under a fresh id",
+        format!(
+            "insert into credledger.secrets select ledger_id, '00000000-0000-7000-8000-000000000001', tenant_id, version, \
+             record, mac, credential_id, prefix, ends_at_ms from credledger.secrets where id = '{}'",
+            narrow.secret
+        ),
+        row("secrets", "00000000-0000-7000-8000-000000000001"),
+    );
+    forge(
+        "scopes are widened",
+        format!(
+            "update credledger.credentials set scopes = '{{*}}', record = '\\x{}' where id = '{}'",
+            everything(),
+            narrow.id
+        ),
+        row("credentials", &narrow.id),
+    );
+    forge(
+        "a wider credential's record and mac are copied",
+        format!(
+            "update credledger.credentials set (record, mac, version) = \
+             (select record, mac, version from credledger.credentials where id = '{}') where id = '{}'",
+            wide.id, narrow.id
+        ),
+        row("credentials", &narrow.id),
+    );
+    forge(
+        "another row's mac is copied",
+        format!(
+            "update credledger.credentials set mac = (select mac from credledger.credentials where id = '{}') where id = '{}'",
+            wide.id, narrow.id
+        ),
+        row("credentials", &narrow.id),
+    );
+    forge(
+        "a mac is cut short",
+        format!("update credledger.credentials set mac = substr(mac, 1, 8) where id = '{}'", wide.id),
+        row("credentials", &wide.id),
+    );
+    forge(
+        "a revoked key is revived",
+        format!(
+            "update credledger.credentials set revoked = false, ended_at_ms = null, \
+             record = set_byte(record, 1, get_byte(record, 1) & 253) where id = '{}'",
+            revoked.id
+        ),
+        row("credentials", &revoked.id),
+    );
+    forge(
+        "an expiry is taken away",
+        format!(
+            "update credledger.credentials set expires_at_ms = null, \
+             record = substr(record, 1, 2) || '\\xffffffffffffffff' || substr(record, 11) where id = '{}'",
+            dated.id
+        ),
+        row("credentials", &dated.id),
+    );
+    forge(
+        "a grace window is taken away",
+        format!(
+            "update credledger.secrets set ends_at_ms = null, \
+             record = substr(record, 1, 18) || '\\xffffffffffffffff' || substr(record, 27) where id = '{}'",
+            rotated.secret
+        ),
+        row("secrets", &rotated.secret),
+    );
+    forge(
+        "a version is put back",
+        format!("update credledger.credentials set version = 1 where id = '{}'", revoked.id),
+        row("credentials", &revoked.id),
+    );
+    forge(
+        "a living secret's row is deleted",
+        format!("delete from credledger.secrets where id = '{}'", narrow.secret),
+        Named::Words("some credential has no active secret"),
+    );
+    forge(
+        "a credential's row is deleted from under its secrets",
+        format!("delete from credledger.credentials where id = '{}'", narrow.id),
+        Named::Words("its credential is unknown"),
+    );
+    forge(
+        "a suspended tenant is resumed",
+        format!("update credledger.tenants set record = set_byte(record, 1, 0) where id = '{other}'"),
+        row("tenants", other),
+    );
+    forge(
+        "a tenant's row is exchanged for another's",
+        format!(
+            "update credledger.tenants set (record, mac, version) = \
+             (select record, mac, version from credledger.tenants where id = '{tenant}') where id = '{other}'"
+        ),
+        row("tenants", other),
+    );
+    forge(
+        "an operator becomes root",
+        format!(
+            "update credledger.operators set (record, mac, version) = (select record, mac, version \
+             from credledger.operators where position('root'::bytea in record) > 0 limit 1) where id = '{operator}'"
+        ),
+        row("operators", operator),
+    );
+    forge(
+        "a token is given to another operator",
+        format!(
+            "update credledger.operator_tokens set operator_id = (select id from credledger.operators where id <> '{operator}' limit 1), \
+             record = (select record from credledger.operator_tokens where operator_id <> '{operator}' limit 1) \
+             where operator_id = '{operator}'"
+        ),
+        Named::Words("of projection \"operator_tokens\" is refused: its mac does not hold"),
+    );
+    all
+}
+
+/// The record that an attacker who knows the code would write.
+fn everything() -> String {
+    let mut policy = Writer::default();
+    Policy::encode(&[Scope::parse("*").expect("a scope")], &IpRules::default(), &mut policy);
+    let record = CredentialRecord {
+        suspended: false,
+        revoked: false,
+        expires_at: None,
+        name_version: 1,
+        policy: &policy.0,
+    };
+    record.encode().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn p7_every_forged_row_stops_the_start_with_a_sentence_that_names_it() {
+    let mut ledger = Ledger::new();
+    ledger.service.stop();
+    ledger.keep_rows();
+    for Forgery { name, sql, named } in forgeries(&ledger) {
+        let changed = library::block_on(async {
+            let admin = ledger.admin().await;
+            admin.execute(&sql, &[]).await.unwrap_or_else(|error| panic!("{name}: {error:?}"))
+        });
+        assert_eq!(changed, 1, "{name}: the forgery was made");
+        let said = refusal(&ledger.service).unwrap_or_else(|| panic!("{name}: the service started"));
+        match named {
+            Named::Row(projection, id) => {
+                let sentence = format!("row {id} of projection \"{projection}\" is refused");
+                assert!(said.contains(&sentence), "{name}: {said}");
+            }
+            Named::Words(words) => assert!(said.contains(words), "{name}: {said}"),
+        }
+        ledger.put_rows_back();
+    }
+    ledger.service.start_again();
+    ledger.verdicts_are_right();
+}
+
+#[test]
+fn p7_an_event_appended_by_the_services_own_role_without_a_mac_stops_every_verdict() {
+    let ledger = Ledger::new();
+    ledger.verdicts_are_right();
+    let position = library::block_on(async {
+        let database = ledger.service.database.as_ref().expect("a database");
+        let writer = BatchWriter::register(database.role("credledger_append").await).await;
+        let head = ledger.admin().await.query_one("select last_at_ms from credledger.heads", &[]).await;
+        let mut batch = Batch::new();
+        batch.write(ledger.wide.id.parse().expect("an id"), 1);
+        writer.append(head.expect("a head").get::<_, i64>(0) + 1, &batch).await.positions[0]
+            .expect("a position")
+    });
+    ledger.stops_answering(&format!("the event at position {position} has no valid mac"));
+}
+
+#[test]
+fn p7_a_genuine_event_copied_to_a_later_place_stops_every_verdict() {
+    for stream in ["stream_id", "(select id from credledger.credentials where id <> stream_id limit 1)"] {
+        let ledger = Ledger::new();
+        let position = library::block_on(async {
+            let admin = ledger.admin().await;
+            let copy = format!(
+                "with head as (update credledger.heads set head = head + 1 returning head - 1 as position) \
+                 insert into credledger.events \
+                 select ledger_id, (select position from head), {stream}, 99, tenant_id, type, at_ms, entry, mac, leaf \
+                   from credledger.events where stream_id = $1 and version = 1 returning position"
+            );
+            let row =
+                admin.query_one(&copy, &[&ledger.revoked.id.parse::<uuid::Uuid>().expect("an id")]).await;
+            row.expect("a copy").get::<_, i64>(0)
+        });
+        ledger.stops_answering(&format!("position {position}"));
+    }
+}
+
+#[test]
+fn p7_a_changed_event_is_named_by_its_position_and_nothing_is_decided_on_it() {
+    let mut ledger = Ledger::new();
+    let path = ledger.path(&ledger.narrow.id);
+    let history = ledger.service.root().get(&format!("{path}/history")).expect(200);
+    let position = history["data"][0]["position"].as_u64().expect("a position");
+    ledger.service.stop();
+    library::block_on(async {
+        let admin = ledger.admin().await;
+        // Whoever owns the tables can do it; no role of the service can.
+        admin
+            .batch_execute("alter table credledger.events disable trigger all")
+            .await
+            .expect("an owner's right");
+        let widened = "update credledger.events set entry = set_byte(entry, octet_length(entry) - 3, 42) where position = $1";
+        assert_eq!(admin.execute(widened, &[&position.cast_signed()]).await.expect("a change"), 1);
+    });
+    ledger.service.start_again();
+    let root = ledger.service.root();
+    for request in [
+        root.request("GET", &format!("{path}/history")),
+        root.request("GET", &path),
+        root.request("PATCH", &path).json(&json!({"name": "decided on a forged past"})),
+        root.request("POST", &format!("{path}/rotate")).json(&json!({})),
+    ] {
+        let answer = root.send(&request);
+        assert_eq!(answer.status, 500, "{} {}: {}", request.method, request.path, answer.text());
+    }
+    let sentence = format!("the event at position {position} has no valid mac");
+    assert!(ledger.service.log().contains(&sentence), "{}", ledger.service.log());
+    // What others may do is none of that event's business.
+    ledger.gateway().verify(&ledger.wide.text).is_accepted();
+}
+
+#[test]
+fn p7_columns_that_only_lists_go_by_change_no_verdict() {
+    let mut ledger = Ledger::new();
+    let before = ledger.verdicts();
+    ledger.service.stop();
+    library::block_on(async {
+        let admin = ledger.admin().await;
+        for change in [
+            "update credledger.credentials set scopes = '{*}', revoked = not revoked, suspended = not suspended, \
+             ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null",
+            "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id",
+            "update credledger.tenants set slug = 'forged-' || id",
+            "update credledger.operator_tokens set prefix = 'forged', operator_id = id",
+            "update credledger.personal set slots = jsonb_set(slots, '{name,1}', '\"renamed\"') where slots ? 'name'",
+        ] {
+            assert!(admin.execute(change, &[]).await.expect("a change") > 0, "{change}");
+        }
+    });
+    ledger.service.start_again();
+    let after = ledger.verdicts();
+    // Names are people's text: told beside a verdict, and no part of it.
+    let essence = |verdicts: &[serde_json::Value]| -> Vec<_> {
+        let parts = |verdict: &serde_json::Value| {
+            json!([
+                verdict["valid"],
+                verdict["reason"],
+                verdict["scopes"],
+                verdict["credential_id"],
+                verdict["tenant_id"],
+                verdict["secret_status"],
+                verdict["expires_at"]
+            ])
+        };
+        verdicts.iter().map(parts).collect()
+    };
+    assert_eq!(essence(&before), essence(&after));
+}

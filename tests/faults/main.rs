@@ -1,0 +1,23 @@
+//! What the ledger promises, while processes are killed, stopped and cut off, rows forged, and everybody writes at once.
+//! Each test is named after the promise that it would find broken.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../support/library.rs"]
+mod library;
+#[path = "../support/processes.rs"]
+mod processes;
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/random.rs"]
+mod random;
+
+mod canary;
+mod crash;
+mod forgery;
+mod lease;
+mod order;
+mod races;
+mod rebuild;
+mod settle;

@@ -1,0 +1,46 @@
+//! The HTTP API, black box: the real binary over HTTP, and nothing else. Whatever an actor is answered is also held against the
+//! API document (`support/document.rs`).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod authorize;
+mod bad_input;
+mod bearer;
+mod document;
+mod idempotency;
+mod keys;
+mod lists;
+mod matrix;
+mod media;
+mod operators;
+mod order_of_checks;
+mod preconditions;
+mod secrets;
+mod self_revoke;
+mod service_routes;
+mod stopping;
+mod tenants;
+mod verify;
+
+use serde_json::json;
+use support::service::{Actor, Tenant};
+
+/// Runs what must leave no event: a write right before it and one right after it stand side by side in the ledger.
+#[track_caller]
+fn without_an_event<T>(root: &Actor, act: impl FnOnce() -> T) -> T {
+    let marker = root.tenant(&format!("marker-{}", uuid::Uuid::now_v7().simple()), json!({}));
+    let write = |name: &str| {
+        let written = root.patch(&marker.path(), &json!({"name": name})).expect(200);
+        written["position"].as_u64().expect("a position")
+    };
+    let before = write("before");
+    let outcome = act();
+    assert_eq!(write("after"), before + 1, "an event was recorded");
+    outcome
+}
+
+/// A tenant that is there, and that most tests need no more of.
+fn acme(root: &Actor) -> Tenant<'_> {
+    root.tenant("acme", json!({}))
+}

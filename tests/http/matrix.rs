@@ -1,0 +1,243 @@
+//! Every operators' route × every role × the own tenant, a foreign one and one that is not there. What is foreign looks exactly
+//! like what does not exist; what a role may not do is told before either.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::acme;
+use crate::support::client::Response;
+use crate::support::document;
+use crate::support::service::{Actor, Service, Tenant, text};
+
+const ABSENT: &str = "019f0000-0000-7000-8000-000000000000";
+const ROLES: [&str; 4] = ["root", "org_admin", "auditor", "gateway"];
+
+/// Who may: by the roles of the API, for an operator of some tenants, and whether it takes one of all.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
+    roles: &'static [&'static str],
+    /// needs an operator of all tenants
+    whole: bool,
+}
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
+    roles: &'static [&'static str],
+) -> Row {
+    Row { method, path, body, roles, whole: false }
+}
+
+const fn whole(
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
+    roles: &'static [&'static str],
+) -> Row {
+    Row { method, path, body, roles, whole: true }
+}
+
+const ROOT: &[&str] = &["root"];
+const WRITERS: &[&str] = &["root", "org_admin"];
+const READERS: &[&str] = &["root", "org_admin", "auditor"];
+const ASKERS: &[&str] = &["root", "gateway"];
+
+/// Paths without a tenant are the platform's; those with one are tried on each.
+const ROWS: &[Row] = &[
+    whole("POST", "/api/admin/v1/tenants", r#"{"name":"@"}"#, ROOT),
+    row("GET", "/api/admin/v1/tenants", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}", "", READERS),
+    row("PATCH", "/api/admin/v1/tenants/{tenant}", r#"{"name":"@"}"#, WRITERS),
+    whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
+    whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys", r#"{"name":"k"}"#, WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}", "", READERS),
+    row("PATCH", "/api/admin/v1/tenants/{tenant}/keys/{key}", r#"{"name":"@"}"#, WRITERS),
+    row("DELETE", "/api/admin/v1/tenants/{tenant}/keys/{key}", "", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/rotate", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/revoke", r#"{"reason":"other"}"#, WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/suspend", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/resume", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/history", "", READERS),
+    row(
+        "PATCH",
+        "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}",
+        r#"{"expires_at":"!"}"#,
+        WRITERS,
+    ),
+    row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/revoke", "{}", WRITERS),
+    whole("POST", "/api/admin/v1/operators", r#"{"name":"o","role":"gateway","all_tenants":true}"#, ROOT),
+    whole("GET", "/api/admin/v1/operators/{operator}", "", ROOT),
+    whole("PATCH", "/api/admin/v1/operators/{operator}", r#"{"disabled":false}"#, ROOT),
+    whole("POST", "/api/admin/v1/operators/{operator}/tokens", "{}", ROOT),
+    whole("DELETE", "/api/admin/v1/operators/{operator}/tokens/{token}", "", ROOT),
+    row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
+    row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
+];
+
+impl Row {
+    /// By somebody, on a path whose parts are filled in.
+    fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
+        let path = parts.iter().fold(self.path.to_owned(), |path, (name, id)| path.replace(name, id));
+        assert!(!path.contains('{'), "{path}");
+        let request = actor.request(self.method, &path);
+        let later = "2099-01-01T00:00:00Z";
+        let unique = uuid::Uuid::now_v7().to_string();
+        match self.body {
+            "" => actor.send(&request),
+            body => {
+                let body = body.replace('@', &unique).replace('!', later);
+                actor.send(&request.header("Content-Type", "application/json").body(body.into()))
+            }
+        }
+    }
+}
+
+/// A fresh key with a window, for a row that may end it.
+fn parts_of(tenant: &Tenant<'_>) -> (String, String) {
+    let key = tenant.mint("k");
+    let (_, rotated) = key.rotate(json!({"grace_seconds": 3600}));
+    (key.id, text(&rotated["key"]["secrets"][0]["id"]))
+}
+
+/// All of an answer but what names the request and the time.
+fn told(answer: &Response) -> (u16, Vec<(String, String)>, Value) {
+    let mut body = answer.json();
+    body.as_object_mut().expect("a problem").remove("request_id");
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| name != "x-request-id" && name != "date");
+    headers.sort();
+    (answer.status, headers, body)
+}
+
+#[test]
+fn the_table_has_every_route_of_operators() {
+    let paths = document::api().document()["paths"].as_object().expect("paths");
+    let documented: BTreeSet<(String, &str)> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().expect("a path").iter().map(move |(method, own)| (method, path, own))
+        })
+        .filter(|(_, _, own)| own["security"] == json!([{"operatorToken": []}]))
+        .map(|(method, path, _)| (method.to_uppercase(), path.as_str()))
+        .collect();
+    let tried = ROWS.iter().map(|row| (row.method.to_owned(), row.path)).collect();
+    assert_eq!(documented, tried);
+}
+
+#[test]
+fn without_a_token_every_route_is_401_whatever_stands_behind_it() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let (key, secret) = parts_of(&tenant);
+    let anonymous = service.anonymous();
+    for row in ROWS {
+        let ids = |tenant, key, secret| {
+            [
+                ("{tenant}", tenant),
+                ("{key}", key),
+                ("{secret}", secret),
+                ("{operator}", ABSENT),
+                ("{token}", ABSENT),
+            ]
+        };
+        let there = row.send(&anonymous, &ids(&tenant.id, &key, &secret));
+        there.problem(401, "unauthorized");
+        assert_eq!(
+            told(&there),
+            told(&row.send(&anonymous, &ids(ABSENT, ABSENT, ABSENT))),
+            "{} {}",
+            row.method,
+            row.path
+        );
+    }
+}
+
+#[test]
+fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() {
+    let service = Service::start();
+    let root = service.root();
+    let (own, foreign) = (root.tenant("own", json!({})), root.tenant("foreign", json!({})));
+    let (foreign_key, foreign_secret) = parts_of(&foreign);
+    for role in ROLES {
+        // Root reaches all tenants in any case.
+        let actor =
+            if role == "root" { service.operator(role, &[]) } else { service.operator(role, &[&own.id]) };
+        for row in ROWS {
+            let place = format!("{role} {} {}", row.method, row.path);
+            let (key, secret) = parts_of(&own);
+            let operator = root.post(
+                "/api/admin/v1/operators",
+                &json!({"name": "o", "role": "gateway", "all_tenants": true}),
+            );
+            let operator = text(&operator.expect(201)["operator"]["id"]);
+            let token =
+                root.post(&format!("/api/admin/v1/operators/{operator}/tokens"), &json!({})).expect(201);
+            let token = text(&token["token"]["id"]);
+            let ids = |tenant, key, secret| {
+                [
+                    ("{tenant}", tenant),
+                    ("{key}", key),
+                    ("{secret}", secret),
+                    ("{operator}", operator.as_str()),
+                    ("{token}", &token),
+                ]
+            };
+            let mine = row.send(&actor, &ids(&own.id, &key, &secret));
+            let allowed = row.roles.contains(&role) && (!row.whole || role == "root");
+            match allowed {
+                true => assert!(matches!(mine.status, 200 | 201), "{place}: {}", mine.text()),
+                false => drop(mine.problem(403, "forbidden")),
+            }
+            if !row.path.contains("{tenant}") {
+                continue;
+            }
+            let absent = row.send(&actor, &ids(ABSENT, ABSENT, ABSENT));
+            let nonsense = row.send(&actor, &ids("no-such-slug", "nonsense", "nonsense"));
+            let theirs = row.send(&actor, &ids(&foreign.id, &foreign_key, &foreign_secret));
+            absent.problem(if allowed { 404 } else { 403 }, if allowed { "not_found" } else { "forbidden" });
+            assert_eq!(told(&nonsense), told(&absent), "{place}");
+            if role != "root" {
+                assert_eq!(told(&theirs), told(&absent), "{place}");
+                assert_eq!(
+                    told(&row.send(&actor, &ids("foreign", &foreign_key, &foreign_secret))),
+                    told(&absent),
+                    "{place}"
+                );
+            }
+            if row.path.contains("{key}") {
+                // A key of another tenant under one's own: foreign, absent and ill-formed are one.
+                for id in [foreign_key.as_str(), ABSENT, "nonsense", own.id.as_str()] {
+                    let answer = row.send(&actor, &ids(&own.id, id, &foreign_secret));
+                    assert_eq!(told(&answer), told(&absent), "{place} {id}");
+                }
+            }
+        }
+    }
+    // Nothing that was refused has touched the foreign key but root's own doing; it is there still.
+    assert_eq!(
+        root.get(&format!("{}/keys/{foreign_key}/history?limit=1", foreign.path())).expect(200)["data"][0]["type"],
+        "api_key.created"
+    );
+}
+
+#[test]
+fn an_operator_of_all_tenants_reaches_each_within_its_role() {
+    let service = Service::start();
+    let root = service.root();
+    let (one, other) = (root.tenant("one", json!({})), root.tenant("other", json!({})));
+    for role in ["org_admin", "auditor"] {
+        let actor = service.operator(role, &[]);
+        for tenant in [&one, &other] {
+            actor.get(&tenant.path()).expect(200);
+            let mint = actor.post(&format!("{}/keys", tenant.path()), &json!({"name": "k"}));
+            assert_eq!(mint.status, if role == "org_admin" { 201 } else { 403 });
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! ETag and If-Match, and min_position.
+
+use serde_json::{Value, json};
+
+use crate::support::service::{Service, text};
+use crate::{acme, without_an_event};
+
+#[test]
+fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    key.rotate(json!({}));
+    let window = key.secret_path(0);
+    let operators = "/api/admin/v1/operators";
+    let operator =
+        root.post(operators, &json!({"name": "o", "role": "gateway", "all_tenants": true})).expect(201);
+    let operator = format!("{operators}/{}", text(&operator["operator"]["id"]));
+    let token = root.post(&format!("{operator}/tokens"), &json!({})).expect(201);
+    let of_key = |rest: &str| format!("{}{rest}", key.path);
+    let writes = [
+        ("PATCH", tenant.path(), json!({"name": "other"})),
+        ("POST", format!("{}/suspend", tenant.path()), json!({})),
+        ("POST", format!("{}/resume", tenant.path()), json!({})),
+        ("PATCH", of_key(""), json!({"name": "other"})),
+        ("POST", of_key("/rotate"), json!({})),
+        ("POST", of_key("/suspend"), json!({})),
+        ("POST", of_key("/resume"), json!({})),
+        ("POST", of_key("/revoke"), json!({"reason": "other"})),
+        ("DELETE", of_key(""), json!({})),
+        ("PATCH", window.clone(), json!({"expires_at": "2099-01-01T00:00:00Z"})),
+        ("POST", format!("{window}/revoke"), json!({})),
+        ("PATCH", operator.clone(), json!({"disabled": true})),
+        ("POST", format!("{operator}/tokens"), json!({})),
+        ("DELETE", format!("{operator}/tokens/{}", text(&token["token"]["id"])), json!({})),
+    ];
+    without_an_event(&root, || {
+        for (method, path, body) in &writes {
+            for tag in ["\"77\"", "W/\"1\"", "\"x\", \"78\""] {
+                root.send(&root.request(method, path).json(body).header("If-Match", tag))
+                    .problem(412, "stale");
+            }
+            let unreadable = root.send(&root.request(method, path).json(body).header("If-Match", "77"));
+            assert_eq!(unreadable.problem(400, "invalid_request")["errors"][0]["header"], "If-Match");
+        }
+    });
+}
+
+#[test]
+fn the_tag_of_what_was_read_lets_one_change_through() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let read = root.get(&key.path);
+    let tag = read.header("etag").expect("a tag").to_owned();
+    assert_eq!(tag, format!("\"{}\"", read.json()["version"]));
+    let rename = |name: &str, tag: &str| {
+        root.send(&root.request("PATCH", &key.path).json(&json!({"name": name})).header("If-Match", tag))
+    };
+    let changed = rename("one", &tag);
+    assert_eq!(changed.header("etag"), Some("\"2\""));
+    assert_eq!(changed.expect(200)["key"]["version"], 2);
+    rename("two", &tag).problem(412, "stale");
+    rename("two", "\"1\", \"2\"").expect(200);
+    rename("three", "*").expect(200);
+    assert_eq!(key.read()["name"], "three");
+}
+
+#[test]
+fn a_read_waits_for_a_position_and_is_behind_when_it_does_not_come() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let position = key.edit(json!({"name": "read me"}))["position"].as_u64().expect("a position");
+    let operator = &key.minted["key"]["created_by"]["id"];
+    let reads = [
+        "/api/admin/v1/tenants".to_owned(),
+        tenant.path(),
+        format!("{}/keys", tenant.path()),
+        key.path.clone(),
+        format!("{}/history", key.path),
+        format!("/api/admin/v1/operators/{}", text(operator)),
+    ];
+    for path in reads {
+        let answer: Value = root.get(&format!("{path}?min_position={position}")).expect(200);
+        assert!(answer.is_object());
+        let behind = root.get(&format!("{path}?min_position={}", position + 1_000_000));
+        behind.problem(503, "behind");
+        assert!(behind.header("retry-after").is_some());
+        let unreadable = root.get(&format!("{path}?min_position=-1")).problem(400, "invalid_request");
+        assert_eq!(unreadable["errors"][0]["parameter"], "min_position");
+    }
+    // Whoever waits is answered as soon as the write is there.
+    let (address, token) = (service.address(), root.token.clone().expect("a token"));
+    let path = format!("{}?min_position={}", key.path, position + 1);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let mut client = crate::support::client::Client::new(address);
+            let request = crate::support::client::Request::new("GET", &path).bearer(&token);
+            // Its wait may be over before the write is made: then it asks again, as it is told to.
+            crate::support::service::eventually(|| {
+                Some(client.send(&request)).filter(|answer| answer.status == 200)
+            })
+        });
+        key.edit(json!({"name": "later"}));
+        let answer = waiting.join().expect("a thread").expect("an answer");
+        assert_eq!(answer.json()["name"], "later");
+    });
+}

@@ -1,0 +1,86 @@
+//! Alive, ready, measured, described.
+
+use serde_json::json;
+
+use crate::acme;
+use crate::support::service::Service;
+
+#[test]
+fn the_service_says_that_it_is_alive_and_ready_and_where_it_stands() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let anyone = service.anonymous();
+    assert_eq!(anyone.get("/healthz").expect(200), json!({"status": "ok"}));
+    let ready = anyone.get("/readyz").expect(200);
+    for (member, value) in [
+        ("status", json!("ready")),
+        ("lease", json!(true)),
+        ("database", json!(true)),
+        ("view", json!(true)),
+        ("position", key.minted["position"].clone()),
+    ] {
+        assert_eq!(ready[member], value, "{member}");
+    }
+}
+
+#[test]
+fn metrics_count_verdicts_and_name_no_tenant_or_credential() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let key = tenant.mint("secret-name");
+    gateway.verify(&key.secret).is_accepted();
+    gateway.verify("x").is_refused("malformed");
+    let page = service.anonymous().get("/metrics");
+    let text = page.text();
+    assert_eq!(page.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for line in [
+        "credledger_verdicts_total{door=\"verify\",outcome=\"accepted\"} 1",
+        "credledger_verdicts_total{door=\"verify\",outcome=\"malformed\"} 1",
+        "credledger_view_credentials 1",
+    ] {
+        assert!(text.lines().any(|own| own == line), "{line} is not in\n{text}");
+    }
+    for name in [tenant.id.as_str(), &key.id, "acme", "secret-name", &key.secret[..16]] {
+        assert!(!text.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn metrics_behind_a_proxy_are_for_auditors_of_all_and_root() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let ask = |actor: &crate::support::service::Actor| {
+        actor.send(&actor.request("GET", "/metrics").header("X-Forwarded-For", "192.0.2.1"))
+    };
+    ask(&service.anonymous()).problem(401, "unauthorized");
+    for (role, tenants, status) in [
+        ("auditor", vec![], 200),
+        ("root", vec![], 200),
+        ("auditor", vec![tenant.id.as_str()], 403),
+        ("org_admin", vec![], 403),
+        ("gateway", vec![], 403),
+    ] {
+        assert_eq!(ask(&service.operator(role, &tenants)).status, status, "{role} {tenants:?}");
+    }
+}
+
+#[test]
+fn the_document_is_served_with_the_installations_own_url() {
+    let service = Service::start();
+    let document = service.anonymous().get("/openapi.json").expect(200);
+    assert_eq!(document["servers"][0]["url"], service.url());
+    let public = Service::start_with(&["--public-url", "https://keys.example/base"]);
+    assert_eq!(
+        public.anonymous().get("/openapi.json").expect(200)["servers"][0]["url"],
+        "https://keys.example/base"
+    );
+    let root = public.root();
+    let minted = acme(&root).mint("k").minted;
+    assert!(
+        minted["curl"].as_str().is_some_and(|line| line.contains("https://keys.example/base/api/v1/whoami")),
+        "{minted}"
+    );
+}

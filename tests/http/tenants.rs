@@ -1,0 +1,110 @@
+//! Tenants: taken in, named, configured, suspended and resumed.
+
+use serde_json::json;
+
+use crate::support::service::{Service, text};
+use crate::{acme, without_an_event};
+
+#[test]
+fn a_tenant_needs_only_a_name_and_is_found_by_id_and_slug() {
+    let service = Service::start();
+    let root = service.root();
+    let answer = root.post("/api/admin/v1/tenants", &json!({"name": "Acme Payments"}));
+    let created = answer.expect(201);
+    let tenant = &created["tenant"];
+    assert_eq!(
+        (&tenant["slug"], &tenant["status"], &tenant["version"]),
+        (&json!("acme-payments"), &json!("active"), &json!(1))
+    );
+    let place = answer.header("location").expect("a place");
+    assert_eq!(place, format!("/api/admin/v1/tenants/{}", text(&tenant["id"])));
+    for path in [place, "/api/admin/v1/tenants/acme-payments"] {
+        let read = root.get(path);
+        assert_eq!((read.header("etag"), read.expect(200)), (Some("\"1\""), tenant.clone()));
+    }
+    let format = json!({"prefix": "cl_live_", "public_chars": 8, "secret_chars": 30, "checksum": "crc32"});
+    assert_eq!(tenant["settings"]["key_format"], format);
+}
+
+#[test]
+fn a_taken_slug_is_409_and_a_name_without_one_asks_for_it() {
+    let service = Service::start();
+    let root = service.root();
+    acme(&root);
+    without_an_event(&root, || {
+        root.post("/api/admin/v1/tenants", &json!({"name": "Acme"})).problem(409, "conflict");
+        root.post("/api/admin/v1/tenants", &json!({"name": "x", "slug": "acme"})).problem(409, "conflict");
+        root.post("/api/admin/v1/tenants", &json!({"name": "夜"})).problem(400, "invalid_request");
+    });
+    root.post("/api/admin/v1/tenants", &json!({"name": "夜", "slug": "night"})).expect(201);
+}
+
+#[test]
+fn settings_merge_member_by_member() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant(
+        "acme",
+        json!({"key_format": {"prefix": "acme_live_"}, "operations": {"a": "x:a", "b": "x:b"}}),
+    );
+    let change =
+        json!({"settings": {"key_format": {"public_chars": 10}, "operations": {"b": null, "c": "x:c"}}});
+    let changed = root.patch(&tenant.path(), &change).expect(200);
+    let settings = &changed["tenant"]["settings"];
+    let format = json!({"prefix": "acme_live_", "public_chars": 10, "secret_chars": 30, "checksum": "crc32"});
+    assert_eq!(settings["key_format"], format);
+    assert_eq!(settings["operations"], json!({"a": "x:a", "c": "x:c"}));
+    assert_eq!(settings["default_grace_seconds"], 604_800);
+    let merge = root.request("PATCH", &tenant.path()).header("Content-Type", "application/merge-patch+json");
+    let lists = json!({"settings": {"default_scopes": ["a:b"], "allowed_scopes": ["a:*"]}}).to_string();
+    assert_eq!(
+        root.send(&merge.body(lists.into())).expect(200)["tenant"]["settings"]["default_scopes"],
+        json!(["a:b"])
+    );
+    let lifted = root.patch(&tenant.path(), &json!({"settings": {"allowed_scopes": null}})).expect(200);
+    assert_eq!(lifted["tenant"]["settings"]["allowed_scopes"], json!(null));
+}
+
+#[test]
+fn a_change_of_format_applies_to_later_secrets_only() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let older = tenant.mint("older");
+    let format = json!({"prefix": "acme_v2_", "public_chars": 6, "secret_chars": 22, "checksum": "none"});
+    root.patch(&tenant.path(), &json!({"settings": {"key_format": format}})).expect(200);
+    let (newer, _) = older.rotate(json!({}));
+    assert_eq!((older.secret.starts_with("cl_live_"), newer.starts_with("acme_v2_")), (true, true));
+    assert_eq!(newer.len(), "acme_v2_".len() + 28);
+    gateway.verify(&older.secret).is_accepted();
+    gateway.verify(&newer).is_accepted();
+}
+
+#[test]
+fn tenants_may_share_a_prefix_but_none_takes_that_of_operator_tokens() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let brand = json!({"key_format": {"prefix": "brand_"}});
+    let (one, other) = (root.tenant("one", brand.clone()), root.tenant("other", brand));
+    let (one, other) = (one.mint("k"), other.mint("k"));
+    assert_eq!(gateway.verify(&one.secret).is_accepted()["credential_id"], one.id.as_str());
+    assert_eq!(gateway.verify(&other.secret).is_accepted()["credential_id"], other.id.as_str());
+    let token = root.token.as_deref().expect("a token");
+    let own = &token[..=token.rfind('_').expect("a prefix")];
+    let taken = json!({"name": "x", "settings": {"key_format": {"prefix": own}}});
+    let problem = root.post("/api/admin/v1/tenants", &taken).problem(400, "invalid_request");
+    assert_eq!(problem["errors"][0]["pointer"], "/settings/key_format");
+}
+
+#[test]
+fn suspending_and_resuming_twice_is_nothing_to_do() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    for (action, status) in [("suspend", "suspended"), ("resume", "active")] {
+        let act = || root.post(&format!("{}/{action}", tenant.path()), &json!({})).expect(200);
+        let first = act();
+        assert_eq!((&first["tenant"]["status"], &first["enforced"]), (&json!(status), &json!(true)));
+        assert_eq!(without_an_event(&root, act)["position"], first["position"]);
+    }
+}

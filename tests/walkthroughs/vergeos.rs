@@ -1,0 +1,153 @@
+//! G: what people do with a key of the virtualisation platform.
+
+use serde_json::{Value, json};
+
+use crate::support::service::{Actor, Key, Service, Verdict, eventually};
+
+#[track_caller]
+fn from(gateway: &Actor, key: &Key<'_>, address: &str) -> Verdict {
+    gateway.verify_as(json!({"credential": key.secret, "client_ip": address}))
+}
+
+#[test]
+fn g3_a_key_expires_on_a_set_date_or_never() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("site", json!({}));
+    let never = tenant.mint_with(json!({"name": "never", "expires_at": null}));
+    assert_eq!(never.read()["expires_at"], Value::Null);
+    let dated = tenant.mint_with(json!({"name": "dated", "expires_at": "2099-06-30T00:00:00Z"}));
+    assert_eq!(gateway.verify(&dated.secret).is_accepted()["expires_at"], "2099-06-30T00:00:00.000Z");
+    assert_eq!(dated.edit(json!({"expires_at": null}))["key"]["expires_at"], Value::Null);
+    assert_eq!(gateway.verify(&dated.secret).is_accepted()["expires_at"], Value::Null);
+
+    // On its date it ends by itself, for good.
+    let soon = gateway.verify(&dated.secret).is_accepted()["judged_at"].clone();
+    let soon = credledger::clock::Timestamp::parse(soon.as_str().expect("an instant")).expect("an instant");
+    dated.edit(json!({"expires_at": soon.plus_seconds(2)}));
+    eventually(|| (gateway.verify(&dated.secret).0["reason"] == "expired").then_some(())).expect("its end");
+    assert_eq!(service.whoami(&dated.secret).problem(401, "unauthorized")["reason"], "expired");
+    assert_eq!(dated.read()["status"], "expired");
+    root.patch(&dated.path, &json!({"expires_at": null})).problem(409, "conflict");
+    gateway.verify(&never.secret).is_accepted();
+}
+
+#[test]
+fn g4_only_addresses_of_the_allow_list_that_are_switched_on_may_use_the_key() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = root.tenant("site", json!({})).mint_with(json!({"name": "bound", "ip_rules": {"allow": [
+        {"cidr": "192.0.2.7"}, {"cidr": "198.51.100.0/24", "enabled": true},
+        {"cidr": "203.0.113.0/24", "enabled": false}, {"cidr": "2001:db8::/32"},
+    ]}}));
+    for address in ["192.0.2.7", "198.51.100.1", "198.51.100.254", "2001:db8::7", "::ffff:192.0.2.7"] {
+        from(&gateway, &key, address).is_accepted();
+    }
+    for address in ["192.0.2.8", "203.0.113.1", "2001:db9::1", "127.0.0.1"] {
+        from(&gateway, &key, address).is_refused("ip_denied");
+    }
+    // Not knowing the address is no way in, and the gateway's own never counts.
+    gateway.verify(&key.secret).is_refused("ip_denied");
+
+    let switched = |one: bool, other: bool| {
+        key.edit(json!({"ip_rules": {"allow": [
+            {"cidr": "192.0.2.7", "enabled": one}, {"cidr": "203.0.113.0/24", "enabled": other},
+        ]}}));
+    };
+    switched(false, true);
+    from(&gateway, &key, "192.0.2.7").is_refused("ip_denied");
+    from(&gateway, &key, "203.0.113.1").is_accepted();
+    switched(false, false);
+    from(&gateway, &key, "203.0.113.1").is_refused("ip_denied");
+    key.edit(json!({"ip_rules": null}));
+    from(&gateway, &key, "203.0.113.1").is_accepted();
+    gateway.verify(&key.secret).is_accepted();
+}
+
+#[test]
+fn g5_the_deny_list_blocks_the_listed_and_the_allow_list_decides_for_an_address_in_both() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("site", json!({}));
+    let denied = json!({"deny": [{"cidr": "198.51.100.0/24"}, {"cidr": "192.0.2.9", "enabled": false}]});
+    let key = tenant.mint_with(json!({"name": "deny", "ip_rules": denied}));
+    from(&gateway, &key, "198.51.100.20").is_refused("ip_denied");
+    for address in ["192.0.2.9", "203.0.113.200", "2001:db8::1"] {
+        from(&gateway, &key, address).is_accepted();
+    }
+    let both = json!({
+        "allow": [{"cidr": "198.51.100.20"}, {"cidr": "192.0.2.0/24"}], "deny": [{"cidr": "198.51.100.0/24"}],
+    });
+    key.edit(json!({"ip_rules": both}));
+    from(&gateway, &key, "198.51.100.20").is_accepted();
+    from(&gateway, &key, "192.0.2.9").is_accepted();
+    from(&gateway, &key, "198.51.100.21").is_refused("ip_denied");
+}
+
+#[test]
+fn g7_editing_changes_metadata_and_access_rules_and_never_the_key_text() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = root.tenant("site", json!({})).mint("before");
+    let changes = json!({
+        "name": "after", "description": "changed", "metadata": {"rack": 7}, "scopes": ["vm:start"],
+        "expires_at": "2099-01-01T00:00:00Z", "ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]},
+    });
+    let edited = key.edit(changes);
+    assert_eq!(edited["key"]["metadata"], json!({"rack": 7}));
+    assert_eq!(edited["key"]["secrets"], key.minted["key"]["secrets"]);
+    assert!(!edited.to_string().contains(&key.secret), "an edit shows no secret");
+    assert_eq!(edited.get("secret"), None);
+    let verdict = from(&gateway, &key, "192.0.2.1");
+    assert_eq!(verdict.is_accepted()["name"], "after");
+    // The text of a key is no member that an edit could name.
+    for member in ["secret", "prefix", "secrets", "id"] {
+        let refused = root.patch(&key.path, &json!({member: "x"})).problem(400, "invalid_request");
+        assert_eq!(refused["errors"][0]["pointer"], format!("/{member}"));
+    }
+}
+
+#[test]
+fn g8_deleting_a_key_revokes_it_at_once_and_its_history_stays() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = root.tenant("site", json!({})).mint("deleted");
+    let deleted = root.delete(&key.path).expect(200);
+    assert_eq!(deleted["enforced"], true);
+    assert_eq!(deleted["key"]["revoked"]["reason"], "deleted");
+    gateway.verify(&key.secret).is_refused("revoked");
+    assert_eq!(key.read()["status"], "revoked");
+    assert_eq!(key.told(), ["api_key.created", "api_key.revoked"]);
+}
+
+#[test]
+fn g9_an_operator_can_tell_why_a_call_was_refused() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("site", json!({}));
+    let key = tenant.mint_with(json!({"name": "k", "ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}}));
+    let revoked = tenant.mint("revoked");
+    revoked.revoke("compromised");
+    let now = gateway.verify(&key.secret).0["judged_at"].clone();
+    let now = credledger::clock::Timestamp::parse(now.as_str().expect("an instant")).expect("an instant");
+    let expiring = tenant.mint_with(json!({"name": "expiring", "expires_at": now.plus_seconds(2)}));
+    eventually(|| (gateway.verify(&expiring.secret).0["valid"] == false).then_some(())).expect("its end");
+
+    let whole = key.secret.as_str();
+    let cases = [
+        (format!(" {whole}"), "malformed", "space"),
+        (format!("{whole}\n"), "malformed", "space"),
+        (whole[..whole.len() - 5].to_owned(), "malformed", "cut"),
+        (format!("{whole}{whole}"), "malformed", "form"),
+        (whole.to_owned(), "ip_denied", "IP rules"),
+        (expiring.secret.clone(), "expired", "expired"),
+        (revoked.secret.clone(), "revoked", "Revoked"),
+    ];
+    for (text, reason, word) in cases {
+        let verdict = gateway.verify_as(json!({"credential": text, "client_ip": "203.0.113.9"}));
+        let detail = verdict.is_refused(reason)["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains(word), "{reason}: {detail}");
+        // Of a real secret it is told whose it is; of a text that is none, nothing.
+        assert_eq!(verdict.0.get("credential_id").is_some(), reason != "malformed", "{}", verdict.0);
+    }
+}

@@ -1,0 +1,142 @@
+//! K: what people do with a key of the hosted database.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::service::{Actor, Service, Tenant, text};
+
+/// An account whose keys are written `vlk_` + a long secret, and end at once when they are rotated.
+fn account<'a>(root: &'a Actor) -> Tenant<'a> {
+    let format = json!({"prefix": "vlk_", "public_chars": 8, "secret_chars": 40, "checksum": "none"});
+    root.tenant("account", json!({"key_format": format, "default_grace_seconds": 0}))
+}
+
+#[test]
+fn k1_a_key_is_created_with_a_name_and_whatever_else_is_wanted() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let account = account(&root);
+    let plain = account.mint("only a name");
+    let shown = plain.read();
+    for (member, value) in [
+        ("name", json!("only a name")),
+        ("description", Value::Null),
+        ("scopes", json!([])),
+        ("expires_at", Value::Null),
+    ] {
+        assert_eq!(shown[member], value, "{member}");
+    }
+    // The smallest set of scopes that works is none at all.
+    gateway.verify(&plain.secret).is_accepted();
+    gateway
+        .verify_as(json!({"credential": plain.secret, "scopes": ["rows:read"]}))
+        .is_refused("insufficient_scope");
+
+    let whole = account.mint_with(json!({
+        "name": "exporter", "description": "Writes the weekly export.",
+        "scopes": ["rows:read"], "expires_at": "2099-12-31T23:59:59+02:00",
+    }));
+    let shown = whole.read();
+    assert_eq!(shown["description"], "Writes the weekly export.");
+    assert_eq!(shown["scopes"], json!(["rows:read"]));
+    assert_eq!(shown["expires_at"], "2099-12-31T21:59:59.000Z");
+    gateway.verify_as(json!({"credential": whole.secret, "scopes": ["rows:read"]})).is_accepted();
+    let more = gateway.verify_as(json!({"credential": whole.secret, "scopes": ["rows:read", "rows:write"]}));
+    assert_eq!(more.is_refused("insufficient_scope")["missing_scopes"], json!(["rows:write"]));
+}
+
+#[test]
+fn k2_a_key_that_was_not_copied_is_rotated() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = account(&root).mint("lost");
+    let secret = key.secret.strip_prefix("vlk_").expect("the brand's prefix");
+    assert!(secret.len() >= 40, "{secret}");
+    assert!(!key.read().to_string().contains(&key.secret), "shown once");
+    let (again, _) = key.rotate(json!({}));
+    assert!(again.starts_with("vlk_") && again != key.secret);
+    assert!(!key.read().to_string().contains(&again), "shown once");
+    assert_eq!(gateway.verify(&again).is_accepted()["credential_id"], key.id.as_str());
+}
+
+#[test]
+fn k3_the_curl_line_of_the_answer_works_as_a_smoke_test() {
+    let service = Service::start();
+    let root = service.root();
+    let key = account(&root).mint("smoke");
+    let (rotated, answer) = key.rotate(json!({"grace_seconds": 60}));
+    for (line, secret) in [(&key.minted["curl"], &key.secret), (&answer["curl"], &rotated)] {
+        let line = text(line);
+        assert!(line.starts_with("curl ") && line.contains(secret.as_str()), "{line}");
+        // As pasted into a shell; only the progress bar is off.
+        let ran = Command::new("sh").arg("-c").arg(format!("{line} --silent --show-error --fail")).output();
+        let ran = ran.expect("a shell");
+        assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+        let told: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+        assert_eq!((&told["valid"], &told["credential_id"]), (&json!(true), &json!(key.id)), "{told}");
+    }
+}
+
+#[test]
+fn k6_a_rotation_invalidates_the_old_secret_at_once_and_changes_no_scope() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = account(&root).mint_with(json!({"name": "rotated", "scopes": ["rows:read", "rows:write"]}));
+    let (new_secret, answer) = key.rotate(json!({}));
+    assert_eq!(answer["enforced"], true);
+    gateway.verify(&key.secret).is_refused("rotated_out");
+    assert_eq!(service.whoami(&key.secret).problem(401, "unauthorized")["reason"], "rotated_out");
+    assert_eq!(gateway.verify(&new_secret).is_accepted()["scopes"], json!(["rows:read", "rows:write"]));
+    assert_eq!(answer["key"]["scopes"], key.minted["key"]["scopes"]);
+}
+
+#[test]
+fn k7_scopes_are_edited_in_place_as_an_action_of_its_own() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = account(&root).mint_with(json!({"name": "rescoped", "scopes": ["rows:read"]}));
+    let ask = |scope: &str| gateway.verify_as(json!({"credential": key.secret, "scopes": [scope]}));
+    ask("rows:read").is_accepted();
+    let edited = key.edit(json!({"scopes": ["rows:write"]}));
+    assert_eq!(edited["enforced"], true);
+    ask("rows:write").is_accepted();
+    ask("rows:read").is_refused("insufficient_scope");
+    let before = &key.minted["key"];
+    for member in ["id", "secrets", "name", "expires_at"] {
+        assert_eq!(edited["key"][member], before[member], "{member}");
+    }
+    assert_eq!(key.told(), ["api_key.created", "api_key.rescoped"]);
+    let change = &key.history()[1]["changes"];
+    assert_eq!(*change, json!({"scopes": {"from": ["rows:read"], "to": ["rows:write"]}}));
+}
+
+#[test]
+fn k8_a_revoked_key_is_401_for_ever_and_nothing_brings_it_back() {
+    let mut service = Service::start();
+    let token = service.root().token.expect("a token");
+    let (path, secret) = {
+        let root = service.root();
+        let key = account(&root).mint("ended");
+        key.revoke("other");
+        let revoked = key.read();
+        let conflicts = [
+            ("PATCH", "", json!({"name": "back"})),
+            ("PATCH", "", json!({"expires_at": "2099-01-01T00:00:00Z"})),
+            ("POST", "/rotate", json!({})),
+            ("POST", "/resume", json!({})),
+            ("POST", "/suspend", json!({})),
+        ];
+        for (method, rest, body) in conflicts {
+            let answer = root.send(&root.request(method, &format!("{}{rest}", key.path)).json(&body));
+            answer.problem(409, "conflict");
+        }
+        assert_eq!(key.read(), revoked);
+        (key.path.clone(), key.secret.clone())
+    };
+    assert_eq!(service.whoami(&secret).problem(401, "unauthorized")["reason"], "revoked");
+    service.stop();
+    service.start_again();
+    assert_eq!(service.whoami(&secret).problem(401, "unauthorized")["reason"], "revoked");
+    assert_eq!(service.actor(&token).get(&path).expect(200)["status"], "revoked");
+}
