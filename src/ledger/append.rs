@@ -49,7 +49,7 @@ pub struct Press {
 
 impl Press {
     /// Stamps, folds, encodes, hashes and macs one proposal.
-    pub fn prepare(&self, proposal: Proposal, at: Timestamp) -> Result<Prepared, (Proposal, TooLarge)> {
+    pub fn prepare(&self, proposal: Proposal, at: Timestamp) -> Result<Prepared, Box<(Proposal, TooLarge)>> {
         let mut prepared = Prepared {
             after: Vec::with_capacity(proposal.writes.len()),
             recorded: Vec::new(),
@@ -60,7 +60,7 @@ impl Press {
         };
         match self.fill(&mut prepared, at) {
             Ok(()) => Ok(prepared),
-            Err(too_large) => Err((prepared.proposal, too_large)),
+            Err(too_large) => Err(Box::new((prepared.proposal, too_large))),
         }
     }
 

@@ -68,7 +68,7 @@ impl Follow {
                     Some(batch) => self.take(batch).await,
                     None => break false,
                 },
-                () = tokio::time::sleep(limits::POLL) => self.read_on().await.map_err(Halt::from),
+                () = tokio::time::sleep(limits::POLL) => self.read_on().await,
             };
             match outcome {
                 Ok(()) => {}

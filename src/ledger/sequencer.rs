@@ -189,7 +189,7 @@ impl Sequencer {
                     batch.push(prepared);
                     kept.push(reply);
                 }
-                Err((_, too_large)) => answer(reply, Err(CommitError::TooLarge(too_large.member))),
+                Err(refused) => answer(reply, Err(CommitError::TooLarge(refused.1.member))),
             }
         }
         *replies = kept;
