@@ -58,10 +58,8 @@ impl Press {
             answer: None,
             proposal,
         };
-        match self.fill(&mut prepared, at) {
-            Ok(()) => Ok(prepared),
-            Err(too_large) => Err(too_large),
-        }
+        self.fill(&mut prepared, at)?;
+        Ok(prepared)
     }
 
     fn fill(&self, prepared: &mut Prepared, at: Timestamp) -> Result<(), TooLarge> {

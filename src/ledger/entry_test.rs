@@ -475,8 +475,8 @@ proptest! {
         let recorded = Recorded { client_ip, ..recorded(CredentialEvent::Edited(edited)) };
         let entry = encoded(&recorded).entry;
         let holds = |text: &str| entry.windows(text.len()).any(|window| window == text.as_bytes());
-        let ip = ip.to_string();
         prop_assert!(!holds(&name));
-        prop_assert!(ip.len() <= 12 || !holds(&ip));
+        // A short address may stand there by chance.
+        prop_assert!(ip.to_string().len() <= 12 || !holds(&ip.to_string()));
     }
 }

@@ -445,12 +445,12 @@ struct Claims {
 impl Claims {
     fn of(events: &[Recorded]) -> Self {
         let kinds = events.iter().flat_map(|recorded| recorded.event.claims());
-        let taken = kinds.filter_map(|claim| match claim.kind {
+        let mut taken = kinds.filter_map(|claim| match claim.kind {
             ClaimKind::SecretPrefix => None,
             ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
             ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
         });
-        Claims { taken: taken.fold(None, |_, taken| Some(taken)) }
+        Claims { taken: taken.next_back() }
     }
 
     /// A random prefix that is taken is drawn again; a chosen name is refused.

@@ -116,8 +116,8 @@ fn actions(life: u32) -> Vec<CredentialCommand> {
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];
     actions.extend((0..life % 4).map(|_| rotate.clone()));
-    actions.extend((life % 3 == 0).then_some(CredentialCommand::Suspend(credential::Suspend)));
-    actions.extend((life % 5 == 0).then_some(revoke));
+    actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));
+    actions.extend(life.is_multiple_of(5).then_some(revoke));
     actions
 }
 
