@@ -133,7 +133,7 @@ fn outcome(attempt: &Attempt, answer: Option<Response>) -> Outcome {
     let Some(answer) = answer else { return Outcome::Unknown };
     let body = answer.json();
     match (answer.status, body["code"].as_str()) {
-        (200 | 201 | 202, _) => Outcome::Acknowledged(body),
+        (200..=202, _) => Outcome::Acknowledged(body),
         (503, Some("unavailable")) => Outcome::Refused,
         (503, Some("outcome_unknown")) => Outcome::Unknown,
         _ => panic!("{}: {}", attempt.id, answer.text()),
