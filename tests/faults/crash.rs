@@ -17,7 +17,7 @@ use crate::support::service::{Service, eventually, signal_process};
 
 const WRITERS: u64 = 32;
 /// Acknowledged writes before the kill, at most; how many it is, is chance.
-const BEFORE_THE_KILL: u64 = 300;
+const BEFORE_THE_KILL: u64 = 200;
 /// Acknowledged writes after a server came back on its own.
 const AFTER_IT_CAME_BACK: u64 = 20;
 

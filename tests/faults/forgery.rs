@@ -210,7 +210,7 @@ fn p7_every_forged_row_stops_the_start_with_a_sentence_that_names_it() {
 
 #[test]
 fn p7_an_event_appended_by_the_services_own_role_without_a_mac_stops_every_verdict() {
-    let ledger = Ledger::new();
+    let mut ledger = Ledger::new();
     ledger.verdicts_are_right();
     let position = library::block_on(async {
         let database = ledger.service.database.as_ref().expect("a database");
@@ -221,7 +221,16 @@ fn p7_an_event_appended_by_the_services_own_role_without_a_mac_stops_every_verdi
         writer.append(head.expect("a head").get::<_, i64>(0) + 1, &batch).await.positions[0]
             .expect("a position")
     });
-    ledger.stops_answering(&format!("the event at position {position} has no valid mac"));
+    let sentence = format!("the event at position {position} has no valid mac");
+    ledger.stops_answering(&sentence);
+    // A new start reads rows, and the forgery has none: it has no effect on a verdict, and its stream takes no change.
+    ledger.service.stop();
+    ledger.service.start_again();
+    ledger.verdicts_are_right();
+    let root = ledger.service.root();
+    let path = ledger.path(&ledger.wide.id);
+    let answer = root.patch(&path, &json!({"name": "decided on a forged past"}));
+    assert_eq!(answer.status, 500, "{}", answer.text());
 }
 
 #[test]

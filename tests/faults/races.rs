@@ -156,8 +156,11 @@ fn twenty_at_once_on_one_credential_leave_one_history_with_one_revoke() {
         answered.iter().all(|position| positions.contains(position)),
         "every answered change is in the history"
     );
-    // Everything but the mint was asked for by somebody who was answered.
-    assert_eq!(answered.len(), positions.len() - 1, "{answered:?} {positions:?}");
+    // Everything else is the mint, and what housekeeping wrote down of secrets that the rotations had ended.
+    let peoples = history.iter().filter(|event| event["actor"]["kind"] != "system").skip(1);
+    let peoples: BTreeSet<u64> =
+        peoples.map(|event| event["position"].as_u64().expect("a position")).collect();
+    assert_eq!(peoples, answered, "one event for each answer, and one answer for each event");
     service.gateway().verify(&key.secret).is_refused("revoked");
 }
 

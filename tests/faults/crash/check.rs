@@ -38,13 +38,19 @@ impl Checked {
         for attempt in &attempts {
             there_as_told(attempt, attempt.key.as_ref().and_then(|key| before.get(key)));
         }
-        for attempt in attempts.iter_mut().filter(|attempt| attempt.repeatable) {
-            self.repeat(&own, attempt);
+        let told = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Acknowledged(_));
+        let (told, mut untold): (Vec<Attempt>, Vec<Attempt>) = attempts.into_iter().partition(told);
+        for attempt in told.iter().filter(|attempt| attempt.repeatable) {
+            repeat_of_what_was_told(&own, attempt);
         }
-        let after = self.histories(&own, &attempts);
-        for attempt in &attempts {
+        for attempt in untold.iter_mut().filter(|attempt| attempt.repeatable) {
+            repeat_of_what_was_not(&own, attempt);
+        }
+        let after = self.histories(&own, &untold);
+        for attempt in &untold {
             there_as_told(attempt, attempt.key.as_ref().and_then(|key| after.get(key)));
         }
+        let attempts = [told, untold].concat();
         self.state_is_what_was_told_last(&own, service, &attempts);
         self.dense(&own);
     }
@@ -90,25 +96,6 @@ impl Checked {
             history.entry(text(&event["request_id"])).or_default().push((text(&event["type"]), position));
         }
         history
-    }
-
-    /// With the same Idempotency-Key: the answer that was given, or was lost, or is given only now.
-    fn repeat(&self, own: &Actor, attempt: &mut Attempt) {
-        let (first, second) = (own.send(&anew(attempt, "again")), own.send(&anew(attempt, "again2")));
-        assert!(matches!(first.status, 200 | 201), "{}: {}", attempt.id, first.text());
-        let told = first.json();
-        assert_eq!(second.header("idempotency-replayed"), Some("true"), "{}", attempt.id);
-        assert_eq!(second.json(), told, "{}", attempt.id);
-        match &attempt.outcome {
-            Outcome::Acknowledged(then) => assert_eq!(then, &told, "{}", attempt.id),
-            Outcome::Refused => assert_eq!(first.header("idempotency-replayed"), None, "{}", attempt.id),
-            Outcome::Unknown => {}
-        }
-        if first.header("idempotency-replayed").is_none() {
-            attempt.id = format!("{}-again", attempt.id);
-        }
-        attempt.key.get_or_insert_with(|| text(&told["key"]["id"]));
-        attempt.outcome = Outcome::Acknowledged(told);
     }
 
     /// The last that was told of a key is what it is now, and its newest secret works for as long as it lives.
@@ -160,6 +147,32 @@ impl Checked {
         let taken = self.positions.keys().copied();
         assert!(taken.eq(self.first..self.next_position()), "positions are dense");
     }
+}
+
+const REPLAYED: &str = "idempotency-replayed";
+
+/// With the same Idempotency-Key: the very answer of then.
+fn repeat_of_what_was_told(own: &Actor, attempt: &Attempt) {
+    let Outcome::Acknowledged(then) = &attempt.outcome else { return };
+    let again = own.send(&anew(attempt, "again"));
+    assert_eq!(again.header(REPLAYED), Some("true"), "{}", attempt.id);
+    assert_eq!(again.json(), *then, "{}", attempt.id);
+}
+
+/// With the same Idempotency-Key: the answer that was lost, or is given only now; and then that again.
+fn repeat_of_what_was_not(own: &Actor, attempt: &mut Attempt) {
+    let (first, second) = (own.send(&anew(attempt, "again")), own.send(&anew(attempt, "again2")));
+    assert!(matches!(first.status, 200 | 201), "{}: {}", attempt.id, first.text());
+    let told = first.json();
+    assert_eq!(second.header(REPLAYED), Some("true"), "{}", attempt.id);
+    assert_eq!(second.json(), told, "{}", attempt.id);
+    if first.header(REPLAYED).is_none() {
+        attempt.id = format!("{}-again", attempt.id);
+    } else {
+        assert!(matches!(attempt.outcome, Outcome::Unknown), "{} was refused, and is stored", attempt.id);
+    }
+    attempt.key.get_or_insert_with(|| text(&told["key"]["id"]));
+    attempt.outcome = Outcome::Acknowledged(told);
 }
 
 /// The same request, under another request id.

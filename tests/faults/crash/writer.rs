@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::random::Random;
 use crate::support::client::{Request, Response};
-use crate::support::service::{Actor, text};
+use crate::support::service::{Actor, eventually, text};
 
 /// A sixth living secret would be one too many. Windows end long after the test, so housekeeping adds no event of its own.
 const ROTATIONS: u32 = 4;
@@ -79,9 +79,17 @@ impl Writer {
                     self.keys.retain(|key| Some(&key.id) != attempt.key.as_ref())
                 }
             }
+            let refused = matches!(attempt.outcome, Outcome::Refused);
             attempts.push(attempt);
             if gone {
                 break;
+            }
+            if refused {
+                // It says "ask again"; so that is done once it can be of use.
+                let ready = own.request("GET", "/readyz");
+                let came_back =
+                    || own.try_send(&ready).map_or(Some(()), |it| (it.status == 200).then_some(()));
+                eventually(|| came_back().or((!going.load(Ordering::Relaxed)).then_some(())));
             }
         }
         attempts
