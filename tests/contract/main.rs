@@ -4,3 +4,5 @@ mod dependencies;
 
 mod events;
 mod openapi;
+mod sql;
+mod tidy;
