@@ -475,6 +475,9 @@ proptest! {
         let recorded = Recorded { client_ip, ..recorded(CredentialEvent::Edited(edited)) };
         let entry = encoded(&recorded).entry;
         let holds = |text: &str| entry.windows(text.len()).any(|window| window == text.as_bytes());
-        prop_assert!(!holds(&name) && !(ip.to_string().len() > 12 && holds(&ip.to_string())));
+        let ip = ip.to_string();
+        prop_assert!(!holds(&name));
+        // A short address is found in anything by chance.
+        prop_assert!(ip.len() <= 12 || !holds(&ip));
     }
 }

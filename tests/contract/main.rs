@@ -1,4 +1,5 @@
 //! What the repository promises about itself.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's ids, settings and words are its own
 
 mod dependencies;
 

@@ -229,11 +229,11 @@ fn token(rest: &str, before: &str) -> (usize, Option<Option<String>>) {
         return quoted(rest);
     }
     // A character, and no lifetime.
-    if rest.starts_with("'\\") {
-        return (
-            rest[2..].find('\'').map_or(rest.len(), |end| if end == 0 { 4 } else { end + 3 }),
-            Some(None),
-        );
+    if let Some(escaped) = rest.strip_prefix("'\\") {
+        // The letter after the backslash may itself be a quote.
+        let letter = escaped.chars().next().map_or(0, char::len_utf8);
+        let end = escaped[letter..].find('\'').map_or(rest.len(), |end| 2 + letter + end + 1);
+        return (end, Some(None));
     }
     if let Some(inner) = rest.strip_prefix('\'') {
         let length = inner.chars().next().map_or(0, char::len_utf8);
