@@ -1,7 +1,10 @@
 //! What the repository promises about itself.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's ids, settings and words are its own
 
 mod dependencies;
 mod documents;
 
 mod events;
 mod openapi;
+mod sql;
+mod tidy;

@@ -1,5 +1,7 @@
 //! What the ledger promises, while processes are killed, stopped and cut off, rows forged, and everybody writes at once.
 //! Each test is named after the promise that it would find broken.
+// The bans are the service's: its tests have a clock, ids and an environment of their own.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 #[path = "../support/mod.rs"]
 mod support;

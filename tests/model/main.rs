@@ -1,5 +1,6 @@
 //! The service against its model: what the pure domain says a history amounts to is what the real one answers, stores, and
 //! judges by.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's ids, settings and words are its own
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,18 +13,18 @@ select c.id, c.created_at_ms
       else 'active' end)
     and ($10::text is null or $10 = any (c.scopes))
     and ($11::bigint is null or c.expires_at_ms < $11)
-    and ($12::text is null or exists (
-      select from credledger.secrets s
-        where s.ledger_id = c.ledger_id and s.tenant_id = c.tenant_id and s.credential_id = c.id
+    and ($12::text is null or c.id in (
+      select s.credential_id from credledger.secrets s
+        where s.ledger_id = $1 and s.tenant_id = $2
           and s.prefix ~>=~ $12 and s.prefix ~<~ ($12 || chr(1114111))))
-    and ($9::text is null or exists (
-      select from credledger.personal p
-        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version
-          and p.slots->'name'->>1 = $9))
-    and ($13::text is null or exists (
-      select from credledger.personal p
-        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version
-          and (strpos(lower(p.slots->'name'->>1), lower($13)) > 0
-            or strpos(lower(p.slots->'description'->>1), lower($13)) > 0)))
+    -- Asked for as a value, not by exists: the planner would read all names there are into a hash.
+    and ($9::text is null or $9 = (
+      select p.slots->'name'->>1 from credledger.personal p
+        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version))
+    and ($13::text is null or (
+      select strpos(lower(p.slots->'name'->>1), lower($13)) > 0
+          or strpos(lower(p.slots->'description'->>1), lower($13)) > 0
+        from credledger.personal p
+        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version))
   order by c.created_at_ms desc, c.id desc
   limit $5

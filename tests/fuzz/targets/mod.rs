@@ -2,6 +2,7 @@
 
 mod authorization;
 mod cidr;
+mod entry;
 mod forwarded;
 mod key;
 mod scope;

@@ -1,0 +1,152 @@
+//! Every query has its index: on a database with rows in it, no plan reads a table that grows without end from end to end.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::Postgres;
+use tokio_postgres::Client;
+
+const GROWING: [&str; 4] = ["events", "credentials", "secrets", "personal"];
+const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
+
+/// A hundred tenants of two hundred keys, each with two events.
+const ROWS: &str = "
+create function pg_temp.id(kind int, number int) returns uuid language sql
+  return (lpad(to_hex(kind), 8, '0') || '-0000-0000-0000-' || lpad(to_hex(number), 12, '0'))::uuid;
+insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, slug)
+  select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 'tenant-' || n from generate_series(1, 100) n;
+insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, suspended,
+    ended_at_ms, revoked, scopes, name_version, due_at_ms)
+  select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end, n % 97 = 0,
+         null, n % 89 = 0, array['orders.read'], 1, case when n % 50 = 0 then 1000000 + n end
+    from generate_series(1, 20000) n;
+insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
+  select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
+    from generate_series(1, 20000) n;
+insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
+  select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), jsonb_build_object('name', jsonb_build_array('s', 'key ' || n))
+    from generate_series(1, 20000) n;
+insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
+  select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
+    from generate_series(1, 40000) n;
+insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
+  select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
+analyze;";
+
+/// With what each query is asked. `copy` queries read a whole projection, at the start, and are meant to.
+fn arguments(name: &str) -> Vec<String> {
+    let page = |filters: &str| {
+        format!(
+            "1, {TENANT}, 9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, 500, 60, {filters}"
+        )
+    };
+    match name {
+        "credentials/page" => vec![
+            page("null, null, null, null, null, null"),
+            page("'active', null, 'orders.read', 9, null, null"),
+            page("null, 'key 7', null, null, null, null"),
+            page("null, null, null, null, 'cl_live_ab', null"),
+            page("null, null, null, null, null, 'key'"),
+        ],
+        "credentials/due" => vec!["1, 1000100, 500".to_owned()],
+        "secrets/by_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab', 50")],
+        "tenants/page" => {
+            vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]
+        }
+        "read_events" => vec!["1, 30000, 1000".to_owned()],
+        "read_streams" => vec!["1, array['00000001-0000-0000-0000-000000000007'::uuid]".to_owned()],
+        "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
+        other => panic!("tell in tests/contract/sql.rs with what {other} is asked"),
+    }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Each query of the projections, and of the functions that read the ledger.
+fn queries() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for projection in fs::read_dir(root.join("projections")).expect("projections") {
+        let projection = projection.expect("an entry").path();
+        for query in fs::read_dir(projection.join("queries")).expect("queries") {
+            let query = query.expect("an entry").path();
+            let stem = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+            found.push((format!("{}/{}", stem(&projection), stem(&query)), read(&query)));
+        }
+    }
+    for (name, parameters) in [
+        ("read_events", &["ledger", "first", "at_most"][..]),
+        ("read_streams", &["ledger", "streams"]),
+        ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
+    ] {
+        let function = read(&root.join(format!("schema/functions/{name}.sql")));
+        let body = function
+            .split_once("begin atomic")
+            .and_then(|(_, rest)| rest.rsplit_once(';'))
+            .expect("a body")
+            .0;
+        let body = body.rsplit_once(';').expect("one statement").0;
+        found.push((name.to_owned(), numbered(body, parameters)));
+    }
+    found.sort();
+    found
+}
+
+/// The function's parameters as those of a prepared statement.
+fn numbered(body: &str, parameters: &[&str]) -> String {
+    let words = body.split_whitespace().map(|word| {
+        let (name, rest) = word.split_at(word.find([')', ',', ';']).unwrap_or(word.len()));
+        let bare = name.trim_start_matches('(');
+        let place = parameters.iter().position(|parameter| *parameter == bare);
+        place.map_or_else(
+            || word.to_owned(),
+            |place| format!("{}${}{rest}", &name[..name.len() - bare.len()], place + 1),
+        )
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+async fn plan(client: &Client, name: &str, query: &str, arguments: &str) -> String {
+    let prepare = format!("deallocate all; prepare q as {query}");
+    client.batch_execute(&prepare).await.unwrap_or_else(|error| panic!("{name}: {error:?}\n{query}"));
+    let rows = client.query(&format!("explain execute q({arguments})"), &[]).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+}
+
+#[tokio::test]
+async fn no_query_reads_a_growing_table_from_end_to_end() {
+    let database = Postgres::database().await;
+    let client = database.admin().await;
+    client.batch_execute(ROWS).await.expect("the rows");
+    let asked: Vec<_> = queries().into_iter().filter(|(_, query)| !is_copy(query)).collect();
+    assert!(asked.len() >= 7, "only {} queries were found", asked.len());
+    // Whatever values a statement was first asked with, its plan must do for the others.
+    for mode in ["force_generic_plan", "force_custom_plan"] {
+        client.batch_execute(&format!("set plan_cache_mode = {mode}")).await.expect("a setting");
+        for (name, query) in &asked {
+            for arguments in arguments(name) {
+                let plan = plan(&client, name, query, &arguments).await;
+                for table in GROWING {
+                    assert!(
+                        !plan.contains(&format!("Seq Scan on {table}")),
+                        "{name} ({arguments}), {mode}:\n{plan}"
+                    );
+                }
+                assert!(
+                    plan.contains("Index") || name.starts_with("tenants/"),
+                    "{name} ({arguments}), {mode}:\n{plan}"
+                );
+            }
+        }
+    }
+}
+
+fn is_copy(query: &str) -> bool {
+    query.lines().any(|line| line.starts_with("copy ("))
+}
