@@ -47,7 +47,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn turn(ledger: &Ledger, forget: bool) {
+async fn turn(ledger: &Arc<Ledger>, forget: bool) {
     if let Err(cause) = record_due(ledger).await {
         tracing::warn!(%cause, "ends that came by time could not be recorded yet");
     }
@@ -63,7 +63,7 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
 }
 
 /// Page after page, until nothing is due; never faster than the limit.
-async fn record_due(ledger: &Ledger) -> Result<(), DbError> {
+async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
         / limits::HOUSEKEEPING_PER_SECOND;
     loop {
@@ -86,12 +86,12 @@ async fn record_due(ledger: &Ledger) -> Result<(), DbError> {
     }
 }
 
-async fn due(ledger: &Ledger) -> Result<Vec<Due>, DbError> {
+async fn due(ledger: &Arc<Ledger>) -> Result<Vec<Due>, DbError> {
     let client = ledger.database().system().await?;
     list::due(&client, ledger.reader().ledger, ledger.clock().now(), limits::HOUSEKEEPING_PAGE).await
 }
 
-async fn record(ledger: &Ledger, due: Due) -> bool {
+async fn record(ledger: &Arc<Ledger>, due: Due) -> bool {
     let order = Order {
         stream: due.credential.into(),
         command: Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]),
@@ -106,7 +106,7 @@ async fn record(ledger: &Ledger, due: Due) -> bool {
     ledger.execute(order).await.is_ok()
 }
 
-async fn forget_answers(ledger: &Ledger) -> Result<(), DbError> {
+async fn forget_answers(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     let client = ledger.database().system().await?;
     let kept_ms = i64::try_from(limits::IDEMPOTENCY_KEPT.as_millis()).unwrap_or(i64::MAX);
     let before = ledger.clock().now().millis() - kept_ms;
