@@ -134,7 +134,7 @@ impl Oracle {
 pub fn status_and_code(refusal: &Refusal) -> (u16, &'static str) {
     match refusal.kind {
         RefusalKind::Invalid => (400, "invalid_request"),
-        RefusalKind::Unauthorized => (401, "unauthorized"),
+        RefusalKind::Unauthorized(_) => (401, "unauthorized"),
         RefusalKind::Forbidden => (403, "forbidden"),
         RefusalKind::NotFound => (404, "not_found"),
         RefusalKind::Conflict => (409, "conflict"),
