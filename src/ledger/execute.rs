@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_postgres::types::ToSql;
 
 use super::follow::Progress;
 use super::fresh::FreshSecrets;
@@ -14,7 +15,7 @@ use super::read::{Loaded, ReadError, Reader};
 use super::sequencer::Submit;
 use super::streams::Streams;
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, in_time};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::event::{Actor, ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId, TokenId};
@@ -27,6 +28,8 @@ use crate::vault::Vault;
 
 /// The member of a kept answer that tells its position when no event was written.
 const POSITION: &str = "position";
+const ANSWER: &str =
+    "select request_digest, status, answer, position from credledger.read_answer($1, $2, $3, $4)";
 
 /// One command to carry out.
 pub struct Order {
@@ -350,7 +353,9 @@ impl Ledger {
             wanted.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(stream, _)| *stream).collect();
         let mut read = Vec::new();
         if !missing.is_empty() {
-            read = self.reader.streams(&*self.database.system().await?, &missing).await?;
+            let client = self.database.system().await?;
+            read = in_time(self.reader.streams(&client, &missing)).await?;
+            client.give_back();
             for (stream, loaded) in missing.iter().zip(&read) {
                 self.streams.keep(*stream, loaded);
             }
@@ -398,13 +403,13 @@ impl Ledger {
         let kept_ms = limits::IDEMPOTENCY_KEPT.as_millis() as i64;
         let not_before = self.clock.now().millis().saturating_sub(kept_ms);
         let client = self.database.system().await?;
-        let row = client
-            .query_opt(
-                "select request_digest, status, answer, position from credledger.read_answer($1, $2, $3, $4)",
-                &[&self.reader.ledger, &operator.0, &key_digest.as_slice(), &not_before],
-            )
-            .await
-            .map_err(DbError::from)?;
+        let row = in_time(async {
+            let parameters: [&(dyn ToSql + Sync); 4] =
+                [&self.reader.ledger, &operator.0, &key_digest.as_slice(), &not_before];
+            Ok::<_, DbError>(client.query_opt(ANSWER, &parameters).await?)
+        })
+        .await?;
+        client.give_back();
         let Some(row) = row else { return Ok(None) };
         if row.get::<_, &[u8]>(0) != retry.request_digest {
             return Err(ExecuteError::RetryMismatch);

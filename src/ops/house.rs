@@ -70,7 +70,7 @@ impl Foundation {
         }
         let head = system.query_one("select head from credledger.read_head($1)", &[&LEDGER]).await;
         let head: i64 = head.map_err(|cause| explained(db::DbError::from(cause)))?.get(0);
-        drop(system);
+        system.give_back();
         let vault = Arc::new(Vault::new(&master_keys(key_file, head == 0)?));
         let foundation = Foundation { database, vault, append_only };
         if !migrated.changed_projections.is_empty() {

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{Client, DbError, Scope};
+use crate::db::{DbError, Lent, Scope, in_time};
 use crate::domain::ids::{CredentialId, TenantId};
 
 const CREDENTIALS: &str =
@@ -76,14 +76,17 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
 
 /// By slug; `visible` are the tenants that may be seen, none for all.
 pub async fn tenants(
-    client: &Client,
+    client: &Lent,
     ledger: i32,
     after: &str,
     rows: i64,
     visible: Option<&[Uuid]>,
 ) -> Result<Vec<(TenantId, String)>, DbError> {
-    let statement = client.prepare_cached(TENANTS).await?;
-    let rows = client.query(&statement, &[&ledger, &after, &rows, &visible]).await?;
+    let rows = in_time(async {
+        let statement = client.prepare_cached(TENANTS).await?;
+        Ok::<_, DbError>(client.query(&statement, &[&ledger, &after, &rows, &visible]).await?)
+    })
+    .await?;
     Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
 }
 
@@ -93,7 +96,7 @@ pub struct Due {
     pub tenant: TenantId,
 }
 
-pub async fn due(client: &Client, ledger: i32, now: Timestamp, rows: i64) -> Result<Vec<Due>, DbError> {
+pub async fn due(client: &Lent, ledger: i32, now: Timestamp, rows: i64) -> Result<Vec<Due>, DbError> {
     let statement = client.prepare_cached(DUE).await?;
     let found = client.query(&statement, &[&ledger, &now.millis(), &rows]).await?;
     let due = |row: &Row| Due { credential: CredentialId(row.get(0)), tenant: TenantId(row.get(1)) };
