@@ -49,6 +49,12 @@ pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 /// From 131 bits upwards.
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
+// ---- a stream ----
+/// Events of one credential that change it; it can always be suspended and revoked.
+pub const STREAM_EVENTS: u32 = 10_000;
+/// Tokens of one operator that work.
+pub const OPERATOR_TOKENS: usize = 100;
+
 // ---- an event ----
 pub const ENTRY_BYTES: usize = 48 * 1024;
 

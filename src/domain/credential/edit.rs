@@ -44,7 +44,7 @@ impl Edit {
         if edited == Edited::default() {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         if !metadata.is_none_or(|metadata| metadata_fits(&metadata)) {
             return Err(Refusal::invalid(
                 "/metadata",

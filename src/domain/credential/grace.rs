@@ -33,7 +33,7 @@ impl MoveGrace {
         if secret.ends_at == Some(self.ends_at) && secret.revoked_at.is_none() {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         if secret.is_over(context.now) {
             return Err(Refusal::conflict(
                 "This secret is over. A window that has ended does not open again.",

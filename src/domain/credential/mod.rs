@@ -30,6 +30,7 @@ use super::secret::{Digest, PepperNumber};
 use super::tenant::Tenant;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
+use crate::limits;
 
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
@@ -292,6 +293,18 @@ impl Credential {
         }
         if self.is_expired(now) {
             return Err(Refusal::conflict("This credential has expired, for ever. Create a new one."));
+        }
+        Ok(())
+    }
+
+    /// Still open, and with room in its history: whoever reads a credential reads all of it. Ending one takes no room.
+    fn still_editable(&self, now: Timestamp) -> Result<(), Refusal> {
+        self.still_open(now)?;
+        if self.stream_version >= limits::STREAM_EVENTS {
+            return Err(Refusal::conflict(format!(
+                "The history of this credential is full ({} events). Create a new one, then revoke this one.",
+                limits::STREAM_EVENTS
+            )));
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Rescope {
         if self.scopes == credential.scopes {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         allowed(&self.scopes, tenant)?;
         Ok(vec![CredentialEvent::Rescoped(Rescoped { scopes: self.scopes.clone() })])
     }

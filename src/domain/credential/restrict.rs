@@ -27,7 +27,7 @@ impl Restrict {
         if self.ip_rules == credential.ip_rules {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         Ok(vec![CredentialEvent::Restricted(Restricted { ip_rules: self.ip_rules.clone() })])
     }
 }

@@ -22,7 +22,7 @@ impl Resume {
         if credential.revoked.is_none() && credential.suspended_at.is_none() {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         Ok(vec![CredentialEvent::Resumed(Resumed {})])
     }
 }

@@ -39,7 +39,7 @@ impl Rotate {
         tenant: &Tenant,
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         let grace = self.grace_seconds.unwrap_or(tenant.settings.default_grace_seconds);
         if grace > tenant.settings.max_grace_seconds {
             return Err(Refusal::invalid(
@@ -136,6 +136,14 @@ mod tests {
         given_state(full.clone()).when(rotate(Some(60))).refused(RefusalKind::TooManySecrets, None);
         given_state(full.clone()).when(rotate(Some(0))).accepted();
         given_state(full).now(at(60)).when(rotate(Some(60))).accepted();
+    }
+
+    #[test]
+    fn a_full_history_takes_no_more_changes_but_an_end() {
+        let full = Credential { stream_version: limits::STREAM_EVENTS, ..given([created()]).state() };
+        given_state(full.clone()).when(rotate(None)).refused(RefusalKind::Conflict, None);
+        let revoke = super::super::Revoke { reason: super::super::Reason::Other, note: None };
+        given_state(full).when(CredentialCommand::Revoke(revoke)).accepted();
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl SetExpiry {
         if self.expires_at == credential.expires_at {
             return Ok(Vec::new());
         }
-        credential.still_open(context.now)?;
+        credential.still_editable(context.now)?;
         allowed(self.expires_at, tenant, context.now)?;
         Ok(vec![CredentialEvent::ExpirySet(ExpirySet { expires_at: self.expires_at })])
     }

@@ -10,6 +10,7 @@ use crate::domain::event::Recorded;
 use crate::domain::key_format::KeyFormat;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
+use crate::limits;
 
 #[derive(Clone, Debug)]
 pub struct MintToken {
@@ -39,6 +40,14 @@ impl MintToken {
                 "/expires_at",
                 format!("It is not later than now ({}).", context.now),
             ));
+        }
+        let working = operator.tokens.iter().filter(|token| token.works(context.now)).count();
+        if working >= limits::OPERATOR_TOKENS || operator.stream_version >= limits::STREAM_EVENTS {
+            return Err(Refusal::conflict(format!(
+                "The operator has {working} working tokens and a history of {} events, which is all it may have. Revoke \
+                 tokens, or create another operator.",
+                operator.stream_version
+            )));
         }
         Ok(vec![OperatorEvent::TokenMinted(TokenMinted {
             name: Personal::Known(self.name.clone()),
