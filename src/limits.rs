@@ -170,6 +170,9 @@ pub const VIEW_READS: u32 = 1_000_000;
 pub const VIEW_SPINS: u32 = 64;
 
 // ---- answering ----
+/// How much of a credential's scopes /api/v1/authorize tells in its header: what a proxy takes as a head without being told
+/// to is 4 KiB in all, of which the name may be 1.2.
+pub const SCOPES_HEADER_BYTES: usize = 2 * 1024;
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take to arrive.
 pub const HEAD_WAIT: Duration = Duration::from_secs(10);

@@ -161,8 +161,23 @@ impl From<ReadError> for Problem {
 
 impl From<crate::db::DbError> for Problem {
     fn from(cause: crate::db::DbError) -> Self {
-        Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again")
-            .with_cause(cause)
+        use crate::db::DbError;
+        match cause {
+            DbError::Unavailable(_)
+            | DbError::OutcomeUnknown(_)
+            | DbError::TryAgain(_)
+            | DbError::Cancelled(_) => {
+                Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again")
+                    .with_cause(cause)
+            }
+            // Asking again would meet the same: a fault of ours or of the installation, which the log tells.
+            DbError::Conflict { .. }
+            | DbError::Forbidden(_)
+            | DbError::Breach(..)
+            | DbError::Rejected { .. }
+            | DbError::Unreadable(_)
+            | DbError::Unfit(_) => Problem::internal(cause),
+        }
     }
 }
 

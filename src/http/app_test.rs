@@ -13,6 +13,7 @@ use super::body::{JsonBody, Wants};
 use super::problem::{Code, Problem};
 use super::request::{Manners, RequestContext};
 use super::routes::{self, Routes};
+use crate::db::{Breach, DbError};
 use crate::limits;
 
 async fn read(context: RequestContext) -> HttpResponse {
@@ -318,5 +319,29 @@ async fn a_bad_body_is_told_with_every_pointer() {
     ];
     for (index, (request, status)) in cases.into_iter().enumerate() {
         assert_eq!(answer(request).await.status().as_u16(), status, "case {index}");
+    }
+}
+
+#[test]
+fn only_a_database_that_may_answer_next_time_is_asked_again() {
+    let again: [fn() -> DbError; 4] = [
+        || DbError::Unavailable("refused".into()),
+        || DbError::OutcomeUnknown("closed".into()),
+        || DbError::TryAgain("deadlock".into()),
+        || DbError::Cancelled("timeout".into()),
+    ];
+    let never: [fn() -> DbError; 6] = [
+        || DbError::Conflict { constraint: None, cause: "twice".into() },
+        || DbError::Forbidden("no privilege".into()),
+        || DbError::Breach(Breach::MalformedBatch, "CL002".into()),
+        || DbError::Rejected { state: "22021".to_owned(), cause: "invalid byte sequence".into() },
+        || DbError::Unreadable("a column".into()),
+        || DbError::Unfit("fsync is off".to_owned()),
+    ];
+    for error in again {
+        assert_eq!(Problem::from(error()).code(), Code::Unavailable, "{}", error());
+    }
+    for error in never {
+        assert_eq!(Problem::from(error()).code(), Code::Internal, "{}", error());
     }
 }

@@ -1,12 +1,15 @@
 //! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403 or 503, since a proxy turns
 //! anything else into an error of its own.
 
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use std::net::IpAddr;
+
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue, X_FORWARDED_FOR};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::app::App;
 use super::bearer::bearer;
+use super::client_ip::client_ip_told;
 use super::metrics::Door;
 use super::problem::Problem;
 use super::query::Query;
@@ -24,6 +27,8 @@ const KIND: HeaderName = HeaderName::from_static("x-credential-kind");
 const NAME: HeaderName = HeaderName::from_static("x-credential-name");
 const TENANT: HeaderName = HeaderName::from_static("x-credential-tenant");
 const SCOPES: HeaderName = HeaderName::from_static("x-credential-scopes");
+/// Only on an answer whose list of scopes was cut.
+const SCOPES_TRUNCATED: HeaderName = HeaderName::from_static("x-credential-scopes-truncated");
 const SECRET_ID: HeaderName = HeaderName::from_static("x-credential-secret-id");
 
 /// What the proxy's own configuration demands, in the URL that it asks.
@@ -53,7 +58,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
     };
     let asking = Asking {
         credential: token,
-        client_ip: app.client_ip(&request),
+        client_ip: told_client_ip(&app, &request),
         scopes: &demand.scopes,
         operation: demand.operation.as_deref(),
         tenant: demand.tenant.as_deref().map(|named| named_tenant(&app, named)),
@@ -66,6 +71,14 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
     }
     let known = judged.judgement.known.ok_or_else(|| Problem::internal("an accepted credential is known"))?;
     Ok(accept(&known))
+}
+
+/// Without one, a key that has address rules is refused: they are never held against the proxy's own address.
+fn told_client_ip(app: &App, request: &HttpRequest) -> Option<IpAddr> {
+    let proxy = request.peer_addr()?.ip();
+    let forwarded: Vec<&[u8]> =
+        request.headers().get_all(X_FORWARDED_FOR).map(|value| value.as_bytes()).collect();
+    client_ip_told(proxy, &app.trusted_proxies, forwarded.into_iter())
 }
 
 fn read(request: &HttpRequest) -> Result<Demand, Problem> {
@@ -95,9 +108,32 @@ fn accept(known: &Known) -> HttpResponse {
     tell(NAME, &percent_encoded(known.name.as_deref().unwrap_or_default()));
     tell(TENANT, &known.tenant_id.to_string());
     let scopes: Vec<&str> = known.scopes().iter().map(|scope| scope.as_str()).collect();
-    tell(SCOPES, &scopes.join(" "));
+    let told = joined_within(&scopes, limits::SCOPES_HEADER_BYTES);
+    tell(SCOPES, &told.text);
+    if told.is_cut {
+        tell(SCOPES_TRUNCATED, "true");
+    }
     tell(SECRET_ID, &known.secret_id.to_string());
     response.finish()
+}
+
+struct Joined {
+    text: String,
+    is_cut: bool,
+}
+
+/// As many whole words as fit, joined by spaces.
+fn joined_within(words: &[&str], most: usize) -> Joined {
+    let mut text = String::new();
+    for word in words {
+        let gap = if text.is_empty() { "" } else { " " };
+        if text.len() + gap.len() + word.len() > most {
+            return Joined { text, is_cut: true };
+        }
+        text.push_str(gap);
+        text.push_str(word);
+    }
+    Joined { text, is_cut: false }
 }
 
 /// A name may hold any script; a header holds ASCII. RFC 3986's unreserved characters stay.
@@ -117,6 +153,22 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_cut_between_words() {
+        let cases: [(&[&str], &str, bool); 6] = [
+            (&[], "", false),
+            (&["abc", "def"], "abc def", false),
+            (&["abc", "defg"], "abc", true),
+            (&["abc", "defg", "h"], "abc", true),
+            (&["abcdefg"], "abcdefg", false),
+            (&["abcdefgh"], "", true),
+        ];
+        for (words, text, is_cut) in cases {
+            let joined = joined_within(words, 7);
+            assert_eq!((joined.text.as_str(), joined.is_cut), (text, is_cut), "{words:?}");
+        }
+    }
 
     #[test]
     fn a_name_of_any_script_fits_a_header() {

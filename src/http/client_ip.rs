@@ -30,6 +30,16 @@ pub fn client_ip<'h>(
     settled.then_some(client)
 }
 
+/// Whose request a proxy asks about. It asks in a request of its own, so its own address is nobody's answer: `None` also
+/// when it says nothing of the client.
+pub fn client_ip_told<'h>(
+    proxy: IpAddr,
+    trusted: &[Cidr],
+    forwarded: impl DoubleEndedIterator<Item = &'h [u8]> + ExactSizeIterator,
+) -> Option<IpAddr> {
+    if forwarded.len() == 0 { None } else { client_ip(proxy, trusted, forwarded) }
+}
+
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, `fe80::1%eth0`: port and zone are cut. An empty hop is not
 /// skipped: whoever wrote it did not know the address, and what stands left of it was written by someone else.
 fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
@@ -103,6 +113,20 @@ mod tests {
         for (peer, headers, expected) in cases {
             assert_eq!(client(peer, headers).as_deref(), *expected, "{peer} {headers:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_that_tells_no_client_is_not_taken_for_the_client() {
+        let trusted = [Cidr::parse("127.0.0.0/8").unwrap()];
+        let told = |headers: &[&[u8]]| {
+            let client = client_ip_told([127, 0, 0, 1].into(), &trusted, headers.iter().copied());
+            client.map(|address| address.to_string())
+        };
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[b""]), None);
+        assert_eq!(told(&[b"192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        // A client on the proxy's own machine is one that was told.
+        assert_eq!(told(&[b"127.0.0.1"]).as_deref(), Some("127.0.0.1"));
     }
 
     #[test]

@@ -174,8 +174,17 @@ fn plain_number<N: FromStr>(text: &str) -> Option<N> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// `+` is a space and `%XX` a byte; the bytes are to be UTF-8.
+/// `+` is a space and `%XX` a byte; the bytes are to be UTF-8, and no control characters: nothing here holds any, and
+/// PostgreSQL's text can't.
 fn decoded(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    let plain = unescaped(text)?;
+    if plain.contains(char::is_control) {
+        return Err("a control character can't stand here");
+    }
+    Ok(plain)
+}
+
+fn unescaped(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if !text.contains(['%', '+']) {
         return Ok(Cow::Borrowed(text));
     }
@@ -260,6 +269,12 @@ mod tests {
             ("name=%", "name: after % stand two hexadecimal digits"),
             ("name=%g0", "name: after % stand two hexadecimal digits"),
             ("name=%ff", "name: the decoded text is not UTF-8"),
+            ("name=%00", "name: a control character can't stand here"),
+            ("name=a%0Ab", "name: a control character can't stand here"),
+            ("name=%7f", "name: a control character can't stand here"),
+            ("name=%c2%85", "name: a control character can't stand here"),
+            ("name=\u{1}", "name: a control character can't stand here"),
+            ("na%00me=1", "a parameter's name: a control character can't stand here"),
             ("%=1", "a parameter's name: after % stand two hexadecimal digits"),
             (
                 "limit=x&x=1&name=bad",

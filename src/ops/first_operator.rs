@@ -23,16 +23,29 @@ pub struct NewToken {
     pub expires_at: Timestamp,
 }
 
-/// The first operator's token, shown once. `None` when the ledger has a root already, or another start is making it.
+/// The first operator's token, shown once. `None` when the ledger's root has had one already, or another start is making it.
+///
+/// Operator and token are two commits. A start that ended between them left a root whom nobody can be; the next one makes
+/// the token that is missing.
 pub async fn ensure(house: &House) -> Result<Option<String>, StartError> {
-    if house.view.first_root().is_some() {
-        return Ok(None);
-    }
-    match execute_create(house, root("first operator"), true).await {
-        Ok(id) => Ok(Some(mint_token(house, id, "first start", limits::FIRST_TOKEN_SECONDS).await?.text)),
-        Err(ExecuteError::Refused(refusal)) if refusal.kind == RefusalKind::Conflict => Ok(None),
-        Err(error) => Err(failed(&error)),
-    }
+    let id = match house.view.first_root() {
+        Some(id) if has_had_a_token(house, id).await? => return Ok(None),
+        Some(id) => id,
+        None => match execute_create(house, root("first operator"), true).await {
+            Ok(id) => id,
+            Err(ExecuteError::Refused(refusal)) if refusal.kind == RefusalKind::Conflict => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        },
+    };
+    Ok(Some(mint_token(house, id, "first start", limits::FIRST_TOKEN_SECONDS).await?.text))
+}
+
+/// Also one that was revoked or has expired: whoever had it decided so, or can make another on the machine.
+async fn has_had_a_token(house: &House, id: OperatorId) -> Result<bool, StartError> {
+    let loaded = house.ledger.current(id.into()).await.map_err(|error| {
+        StartError::new(format!("The first operator could not be read from the ledger: {error}"))
+    })?;
+    Ok(loaded.state.operator().is_some_and(|operator| !operator.tokens.is_empty()))
 }
 
 /// Whom to make. An operator who is root acts on all tenants.

@@ -1,5 +1,6 @@
 //! From a prepared process to a service that answers, and back.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::config::{Config, local_url};
 use super::house::{Foundation, House};
 use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
-use super::ready_file::Ready;
+use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::db::{DatabaseUrl, Settings};
 use crate::http::app::App;
@@ -75,12 +76,62 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
     let foundation =
         Foundation::lay(&settings, config.database_url.is_none(), &config.master_key_file).await?;
     let house = House::open(&foundation, node_id(data_dir.path())?).await?;
-    let token = first_operator::ensure(&house).await?;
+    let opening = Opening {
+        house: &house,
+        append_only: foundation.append_only,
+        config: &config,
+        data_dir: data_dir.path(),
+        listener,
+        ready_file,
+    };
+    let outcome = keep(opening, stop).await;
+    house.close().await;
+    if outcome.is_ok() {
+        tracing::info!("stopped");
+    }
+    outcome
+}
+
+/// What a house needs to become one that answers.
+struct Opening<'a> {
+    house: &'a House,
+    append_only: bool,
+    config: &'a Config,
+    data_dir: &'a Path,
+    listener: TcpListener,
+    ready_file: ReadyFile,
+}
+
+/// However it ends, what was begun here has ended when it returns.
+async fn keep(opening: Opening<'_>, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    let house = opening.house;
+    let token = first_operator::ensure(house).await?;
+    let (quiet, told) = watch::channel(false);
+    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
+    let outcome = answer(opening, token.as_deref(), stop).await;
+    quiet.send_replace(true);
+    if let Err(cause) = keeping.await {
+        tracing::error!(%cause, "housekeeping did not stop in order");
+    }
+    outcome.map_err(|error| match token {
+        // The ledger has it only as a digest, and no later start makes one.
+        Some(_) => StartError::new(format!(
+            "{error} The first operator's token was made and cannot be shown again; make another: credledger operator token."
+        )),
+        None => error,
+    })
+}
+
+/// Answers until it is told to stop. An error is one of starting.
+async fn answer(
+    opening: Opening<'_>,
+    token: Option<&str>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let Opening { house, append_only, config, data_dir, listener, ready_file } = opening;
     let bound = listener
         .local_addr()
         .map_err(|error| StartError::new(format!("The bound address cannot be told: {error}.")))?;
-    let (quiet, told) = watch::channel(false);
-    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
     let app = Data::new(App {
         ledger: house.ledger.clone(),
         view: house.view.clone(),
@@ -88,7 +139,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         metrics: Arc::new(Metrics::new(random_bytes())),
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
-        append_only: foundation.append_only,
+        append_only,
         openapi: document(&config.public_url(bound)),
     });
     house
@@ -101,21 +152,17 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
     let handle = server.handle();
     let serving = tokio::spawn(server);
     let url = local_url(bound);
-    tracing::info!(url, data_dir = %data_dir.path().display(), "ready");
-    ready_file.write(&Ready { url: &url, data_dir: data_dir.path(), operator_token: token.as_deref() })?;
-    stop.await;
-    tracing::info!("stopping: what has begun is finished first");
+    let told = ready_file.write(&Ready { url: &url, data_dir, operator_token: token });
+    if told.is_ok() {
+        tracing::info!(url, data_dir = %data_dir.display(), "ready");
+        stop.await;
+        tracing::info!("stopping: what has begun is finished first");
+    }
     handle.stop(true).await;
     if let Ok(Err(cause)) = serving.await {
         tracing::error!(%cause, "the server did not stop in order");
     }
-    quiet.send_replace(true);
-    if let Err(cause) = keeping.await {
-        tracing::error!(%cause, "housekeeping did not stop in order");
-    }
-    house.close().await;
-    tracing::info!("stopped");
-    Ok(())
+    told
 }
 
 /// This node's id, kept on its data directory: a restart takes its own lease over at once.

@@ -2,6 +2,10 @@
 
 use std::process::{Command, Output, Stdio};
 
+use credledger::domain::authority::Role;
+use credledger::domain::operator::Reach;
+use credledger::ops::first_operator::{self, NewOperator};
+use credledger::ops::house::{Foundation, House};
 use serde_json::{Value, json};
 
 use crate::support::service::{Service, eventually};
@@ -184,6 +188,46 @@ fn whoever_makes_the_first_root_by_hand_is_the_first_operator_and_a_start_makes_
     crate::support::service::signal_process(serve.id(), "-TERM");
     assert!(serve.wait_with_output().expect("it ends").status.success());
     service.start_again();
+}
+
+#[test]
+fn a_start_makes_the_token_that_an_interrupted_first_start_left_out() {
+    let service = Service::start();
+    let key_file = service.folder().join("interrupted.key");
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let database = crate::support::Postgres::database().await;
+        let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
+        let house = House::open_beside(&foundation).await.expect("a house");
+        let new = NewOperator { name: "first".to_owned(), role: Role::Root, reach: Reach::All };
+        let root = first_operator::create(&house, new).await.expect("a root without a token");
+        let token = first_operator::ensure(&house).await.expect("a start").expect("its first token");
+        let known = house.view.operator_token(house.ledger.vault(), &token).expect("the view answers");
+        assert_eq!(known.map(|pass| pass.operator), Some(root), "no second root was made");
+        assert!(first_operator::ensure(&house).await.expect("the next start").is_none());
+        house.close().await;
+    });
+}
+
+#[test]
+fn a_first_start_that_fails_late_says_how_to_get_a_token_and_leaves_nothing_running() {
+    let service = Service::start();
+    let database =
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(crate::support::Postgres::database());
+    let folder = service.folder().join("late");
+    let aimed = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_credledger"));
+        command.args(words).arg("--data-dir").arg(&folder).stdin(Stdio::null());
+        command.args(["--database-url", &database.url, "--database-admin-url", &database.admin_url]);
+        command.args(["--allow-unsafe-database", "true"]).output().expect("the binary runs")
+    };
+    let nowhere = service.folder().join("no-such-folder/ready");
+    let failed = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &nowhere.to_string_lossy()]);
+    assert_eq!(failed.status.code(), Some(1));
+    for sentence in ["--ready-file", "credledger operator token"] {
+        assert!(said(&failed).contains(sentence), "{}", said(&failed));
+    }
+    assert!(!said(&failed).contains("did not"), "{}", said(&failed));
+    shown(&aimed(&["operator", "token"]), "token");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use credledger::ledger::entry::{self, Slots};
 use credledger::vault::sha256;
 use serde_json::{Map, Value, json};
 
-use crate::openapi::json_schema::Validator;
+use crate::support::json_schema::Validator;
 
 const LEDGER: i32 = 1;
 const SALT: [u8; 16] = [1; 16];

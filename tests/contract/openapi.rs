@@ -5,8 +5,6 @@ use serde_json::Value;
 
 #[path = "openapi/code.rs"]
 mod code;
-#[path = "../support/json_schema.rs"]
-pub mod json_schema;
 #[path = "openapi/json_schema_test.rs"]
 mod json_schema_test;
 #[path = "openapi/manners.rs"]
@@ -16,7 +14,7 @@ mod pattern_test;
 #[path = "openapi/whole.rs"]
 mod whole;
 
-use json_schema::Validator;
+use crate::support::json_schema::Validator;
 
 const URL: &str = "http://127.0.0.1:8080";
 const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];

@@ -1,13 +1,11 @@
 //! Every query has its index: on a database with rows in it, no plan reads a table that grows without end from end to end.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::Postgres;
 use tokio_postgres::Client;
+
+use crate::support::Postgres;
 
 const GROWING: [&str; 4] = ["events", "credentials", "secrets", "personal"];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";

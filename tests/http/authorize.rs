@@ -31,6 +31,7 @@ fn an_admitted_call_is_told_whose_it_is_in_headers() {
         ("x-credential-name", Some("N%C3%A4chtlich%20%2F%20%E5%A4%9C")),
         ("x-credential-tenant", Some(tenant.id.as_str())),
         ("x-credential-scopes", Some("a:b c:*")),
+        ("x-credential-scopes-truncated", None),
         ("x-credential-secret-id", secret_id),
         ("x-credential-refusal", None),
     ];
@@ -45,7 +46,9 @@ fn a_refusal_is_401_or_403_with_its_word_and_nothing_else() {
     let root = service.root();
     let tenant = acme(&root);
     root.tenant("other", json!({}));
-    let key = tenant.mint_with(json!({"name": "k", "ip_rules": {"deny": [{"cidr": "192.0.2.0/24"}]}}));
+    let key = tenant.mint("k");
+    let fenced =
+        tenant.mint_with(json!({"name": "fenced", "ip_rules": {"deny": [{"cidr": "192.0.2.0/24"}]}}));
     let (revoked, suspended, rotated) =
         (tenant.mint("revoked"), tenant.mint("suspended"), tenant.mint("rotated"));
     revoked.revoke("other");
@@ -60,7 +63,7 @@ fn a_refusal_is_401_or_403_with_its_word_and_nothing_else() {
     is_refused(&ask(&key.secret, "?scope=a:b"), 403, "insufficient_scope");
     is_refused(&ask(&key.secret, "?tenant=other"), 403, "wrong_tenant");
     is_refused(&ask(&key.secret, "?tenant=nowhere"), 403, "wrong_tenant");
-    let holder = service.actor(&key.secret);
+    let holder = service.actor(&fenced.secret);
     let from =
         |address: &str| holder.send(&holder.request("GET", AUTHORIZE).header("X-Forwarded-For", address));
     is_refused(&from("192.0.2.9"), 403, "ip_denied");
@@ -118,6 +121,39 @@ fn the_client_is_found_from_the_right_past_trusted_proxies() {
             assert_eq!(answer.status, if *admitted { 200 } else { 403 }, "{headers:?}: {}", answer.text());
         }
     }
+}
+
+#[test]
+fn a_proxy_that_tells_no_client_is_not_taken_for_the_client() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let ask = |secret: &str, hops: &[&str]| {
+        let holder = service.actor(secret);
+        let request = holder.request("GET", AUTHORIZE);
+        holder.send(&hops.iter().fold(request, |request, hops| request.header("X-Forwarded-For", hops)))
+    };
+    for rules in [json!({"allow": [{"cidr": "127.0.0.0/8"}]}), json!({"deny": [{"cidr": "192.0.2.0/24"}]})] {
+        let fenced = tenant.mint_with(json!({"name": "fenced", "ip_rules": rules}));
+        is_refused(&ask(&fenced.secret, &[]), 403, "ip_denied");
+        assert_eq!(ask(&fenced.secret, &["127.0.0.1"]).status, 200, "{rules}");
+    }
+    assert_eq!(ask(&tenant.mint("open").secret, &[]).status, 200);
+}
+
+#[test]
+fn a_list_of_scopes_that_no_proxy_would_take_is_cut_after_a_whole_one_and_says_so() {
+    let service = Service::start();
+    let root = service.root();
+    let scopes: Vec<String> = (0..100).map(|number| format!("s{number:03}:{}", "x".repeat(195))).collect();
+    let key = acme(&root).mint_with(json!({"name": "夜".repeat(100), "scopes": scopes}));
+    // What is not told is held all the same.
+    let answer = service.actor(&key.secret).get(&format!("{AUTHORIZE}?scope={}", scopes[99]));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.header("x-credential-scopes").expect("the scopes");
+    let told: Vec<&str> = told.split(' ').collect();
+    assert_eq!(told, scopes[..10], "ten scopes of 200 bytes fit 2 KiB");
+    assert_eq!(answer.header("x-credential-scopes-truncated"), Some("true"));
 }
 
 #[test]

@@ -101,6 +101,8 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&keys, "expires_before=tomorrow", "expires_before"),
         (&keys, "owner=x", "owner"),
         (&keys, "name=%ff", "name"),
+        (&keys, "prefix=%00", "prefix"),
+        (&keys, "name=a%0ab", "name"),
         (&history, "order=up", "order"),
         (&history, "status=active", "status"),
         (&key.path, "at=2026-01-01T00:00:00Z", "at"),

@@ -1,12 +1,12 @@
 //! How records are packed into words.
 //!
 //! ```text
-//! a credential with its active secret, 12 words      an expiring secret, 8 words    a dead secret, 5 words
-//!  0  first half of the digest (2 words)              0 to 6 as left                 0  digest 4..8 · prefix
+//! a credential with its active secret, 12 words      an expiring secret, 8 words    a dead secret, 6 words
+//!  0  first half of the digest (2 words)              0 to 6 as left                 0  digest 8..16
 //!  2  secret id (2 words)                             7  credential · next           1  secret id (2 words)
 //!  4  public characters 0..10 · their number                                         3  public characters
-//!  5  end 48 · public characters 10..12                                              4  credential · public 10..12 · by hand
-//!  6  prefix · where the name stands
+//!  5  end 48 · public characters 10..12                                              4  credential · prefix
+//!  6  prefix · where the name stands                                                 5  public 10..12 · by hand
 //!  7  credential id (2 words)
 //!  9  expiry 48 · name's length 9 · named · suspended · revoked · has an active secret
 //! 10  tenant · policy
@@ -26,7 +26,7 @@ use crate::projections::secrets::DigestHalf;
 
 pub const CREDENTIAL_WORDS: usize = 12;
 pub const EXPIRING_WORDS: usize = 8;
-pub const DEAD_WORDS: usize = 5;
+pub const DEAD_WORDS: usize = 6;
 const SECRET_WORDS: usize = 7;
 /// The prefix's own half is the secret's, the other one the credential's.
 const NAME_WORD: usize = 6;
@@ -169,9 +169,10 @@ pub fn holds(words: &[u64], digest: &DigestHalf) -> bool {
     words.starts_with(&<[u64; 2]>::from(digest_words(digest)))
 }
 
-/// For a dead secret 64 bits have to do: a mistaken one would still be refused, for another reason.
+/// For a dead secret 64 bits of the digest have to do, beside its public part: a mistaken one would still be refused, for
+/// another reason. The public part is no secret, so the digest alone keeps a guess from learning what became of a key.
 pub fn holds_dead(words: &[u64; DEAD_WORDS], digest: &DigestHalf) -> bool {
-    high(words[0]) == u32::from_le_bytes([digest[4], digest[5], digest[6], digest[7]])
+    words[0] == digest_words(digest).1
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,19 +292,18 @@ pub struct Dead {
 impl Dead {
     pub fn words(&self, digest: &DigestHalf) -> [u64; DEAD_WORDS] {
         let (first, second) = self.id.as_u64_pair();
-        let digest = u32::from_le_bytes([digest[4], digest[5], digest[6], digest[7]]);
-        let rest = u32::from(self.public.last & 0xfff) | u32::from(self.by_hand) << 12;
-        [word(digest, self.prefix), first, second, self.public.first, word(self.credential, rest)]
+        let (_, digest) = digest_words(digest);
+        let rest = u64::from(self.public.last & 0xfff) | u64::from(self.by_hand) << 12;
+        [digest, first, second, self.public.first, word(self.credential, self.prefix), rest]
     }
 
     pub fn of(words: &[u64; DEAD_WORDS]) -> Dead {
-        let rest = low(words[4]);
         Dead {
             id: Uuid::from_u64_pair(words[1], words[2]),
-            prefix: low(words[0]),
-            public: Public { first: words[3], last: (rest & 0xfff) as u16 },
+            prefix: low(words[4]),
+            public: Public { first: words[3], last: (words[5] & 0xfff) as u16 },
             credential: high(words[4]),
-            by_hand: rest >> 12 & 1 == 1,
+            by_hand: words[5] >> 12 & 1 == 1,
         }
     }
 }
@@ -399,6 +399,17 @@ mod tests {
             other[place] ^= change;
             let expiring = Expiring { secret, credential: 0, next: 0 };
             prop_assert!(!holds(&expiring.words(), &other));
+        }
+
+        #[test]
+        fn a_dead_secret_is_told_apart_by_64_bits_of_the_digest(
+            secret in living(), place in 8usize..16, change in 1u8..,
+        ) {
+            let Living { id, prefix, public, digest, .. } = secret;
+            let dead = Dead { id, prefix, public, credential: 0, by_hand: false };
+            let mut other = digest;
+            other[place] ^= change;
+            prop_assert!(!holds_dead(&dead.words(&digest), &other));
         }
     }
 

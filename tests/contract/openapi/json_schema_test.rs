@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::json_schema::Validator;
+use crate::support::json_schema::Validator;
 
 #[test]
 fn each_keyword_admits_what_it_says_and_nothing_else() {

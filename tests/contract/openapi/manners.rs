@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::json_schema::Validator;
 use super::{Described, api, members, operations};
+use crate::support::json_schema::Validator;
 
 /// What an operation can answer besides what it is for, by what it is.
 fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {

@@ -1,4 +1,4 @@
-use super::json_schema::pattern::Pattern;
+use crate::support::json_schema::pattern::Pattern;
 
 #[test]
 fn a_pattern_matches_what_it_says() {
