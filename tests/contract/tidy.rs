@@ -62,6 +62,7 @@ const OTHER_SQL: [(&str, &str, &str); 15] = [
         "read before any function is there",
     ),
     ("src/ops/migrate.rs", "insert into credledger.migrations", "written before any function is there"),
+    ("src/ops/migrate.rs", "delete from credledger.migrations", "written before any function is there"),
     ("src/ops/migrate.rs", "select set_config('credledger.login'", "names the login to login.sql"),
 ];
 
