@@ -133,7 +133,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// From one reading of the database's clock, and the boot times just before and after it was asked for.
+    /// From one reading of the database's clock, taken in the middle of its call (schema/functions/lease_take.sql), and the boot
+    /// times just before and after it was asked for.
     pub fn measured(database_us: i64, before: BootTime, after: BootTime) -> Self {
         let clock = Clock { offset_us: AtomicI64::new(0) };
         clock.measure(database_us, before, after);

@@ -21,4 +21,4 @@ create table credledger.credentials (
 -- queries/page.sql
 create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
 -- queries/due.sql
-create index credentials_due on credledger.credentials (ledger_id, due_at_ms) where due_at_ms is not null;
+create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;

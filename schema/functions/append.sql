@@ -36,6 +36,8 @@ set jit = off
 as $function$
 #variable_conflict use_column
 declare
+  -- limits::IDEMPOTENCY_KEPT: an answer older than this counts as absent, whether it is forgotten yet or not
+  kept_ms constant bigint := 86400000;
   head bigint;
   held_epoch bigint;
   held_batch uuid;
@@ -127,7 +129,8 @@ begin
       from (
         select u.command, min(u.command) over (partition by u.operator, u.key) as earlier,
                coalesce((select true from credledger.idempotency h
-                 where h.ledger_id = ledger and h.operator_id = u.operator and h.key_digest = u.key), false) as held
+                 where h.ledger_id = ledger and h.operator_id = u.operator and h.key_digest = u.key
+                   and h.at_ms >= append.at_ms - kept_ms), false) as held
           from unnest(answer_command, answer_operator, answer_key) as u(command, operator, key)
       ) a;
   end if;
@@ -212,12 +215,16 @@ begin
   end if;
 
   if cardinality(answer_command) > 0 then
-    insert into credledger.idempotency
+    insert into credledger.idempotency as i
         (ledger_id, operator_id, key_digest, request_digest, status, answer, position, at_ms)
       select ledger, a.operator, a.key, a.request, a.status, a.body, positions[a.command + 1], append.at_ms
         from unnest(answer_command, answer_operator, answer_key, answer_request, answer_status, answer_body)
           as a(command, operator, key, request, status, body)
-        where verdicts[a.command + 1] = 0;
+        where verdicts[a.command + 1] = 0
+      on conflict (ledger_id, operator_id, key_digest) do update
+        set request_digest = excluded.request_digest, status = excluded.status, answer = excluded.answer,
+            position = excluded.position, at_ms = excluded.at_ms
+        where i.at_ms < excluded.at_ms - kept_ms;
     get diagnostics n = row_count;
     if lost or n <> cardinality(answer_command) then
       perform credledger.assert_rows(n, answer_command, verdicts, lost, 'idempotency');

@@ -1,6 +1,8 @@
 -- A node's first lease. Refused while another node's lease lives; a node's own is taken over at once under its new boot id.
 -- The head is read under its own share lock, which is held until this commits: an append either stands before it and is in the
 -- head that is returned, or comes after it and finds the lease.
+-- database_us is the middle of this call: what it waited for locks then lies as much before the reading as after it, and whoever
+-- counts the reading to the middle of the round trip is not misled by the wait.
 create or replace function credledger.lease_take(
   ledger int, node uuid, boot uuid, applied bigint, lease_ms bigint,
   out granted boolean, out database_us bigint, out head bigint
@@ -9,12 +11,12 @@ set search_path = pg_catalog, pg_temp
 as $function$
 #variable_conflict use_column
 declare
+  began timestamptz := clock_timestamp();
   now_ms bigint;
 begin
   -- one taker at a time, and no renewal meanwhile
   lock table credledger.nodes in share row exclusive mode;
-  database_us := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
-  now_ms := database_us / 1000;
+  now_ms := floor(extract(epoch from clock_timestamp()) * 1000);
   granted := not exists (
     select from credledger.nodes n
       where n.ledger_id = ledger and n.node <> lease_take.node and n.expires_at_ms > now_ms);
@@ -27,5 +29,6 @@ begin
   end if;
   select h.head into lease_take.head from credledger.heads h where h.ledger_id = ledger for share;
   lease_take.head := coalesce(lease_take.head, 0);
+  database_us := extract(epoch from began + (clock_timestamp() - began) / 2) * 1000000;
 end
 $function$;

@@ -4,13 +4,13 @@ use std::error::Error;
 use std::fmt;
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
 #[derive(Debug)]
 pub enum DbError {
-    /// No connection could be had: nothing was sent.
+    /// No connection could be had, or the server can't write at present: nothing was written.
     Unavailable(Cause),
     /// The connection was lost while a statement ran. It may have happened.
     OutcomeUnknown(Cause),
@@ -77,11 +77,13 @@ impl DbError {
             "40001" | "40P01" | "55P03" => Self::TryAgain(cause),
             "57014" | "25P03" => Self::Cancelled(cause),
             "42501" => Self::Forbidden(cause),
-            // said at the door, before a statement is taken
-            "57P03" | "53300" => Self::Unavailable(cause),
+            // said at the door, before a statement is taken; or by a primary that has become a standby
+            "57P03" | "57P04" | "25006" => Self::Unavailable(cause),
             // the server may have gone after the commit and before its answer
             "57P01" | "57P02" | "57P05" | "40003" => Self::OutcomeUnknown(cause),
             code if code.starts_with("08") => Self::OutcomeUnknown(cause),
+            // out of connections, disk or memory; trouble with files. It was rolled back, and goes when the trouble does.
+            code if code.starts_with("53") || code.starts_with("58") => Self::Unavailable(cause),
             code => Self::Rejected { state: code.to_owned(), cause },
         }
     }
@@ -90,6 +92,10 @@ impl DbError {
 impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(told) = error.as_db_error() {
+            // A server that panics while it writes the commit down can't say whether it stands.
+            if told.parsed_severity() == Some(Severity::Panic) {
+                return Self::OutcomeUnknown(Box::new(error));
+            }
             let (state, constraint) = (told.code().clone(), told.constraint().map(str::to_owned));
             return Self::from_state(&state, constraint.as_deref(), Box::new(error));
         }
@@ -166,9 +172,19 @@ mod tests {
             ("55P03", "TryAgain"),
             ("57014", "Cancelled"),
             ("42501", "Forbidden"),
+            ("25006", "Unavailable"),
+            ("53000", "Unavailable"),
+            ("53100", "Unavailable"),
+            ("53200", "Unavailable"),
             ("53300", "Unavailable"),
+            ("58000", "Unavailable"),
+            ("58030", "Unavailable"),
+            ("58P01", "Unavailable"),
             ("57P03", "Unavailable"),
+            ("57P04", "Unavailable"),
             ("57P01", "OutcomeUnknown"),
+            ("57P02", "OutcomeUnknown"),
+            ("57P05", "OutcomeUnknown"),
             ("08006", "OutcomeUnknown"),
             ("CL001", "Breach"),
             ("CL002", "Breach"),

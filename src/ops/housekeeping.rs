@@ -7,6 +7,7 @@ use futures::{StreamExt, stream};
 use serde_json::Map;
 use tokio::sync::watch;
 
+use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::db::DbError;
 use crate::domain::Caller;
@@ -15,7 +16,7 @@ use crate::domain::credential::{CredentialCommand, RecordDue};
 use crate::domain::event::Actor;
 use crate::ledger::execute::{Answer, Ledger, Order};
 use crate::limits;
-use crate::projections::list::{self, Due};
+use crate::projections::list::{self, Due, DuePlace};
 
 /// Runs until `stop` is told.
 pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiver<bool>) {
@@ -51,7 +52,7 @@ async fn turn(ledger: &Arc<Ledger>, forget: bool) {
     if let Err(cause) = record_due(ledger).await {
         tracing::warn!(%cause, "ends that came by time could not be recorded yet");
     }
-    if forget && let Err(cause) = answered(forget_answers(ledger)).await {
+    if forget && let Err(cause) = forget_answers(ledger).await {
         tracing::warn!(%cause, "old answers could not be forgotten yet");
     }
 }
@@ -62,13 +63,16 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
     answer.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
 }
 
-/// Page after page, until nothing is due; never faster than the limit.
+/// Walks once over all that was due when it began, never faster than the limit. What could not be recorded is left behind for
+/// the next turn, so nothing that fails again and again stands before the rest.
 async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
         / limits::HOUSEKEEPING_PER_SECOND;
+    let now = ledger.clock().now();
+    let mut after = DuePlace::START;
     loop {
-        let due = answered(due(ledger)).await?;
-        let (found, full) = (due.len(), due.len() as i64 >= limits::HOUSEKEEPING_PAGE);
+        let due = answered(due(ledger, now, after)).await?;
+        let (found, last) = (due.len(), due.last().map(|due| due.place));
         let pace = tokio::time::sleep(page_time);
         let recorded = stream::iter(due)
             .map(|due| record(ledger, due))
@@ -79,16 +83,19 @@ async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
         if recorded < found {
             tracing::debug!(found, recorded, "some ends are recorded on a later turn");
         }
-        if !full || recorded == 0 {
-            return Ok(());
+        match last {
+            Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
+            _ => return Ok(()),
         }
         pace.await;
     }
 }
 
-async fn due(ledger: &Arc<Ledger>) -> Result<Vec<Due>, DbError> {
+async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Vec<Due>, DbError> {
     let client = ledger.database().system().await?;
-    list::due(&client, ledger.reader().ledger, ledger.clock().now(), limits::HOUSEKEEPING_PAGE).await
+    let due = list::due(&client, ledger.reader().ledger, now, after, limits::HOUSEKEEPING_PAGE).await?;
+    client.give_back();
+    Ok(due)
 }
 
 async fn record(ledger: &Arc<Ledger>, due: Due) -> bool {
@@ -106,15 +113,31 @@ async fn record(ledger: &Arc<Ledger>, due: Due) -> bool {
     ledger.execute(order).await.is_ok()
 }
 
+/// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.
 async fn forget_answers(ledger: &Arc<Ledger>) -> Result<(), DbError> {
+    while answered(forget_page(ledger)).await? >= i64::from(limits::FORGET_PAGE) {}
+    Ok(())
+}
+
+/// How many went.
+async fn forget_page(ledger: &Arc<Ledger>) -> Result<i64, DbError> {
     let client = ledger.database().system().await?;
     let kept_ms = i64::try_from(limits::IDEMPOTENCY_KEPT.as_millis()).unwrap_or(i64::MAX);
     let before = ledger.clock().now().millis() - kept_ms;
-    client
-        .execute(
-            "select credledger.forget_answers($1, $2, $3)",
-            &[&ledger.reader().ledger, &before, &limits::FORGET_PAGE],
-        )
-        .await?;
-    Ok(())
+    let forget = "select credledger.forget_answers($1, $2, $3)";
+    let row = client.query_one(forget, &[&ledger.reader().ledger, &before, &limits::FORGET_PAGE]).await?;
+    client.give_back();
+    Ok(row.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_append_and_the_service_keep_answers_equally_long() {
+        let append = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/functions/append.sql"));
+        let kept = format!("kept_ms constant bigint := {};", limits::IDEMPOTENCY_KEPT.as_millis());
+        assert!(append.contains(&kept), "append.sql does not say: {kept}");
+    }
 }

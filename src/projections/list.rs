@@ -91,14 +91,40 @@ pub async fn tenants(
 }
 
 /// A credential that housekeeping has something to record of.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     pub credential: CredentialId,
     pub tenant: TenantId,
+    pub place: DuePlace,
 }
 
-pub async fn due(client: &Lent, ledger: i32, now: Timestamp, rows: i64) -> Result<Vec<Due>, DbError> {
+/// Where the walk over what is due goes on: behind this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DuePlace {
+    pub due_at_ms: i64,
+    pub id: Uuid,
+}
+
+impl DuePlace {
+    /// Before whatever has been due the longest.
+    pub const START: DuePlace = DuePlace { due_at_ms: i64::MIN, id: Uuid::nil() };
+}
+
+/// What is due at `now`, the longest first.
+pub async fn due(
+    client: &Lent,
+    ledger: i32,
+    now: Timestamp,
+    after: DuePlace,
+    rows: i64,
+) -> Result<Vec<Due>, DbError> {
     let statement = client.prepare_cached(DUE).await?;
-    let found = client.query(&statement, &[&ledger, &now.millis(), &rows]).await?;
-    let due = |row: &Row| Due { credential: CredentialId(row.get(0)), tenant: TenantId(row.get(1)) };
+    let found =
+        client.query(&statement, &[&ledger, &now.millis(), &after.due_at_ms, &after.id, &rows]).await?;
+    let due = |row: &Row| Due {
+        credential: CredentialId(row.get(0)),
+        tenant: TenantId(row.get(1)),
+        place: DuePlace { id: row.get(0), due_at_ms: row.get(2) },
+    };
     Ok(found.iter().map(due).collect())
 }

@@ -49,7 +49,7 @@ fn arguments(name: &str) -> Vec<String> {
             page("null, null, null, null, 'cl_live_ab', null"),
             page("null, null, null, null, null, 'key'"),
         ],
-        "credentials/due" => vec!["1, 1000100, 500".to_owned()],
+        "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "tenants/page" => {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]
         }

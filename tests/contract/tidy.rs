@@ -63,6 +63,7 @@ const OTHER_SQL: [(&str, &str, &str); 16] = [
     ),
     ("src/ops/house.rs", "set statement_timeout = 0", "a rebuild reads the whole ledger"),
     ("src/ops/migrate.rs", "insert into credledger.migrations", "written before any function is there"),
+    ("src/ops/migrate.rs", "delete from credledger.migrations", "written before any function is there"),
     ("src/ops/migrate.rs", "select set_config('credledger.login'", "names the login to login.sql"),
 ];
 

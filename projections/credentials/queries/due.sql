@@ -1,6 +1,6 @@
--- $1 ledger, $2 the instant, $3 rows
-select id, tenant_id, version, due_at_ms
+-- $1 ledger, $2 the instant, $3 and $4 the last row of the page before (the lowest values for the first page), $5 rows
+select id, tenant_id, due_at_ms
   from credledger.credentials
-  where ledger_id = $1 and due_at_ms <= $2
-  order by due_at_ms
-  limit $3
+  where ledger_id = $1 and due_at_ms <= $2 and (due_at_ms, id) > ($3, $4)
+  order by due_at_ms, id
+  limit $5
