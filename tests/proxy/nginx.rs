@@ -158,12 +158,27 @@ fn an_accepted_key_passes_and_the_application_learns_who_it_is_but_not_the_key()
 }
 
 #[test]
+fn a_key_of_many_long_scopes_and_a_long_name_passes_and_the_application_learns_that_the_list_was_cut() {
+    let world = world();
+    let root = world.service.root();
+    let long = (0..99).map(|number| format!("s{number:03}:{}", "x".repeat(195)));
+    let scopes: Vec<String> = long.chain(["orders:read".to_owned()]).collect();
+    let name = "\u{20000}".repeat(100);
+    let key = root.tenant("acme", json!({})).mint_with(json!({"name": name, "scopes": scopes}));
+    assert_eq!(world.nginx.get(&key.secret).status, 200);
+    let seen = world.passed();
+    assert_eq!(seen.header("x-credential-scopes-truncated"), Some("true"));
+    let told = seen.header("x-credential-scopes").expect("the scopes");
+    assert!(told.split(' ').all(|scope| scopes.iter().any(|held| held == scope)), "{told}");
+}
+
+#[test]
 fn what_a_caller_says_of_itself_never_reaches_the_application() {
     let world = world();
     let root = world.service.root();
     let key = root.tenant("acme", json!({})).mint_with(json!({"name": "a", "scopes": ["*"]}));
     let mut request = Request::new("GET", "/orders").bearer(&key.secret);
-    for name in ["Id", "Kind", "Name", "Tenant", "Scopes", "Secret-Id", "Refusal"] {
+    for name in ["Id", "Kind", "Name", "Tenant", "Scopes", "Scopes-Truncated", "Secret-Id", "Refusal"] {
         request = request
             .header(&format!("X-Credential-{name}"), "forged")
             .header(&format!("x-credential-{name}"), "forged");

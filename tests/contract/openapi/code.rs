@@ -92,6 +92,7 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
         ("schemas/Scope/maxLength", limits::SCOPE_CHARS),
         ("schemas/ConcreteScope/maxLength", limits::SCOPE_CHARS),
         ("schemas/Scopes/maxItems", limits::SCOPES),
+        ("headers/CredentialScopes/schema/maxLength", limits::SCOPES_HEADER_BYTES),
         ("schemas/VerifyRequest/properties/scopes/maxItems", limits::SCOPES),
         ("schemas/VerifyRequest/properties/operation/maxLength", limits::OPERATION_CHARS),
         ("schemas/VerifyBatchRequest/properties/items/maxItems", limits::VERIFY_BATCH),
