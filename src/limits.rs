@@ -54,7 +54,8 @@ pub const ENTRY_BYTES: usize = 48 * 1024;
 
 // ---- the sequencer ----
 pub const BATCH_COMMANDS: usize = 256;
-pub const HOUSEKEEPING_PER_BATCH: usize = 64;
+/// Few, so that whoever comes next waits for a short batch.
+pub const HOUSEKEEPING_PER_BATCH: usize = 4;
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
@@ -104,6 +105,8 @@ pub const POOL_WRITER: usize = 4;
 pub const POOL_APP: usize = 16;
 /// How long a request waits for a connection of a pool.
 pub const POOL_WAIT: Duration = Duration::from_secs(2);
+/// How long a read waits for the database's answer.
+pub const READ_WAIT: Duration = Duration::from_secs(10);
 pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// A statement that runs longer is ended by the server, before its commit and never during it.
 pub const STATEMENT_WAIT: Duration = Duration::from_secs(30);
@@ -173,7 +176,7 @@ pub const ROOM_THREADS: usize = 2;
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 pub const HOUSEKEEPING_PAGE: i64 = 500;
 /// How many of housekeeping's commands are under way at once.
-pub const HOUSEKEEPING_AT_ONCE: usize = 64;
+pub const HOUSEKEEPING_AT_ONCE: usize = 8;
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;

@@ -6,6 +6,7 @@
 mod copy;
 mod dedicated;
 mod error;
+mod lent;
 mod pool;
 mod scope;
 mod server;
@@ -14,6 +15,7 @@ mod target;
 pub use copy::{CopyReader, CopyRow};
 pub use dedicated::Dedicated;
 pub use error::{Breach, DbError};
+pub use lent::{Lent, in_time};
 pub(crate) use pool::connect_plain;
 pub use pool::{Database, Role};
 pub use scope::Scope;

@@ -5,7 +5,7 @@ use tokio_postgres::NoTls;
 use uuid::Uuid;
 
 use super::target::Target;
-use super::{Client, DatabaseUrl, DbError, Dedicated, Durability, Scope, Settings, check_server};
+use super::{DatabaseUrl, DbError, Dedicated, Durability, Lent, Scope, Settings, check_server};
 use crate::limits;
 
 /// What a connection of the service may be (schema/privileges/roles.sql).
@@ -76,16 +76,16 @@ impl Database {
         })
     }
 
-    pub async fn append(&self) -> Result<Client, DbError> {
-        Ok(self.append.get().await?)
+    pub async fn append(&self) -> Result<Lent, DbError> {
+        Ok(Lent::new(self.append.get().await?))
     }
 
-    pub async fn system(&self) -> Result<Client, DbError> {
-        Ok(self.system.get().await?)
+    pub async fn system(&self) -> Result<Lent, DbError> {
+        Ok(Lent::new(self.system.get().await?))
     }
 
-    pub async fn writer(&self) -> Result<Client, DbError> {
-        Ok(self.writer.get().await?)
+    pub async fn writer(&self) -> Result<Lent, DbError> {
+        Ok(Lent::new(self.writer.get().await?))
     }
 
     /// The only way to a tenant's rows.

@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 use uuid::Uuid;
 
-use super::{Client, DbError};
+use super::{Client, DbError, in_time};
 
 /// Dropped without [`Scope::finish`], its connection is closed, not lent again: no transaction and no tenant outlives its scope.
 pub struct Scope {
@@ -21,7 +21,8 @@ impl Scope {
             "begin read only; select set_config('credledger.tenant', '{tenant}', true), \
              set_config('plan_cache_mode', 'force_custom_plan', true)"
         );
-        scope.client()?.batch_execute(&begin).await?;
+        let client = scope.client()?;
+        in_time(async { Ok::<_, DbError>(client.batch_execute(&begin).await?) }).await?;
         Ok(scope)
     }
 
@@ -32,14 +33,20 @@ impl Scope {
 
     pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
         let client = self.client()?;
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query(&statement, params).await?)
+        in_time(async {
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query(&statement, params).await?)
+        })
+        .await
     }
 
     pub async fn query_opt(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, DbError> {
         let client = self.client()?;
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query_opt(&statement, params).await?)
+        in_time(async {
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query_opt(&statement, params).await?)
+        })
+        .await
     }
 
     /// Rows as they come, for what is too long to hold. The scope has to outlive the stream.
@@ -51,7 +58,8 @@ impl Scope {
 
     /// Ends the transaction and gives the connection back.
     pub async fn finish(mut self) -> Result<(), DbError> {
-        self.client()?.batch_execute("commit").await?;
+        let client = self.client()?;
+        in_time(async { Ok::<_, DbError>(client.batch_execute("commit").await?) }).await?;
         self.client.take();
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Reason;
 use super::ids::{TenantId, TokenId};
 use super::operator::Operator;
 use super::refusal::{Refusal, RefusalKind};
@@ -79,10 +80,17 @@ pub fn permit(
     tenant: Option<TenantId>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let token_works = token.is_none_or(|id| operator.token(id).is_some_and(|token| token.works(now)));
-    if operator.disabled_at.is_some() || !token_works {
+    let token = token.map(|id| operator.token(id));
+    let over = match token {
+        _ if operator.disabled_at.is_some() => Some(Reason::OwnerDisabled),
+        Some(None) => Some(Reason::NotFound),
+        Some(Some(token)) if token.revoked_at.is_some() => Some(Reason::Revoked),
+        Some(Some(token)) if !token.works(now) => Some(Reason::Expired),
+        _ => None,
+    };
+    if let Some(reason) = over {
         return Err(Refusal::new(
-            RefusalKind::Unauthorized,
+            RefusalKind::Unauthorized(reason),
             "This operator token no longer works. Sign in again.",
         ));
     }

@@ -1,5 +1,7 @@
 //! Why a command was not carried out. Every refusal tells its reader what to do next.
 
+use super::access::Reason;
+
 /// The kinds are the API's codes; how each becomes a status is HTTP's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
@@ -12,7 +14,7 @@ pub enum RefusalKind {
     LastSecret,
     QuotaExceeded,
     /// the caller's own authority ended while the command ran
-    Unauthorized,
+    Unauthorized(Reason),
     /// the caller's `If-Match` names another version
     Stale,
 }

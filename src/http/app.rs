@@ -176,7 +176,9 @@ impl From<crate::domain::refusal::Refusal> for Problem {
                 return Problem::faults(vec![Fault { place, detail: refusal.detail.into() }]);
             }
             RefusalKind::NotFound => return Problem::not_found(),
-            RefusalKind::Unauthorized => return Problem::credential_refused("expired", refusal.detail),
+            RefusalKind::Unauthorized(reason) => {
+                return Problem::credential_refused(reason.word(), refusal.detail);
+            }
             RefusalKind::Forbidden => Code::Forbidden,
             RefusalKind::Conflict => Code::Conflict,
             RefusalKind::TooManySecrets => Code::TooManySecrets,

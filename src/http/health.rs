@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use super::app::App;
+use crate::db::{DbError, in_time};
 
 pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
@@ -30,10 +31,11 @@ pub async fn openapi(app: Data<App>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(app.openapi.clone())
 }
 
-/// A connection of the pool, which is checked when it is lent; waits are bounded there.
 async fn database_answers(app: &App) -> bool {
-    match app.ledger.database().system().await {
-        Ok(client) => client.simple_query("").await.is_ok(),
-        Err(_) => false,
+    let Ok(client) = app.ledger.database().system().await else { return false };
+    let answered = in_time(async { Ok::<_, DbError>(client.simple_query("").await?) }).await.is_ok();
+    if answered {
+        client.give_back();
     }
+    answered
 }

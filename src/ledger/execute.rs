@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_postgres::types::ToSql;
 
 use super::follow::Progress;
 use super::fresh::FreshSecrets;
@@ -13,7 +15,7 @@ use super::read::{Loaded, ReadError, Reader};
 use super::sequencer::Submit;
 use super::streams::Streams;
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, in_time};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::event::{Actor, ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId, TokenId};
@@ -26,6 +28,8 @@ use crate::vault::Vault;
 
 /// The member of a kept answer that tells its position when no event was written.
 const POSITION: &str = "position";
+const ANSWER: &str =
+    "select request_digest, status, answer, position from credledger.read_answer($1, $2, $3, $4)";
 
 /// One command to carry out.
 pub struct Order {
@@ -46,10 +50,18 @@ pub struct Order {
 /// Position and what else is known only afterwards are added by whoever answers.
 pub type Render = Arc<dyn Fn(&StreamState, Option<&PlainSecret>, Timestamp) -> Answer + Send + Sync>;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Answer {
     pub status: u16,
     pub body: Map<String, Value>,
+}
+
+/// The body may hold a secret: printing it prints its names alone.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let members: Vec<_> = self.body.keys().collect();
+        f.debug_struct("Answer").field("status", &self.status).field("members", &members).finish()
+    }
 }
 
 /// An Idempotency-Key, and what the request says under it.
@@ -119,6 +131,8 @@ pub struct Ledger {
     pub(super) streams: Arc<Streams>,
     pub(super) progress: watch::Receiver<Progress>,
     running: Mutex<HashSet<(OperatorId, [u8; 32])>>,
+    /// where commands run: beside the requests that brought them
+    runtime: Handle,
 }
 
 impl Ledger {
@@ -130,10 +144,27 @@ impl Ledger {
         streams: Arc<Streams>,
         progress: watch::Receiver<Progress>,
     ) -> Self {
-        Ledger { reader, database, clock, submit, streams, progress, running: Mutex::default() }
+        Ledger {
+            reader,
+            database,
+            clock,
+            submit,
+            streams,
+            progress,
+            running: Mutex::default(),
+            runtime: Handle::current(),
+        }
     }
 
-    pub async fn execute(&self, order: Order) -> Result<Executed, ExecuteError> {
+    /// Carries the command out to its end, also when whoever asked goes away in the middle: what was begun is known here,
+    /// and a repeat of it finds it.
+    pub async fn execute(self: &Arc<Self>, order: Order) -> Result<Executed, ExecuteError> {
+        let ledger = self.clone();
+        let task = self.runtime.spawn(async move { ledger.run(order).await });
+        task.await.unwrap_or(Err(ExecuteError::Commit(CommitError::OutcomeUnknown)))
+    }
+
+    async fn run(&self, order: Order) -> Result<Executed, ExecuteError> {
         let key = order.retry.as_ref().zip(order.caller.actor.operator()).map(|(retry, operator)| {
             (operator, self.vault().lookup("idempotency key", retry.key.as_bytes()))
         });
@@ -156,13 +187,15 @@ impl Ledger {
             let loaded = self.load(order, fresh_reads).await?;
             let asked = self.asked(order, &loaded, &secrets);
             let events = match asked.decide(order.stream, &loaded.subject.state) {
-                Ok(events) => events,
-                // Decided on kept states, a refusal may be out of date: ask the database once.
-                Err(_) if !fresh_reads => {
+                Ok(events) if fresh_reads || !events.is_empty() => events,
+                // Decided on kept states, a refusal, or that there is nothing to do, may be out of date: the database
+                // is asked once.
+                Ok(_) | Err(_) if !fresh_reads => {
                     fresh_reads = true;
                     continue;
                 }
-                Err(refusal) => return Err(ExecuteError::Refused(refusal)),
+                Ok(events) => events,
+                Err(refusal) => return self.refused(order, key, refusal).await,
             };
             let now = asked.context.now;
             if events.is_empty() && key.is_none() {
@@ -188,6 +221,20 @@ impl Ledger {
             }
         }
         Err(ExecuteError::Commit(CommitError::Busy))
+    }
+
+    /// A repeat may come while its first request is being written: then what refuses it is its own effect.
+    async fn refused(
+        &self,
+        order: &Order,
+        key: Option<(OperatorId, [u8; 32])>,
+        refusal: Refusal,
+    ) -> Result<Executed, ExecuteError> {
+        let stored = match key {
+            Some(key) => self.stored_answer(order, key).await?,
+            None => None,
+        };
+        stored.ok_or(ExecuteError::Refused(refusal))
     }
 
     async fn done(
@@ -306,7 +353,9 @@ impl Ledger {
             wanted.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(stream, _)| *stream).collect();
         let mut read = Vec::new();
         if !missing.is_empty() {
-            read = self.reader.streams(&*self.database.system().await?, &missing).await?;
+            let client = self.database.system().await?;
+            read = in_time(self.reader.streams(&client, &missing)).await?;
+            client.give_back();
             for (stream, loaded) in missing.iter().zip(&read) {
                 self.streams.keep(*stream, loaded);
             }
@@ -354,13 +403,13 @@ impl Ledger {
         let kept_ms = limits::IDEMPOTENCY_KEPT.as_millis() as i64;
         let not_before = self.clock.now().millis().saturating_sub(kept_ms);
         let client = self.database.system().await?;
-        let row = client
-            .query_opt(
-                "select request_digest, status, answer, position from credledger.read_answer($1, $2, $3, $4)",
-                &[&self.reader.ledger, &operator.0, &key_digest.as_slice(), &not_before],
-            )
-            .await
-            .map_err(DbError::from)?;
+        let row = in_time(async {
+            let parameters: [&(dyn ToSql + Sync); 4] =
+                [&self.reader.ledger, &operator.0, &key_digest.as_slice(), &not_before];
+            Ok::<_, DbError>(client.query_opt(ANSWER, &parameters).await?)
+        })
+        .await?;
+        client.give_back();
         let Some(row) = row else { return Ok(None) };
         if row.get::<_, &[u8]>(0) != retry.request_digest {
             return Err(ExecuteError::RetryMismatch);

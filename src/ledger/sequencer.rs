@@ -30,7 +30,10 @@ impl Submit {
     pub async fn commit(&self, proposal: Proposal, housekeeping: bool) -> Result<Committed, CommitError> {
         let (reply, outcome) = oneshot::channel();
         let queue = if housekeeping { &self.housekeeping } else { &self.people };
-        queue.try_send((proposal, reply)).map_err(|_| CommitError::Busy)?;
+        queue.try_send((proposal, reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => CommitError::Busy,
+            mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
+        })?;
         outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 }
@@ -245,7 +248,7 @@ impl Sequencer {
                 self.connection = None;
                 match self.ask_outcome(id).await {
                     Ok(Some(appended)) => Tried::Appended(appended),
-                    Ok(None) => Tried::Refused(cause),
+                    Ok(None) => Tried::Refused(DbError::Unavailable(Box::new(cause))),
                     Err(_) => Tried::Unknown,
                 }
             }

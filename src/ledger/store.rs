@@ -13,6 +13,7 @@ use super::execute::{ExecuteError, Ledger, quotas};
 use super::proposal::{CommitError, Proposal, Write};
 use super::read::{Positioned, ReadError};
 use crate::db::DbError;
+use crate::db::in_time;
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
@@ -141,14 +142,17 @@ impl LedgerStore {
 
     async fn events_of(&self, stream: StreamId, first: u32) -> Result<Vec<Persistent>, StoreError> {
         let client = self.ledger.database.system().await?;
-        let events = self.ledger.reader.stream(&client, stream).await?;
+        let events = in_time(self.ledger.reader.stream(&client, stream)).await?;
+        client.give_back();
         let wanted = events.into_iter().filter(|event| event.recorded.version >= first);
         wanted.map(persisted).collect()
     }
 
     async fn page(&self, first: u64) -> Result<Vec<Positioned>, StoreError> {
         let client = self.ledger.database.system().await?;
-        Ok(self.ledger.reader.events(&client, first, limits::FOLLOW_PAGE).await?)
+        let page = in_time(self.ledger.reader.events(&client, first, limits::FOLLOW_PAGE)).await?;
+        client.give_back();
+        Ok(page)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The house, put together: every room made, and wired to the ones it needs.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -23,6 +25,9 @@ use crate::projections::active::ActiveView;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
 use crate::vault::{KeyFileError, MasterKeys, Vault};
+
+/// The exit code of a service that ended itself: EX_SOFTWARE.
+const EXIT_FAILED_ROOM: i32 = 70;
 
 /// There is one ledger today; every table leads with its number.
 pub const LEDGER: i32 = 1;
@@ -65,7 +70,7 @@ impl Foundation {
         }
         let head = system.query_one("select head from credledger.read_head($1)", &[&LEDGER]).await;
         let head: i64 = head.map_err(|cause| explained(db::DbError::from(cause)))?.get(0);
-        drop(system);
+        system.give_back();
         let vault = Arc::new(Vault::new(&master_keys(key_file, head == 0)?));
         let foundation = Foundation { database, vault, append_only };
         if !migrated.changed_projections.is_empty() {
@@ -124,7 +129,7 @@ impl House {
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
-        let keeper = (stop, tokio::spawn(keeper.run(stopped)));
+        let keeper = (stop, room("the lease", keeper.run(stopped)));
         Ok(House { ledger, view, clock, lease, tasks, keeper: Some(keeper) })
     }
 
@@ -155,6 +160,17 @@ impl House {
     }
 }
 
+/// A room whose code fails takes the process with it: half a house would answer what nobody writes down any more. Whoever
+/// supervises the service starts it again, and the ledger is as it was.
+fn room(name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            tracing::error!(name, "a room failed; the service ends");
+            std::process::exit(EXIT_FAILED_ROOM);
+        }
+    })
+}
+
 async fn finished(task: JoinHandle<()>) {
     if let Err(cause) = task.await {
         tracing::error!(%cause, "a room did not close in order");
@@ -175,7 +191,7 @@ fn open_ledger(
     let (submit, sequencer) = Sequencer::new(press, database.clone(), clock.clone(), writer, committed);
     let (progress, follow) =
         Follow::new(foundation.reader(), database.clone(), applier, streams.clone(), following, applied);
-    let tasks = vec![tokio::spawn(sequencer.run()), tokio::spawn(follow.run())];
+    let tasks = vec![room("the sequencer", sequencer.run()), room("following", follow.run())];
     let ledger =
         Ledger::new(foundation.reader(), database.clone(), clock.clone(), submit, streams, progress.clone());
     (Arc::new(ledger), progress, tasks)

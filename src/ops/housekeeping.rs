@@ -48,7 +48,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn turn(ledger: &Ledger, forget: bool) {
+async fn turn(ledger: &Arc<Ledger>, forget: bool) {
     if let Err(cause) = record_due(ledger).await {
         tracing::warn!(%cause, "ends that came by time could not be recorded yet");
     }
@@ -65,7 +65,7 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
 
 /// Walks once over all that was due when it began, never faster than the limit. What could not be recorded is left behind for
 /// the next turn, so nothing that fails again and again stands before the rest.
-async fn record_due(ledger: &Ledger) -> Result<(), DbError> {
+async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
         / limits::HOUSEKEEPING_PER_SECOND;
     let now = ledger.clock().now();
@@ -91,12 +91,14 @@ async fn record_due(ledger: &Ledger) -> Result<(), DbError> {
     }
 }
 
-async fn due(ledger: &Ledger, now: Timestamp, after: DuePlace) -> Result<Vec<Due>, DbError> {
+async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Vec<Due>, DbError> {
     let client = ledger.database().system().await?;
-    list::due(&client, ledger.reader().ledger, now, after, limits::HOUSEKEEPING_PAGE).await
+    let found = list::due(&client, ledger.reader().ledger, now, after, limits::HOUSEKEEPING_PAGE).await?;
+    client.give_back();
+    Ok(found)
 }
 
-async fn record(ledger: &Ledger, due: Due) -> bool {
+async fn record(ledger: &Arc<Ledger>, due: Due) -> bool {
     let order = Order {
         stream: due.credential.into(),
         command: Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]),
@@ -112,18 +114,19 @@ async fn record(ledger: &Ledger, due: Due) -> bool {
 }
 
 /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.
-async fn forget_answers(ledger: &Ledger) -> Result<(), DbError> {
+async fn forget_answers(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     while answered(forget_page(ledger)).await? >= i64::from(limits::FORGET_PAGE) {}
     Ok(())
 }
 
 /// How many went.
-async fn forget_page(ledger: &Ledger) -> Result<i64, DbError> {
+async fn forget_page(ledger: &Arc<Ledger>) -> Result<i64, DbError> {
     let client = ledger.database().system().await?;
     let kept_ms = i64::try_from(limits::IDEMPOTENCY_KEPT.as_millis()).unwrap_or(i64::MAX);
     let before = ledger.clock().now().millis() - kept_ms;
     let forget = "select credledger.forget_answers($1, $2, $3)";
     let row = client.query_one(forget, &[&ledger.reader().ledger, &before, &limits::FORGET_PAGE]).await?;
+    client.give_back();
     Ok(row.try_get(0)?)
 }
 

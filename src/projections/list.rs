@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{Client, DbError, Scope};
+use crate::db::{DbError, Lent, Scope, in_time};
 use crate::domain::ids::{CredentialId, TenantId};
 
 const CREDENTIALS: &str =
@@ -76,14 +76,17 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
 
 /// By slug; `visible` are the tenants that may be seen, none for all.
 pub async fn tenants(
-    client: &Client,
+    client: &Lent,
     ledger: i32,
     after: &str,
     rows: i64,
     visible: Option<&[Uuid]>,
 ) -> Result<Vec<(TenantId, String)>, DbError> {
-    let statement = client.prepare_cached(TENANTS).await?;
-    let rows = client.query(&statement, &[&ledger, &after, &rows, &visible]).await?;
+    let rows = in_time(async {
+        let statement = client.prepare_cached(TENANTS).await?;
+        Ok::<_, DbError>(client.query(&statement, &[&ledger, &after, &rows, &visible]).await?)
+    })
+    .await?;
     Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
 }
 
@@ -109,7 +112,7 @@ impl DuePlace {
 
 /// What is due at `now`, the longest first.
 pub async fn due(
-    client: &Client,
+    client: &Lent,
     ledger: i32,
     now: Timestamp,
     after: DuePlace,

@@ -156,6 +156,8 @@ impl<'a> Run<'a> {
         match step.sending {
             Sending::Once => self.root.send(&request),
             Sending::Repeated => self.repeat(request.header("Idempotency-Key", &self.request_id())),
+            // A refusal is not kept: one that was hung up on could be decided anew when the history has gone on.
+            Sending::Dropped if !self.would_accept(step, tenant, key) => self.root.send(&request),
             Sending::Dropped => {
                 let request = request.header("Idempotency-Key", &self.request_id());
                 hang_up_on(self.service, &request);
@@ -163,6 +165,20 @@ impl<'a> Run<'a> {
                 eventually(answered).expect("the first one ends")
             }
         }
+    }
+
+    fn command(&self, step: &Step, tenant: TenantId, key: Option<StreamId>) -> Command {
+        match step.action.is_about_the_tenant() {
+            true => Command::Tenant(step.action.on_tenant()),
+            false => Command::Credential(tenant, step.action.on_key(self.oracle.now, self.secret_of(key))),
+        }
+    }
+
+    fn would_accept(&self, step: &Step, tenant: TenantId, key: Option<StreamId>) -> bool {
+        let creates = matches!(step.action, Action::Create { .. });
+        let subject = if creates { StreamId(Uuid::nil()) } else { key.unwrap_or(tenant.into()) };
+        let versions = self.versions(step, subject).map(|version| vec![version]);
+        self.oracle.would_accept(subject, self.command(step, tenant, key), versions)
     }
 
     /// Twice the same: one answer.
@@ -189,11 +205,7 @@ impl<'a> Run<'a> {
         let subject = if creates { made } else { key.unwrap_or(tenant.into()) };
         let versions = self.versions(step, subject).map(|version| vec![version]);
         let asked_at = self.oracle.now;
-        let secret_of = self.secret_of(key);
-        let command = match step.action.is_about_the_tenant() {
-            true => Command::Tenant(step.action.on_tenant()),
-            false => Command::Credential(tenant, step.action.on_key(asked_at, secret_of)),
-        };
+        let command = self.command(step, tenant, key);
         self.oracle.now = asked_at.max(latest(body));
         let now = self.decided_at(&command, tenant, key, body);
         let request_id = self.request_id();

@@ -76,6 +76,34 @@ impl Oracle {
         self.memory.state(id).credential().cloned()
     }
 
+    fn asked(
+        &self,
+        command: Command,
+        if_versions: Option<Vec<u64>>,
+        request_id: &str,
+        answer: &Value,
+        now: Timestamp,
+    ) -> Asked {
+        let seen_tenant = match &command {
+            Command::Credential(tenant, _) => Some(self.tenant(*tenant)),
+            Command::Tenant(_) | Command::Operator(_) => None,
+        };
+        let fresh = Arc::new(Told(Mutex::new(last_secret(&answer["key"]))));
+        let caller = Caller { actor: Actor::System, client_ip: None, request_id: request_id.to_owned() };
+        Asked {
+            command,
+            seen: Seen { tenant: seen_tenant, operator: None },
+            context: Context { now, caller, fresh },
+            if_versions,
+        }
+    }
+
+    /// Whether a command would go through, before it is sent.
+    pub fn would_accept(&self, stream: StreamId, command: Command, if_versions: Option<Vec<u64>>) -> bool {
+        let asked = self.asked(command, if_versions, "", &Value::Null, self.now);
+        asked.decide(stream, &self.memory.state(stream)).is_ok()
+    }
+
     /// Decides as the service must have, at `now`, and remembers the events.
     pub fn decide(
         &mut self,
@@ -86,18 +114,7 @@ impl Oracle {
         answer: &Value,
         now: Timestamp,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let seen_tenant = match &command {
-            Command::Credential(tenant, _) => Some(self.tenant(*tenant)),
-            Command::Tenant(_) | Command::Operator(_) => None,
-        };
-        let fresh = Arc::new(Told(Mutex::new(last_secret(&answer["key"]))));
-        let caller = Caller { actor: Actor::System, client_ip: None, request_id: request_id.to_owned() };
-        let asked = Asked {
-            command,
-            seen: Seen { tenant: seen_tenant, operator: None },
-            context: Context { now, caller, fresh },
-            if_versions,
-        };
+        let asked = self.asked(command, if_versions, request_id, answer, now);
         let before = self.memory.all().len();
         let mut root = block_on(self.repository.get(stream)).expect("the memory folds");
         match block_on(root.handle(asked)) {
@@ -117,7 +134,7 @@ impl Oracle {
 pub fn status_and_code(refusal: &Refusal) -> (u16, &'static str) {
     match refusal.kind {
         RefusalKind::Invalid => (400, "invalid_request"),
-        RefusalKind::Unauthorized => (401, "unauthorized"),
+        RefusalKind::Unauthorized(_) => (401, "unauthorized"),
         RefusalKind::Forbidden => (403, "forbidden"),
         RefusalKind::NotFound => (404, "not_found"),
         RefusalKind::Conflict => (409, "conflict"),

@@ -13,6 +13,7 @@ pub mod resume;
 pub mod revoke;
 pub mod revoke_secret;
 pub mod rotate;
+pub mod self_revoke;
 pub mod set_expiry;
 pub mod suspend;
 
@@ -40,6 +41,7 @@ pub use resume::{Resume, Resumed};
 pub use revoke::{Reason, Revoke, Revoked};
 pub use revoke_secret::{RevokeSecret, SecretRevoked};
 pub use rotate::{Rotate, Rotated};
+pub use self_revoke::SelfRevoke;
 pub use set_expiry::{ExpirySet, SetExpiry};
 pub use suspend::{Suspend, Suspended};
 
@@ -73,6 +75,7 @@ pub enum CredentialCommand {
     Suspend(Suspend),
     Resume(Resume),
     Revoke(Revoke),
+    SelfRevoke(SelfRevoke),
     RecordDue(RecordDue),
 }
 
@@ -100,6 +103,7 @@ impl CredentialCommand {
             Self::Suspend(suspend) => suspend.decide(credential, context),
             Self::Resume(resume) => resume.decide(credential, context),
             Self::Revoke(revoke) => revoke.decide(credential, context),
+            Self::SelfRevoke(revoke) => revoke.decide(credential, context),
             Self::RecordDue(due) => due.decide(credential, context),
         }
     }

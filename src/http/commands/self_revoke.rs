@@ -11,7 +11,7 @@ use super::{Told, answer};
 use crate::domain::Caller;
 use crate::domain::access::Reason as Refusal;
 use crate::domain::command::Command;
-use crate::domain::credential::{CredentialCommand, Reason, Revoke, RevokeSecret, SecretStatus};
+use crate::domain::credential::{CredentialCommand, Reason, SelfRevoke};
 use crate::domain::event::Actor;
 use crate::http::app::App;
 use crate::http::body::{JsonBody, Wants};
@@ -29,7 +29,10 @@ pub async fn handle(
     context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let body = JsonBody::read(&request, payload, Wants::JsonOrNothing).await?;
+    let document = body.parse()?;
     let judged = judge_bearer(&app, &request, Door::SelfRevoke).await?;
+    app.still_leased()?;
     let dead = |reason| {
         matches!(
             reason,
@@ -46,12 +49,10 @@ pub async fn handle(
     let Some(known) = judged.judgement.known else {
         return Err(Problem::internal("a living secret is known"));
     };
-    let body = JsonBody::read(&request, payload, Wants::JsonOrNothing).await?;
-    let document = body.parse()?;
     let revoke = document.decode(|members| {
         let reason = members.optional("reason", fields::reason);
         let note = members.nullable("note", fields::note);
-        Some(Revoke { reason: reason?.unwrap_or(Reason::Other), note: note? })
+        Some(SelfRevoke { secret: known.secret_id, reason: reason?.unwrap_or(Reason::Other), note: note? })
     })?;
     let caller = Caller {
         actor: Actor::Holder(known.credential_id.0),
@@ -62,26 +63,25 @@ pub async fn handle(
     Ok(answer(executed, Told::ENFORCED))
 }
 
-fn order(known: &Known, revoke: Revoke, caller: Caller) -> Order {
-    let whole = known.secret_status == SecretStatus::Active;
-    let action = match whole {
-        true => CredentialCommand::Revoke(revoke),
-        false => CredentialCommand::RevokeSecret(RevokeSecret { secret: known.secret_id }),
-    };
-    let body = Map::from_iter([
-        ("revoked".to_owned(), json!(if whole { "credential" } else { "secret" })),
-        ("credential_id".to_owned(), json!(known.credential_id)),
-        ("secret_id".to_owned(), json!(known.secret_id)),
-    ]);
+fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {
+    let (credential_id, secret_id) = (known.credential_id, known.secret_id);
     Order {
-        stream: known.credential_id.into(),
-        command: Command::Credential(known.tenant_id, vec![action]),
+        stream: credential_id.into(),
+        command: Command::Credential(known.tenant_id, vec![CredentialCommand::SelfRevoke(revoke)]),
         caller,
         token: None,
         if_versions: None,
         retry: None,
         housekeeping: false,
         wait: true,
-        render: Arc::new(move |_, _, _| Answer { status: 200, body: body.clone() }),
+        render: Arc::new(move |state, _, _| {
+            let whole = state.credential().is_some_and(|credential| credential.revoked.is_some());
+            let body = [
+                ("revoked".to_owned(), json!(if whole { "credential" } else { "secret" })),
+                ("credential_id".to_owned(), json!(credential_id)),
+                ("secret_id".to_owned(), json!(secret_id)),
+            ];
+            Answer { status: 200, body: Map::from_iter(body) }
+        }),
     }
 }

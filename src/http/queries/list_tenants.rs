@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::db::in_time;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
 use crate::domain::operator::Reach;
@@ -47,7 +48,8 @@ pub async fn handle(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let streams: Vec<StreamId> = found.iter().map(|(id, _)| StreamId::from(*id)).collect();
-    let loaded = reader.streams(&client, &streams).await?;
+    let loaded = in_time(reader.streams(&client, &streams)).await?;
+    client.give_back();
     let data: Vec<Value> =
         loaded.iter().filter_map(|loaded| loaded.state.tenant()).map(resources::tenant::tenant).collect();
     let next_cursor = found.last().filter(|_| more).map(|(_, slug)| cursors.seal(slug.as_bytes()));
