@@ -1,6 +1,6 @@
 //! Reading a parsed body member by member. All faults are collected, so that one answer tells them all:
 //!
-//! ```ignore
+//! ```text
 //! let rotate = document.decode(|members| {
 //!     let grace = members.optional("grace_seconds", |node| node.integer(0..=7_776_000));
 //!     let name = members.required("name", |node| node.parsed(Name::parse));

@@ -1,7 +1,7 @@
 //! A query string, read as strictly as a body: unknown and repeated parameters are faults, and all faults are told
 //! together.
 //!
-//! ```ignore
+//! ```text
 //! let filter = Query::parse(request.query_string())?.decode(|query| {
 //!     let limit = query.limit();
 //!     let status = query.optional("status", Status::parse);

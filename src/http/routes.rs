@@ -11,7 +11,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use super::conneg;
 use super::problem::Problem;
 
-/// ```ignore
+/// ```text
 /// app.service(Routes::at("/keys/{id}").get(read).patch(edit).delete(delete).done())
 /// ```
 pub struct Routes {
