@@ -77,7 +77,7 @@ pub const SETTLE_PAUSE: Duration = Duration::from_millis(250);
 /// another. The server may still be at work then: asking waits for it, and cancels nothing.
 pub const WRITER_WAIT: Duration = Duration::from_secs(5);
 /// How long the outcome of a batch is asked for before its callers are told that it is unknown.
-pub const SETTLE_WAIT: Duration = Duration::from_secs(20);
+pub const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);

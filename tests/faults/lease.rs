@@ -295,3 +295,43 @@ fn wave(service: &Service, question: &str) {
     // A second each would be 25 minutes: they wait together, or are turned away.
     assert!(took < limits::CATCH_UP_WAIT + 5 * SLACK, "{took:?}");
 }
+
+#[test]
+fn p12_reads_and_commands_on_a_database_that_hangs_are_answered_within_a_bound() {
+    let database = library::block_on(Postgres::database());
+    let proxy = Proxy::to(&database.url);
+    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
+    let flags =
+        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    let service = Service::start_private(&flags);
+    let root = service.root();
+    let tenant = root.tenant("patient", json!({}));
+    let key = tenant.mint("asked");
+    let (path, keys) = (key.path.clone(), format!("{}/keys", tenant.path()));
+    // Each door that waits for an answer has a connection of its own, kept from before.
+    let asked = [
+        ("GET", path.clone()),
+        ("GET", format!("{path}/history")),
+        ("GET", keys.clone()),
+        ("GET", "/api/admin/v1/tenants".to_owned()),
+        ("POST", format!("{path}/rotate")),
+        ("POST", keys),
+    ];
+    let actors: Vec<_> = asked.iter().map(|_| service.root()).collect();
+    for actor in &actors {
+        actor.get(&path).expect(200);
+    }
+    proxy.freeze();
+    std::thread::scope(|scope| {
+        for (actor, (method, path)) in actors.into_iter().zip(&asked) {
+            scope.spawn(move || {
+                let request = actor.request(method, path).json(&json!({"name": "late"}));
+                let request = if path.ends_with("/rotate") { actor.request(method, path) } else { request };
+                let answer = actor.send(&request);
+                assert_eq!(answer.status, 503, "{method} {path}: {}", answer.text());
+            });
+        }
+    });
+    proxy.heal();
+    eventually(|| (root.get(&path).status == 200).then_some(())).expect("reads again");
+}
