@@ -45,11 +45,6 @@ impl ConcreteScope {
     }
 }
 
-/// What of `asked` no granted scope admits, in the order asked.
-pub fn missing<'a>(granted: &[Scope], asked: &'a [ConcreteScope]) -> Vec<&'a ConcreteScope> {
-    asked.iter().filter(|&asked| !granted.iter().any(|scope| scope.admits(asked))).collect()
-}
-
 /// Does `granted` admit whatever `narrower` admits?
 ///
 /// Matching the pattern's own text answers that: its `*` equals no word, so it stands for a word that no pattern names.
@@ -292,14 +287,6 @@ mod tests {
         assert_eq!(Scope::parse(&"a".repeat(limits::SCOPE_CHARS + 1)), Err(ScopeError::TooLong));
         assert_eq!(ConcreteScope::parse("a.*"), Err(ScopeError::StarAsked));
         assert_eq!(ConcreteScope::parse("*"), Err(ScopeError::StarAsked));
-    }
-
-    #[test]
-    fn what_is_missing_is_told_in_the_order_asked() {
-        let granted = [scope("a.*"), scope("b")];
-        let wanted = [asked("c"), asked("a.x"), asked("b"), asked("a")];
-        assert_eq!(missing(&granted, &wanted), [&wanted[0], &wanted[3]]);
-        assert_eq!(missing(&granted, &[]), Vec::<&ConcreteScope>::new());
     }
 
     #[test]

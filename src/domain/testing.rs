@@ -1,6 +1,5 @@
 //! given / when / then for decisions, and small makers of what they need.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::command::{Asked, Command, Seen};
 use super::credential::*;
 use super::event::{Actor, Event, Recorded};
-use super::ids::{CredentialId, SecretId, StreamId, TenantId};
+use super::ids::{SecretId, StreamId, TenantId};
 use super::ip_rules::IpRules;
 use super::key_format::KeyFormat;
 use super::personal::Personal;
@@ -228,12 +227,4 @@ impl When {
         }
         given
     }
-}
-
-pub fn reach(numbers: &[u128]) -> BTreeSet<TenantId> {
-    numbers.iter().map(|&number| tenant_id(number)).collect()
-}
-
-pub fn credential_id(number: u128) -> CredentialId {
-    CredentialId(Uuid::from_u128(number))
 }
