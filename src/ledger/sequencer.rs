@@ -202,6 +202,10 @@ impl Sequencer {
     async fn append(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
         let connected = match tokio::time::timeout(limits::WRITER_WAIT, self.connected()).await {
             Ok(Ok(connected)) => connected,
+            // What may have happened is the registration; nothing of the batch was sent.
+            Ok(Err(cause)) if cause.may_have_happened() => {
+                return Tried::Refused(DbError::Unavailable(cause.into()));
+            }
             Ok(Err(cause)) => return Tried::Refused(cause),
             Err(late) => return Tried::Refused(DbError::Unavailable(late.into())),
         };

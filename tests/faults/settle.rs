@@ -12,6 +12,7 @@ use crate::support::service::{Actor, Service, eventually, text};
 use crate::support::{Postgres, TestDatabase};
 
 const APPEND: &str = "credledger.append(";
+const REGISTER: &str = "credledger.register_writer(";
 const SETTLE: &str = "credledger.settle(";
 const CALLERS: usize = 8;
 
@@ -180,6 +181,34 @@ fn p1_a_database_that_comes_and_goes_leaves_no_duplicate_and_the_service_goes_on
         let told = house.mint_together(&format!("back-{round}"));
         assert!(told.values().all(|answer| answer.status == 201), "{told:?}");
         answers.extend(told);
+    }
+    house.told_the_truth(&answers);
+}
+
+#[test]
+fn p1_a_connection_lost_before_the_batch_was_sent_is_told_as_nothing_changed() {
+    let house = House::new();
+    let mut answers = BTreeMap::new();
+    for (round, cut) in
+        [Cut::BeforeTheStatement, Cut::BeforeTheAnswer, Cut::Meanwhile].into_iter().enumerate()
+    {
+        house.proxy.refuse();
+        answers.extend(house.mint_together(&format!("away-{round}")));
+        house.proxy.cut_next(REGISTER, cut);
+        house.proxy.heal();
+        let before = house.proxy.cuts();
+        let told = house.mint_together(&format!("registering-{round}"));
+        assert!(house.proxy.cuts() > before, "{cut:?}");
+        for (id, answer) in &told {
+            let told = (answer.status, answer.json()["code"].clone());
+            assert!(
+                answer.status == 201 || told == (503, json!("unavailable")),
+                "{cut:?}, {id}: {}",
+                answer.text()
+            );
+        }
+        answers.extend(told);
+        house.is_ready_again();
     }
     house.told_the_truth(&answers);
 }
