@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
-use crate::clock::Timestamp;
+use crate::clock::{BootTime, Timestamp};
 use crate::cluster::lease::Lease;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
@@ -57,6 +57,19 @@ impl App {
         self.lease.valid().await.map_err(|_| lapsed())
     }
 
+    /// What `look` sees, and at what time, while the lease holds from before the look until after it.
+    pub async fn leased<T>(&self, look: impl Fn(Timestamp) -> T) -> Result<T, Problem> {
+        for _ in 0..LOOKS {
+            let deadline = self.lease.deadline();
+            let seen = look(self.now());
+            if BootTime::now() < deadline {
+                return Ok(seen);
+            }
+            self.lease().await?;
+        }
+        Err(lapsed())
+    }
+
     /// The last look before a verdict leaves.
     pub fn still_leased(&self) -> Result<(), Problem> {
         if self.lease.holds() { Ok(()) } else { Err(lapsed()) }
@@ -82,6 +95,9 @@ impl App {
         }
     }
 }
+
+/// One for a lease that has lapsed, and one more for a renewal that came while it was looked.
+const LOOKS: u32 = 3;
 
 fn lapsed() -> Problem {
     let detail = "this node can't be sure that it knows every revocation; ask again, or ask another node";
