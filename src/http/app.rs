@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
-use crate::clock::{BootTime, Timestamp};
+use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
@@ -59,15 +59,7 @@ impl App {
 
     /// What `look` sees, and at what time, while the lease holds from before the look until after it.
     pub async fn leased<T>(&self, look: impl Fn(Timestamp) -> T) -> Result<T, Problem> {
-        for _ in 0..LOOKS {
-            let deadline = self.lease.deadline();
-            let seen = look(self.now());
-            if BootTime::now() < deadline {
-                return Ok(seen);
-            }
-            self.lease().await?;
-        }
-        Err(lapsed())
+        self.lease.over(|| look(self.now())).await.map_err(|_| lapsed())
     }
 
     /// The last look before a verdict leaves.
@@ -95,9 +87,6 @@ impl App {
         }
     }
 }
-
-/// One for a lease that has lapsed, and one more for a renewal that came while it was looked.
-const LOOKS: u32 = 3;
 
 fn lapsed() -> Problem {
     let detail = "this node can't be sure that it knows every revocation; ask again, or ask another node";
