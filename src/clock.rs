@@ -49,17 +49,21 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .map_err(|_| fmt::Error)?;
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            instant.year(),
-            u8::from(instant.month()),
-            instant.day(),
-            instant.hour(),
-            instant.minute(),
-            instant.second(),
-            instant.millisecond()
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |place: std::ops::Range<usize>, mut number: u32| {
+            for digit in text[place].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(0..4, instant.year().unsigned_abs());
+        put(5..7, u8::from(instant.month()).into());
+        put(8..10, instant.day().into());
+        put(11..13, instant.hour().into());
+        put(14..16, instant.minute().into());
+        put(17..19, instant.second().into());
+        put(20..23, instant.millisecond().into());
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

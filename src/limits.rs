@@ -173,6 +173,10 @@ pub const VIEW_SPINS: u32 = 64;
 /// How much of a credential's scopes /api/v1/authorize tells in its header: what a proxy takes as a head without being told
 /// to is 4 KiB in all, of which the name may be 1.2.
 pub const SCOPES_HEADER_BYTES: usize = 2 * 1024;
+/// How often one question looks at the view: once without a lease, once after it was renewed, and once more.
+pub const LEASED_LOOKS: u32 = 3;
+/// How much of what a credential lacks the challenge of a 403 names, for the same reason; the body names it all.
+pub const CHALLENGE_SCOPES_BYTES: usize = 2 * 1024;
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take to arrive.
 pub const HEAD_WAIT: Duration = Duration::from_secs(10);

@@ -72,6 +72,20 @@ impl Lease {
         tokio::time::timeout(limits::CATCH_UP_WAIT, renewal).await.map_err(|_| Lapsed)
     }
 
+    /// What `look` saw under a lease that held from before the look until after it. A lease that was renewed meanwhile may
+    /// have lapsed in between, and one that was ended counts for nothing: then it is looked again.
+    pub async fn over<T>(&self, mut look: impl FnMut() -> T) -> Result<T, Lapsed> {
+        for _ in 0..limits::LEASED_LOOKS {
+            let before = self.deadline();
+            let seen = look();
+            if BootTime::now() < before.min(self.deadline()) {
+                return Ok(seen);
+            }
+            self.valid().await?;
+        }
+        Err(Lapsed)
+    }
+
     fn extend(&self, deadline: BootTime) {
         self.deadline_ns.store(deadline.nanos(), Ordering::Release);
         self.renewed.notify_waiters();
@@ -223,5 +237,43 @@ enum Failed {
 impl From<DbError> for Failed {
     fn from(cause: DbError) -> Self {
         Failed::Db(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held() -> Lease {
+        let lease = Lease::default();
+        lease.extend(BootTime::now().plus(limits::LEASE));
+        lease
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_under_a_lease_that_held_is_told_at_once() {
+        let mut looks = 0;
+        let seen = held().over(|| looks += 1).await;
+        assert_eq!((seen, looks), (Ok(()), 1));
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_without_a_lease_is_seen_again() {
+        let lease = held();
+        let mut looks = 0;
+        let looking = lease.over(|| {
+            looks += 1;
+            // The first one's lease ends before the look does.
+            if looks == 1 {
+                lease.end();
+            }
+            looks
+        });
+        let renewing = async {
+            lease.wanted.notified().await;
+            lease.extend(BootTime::now().plus(limits::LEASE));
+        };
+        let (seen, ()) = futures::join!(looking, renewing);
+        assert_eq!(seen, Ok(2));
     }
 }

@@ -57,6 +57,11 @@ impl App {
         self.lease.valid().await.map_err(|_| lapsed())
     }
 
+    /// What `look` sees, and at what time, while the lease holds from before the look until after it.
+    pub async fn leased<T>(&self, look: impl Fn(Timestamp) -> T) -> Result<T, Problem> {
+        self.lease.over(|| look(self.now())).await.map_err(|_| lapsed())
+    }
+
     /// The last look before a verdict leaves.
     pub fn still_leased(&self) -> Result<(), Problem> {
         if self.lease.holds() { Ok(()) } else { Err(lapsed()) }

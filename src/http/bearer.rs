@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use actix_web::HttpRequest;
+use actix_web::http::header::AUTHORIZATION;
+
+use super::problem::Problem;
+use crate::domain::access::Reason;
+
 const SCHEME: &str = "bearer";
 
 /// The token of these header values; `None` when there is no such header.
@@ -11,6 +17,15 @@ pub fn bearer<'h>(mut values: impl Iterator<Item = &'h [u8]>) -> Result<Option<&
         return Err(BearerError::Twice);
     }
     token_of(value).map(Some)
+}
+
+/// The token that a request presents, or the 401 that says what is wrong.
+pub fn presented(request: &HttpRequest) -> Result<&str, Problem> {
+    match bearer(request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes())) {
+        Ok(Some(token)) => Ok(token),
+        Ok(None) => Err(Problem::credential_missing()),
+        Err(error) => Err(Problem::credential_refused(Reason::Malformed.word(), error.detail())),
+    }
 }
 
 fn token_of(value: &[u8]) -> Result<&str, BearerError> {

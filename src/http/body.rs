@@ -1,5 +1,8 @@
 //! A JSON body: of an accepted type, of bounded size, arriving in bounded time, and read strictly.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -140,8 +143,31 @@ where
     if announced > limit {
         return Err(Problem::too_large(limit));
     }
-    let collected = tokio::time::timeout(wait, collect(stream, announced, limit)).await;
+    let mut collecting = pin!(collect(stream, announced, limit));
+    // The framework hands over a body that came along with its head only after the handler's first turn. Nearly all do, so
+    // the timer, which is costlier than the reading, is set only for one that is not there at the second.
+    if let Poll::Ready(body) = futures::poll!(collecting.as_mut()) {
+        return body;
+    }
+    next_turn().await;
+    if let Poll::Ready(body) = futures::poll!(collecting.as_mut()) {
+        return body;
+    }
+    let collected = tokio::time::timeout(wait, collecting).await;
     collected.unwrap_or_else(|_| Err(Problem::request_timeout()))
+}
+
+/// Gives way once, and asks to be called again at once.
+async fn next_turn() {
+    let mut given_way = false;
+    poll_fn(|context| match std::mem::replace(&mut given_way, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// Most bodies arrive as one chunk, which is passed on as it is.

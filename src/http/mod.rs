@@ -19,6 +19,7 @@ pub mod etag;
 mod fields;
 mod health;
 pub mod idempotency;
+mod joined;
 pub mod json;
 mod json_parser;
 pub mod members;

@@ -5,14 +5,13 @@ use std::rc::Rc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use futures::FutureExt;
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture};
 
 use super::app::{App, not_answering};
-use super::bearer::bearer;
+use super::bearer::presented;
 use super::problem::Problem;
 use crate::domain::access::Reason;
 use crate::domain::authority::{Action, permit_role};
@@ -85,28 +84,20 @@ impl FromRequest for Operator {
 
 /// The token's operator, or the 401 that says what is wrong with it.
 pub async fn identify(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
-    let header = bearer(request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()));
-    let token = match header {
-        Ok(Some(token)) => token,
-        Ok(None) => return Err(Problem::credential_missing()),
-        Err(malformed) => {
-            return Err(Problem::credential_refused(Reason::Malformed.word(), malformed.detail()));
-        }
-    };
-    app.lease().await?;
-    let pass = app.view.operator_token(app.ledger.vault(), token).map_err(|_| not_answering())?;
+    let token = presented(request)?;
+    let look = |now| app.view.operator_token(app.ledger.vault(), token).map(|pass| (pass, now));
+    let (pass, now) = app.leased(look).await?.map_err(|_| not_answering())?;
     let refused = |reason: Reason, detail| Problem::credential_refused(reason.word(), detail);
     let Some(pass) = pass else {
         return Err(refused(Reason::NotFound, "this is no operator token of this installation"));
     };
-    if !pass.token_works(app.now()) {
+    if !pass.token_works(now) {
         return Err(match (pass.disabled, pass.revoked) {
             (true, _) => refused(Reason::OwnerDisabled, "this operator is disabled"),
             (false, true) => refused(Reason::Revoked, "this operator token is revoked; ask for a new one"),
             (false, false) => refused(Reason::Expired, "this operator token has expired; ask for a new one"),
         });
     }
-    app.still_leased()?;
     Ok(Operator(Rc::new(pass)))
 }
 
@@ -138,24 +129,42 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+    /// Boxed only while the node's lease has lapsed; otherwise there is nothing to wait for.
+    type Future = Either<Entered<S>, LocalBoxFuture<'static, Outcome>>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let service = self.service.clone();
-        async move {
-            let Some(app) = request.app_data::<Data<App>>().cloned() else {
-                return Ok(request.error_response(Problem::internal("the door stands without its app")));
-            };
-            match identify(&app, request.request()).await {
-                Ok(operator) => {
-                    request.extensions_mut().insert(operator);
-                    service.call(request).await
-                }
-                Err(problem) => Ok(request.error_response(problem)),
-            }
+        if let Some(known) = identify_caller(&request).now_or_never() {
+            return Either::Left(enter(&*self.service, request, known));
         }
-        .boxed_local()
+        let service = self.service.clone();
+        let waiting = async move {
+            let known = identify_caller(&request).await;
+            enter(&*service, request, known).await
+        };
+        Either::Right(waiting.boxed_local())
+    }
+}
+
+type Outcome = Result<ServiceResponse<BoxBody>, Error>;
+type Entered<S> = Either<<S as Service<ServiceRequest>>::Future, Ready<Outcome>>;
+
+async fn identify_caller(request: &ServiceRequest) -> Result<Operator, Problem> {
+    let app = request.app_data::<Data<App>>();
+    let app = app.ok_or_else(|| Problem::internal("the door stands without its app"))?;
+    identify(app, request.request()).await
+}
+
+fn enter<S>(service: &S, request: ServiceRequest, known: Result<Operator, Problem>) -> Entered<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    match known {
+        Ok(operator) => {
+            request.extensions_mut().insert(operator);
+            Either::Left(service.call(request))
+        }
+        Err(problem) => Either::Right(ready(Ok(request.error_response(problem)))),
     }
 }

@@ -14,7 +14,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 pub use super::code::Code;
+use super::joined::joined_within;
 use super::request_id::RequestId;
+use crate::limits;
 
 pub const MEDIA_TYPE: &str = "application/problem+json";
 const REALM: &str = "Bearer realm=\"credledger\"";
@@ -72,8 +74,7 @@ struct Document<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     missing_scopes: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
+    request_id: &'a str,
     #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
     errors: &'a [Fault],
 }
@@ -130,10 +131,10 @@ impl Problem {
     }
 
     pub fn insufficient_scope(missing: Vec<String>) -> Self {
-        let scope = missing.join(" ");
-        let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\"");
-        let mut problem =
-            Self::forbidden(format!("it lacks the scope {scope}")).with_reason("insufficient_scope");
+        let told = joined_within(missing.iter().map(String::as_str), limits::CHALLENGE_SCOPES_BYTES);
+        let challenge = format!("{REALM}, error=\"insufficient_scope\", scope=\"{}\"", told.text);
+        let detail = format!("it lacks the scope {}", missing.join(" "));
+        let mut problem = Self::forbidden(detail).with_reason("insufficient_scope");
         // Scope words are plain ASCII; one that is not would only cost the challenge its list.
         let challenge = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static(REALM));
         problem.0.missing_scopes = missing;
@@ -231,10 +232,10 @@ impl Problem {
                 "a request failed"
             );
         }
-        self.render(Some(request_id))
+        self.render(request_id)
     }
 
-    fn render(&self, request_id: Option<&RequestId>) -> HttpResponse {
+    fn render(&self, request_id: &RequestId) -> HttpResponse {
         let inner = &self.0;
         let mut response = HttpResponseBuilder::new(inner.code.status());
         response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
@@ -258,7 +259,7 @@ impl Problem {
             code: inner.code.text(),
             reason: inner.reason,
             missing_scopes: &inner.missing_scopes,
-            request_id: request_id.map(RequestId::as_str),
+            request_id: request_id.as_str(),
             errors: &inner.faults,
         };
         response.body(serde_json::to_vec(&document).unwrap_or_default())
@@ -270,9 +271,9 @@ impl ResponseError for Problem {
         self.0.code.status()
     }
 
-    /// Without the request id and without logging: [`super::request::Manners`] puts the final answer in its place.
+    /// Only the status: [`super::request::Manners`] puts the final answer in its place.
     fn error_response(&self) -> HttpResponse {
-        self.render(None)
+        HttpResponse::new(self.status_code())
     }
 }
 

@@ -13,7 +13,14 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 ///
 /// Cloning is cheap and shares the head's buffer; what outlives the request keeps `as_str().to_owned()`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Text);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Sent(HeaderValue),
+    /// hexadecimal digits
+    Minted([u8; 32]),
+}
 
 impl RequestId {
     /// The caller's, if it sent exactly one of the accepted shape.
@@ -23,7 +30,7 @@ impl RequestId {
         let text = only.as_bytes();
         let fits = (1..=limits::REQUEST_ID_CHARS).contains(&text.len());
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        (fits && text.iter().all(plain)).then(|| Self(only.clone()))
+        (fits && text.iter().all(plain)).then(|| Self(Text::Sent(only.clone())))
     }
 
     /// From 16 random bytes, as 32 hexadecimal digits.
@@ -34,16 +41,23 @@ impl RequestId {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
-        // Hexadecimal digits are always a header's value.
-        Self(HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0")))
+        Self(Text::Minted(text))
     }
 
     pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        let text = match &self.0 {
+            Text::Sent(value) => value.as_bytes(),
+            Text::Minted(digits) => digits,
+        };
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     pub(super) fn header_value(&self) -> HeaderValue {
-        self.0.clone()
+        match &self.0 {
+            Text::Sent(value) => value.clone(),
+            // Hexadecimal digits are always a header's value.
+            Text::Minted(digits) => HeaderValue::from_bytes(digits).unwrap_or(HeaderValue::from_static("0")),
+        }
     }
 }
 

@@ -45,6 +45,9 @@ pub fn serve(
 
 fn routes(service: &mut ServiceConfig) {
     service
+        // The two that are asked on every call stand first and by themselves: one look at the path finds them.
+        .service(Routes::at("/api/v1/verify").post(verify::one).done().wrap(AdminDoor))
+        .service(Routes::at("/api/v1/authorize").any(authorize::handle).done())
         .service(Routes::at("/healthz").get(health::alive).done())
         .service(Routes::at("/readyz").get(health::ready).done())
         .service(Routes::at("/openapi.json").get(health::openapi).done())
@@ -58,10 +61,8 @@ fn callers(service: &mut ServiceConfig) {
     service
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
-        .service(Routes::at("/authorize").any(authorize::handle).done())
         .service(
             web::scope("/verify")
-                .service(Routes::at("").post(verify::one).done())
                 .service(Routes::at("/batch").post(verify::batch).done())
                 .default_service(web::to(not_found))
                 .wrap(AdminDoor),

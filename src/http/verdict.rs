@@ -2,11 +2,14 @@
 
 use std::net::IpAddr;
 
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
+use super::conneg;
 use super::metrics::Door;
 use super::problem::Problem;
 use crate::clock::Timestamp;
@@ -15,7 +18,7 @@ use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
 use crate::domain::scope::ConcreteScope;
-use crate::projections::active::{Judgement, Known};
+use crate::projections::active::{Judgement, Known, NotAnswering};
 
 /// What is asked of a credential.
 pub struct Asking<'a> {
@@ -27,6 +30,9 @@ pub struct Asking<'a> {
     pub reach: &'a Reach,
 }
 
+/// Room for an answer of the usual size, so that it's written without growing.
+const USUAL_BYTES: usize = 512;
+
 /// A verdict on its way out.
 pub struct Judged {
     pub judgement: Judgement,
@@ -34,13 +40,18 @@ pub struct Judged {
 }
 
 impl App {
-    /// Judges under a valid lease. The lease is looked at before; whoever sends the answer looks once more.
+    /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        self.lease().await?;
-        self.judge_leased(asking, door)
+        let judgement = self.leased(|now| self.verdict(asking, now)).await?;
+        self.counted(judgement, door)
     }
 
+    /// For many at once: the caller looks at the lease before the first and after the last.
     pub fn judge_leased(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
+        self.counted(self.verdict(asking, self.now()), door)
+    }
+
+    fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Judgement, NotAnswering> {
         let request = Request {
             client_ip: asking.client_ip,
             scopes: asking.scopes,
@@ -48,7 +59,10 @@ impl App {
             tenant: asking.tenant,
             reach: asking.reach,
         };
-        let judgement = self.view.judge(self.ledger.vault(), asking.credential, &request, self.now());
+        self.view.judge(self.ledger.vault(), asking.credential, &request, now)
+    }
+
+    fn counted(&self, judgement: Result<Judgement, NotAnswering>, door: Door) -> Result<Judged, Problem> {
         let judgement = judgement.map_err(|_| not_answering())?;
         self.metrics.count(door, judgement.verdict.as_ref().err().map(|refused| refused.reason));
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
@@ -98,6 +112,18 @@ impl Judged {
 fn earliest(known: &Known) -> Option<Timestamp> {
     let own = known.secret_ends_at.filter(|_| known.secret_status == SecretStatus::Expiring);
     own.into_iter().chain(known.expires_at).min()
+}
+
+impl Judged {
+    /// The answer of a door that tells all.
+    pub fn answer(&self) -> HttpResponse {
+        const JSON: HeaderValue = HeaderValue::from_static(conneg::JSON);
+        let mut body = Vec::with_capacity(USUAL_BYTES);
+        match serde_json::to_writer(&mut body, self) {
+            Ok(()) => HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body),
+            Err(cause) => HttpResponse::from_error(Problem::internal(cause)),
+        }
+    }
 }
 
 impl Serialize for Judged {

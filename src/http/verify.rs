@@ -39,9 +39,7 @@ pub async fn one(
     let body = JsonBody::read(&request, payload, Wants::Json).await?;
     let document = body.parse()?;
     let question = document.decode(question)?;
-    let judged = app.judge(&question.asking(&app, &operator), Door::Verify).await?;
-    app.still_leased()?;
-    Ok(HttpResponse::Ok().json(judged))
+    Ok(app.judge(&question.asking(&app, &operator), Door::Verify).await?.answer())
 }
 
 /// Up to a hundred at once, answered in order. A bad item fails alone.

@@ -20,7 +20,7 @@ use crate::http::metrics::Metrics;
 use crate::http::openapi::document;
 use crate::http::serve::serve as serve_http;
 use crate::limits;
-use crate::vault::random_bytes;
+use crate::vault::{id_bytes, random_bytes};
 
 /// Runs until the process is told to stop.
 pub fn serve(prepared: Prepared) -> Result<(), StartError> {
@@ -147,7 +147,7 @@ async fn answer(
         .valid()
         .await
         .map_err(|_| StartError::new("The node could not take its lease in time. Start it again."))?;
-    let server = serve_http(app, listener, config.workers, random_bytes)
+    let server = serve_http(app, listener, config.workers, id_bytes)
         .map_err(|error| StartError::new(format!("The server cannot be started: {error}.")))?;
     let handle = server.handle();
     let serving = tokio::spawn(server);

@@ -3,6 +3,7 @@
 //! One file holds the master keys, apart from the database. Peppers, macs and sealing keys derive from them; each digest,
 //! mac and seal names the number of the key it was made under, so that keys rotate without re-issuing anything.
 
+mod id_bytes;
 mod master_key;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -10,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 use uuid::Uuid;
 
+pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
 
 /// What a mac is over. A mac made for one purpose never passes for another.

@@ -157,6 +157,21 @@ fn a_list_of_scopes_that_no_proxy_would_take_is_cut_after_a_whole_one_and_says_s
 }
 
 #[test]
+fn a_challenge_names_as_many_scopes_as_a_proxy_takes_and_the_body_names_all() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let scopes: Vec<String> = (0..30).map(|number| format!("s{number:02}:{}", "x".repeat(196))).collect();
+    let answer = service.actor(&key.secret).get(&format!("{AUTHORIZE}?scope={}", scopes.join("&scope=")));
+    is_refused(&answer, 403, "insufficient_scope");
+    assert_eq!(answer.json()["missing_scopes"], json!(scopes));
+    let challenge = answer.header("www-authenticate").expect("a challenge");
+    let told = challenge.rsplit_once("scope=\"").and_then(|(_, rest)| rest.strip_suffix('"'));
+    let told: Vec<&str> = told.expect("the scopes").split(' ').collect();
+    assert_eq!(told, scopes[..10], "ten scopes of 200 bytes fit 2 KiB");
+}
+
+#[test]
 fn a_proxy_that_is_not_trusted_is_refused_and_its_headers_are_not_believed() {
     let service = Service::start_with(&["--trusted-proxies", "10.0.0.0/8"]);
     let root = service.root();
