@@ -219,7 +219,7 @@ fn wrong_members_of_the_other_commands_are_refused_at_their_place() {
             "POST",
             &tenants,
             json!({"name": "x", "settings": {"key_format": {"prefix": "x"}}}),
-            "/settings/key_format",
+            "/settings/key_format/prefix",
         ),
         (
             "PATCH",
@@ -243,7 +243,7 @@ fn wrong_members_of_the_other_commands_are_refused_at_their_place() {
             "PATCH",
             &tenant.path(),
             settings(json!({"key_format": {"secret_chars": 21}})),
-            "/settings/key_format",
+            "/settings/key_format/secret_chars",
         ),
         (
             "PATCH",
