@@ -164,7 +164,7 @@ fn every_member_of_every_write_refuses_what_the_document_does_not_allow() {
         json!([null]),
         json!({}),
         json!({"zz": 1}),
-        json!("x".repeat(20_000)),
+        json!("x".repeat(1_500)),
     ];
     let mut tried = 0;
     without_an_event(&root, || {
@@ -199,8 +199,9 @@ fn every_text_of_a_person_refuses_what_cannot_be_seen_and_every_end_what_is_past
         for target in &targets {
             for (pointer, schema) in members(api().followed(target.schema()), "") {
                 let is_end = schema["format"] == "date-time";
-                let is_text = schema["type"] == "string"
-                    && ["format", "enum", "pattern"].iter().all(|word| schema[word].is_null());
+                let is_string = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
+                let is_free = ["format", "enum", "pattern"].iter().all(|word| schema[word].is_null());
+                let is_text = is_string && is_free;
                 let wrong: Vec<String> = match (is_text, is_end) {
                     (true, _) => unseen.chars().map(|character| format!("a{character}b")).collect(),
                     (_, true) => past.iter().chain(&no_instants).map(|text| (*text).to_owned()).collect(),
