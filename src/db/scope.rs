@@ -1,4 +1,4 @@
-//! The only way to a tenant's rows: a read-only transaction of the app role that names whose rows it may see. Row-level
+//! The way to a tenant's rows: a read-only transaction of the app role that names whose rows it may see. Row-level
 //! security does the rest (schema/privileges/tenant_isolation.sql).
 
 use deadpool_postgres::{ClientWrapper, Object};
