@@ -1,7 +1,8 @@
 //! The way to PostgreSQL, for the rooms above: connections that have become one of the service's roles, and errors told apart by
 //! SQLSTATE.
 //!
-//! A tenant's rows are reached through [`Database::ask`] and a [`Scope`] alone, each held to its [`Sight`]. Nobody above this room opens a connection of its own.
+//! A tenant's rows are reached through [`Database::ask`] and a [`Scope`] alone, each held to its [`Sight`].
+//! Nobody above this room opens a connection of its own.
 
 mod copy;
 mod dedicated;
