@@ -105,10 +105,11 @@ pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub const REBUILD_ROWS: usize = 1000;
 
 // ---- the database ----
-pub const POOL_APPEND: usize = 2;
-pub const POOL_SYSTEM: usize = 8;
-pub const POOL_WRITER: usize = 4;
-pub const POOL_APP: usize = 16;
+pub const POOL_SYSTEM: usize = 6;
+/// Connections for single reads: what commands decide on, and one resource or its history.
+pub const POOL_ASKS: usize = 8;
+/// Connections for lists.
+pub const POOL_SCOPES: usize = 16;
 /// How long a request waits for a connection of a pool.
 pub const POOL_WAIT: Duration = Duration::from_secs(2);
 /// How long a read waits for the database's answer.

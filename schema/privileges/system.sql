@@ -7,5 +7,4 @@ grant execute on function credledger.forget_answers to credledger_system;
 grant execute on function credledger.read_head to credledger_system;
 grant execute on function credledger.read_streams to credledger_system;
 grant execute on function credledger.read_events to credledger_system;
-grant execute on function credledger.read_answer to credledger_system;
 grant execute on function credledger.read_by_stream to credledger_system;

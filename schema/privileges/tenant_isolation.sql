@@ -1,5 +1,5 @@
 -- Every table that has a tenant_id is under forced row-level security: a new one cannot be forgotten. The app role sees the tenant
--- that its transaction names, and nothing when none is named. (After a reset the setting reads '', not null: hence nullif.
+-- that its transaction names, and nothing when none is named. (After a reset a setting reads '', not null: hence nullif.
 -- The sub-select makes it one evaluation a query instead of one a row.)
 do $isolation$
 declare
@@ -26,3 +26,40 @@ begin
   end loop;
 end
 $isolation$;
+
+-- What more a transaction of the app role may ask to see, beside the tenant it names. The settings are made by src/db/scope.rs alone.
+do $more$
+declare
+  streams text;
+begin
+  foreach streams in array array['events', 'personal'] loop
+    -- A decision also reads the platform's own streams: the operator who asks, or the one that is asked about.
+    execute format('drop policy if exists app_decides_on_the_platform on credledger.%I', streams);
+    execute format(
+      'create policy app_decides_on_the_platform on credledger.%I for select to credledger_app
+         using (tenant_id is null and (select current_setting(''credledger.platform'', true) = ''on''))', streams);
+    -- Whoever lists tenants sees their own streams, and none of their credentials.
+    execute format('drop policy if exists app_lists_tenants on credledger.%I', streams);
+    execute format(
+      'create policy app_lists_tenants on credledger.%I for select to credledger_app
+         using (stream_id = tenant_id and ((select current_setting(''credledger.tenants'', true) = ''all'')
+           or tenant_id = any ((select string_to_array(
+             nullif(current_setting(''credledger.tenants'', true), ''all''), '','')::uuid[])::uuid[])))', streams);
+  end loop;
+end
+$more$;
+-- An operator's kept answers are its own.
+alter table credledger.idempotency enable row level security;
+alter table credledger.idempotency force row level security;
+drop policy if exists owner_reaches_all on credledger.idempotency;
+drop policy if exists system_reads_all on credledger.idempotency;
+drop policy if exists app_reads_its_operators_answers on credledger.idempotency;
+create policy owner_reaches_all on credledger.idempotency to credledger_owner using (true) with check (true);
+create policy system_reads_all on credledger.idempotency for select to credledger_system using (true);
+create policy app_reads_its_operators_answers on credledger.idempotency for select to credledger_app
+  using (operator_id = (select nullif(current_setting('credledger.operator', true), '')::uuid));
+drop policy if exists app_lists_tenants on credledger.tenants;
+create policy app_lists_tenants on credledger.tenants for select to credledger_app
+  using ((select current_setting('credledger.tenants', true) = 'all')
+    or tenant_id = any ((select string_to_array(
+      nullif(current_setting('credledger.tenants', true), 'all'), ',')::uuid[])::uuid[]));

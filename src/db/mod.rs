@@ -1,7 +1,8 @@
 //! The way to PostgreSQL, for the rooms above: connections that have become one of the service's roles, and errors told apart by
 //! SQLSTATE.
 //!
-//! A tenant's rows are reached through a [`Scope`] alone. Nobody above this room opens a connection of its own.
+//! A tenant's rows are reached through [`Database::ask`] and a [`Scope`] alone, each held to its [`Sight`].
+//! Nobody above this room opens a connection of its own.
 
 mod copy;
 mod dedicated;
@@ -18,7 +19,7 @@ pub use error::{Breach, DbError};
 pub use lent::{Lent, in_time};
 pub(crate) use pool::connect_plain;
 pub use pool::{Database, Role};
-pub use scope::Scope;
+pub use scope::{Scope, Sight};
 pub use server::{Durability, append_only, check_server};
 pub use target::{DatabaseUrl, Settings};
 

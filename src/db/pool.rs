@@ -1,11 +1,15 @@
-//! One pool a role. A connection becomes its role when it is made, and stays it.
+//! A connection becomes its role when it is made, and stays it. Reads that are long have a pool of their own, so that no
+//! command waits behind a list.
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio_postgres::NoTls;
-use uuid::Uuid;
+use futures::future::join3;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row};
 
 use super::target::Target;
-use super::{DatabaseUrl, DbError, Dedicated, Durability, Lent, Scope, Settings, check_server};
+use super::{
+    DatabaseUrl, DbError, Dedicated, Durability, Lent, Scope, Settings, Sight, check_server, in_time,
+};
 use crate::limits;
 
 /// What a connection of the service may be (schema/privileges/roles.sql).
@@ -29,15 +33,6 @@ impl Role {
         }
     }
 
-    fn pool_size(self) -> usize {
-        match self {
-            Role::Append => limits::POOL_APPEND,
-            Role::System => limits::POOL_SYSTEM,
-            Role::Writer => limits::POOL_WRITER,
-            Role::App => limits::POOL_APP,
-        }
-    }
-
     /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays.
     fn session(self) -> String {
         format!(
@@ -53,10 +48,11 @@ impl Role {
 /// The service's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    append: Pool,
     system: Pool,
-    writer: Pool,
-    app: Pool,
+    /// of the app role: one statement each
+    asks: Pool,
+    /// of the app role: several statements under one snapshot of settings, or a long one
+    scopes: Pool,
     target: Target,
 }
 
@@ -68,29 +64,47 @@ impl Database {
             if settings.allow_unsafe_database { Durability::Waived } else { Durability::Demanded };
         check_server(&*Dedicated::open(&target, "credledger start").await?, durability).await?;
         Ok(Self {
-            append: pool(&target, Role::Append)?,
-            system: pool(&target, Role::System)?,
-            writer: pool(&target, Role::Writer)?,
-            app: pool(&target, Role::App)?,
+            system: pool(&target, Role::System, limits::POOL_SYSTEM)?,
+            asks: pool(&target, Role::App, limits::POOL_ASKS)?,
+            scopes: pool(&target, Role::App, limits::POOL_SCOPES)?,
             target,
         })
     }
 
-    pub async fn append(&self) -> Result<Lent, DbError> {
-        Ok(Lent::new(self.append.get().await?))
-    }
-
+    /// Sees every tenant: each use of it in `src` stands, with its reason, in tests/contract/system_reads.rs.
     pub async fn system(&self) -> Result<Lent, DbError> {
         Ok(Lent::new(self.system.get().await?))
     }
 
-    pub async fn writer(&self) -> Result<Lent, DbError> {
-        Ok(Lent::new(self.writer.get().await?))
+    pub async fn scope(&self, sight: Sight<'_>) -> Result<Scope, DbError> {
+        Scope::open(self.scopes.get().await?, sight).await
     }
 
-    /// The only way to a tenant's rows.
-    pub async fn scope(&self, tenant: Uuid) -> Result<Scope, DbError> {
-        Scope::open(self.app.get().await?, tenant).await
+    /// One statement in a scope of its own. Its begin and its end travel with it: one round trip in all. Where the begin
+    /// fails, the statement sees nothing.
+    pub async fn ask(
+        &self,
+        sight: Sight<'_>,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, DbError> {
+        let client = Lent::new(self.asks.get().await?);
+        let begin = sight.begin();
+        let rows = in_time(async {
+            let statement = client.prepare_cached(sql).await?;
+            let (begun, rows, ended) = join3(
+                client.batch_execute(&begin),
+                client.query(&statement, params),
+                client.batch_execute("commit"),
+            )
+            .await;
+            begun?;
+            ended?;
+            Ok::<_, DbError>(rows?)
+        })
+        .await?;
+        client.give_back();
+        Ok(rows)
     }
 
     pub async fn connect_dedicated(&self, role: Role) -> Result<Dedicated, DbError> {
@@ -102,7 +116,7 @@ impl Database {
 
     /// Nothing is lent any more; what is lent ends when it is given back.
     pub fn close(&self) {
-        for pool in [&self.append, &self.system, &self.writer, &self.app] {
+        for pool in [&self.system, &self.asks, &self.scopes] {
             pool.close();
         }
     }
@@ -114,7 +128,7 @@ pub(crate) async fn connect_plain(url: &DatabaseUrl, settings: &Settings) -> Res
     Dedicated::open(&target, "credledger migrate").await
 }
 
-fn pool(target: &Target, role: Role) -> Result<Pool, DbError> {
+fn pool(target: &Target, role: Role, connections: usize) -> Result<Pool, DbError> {
     let mut config = target.config.clone();
     config.application_name(role.name());
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -126,7 +140,7 @@ fn pool(target: &Target, role: Role) -> Result<Pool, DbError> {
         Box::pin(async move { client.batch_execute(&role.session()).await.map_err(HookError::Backend) })
     });
     Pool::builder(manager)
-        .max_size(role.pool_size())
+        .max_size(connections)
         .wait_timeout(Some(limits::POOL_WAIT))
         .create_timeout(Some(limits::CONNECT_WAIT))
         .recycle_timeout(Some(limits::POOL_WAIT))

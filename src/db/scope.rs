@@ -1,4 +1,5 @@
-//! The only way to a tenant's rows: a read-only transaction of the app role that names the tenant. Row-level security does the rest.
+//! The way to a tenant's rows: a read-only transaction of the app role that names whose rows it may see. Row-level
+//! security does the rest (schema/privileges/tenant_isolation.sql).
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::types::ToSql;
@@ -7,20 +8,50 @@ use uuid::Uuid;
 
 use super::{Client, DbError, in_time};
 
+/// Whose rows a transaction may see.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight<'a> {
+    /// one tenant's
+    Tenant(Uuid),
+    /// what a decision reads: rows of its tenant, where it has one, and of the platform's own streams (operators)
+    Decision(Option<Uuid>),
+    /// tenants themselves and nothing that is in them: these, or all of them
+    Tenants(Option<&'a [Uuid]>),
+    /// the answers kept for one operator's retries
+    Answers(Uuid),
+}
+
+impl Sight<'_> {
+    /// Begins a transaction that sees this. A Uuid prints as hexadecimal digits and hyphens alone.
+    pub(super) fn begin(&self) -> String {
+        let named = |tenant: Uuid| format!("set_config('credledger.tenant', '{tenant}', true)");
+        let settings = match self {
+            Sight::Tenant(tenant) => named(*tenant),
+            Sight::Decision(tenant) => {
+                let platform = "set_config('credledger.platform', 'on', true)";
+                tenant.map_or_else(|| platform.to_owned(), |tenant| format!("{}, {platform}", named(tenant)))
+            }
+            Sight::Answers(operator) => format!("set_config('credledger.operator', '{operator}', true)"),
+            Sight::Tenants(None) => "set_config('credledger.tenants', 'all', true)".to_owned(),
+            Sight::Tenants(Some(these)) => {
+                let these: Vec<String> = these.iter().map(Uuid::to_string).collect();
+                format!("set_config('credledger.tenants', '{}', true)", these.join(","))
+            }
+        };
+        format!("begin read only; select {settings}")
+    }
+}
+
 /// Dropped without [`Scope::finish`], its connection is closed, not lent again: no transaction and no tenant outlives its scope.
 pub struct Scope {
     client: Option<Client>,
 }
 
 impl Scope {
-    pub(super) async fn open(client: Client, tenant: Uuid) -> Result<Self, DbError> {
+    pub(super) async fn open(client: Client, sight: Sight<'_>) -> Result<Self, DbError> {
         let scope = Self { client: Some(client) };
-        // a Uuid prints as hexadecimal digits and hyphens alone
         // Lists have filters that are mostly absent: planned with their values, each query is only what it asks for.
-        let begin = format!(
-            "begin read only; select set_config('credledger.tenant', '{tenant}', true), \
-             set_config('plan_cache_mode', 'force_custom_plan', true)"
-        );
+        let begin = format!("{}, set_config('plan_cache_mode', 'force_custom_plan', true)", sight.begin());
         let client = scope.client()?;
         in_time(async { Ok::<_, DbError>(client.batch_execute(&begin).await?) }).await?;
         Ok(scope)

@@ -72,6 +72,7 @@ impl Asked {
     /// The events that carry the command out on this state, in order; none when there is nothing to do.
     pub fn decide(&self, stream: StreamId, state: &StreamState) -> Result<Vec<Recorded>, Refusal> {
         self.authorize(stream)?;
+        self.find(state)?;
         if self.if_versions.as_ref().is_some_and(|versions| !versions.contains(&state.people_version())) {
             return Err(Refusal::new(
                 RefusalKind::Stale,
@@ -93,11 +94,7 @@ impl Asked {
                     .as_ref()
                     .filter(|seen| seen.id == *tenant)
                     .ok_or_else(Refusal::not_found)?;
-                let credential = state.credential();
-                if credential.is_some_and(|credential| credential.tenant != *tenant) {
-                    return Err(Refusal::not_found());
-                }
-                let events = action.decide(credential, owner, &self.context)?;
+                let events = action.decide(state.credential(), owner, &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
             }),
             Command::Operator(action) => {
@@ -122,6 +119,19 @@ impl Asked {
                 authority::permit(operator, *token, self.command.action(), tenant, self.context.now)
             }
         }
+    }
+
+    /// What is another tenant's is not there, whatever else is wrong with the command.
+    fn find(&self, state: &StreamState) -> Result<(), Refusal> {
+        let found = match &self.command {
+            command if command.creates() => true,
+            Command::Tenant(_) => state.tenant().is_some(),
+            Command::Operator(_) => state.operator().is_some(),
+            Command::Credential(tenant, _) => {
+                state.credential().is_some_and(|credential| credential.tenant == *tenant)
+            }
+        };
+        if found { Ok(()) } else { Err(Refusal::not_found()) }
     }
 
     /// Each action decides on what the one before it left.

@@ -221,12 +221,12 @@ pub enum KeyFormatError {
 }
 
 impl KeyFormatError {
-    /// The member that is wrong.
-    pub fn member(self) -> &'static str {
+    /// The member that is wrong, in a tenant's body.
+    pub fn pointer(self) -> &'static str {
         match self {
-            KeyFormatError::Prefix | KeyFormatError::Reserved => "prefix",
-            KeyFormatError::PublicChars => "public_chars",
-            KeyFormatError::SecretChars => "secret_chars",
+            KeyFormatError::Prefix | KeyFormatError::Reserved => "/settings/key_format/prefix",
+            KeyFormatError::PublicChars => "/settings/key_format/public_chars",
+            KeyFormatError::SecretChars => "/settings/key_format/secret_chars",
         }
     }
 }
@@ -353,7 +353,11 @@ mod tests {
         ];
         for (prefix, public, secret, member) in cases {
             let error = KeyFormat::new(prefix, public, secret, Checksum::None).unwrap_err();
-            assert_eq!(error.member(), member, "{prefix} {public} {secret}");
+            assert_eq!(
+                error.pointer(),
+                format!("/settings/key_format/{member}"),
+                "{prefix} {public} {secret}"
+            );
             assert!(error.to_string().starts_with(member));
         }
         assert!(KeyFormat::new("abcdefghijklmnopqrstuvw_", 12, 64, Checksum::None).is_ok());

@@ -12,6 +12,7 @@ pub mod event;
 pub mod formats;
 pub mod ids;
 pub mod ip_rules;
+mod joiners;
 pub mod key_format;
 pub mod operator;
 pub mod personal;

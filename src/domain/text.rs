@@ -1,6 +1,6 @@
 //! Text that a person typed: one spelling (NFC), every character visible, and nothing that changes how the text around
 //! it is read. Control, bidi, invisible, private and unassigned characters are refused; the scripts people write in are
-//! not.
+//! not, nor the joiners that some of them are spelt with ([`super::joiners`]).
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
+use super::joiners;
 use crate::limits;
 
 pub type Name = Line<{ limits::NAME_CHARS }>;
@@ -93,7 +94,17 @@ pub fn clean(typed: &str, layout: Layout, limit: usize) -> Result<String, TextEr
         }
     }
     let text: String = typed.chars().filter(|&c| c != '\r').nfc().collect();
-    if text.chars().count() > limit { Err(too_long) } else { Ok(text) }
+    if text.chars().count() > limit {
+        return Err(too_long);
+    }
+    joiners::unseen(&text).map_or(Ok(text), |which| Err(unseen_joiner(typed, which)))
+}
+
+/// `which` of the text's joiners it is, told where it was typed.
+fn unseen_joiner(typed: &str, which: usize) -> TextError {
+    let mut joiners = typed.chars().zip(1..).filter(|(character, _)| joiners::is_joiner(*character));
+    let (character, position) = joiners.nth(which).unwrap_or_default();
+    TextError::Forbidden { character, position, fault: Fault::Invisible }
 }
 
 fn fault_of(character: char, layout: Layout) -> Option<Fault> {
@@ -104,6 +115,8 @@ fn fault_of(character: char, layout: Layout) -> Option<Fault> {
         _ if is_bidi_control(character) => return Some(Fault::Bidi),
         _ if is_blank(character) => return Some(Fault::Invisible),
         _ if is_visible_format(character) => return None,
+        // looked at with what stands around it
+        _ if joiners::is_joiner(character) => return None,
         _ => {}
     }
     match character.general_category() {
@@ -217,6 +230,8 @@ mod tests {
             "😀 build",
             "a\u{a0}b",
             "\u{600}١٢",
+            "می\u{200c}خواهم",
+            "ශ්\u{200d}රී",
         ] {
             assert_eq!(Name::parse(name).as_ref().map(Name::as_str), Ok(name));
         }
@@ -261,6 +276,9 @@ mod tests {
             let refused = TextError::Forbidden { character, position: 3, fault };
             assert_eq!(Name::parse(&format!("é1{character}x")), Err(refused));
         }
+        let typed = "e\u{301}می\u{200c}خ a\u{200d}";
+        let unseen = TextError::Forbidden { character: '\u{200d}', position: 9, fault: Fault::Invisible };
+        assert_eq!(Name::parse(typed), Err(unseen));
         let error = Name::parse("a\u{202e}b").unwrap_err().to_string();
         assert_eq!(error, "character 2 is U+202E, a control of text direction; remove it");
     }

@@ -60,27 +60,38 @@ fn ip_entry(node: Node<'_, '_>) -> Option<IpEntry> {
     })
 }
 
-/// Any JSON object whose canonical text is short enough. Its texts are a person's, and checked as such.
+/// Any JSON object whose canonical text is short enough. Its texts are a person's, and one value has one form however it was
+/// spelt, so that a repeat of it changes nothing.
 pub fn metadata(node: Node<'_, '_>) -> Option<Map<String, Value>> {
     let value: Value = node.accept(serde_json::from_str(&node.json().canonical()))?;
     let Value::Object(members) = value else { return node.refuse("expected an object") };
     if !metadata_fits(&members) {
         return node.refuse(format!("metadata holds at most {} bytes", limits::METADATA_BYTES));
     }
-    node.accept(clean_texts(&Value::Object(members.clone())))?;
-    Some(members)
+    node.accept(clean_members(members))
 }
 
-fn clean_texts(value: &Value) -> Result<(), crate::domain::text::TextError> {
-    match value {
-        Value::String(text) => clean(text, Layout::Lines, limits::METADATA_BYTES).map(drop),
-        Value::Array(items) => items.iter().try_for_each(clean_texts),
-        Value::Object(members) => members.iter().try_for_each(|(name, value)| {
-            clean(name, Layout::OneLine, limits::METADATA_BYTES)?;
-            clean_texts(value)
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+fn clean_members(members: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let mut cleaned = Map::new();
+    for (name, value) in members {
+        let name =
+            clean(&name, Layout::OneLine, limits::METADATA_BYTES).map_err(|error| error.to_string())?;
+        if cleaned.insert(name, clean_value(value)?).is_some() {
+            return Err("holds two names that are the same in Unicode's composed form; keep one".to_owned());
+        }
     }
+    Ok(cleaned)
+}
+
+fn clean_value(value: Value) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) => {
+            clean(&text, Layout::Lines, limits::METADATA_BYTES).map_err(|error| error.to_string())?.into()
+        }
+        Value::Array(items) => items.into_iter().map(clean_value).collect::<Result<_, _>>()?,
+        Value::Object(members) => clean_members(members)?.into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    })
 }
 
 pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {

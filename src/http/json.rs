@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::json_parser;
+use crate::ledger::canonical::double_text;
 use crate::limits;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -89,13 +90,13 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Integers keep every digit, also those that no machine word holds; the rest takes the shortest form of its double.
+/// An integer that a machine word holds keeps every digit; the rest is a double, in its one form (RFC 8785).
 fn canonical_number(written: &str) -> String {
     if let Some(integer) = integer(written) {
         return integer.to_string();
     }
-    match written.parse::<f64>() {
-        Ok(double) if written.contains(['.', 'e', 'E']) => format!("{double:e}"),
+    match (written.parse::<u64>(), written.parse::<f64>()) {
+        (Err(_), Ok(double)) => double_text(double),
         _ => written.to_owned(),
     }
 }

@@ -25,16 +25,21 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// A double as ECMAScript writes it. The database keeps a number and not its spelling (`1e16` comes back as an integer, `-0.0`
-/// as `0.0`), so one number must have one text however it was spelt. An integer beyond 2^53 keeps all its digits.
+/// The database keeps a number and not its spelling (`1e16` comes back as an integer, `-0.0` as `0.0`), so one number must have
+/// one text however it was spelt. An integer beyond 2^53 keeps all its digits.
 fn number_text(number: &Number) -> String {
+    let double = number.as_f64().filter(|_| number.is_f64());
+    double.map_or_else(|| number.to_string(), double_text)
+}
+
+/// A double as ECMAScript writes it.
+pub fn double_text(double: f64) -> String {
     const PLAIN: std::ops::Range<f64> = 1e-6..1e21;
-    match number.as_f64().filter(|_| number.is_f64()) {
-        None => number.to_string(),
-        Some(0.0) => "0".to_owned(),
-        Some(double) if PLAIN.contains(&double.abs()) => double.to_string(),
-        Some(double) if double.abs() < PLAIN.start => format!("{double:e}"),
-        Some(double) => format!("{double:e}").replace('e', "e+"),
+    match double {
+        0.0 => "0".to_owned(),
+        double if PLAIN.contains(&double.abs()) => double.to_string(),
+        double if double.abs() < PLAIN.start => format!("{double:e}"),
+        double => format!("{double:e}").replace('e', "e+"),
     }
 }
 

@@ -10,10 +10,13 @@ pub mod entry;
 pub mod execute;
 pub mod follow;
 mod fresh;
+mod load;
+mod order;
 pub mod proposal;
 pub mod read;
 pub mod sequencer;
 pub mod store;
+mod stored_answer;
 pub mod streams;
 
 pub use append::Press;

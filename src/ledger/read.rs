@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::entry::{self, BadEntry, Slots};
-use crate::db::{DbError, Scope};
+use crate::db::{Database, DbError, Scope, Sight};
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
@@ -113,19 +113,20 @@ impl Reader {
         }))
     }
 
-    /// The folds of some streams, in the order in which they were asked for.
+    /// The folds of some streams, in the order in which they were asked for, as far as that sight goes.
     pub async fn streams(
         &self,
-        client: &tokio_postgres::Client,
+        database: &Database,
+        sight: Sight<'_>,
         streams: &[StreamId],
     ) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
-        let rows = client.query(STREAMS, &[&self.ledger, &ids]).await?;
+        let rows = database.ask(sight, STREAMS, &[&self.ledger, &ids]).await?;
         self.folds(streams, &rows)
     }
 
-    /// The same, as far as the scope's tenant may see them.
-    pub async fn streams_of(&self, scope: &Scope, streams: &[StreamId]) -> Result<Vec<Loaded>, ReadError> {
+    /// The same in a scope that is open.
+    pub async fn streams_in(&self, scope: &Scope, streams: &[StreamId]) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let rows = scope.query(STREAMS, &[&self.ledger, &ids]).await?;
         self.folds(streams, &rows)
@@ -145,7 +146,7 @@ impl Reader {
         Ok(loaded.into_iter().map(|(state, position)| Loaded { state: Arc::new(state), position }).collect())
     }
 
-    /// One stream's events.
+    /// One stream's events, whosever it is: for the kernel's event store.
     pub async fn stream(
         &self,
         client: &tokio_postgres::Client,
@@ -155,9 +156,14 @@ impl Reader {
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
-    /// One stream's events, as far as the scope's tenant may see them.
-    pub async fn history(&self, scope: &Scope, stream: StreamId) -> Result<Vec<Positioned>, ReadError> {
-        let rows = scope.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+    /// One stream's events, as far as that sight goes.
+    pub async fn history(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        stream: StreamId,
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let rows = database.ask(sight, STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 

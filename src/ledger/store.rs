@@ -11,7 +11,7 @@ use futures::{FutureExt, StreamExt, stream};
 
 use super::execute::{ExecuteError, Ledger, quotas};
 use super::proposal::{CommitError, Proposal, Write};
-use super::read::{Positioned, ReadError};
+use super::read::{self, Positioned, ReadError};
 use crate::db::DbError;
 use crate::db::in_time;
 use crate::domain::Unfoldable;
@@ -104,7 +104,7 @@ impl LedgerStore {
         events: Vec<Recorded>,
     ) -> Result<u32, StoreError> {
         for _ in 0..limits::DECISION_ATTEMPTS {
-            let before = self.ledger.current(stream).await?.state;
+            let before = read::fold(self.all_of(stream).await?)?.state;
             let version = before.version();
             if matches!(expected, Expected::Exact(wanted) if wanted != version) {
                 return Err(StoreError::Conflict);
@@ -140,11 +140,16 @@ impl LedgerStore {
         Ok(after.version())
     }
 
-    async fn events_of(&self, stream: StreamId, first: u32) -> Result<Vec<Persistent>, StoreError> {
+    /// The kernel names streams, not whose they are.
+    async fn all_of(&self, stream: StreamId) -> Result<Vec<Positioned>, StoreError> {
         let client = self.ledger.database.system().await?;
         let events = in_time(self.ledger.reader.stream(&client, stream)).await?;
         client.give_back();
-        let wanted = events.into_iter().filter(|event| event.recorded.version >= first);
+        Ok(events)
+    }
+
+    async fn events_of(&self, stream: StreamId, first: u32) -> Result<Vec<Persistent>, StoreError> {
+        let wanted = self.all_of(stream).await?.into_iter().filter(|event| event.recorded.version >= first);
         wanted.map(persisted).collect()
     }
 

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{DbError, Lent, Scope, in_time};
+use crate::db::{DbError, Lent, Scope};
 use crate::domain::ids::{CredentialId, TenantId};
 
 const CREDENTIALS: &str =
@@ -76,17 +76,13 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
 
 /// By slug; `visible` are the tenants that may be seen, none for all.
 pub async fn tenants(
-    client: &Lent,
+    scope: &Scope,
     ledger: i32,
     after: &str,
     rows: i64,
     visible: Option<&[Uuid]>,
 ) -> Result<Vec<(TenantId, String)>, DbError> {
-    let rows = in_time(async {
-        let statement = client.prepare_cached(TENANTS).await?;
-        Ok::<_, DbError>(client.query(&statement, &[&ledger, &after, &rows, &visible]).await?)
-    })
-    .await?;
+    let rows = scope.query(TENANTS, &[&ledger, &after, &rows, &visible]).await?;
     Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
 }
 

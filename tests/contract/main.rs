@@ -9,4 +9,5 @@ mod documents;
 mod events;
 mod openapi;
 mod sql;
+mod system_reads;
 mod tidy;

@@ -18,11 +18,11 @@ use credledger::limits;
 use credledger::ops::house::House;
 use serde_json::{Map, json};
 
+use crate::cut_off::CutOff;
 use crate::library;
 use crate::processes::{Stopped, resident_kb};
 use crate::proxy::Proxy;
 use crate::random::rounds;
-use crate::support::Postgres;
 use crate::support::service::{Actor, Service, eventually};
 
 /// A refusal is promised within a second; a machine that is busy with other tests gets this much more.
@@ -124,12 +124,7 @@ fn p5_with_a_stopped_database_verdicts_go_on_for_one_lease_then_fail_closed_then
 
 #[test]
 fn p5_with_a_database_that_is_cut_off_or_hangs_verdicts_fail_closed_and_come_back() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    let service = Service::start_private(&flags);
+    let CutOff { database: _database, proxy, service } = CutOff::start();
     let root = service.root();
     let key = root.tenant("cut", json!({})).mint("asked");
     let gateway = service.gateway().token.expect("a token");
@@ -195,12 +190,7 @@ fn p5_a_node_that_slept_through_a_revoke_accepts_nothing_that_was_asked_after_it
 /// As a network does that forgets connections: both ends think them alive.
 #[test]
 fn p5_connections_that_died_without_a_word_are_replaced_and_verdicts_come_back() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    let service = Service::start_private(&flags);
+    let CutOff { database: _database, proxy, service } = CutOff::start();
     let root = service.root();
     let key = root.tenant("stranded", json!({})).mint("asked");
     let gateway = service.gateway();
@@ -244,12 +234,7 @@ const CROWD: usize = 1_500;
 
 #[test]
 fn p5_a_crowd_that_waits_for_a_lapsed_lease_is_answered_within_a_bound_and_in_flat_memory() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    let service = Service::start_private(&flags);
+    let CutOff { database: _database, proxy, service } = CutOff::start();
     let key = service.root().tenant("crowd", json!({})).mint("asked").secret.clone();
     let gateway = service.gateway();
     gateway.verify(&key).is_accepted();
@@ -298,12 +283,7 @@ fn wave(service: &Service, question: &str) {
 
 #[test]
 fn p12_reads_and_commands_on_a_database_that_hangs_are_answered_within_a_bound() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    let service = Service::start_private(&flags);
+    let CutOff { database: _database, proxy, service } = CutOff::start();
     let root = service.root();
     let tenant = root.tenant("patient", json!({}));
     let key = tenant.mint("asked");

@@ -17,6 +17,7 @@ mod random;
 
 mod canary;
 mod crash;
+mod cut_off;
 mod forgery;
 mod lease;
 mod order;

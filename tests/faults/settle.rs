@@ -4,37 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
+use crate::cut_off::CutOff;
 use crate::library;
-use crate::proxy::{Cut, Proxy};
+use crate::proxy::Cut;
 use crate::random::{Random, rounds};
 use crate::support::client::{Request, Response};
-use crate::support::service::{Actor, Service, eventually, text};
-use crate::support::{Postgres, TestDatabase};
+use crate::support::service::{Actor, eventually, text};
 
 const APPEND: &str = "credledger.append(";
 const REGISTER: &str = "credledger.register_writer(";
 const SETTLE: &str = "credledger.settle(";
 const CALLERS: usize = 8;
 
-/// A service whose way to the database can be broken.
 struct House {
-    // in this order: the service stops before its database is dropped
-    service: Service,
-    proxy: Proxy,
+    cut_off: CutOff,
     tenant: String,
-    _database: TestDatabase,
 }
 
 impl House {
     fn new() -> Self {
-        let database = library::block_on(Postgres::database());
-        let proxy = Proxy::to(&database.url);
-        let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-        let flags =
-            ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-        let service = Service::start_private(&flags);
-        let tenant = service.root().tenant("settled", json!({})).id;
-        House { service, proxy, tenant, _database: database }
+        let cut_off = CutOff::start();
+        let tenant = cut_off.service.root().tenant("settled", json!({})).id;
+        House { cut_off, tenant }
     }
 
     fn mint(&self, own: &Actor, id: &str) -> Request {
@@ -47,7 +38,7 @@ impl House {
         std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS)
                 .map(|caller| {
-                    let (own, id) = (self.service.root(), format!("{round}-{caller}"));
+                    let (own, id) = (self.cut_off.service.root(), format!("{round}-{caller}"));
                     scope.spawn(move || (id.clone(), own.send(&self.mint(&own, &id))))
                 })
                 .collect();
@@ -56,7 +47,7 @@ impl House {
     }
 
     fn is_ready_again(&self) {
-        let own = self.service.anonymous();
+        let own = self.cut_off.service.anonymous();
         eventually(|| (own.get("/readyz").status == 200).then_some(()))
             .expect("the service goes on by itself");
     }
@@ -73,8 +64,8 @@ impl House {
     /// What everybody was told is what the database has.
     fn told_the_truth(&self, answers: &BTreeMap<String, Response>) {
         library::block_on(async {
-            let database = self._database.open().await;
-            let vault = std::sync::Arc::new(library::vault(&self.service));
+            let database = self.cut_off.database.open().await;
+            let vault = std::sync::Arc::new(library::vault(&self.cut_off.service));
             let foundation = credledger::ops::house::Foundation { database, vault, append_only: true };
             let written = self.written(&library::events(&foundation).await);
             for (id, answer) in answers {
@@ -102,19 +93,19 @@ fn p1_a_connection_lost_with_a_batch_on_it_is_settled_and_every_caller_told_trul
     let mut answers = BTreeMap::new();
     for round in 0..rounds(18, 300) {
         let cut = [Cut::BeforeTheStatement, Cut::BeforeTheAnswer, Cut::Meanwhile][round as usize % 3];
-        let before = house.proxy.cuts();
-        house.proxy.cut_next(APPEND, cut);
+        let before = house.cut_off.proxy.cuts();
+        house.cut_off.proxy.cut_next(APPEND, cut);
         // now and then the asking is lost as well
         let twice = random.one_in(3);
         let told = std::thread::scope(|scope| {
             let told = scope.spawn(|| house.mint_together(&format!("round-{round}")));
             if twice {
-                eventually(|| (house.proxy.cuts() > before).then_some(())).expect("a cut");
-                house.proxy.cut_next(SETTLE, cut);
+                eventually(|| (house.cut_off.proxy.cuts() > before).then_some(())).expect("a cut");
+                house.cut_off.proxy.cut_next(SETTLE, cut);
             }
             told.join().expect("the callers")
         });
-        assert!(house.proxy.cuts() > before, "{cut:?}");
+        assert!(house.cut_off.proxy.cuts() > before, "{cut:?}");
         for (id, answer) in &told {
             assert_eq!(answer.status, 201, "{cut:?}: it could be found out for {id}: {}", answer.text());
         }
@@ -128,21 +119,21 @@ fn p1_a_connection_lost_with_a_batch_on_it_is_settled_and_every_caller_told_trul
 fn p1_outcome_unknown_is_told_only_when_it_cannot_be_found_out_and_a_repeat_finds_it() {
     for cut in [Cut::BeforeTheStatement, Cut::BeforeTheAnswer] {
         let house = House::new();
-        let own = house.service.root();
+        let own = house.cut_off.service.root();
         let repeatable = house.mint(&own, "repeatable").header("Idempotency-Key", "settle-it");
-        house.proxy.cut_next_and_refuse(APPEND, cut);
+        house.cut_off.proxy.cut_next_and_refuse(APPEND, cut);
         let told = own.send(&repeatable);
         told.problem(503, "outcome_unknown");
         // Nothing can be sent at all: nothing was done, and that is known.
         let refused = own.send(&house.mint(&own, "refused"));
         assert_eq!((refused.status, code(&refused)), (503, json!("unavailable")));
-        house.proxy.heal();
+        house.cut_off.proxy.heal();
         house.is_ready_again();
         let repeated = own.send(&repeatable).expect(201);
         let again = own.send(&repeatable);
         assert_eq!(again.header("idempotency-replayed"), Some("true"));
         assert_eq!(again.expect(201), repeated);
-        house.service.gateway().verify(&text(&repeated["secret"])).is_accepted();
+        house.cut_off.service.gateway().verify(&text(&repeated["secret"])).is_accepted();
         let answers = BTreeMap::from([("repeatable".to_owned(), told), ("refused".to_owned(), refused)]);
         house.told_the_truth(&answers);
     }
@@ -151,14 +142,14 @@ fn p1_outcome_unknown_is_told_only_when_it_cannot_be_found_out_and_a_repeat_find
 #[test]
 fn p1_a_late_copy_of_a_lost_batch_never_commits_and_nobody_waits_for_ever() {
     let house = House::new();
-    house.proxy.freeze_at(APPEND);
+    house.cut_off.proxy.freeze_at(APPEND);
     let told = house.mint_together("frozen");
-    assert!(house.proxy.is_frozen());
+    assert!(house.cut_off.proxy.is_frozen());
     for (id, answer) in &told {
         assert_eq!(answer.status, 503, "{id}: {}", answer.text());
     }
     // What was held back reaches the server only now.
-    house.proxy.heal();
+    house.cut_off.proxy.heal();
     house.is_ready_again();
     let after = house.mint_together("after");
     assert!(after.values().all(|answer| answer.status == 201));
@@ -167,16 +158,16 @@ fn p1_a_late_copy_of_a_lost_batch_never_commits_and_nobody_waits_for_ever() {
 }
 
 #[test]
-fn p1_a_database_that_comes_and_goes_leaves_no_duplicate_and_the_service_goes_on_by_itself() {
+fn p1_adatabase_that_comes_and_goes_leaves_no_duplicate_and_the_service_goes_on_by_itself() {
     let house = House::new();
     let mut answers = BTreeMap::new();
     for round in 0..rounds(4, 40) {
-        house.proxy.refuse();
+        house.cut_off.proxy.refuse();
         let told = house.mint_together(&format!("away-{round}"));
         // Unknown, where the service saw the loss only when it had sent the batch.
         assert!(told.values().all(|answer| answer.status == 503), "{told:?}");
         answers.extend(told);
-        house.proxy.heal();
+        house.cut_off.proxy.heal();
         house.is_ready_again();
         let told = house.mint_together(&format!("back-{round}"));
         assert!(told.values().all(|answer| answer.status == 201), "{told:?}");

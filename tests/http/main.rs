@@ -7,6 +7,7 @@
 mod support;
 
 mod authorize;
+mod bad_bodies;
 mod bad_input;
 mod bearer;
 mod document;
@@ -15,6 +16,7 @@ mod keys;
 mod lists;
 mod matrix;
 mod media;
+mod metadata;
 mod operators;
 mod order_of_checks;
 mod preconditions;

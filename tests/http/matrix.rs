@@ -10,13 +10,13 @@ use crate::support::client::Response;
 use crate::support::document;
 use crate::support::service::{Actor, Service, Tenant, text};
 
-const ABSENT: &str = "019f0000-0000-7000-8000-000000000000";
+pub const ABSENT: &str = "019f0000-0000-7000-8000-000000000000";
 const ROLES: [&str; 4] = ["root", "org_admin", "auditor", "gateway"];
 
 /// Who may: by the roles of the API, for an operator of some tenants, and whether it takes one of all.
-struct Row {
-    method: &'static str,
-    path: &'static str,
+pub struct Row {
+    pub method: &'static str,
+    pub path: &'static str,
     body: &'static str,
     roles: &'static [&'static str],
     /// needs an operator of all tenants
@@ -47,7 +47,7 @@ const READERS: &[&str] = &["root", "org_admin", "auditor"];
 const ASKERS: &[&str] = &["root", "gateway"];
 
 /// Paths without a tenant are the platform's; those with one are tried on each.
-const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/tenants", r#"{"name":"@"}"#, ROOT),
     row("GET", "/api/admin/v1/tenants", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}", "", READERS),
@@ -83,20 +83,26 @@ const ROWS: &[Row] = &[
 impl Row {
     /// By somebody, on a path whose parts are filled in.
     fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
+        let request = actor.request(self.method, &self.path_of(parts));
+        match self.body() {
+            None => actor.send(&request),
+            Some(body) => actor.send(&request.header("Content-Type", "application/json").body(body.into())),
+        }
+    }
+
+    pub fn path_of(&self, parts: &[(&str, &str)]) -> String {
         let path = parts.iter().fold(self.path.to_owned(), |path, (name, id)| path.replace(name, id));
         assert!(!path.contains('{'), "{path}");
-        let request = actor.request(self.method, &path);
+        path
+    }
+
+    /// One that does something.
+    pub fn body(&self) -> Option<String> {
         // A window may end within the tenant's longest one.
         let now = credledger::clock::Timestamp::from_millis(since_1970()).expect("an instant");
         let later = now.plus_seconds(24 * 3600).to_string();
         let unique = format!("n-{}", uuid::Uuid::now_v7().simple());
-        match self.body {
-            "" => actor.send(&request),
-            body => {
-                let body = body.replace('@', &unique).replace('!', &later);
-                actor.send(&request.header("Content-Type", "application/json").body(body.into()))
-            }
-        }
+        (!self.body.is_empty()).then(|| self.body.replace('@', &unique).replace('!', &later))
     }
 }
 
@@ -106,14 +112,14 @@ fn since_1970() -> i64 {
 }
 
 /// A fresh key with a window, for a row that may end it.
-fn parts_of(tenant: &Tenant<'_>) -> (String, String) {
+pub fn parts_of(tenant: &Tenant<'_>) -> (String, String) {
     let key = tenant.mint("k");
     let (_, rotated) = key.rotate(json!({"grace_seconds": 3600}));
     (key.id, text(&rotated["key"]["secrets"][0]["id"]))
 }
 
 /// All of an answer but what names the request and the time.
-fn told(answer: &Response) -> (u16, Vec<(String, String)>, Value) {
+pub fn told(answer: &Response) -> (u16, Vec<(String, String)>, Value) {
     let mut body = answer.json();
     body.as_object_mut().expect("a problem").remove("request_id");
     let mut headers = answer.headers.clone();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::matrix::{ABSENT, told};
 use crate::support::service::{Service, text};
 use crate::{acme, without_an_event};
 
@@ -43,6 +44,59 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
             }
             let unreadable = root.send(&root.request(method, path).json(body).header("If-Match", "77"));
             assert_eq!(unreadable.problem(400, "invalid_request")["errors"][0]["header"], "If-Match");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_there_for_the_caller_is_404_whatever_version_is_named() {
+    let service = Service::start();
+    let root = service.root();
+    let (own, foreign) = (acme(&root), root.tenant("foreign", json!({})));
+    let admin = service.operator("org_admin", &[&own.id]);
+    let (key, foreign_key) = (own.mint("k"), foreign.mint("k"));
+    foreign_key.rotate(json!({}));
+    let window = foreign_key.secret_path(0);
+    let secret = window.rsplit('/').next().expect("an id");
+    let operators = "/api/admin/v1/operators".to_owned();
+    let writes = [
+        ("PATCH", "", json!({"name": "other"})),
+        ("POST", "/rotate", json!({})),
+        ("POST", "/suspend", json!({})),
+        ("POST", "/resume", json!({})),
+        ("POST", "/revoke", json!({"reason": "other"})),
+        ("DELETE", "", json!({})),
+        ("PATCH", &format!("/secrets/{secret}"), json!({"expires_at": "2099-01-01T00:00:00Z"})),
+        ("POST", &format!("/secrets/{secret}/revoke"), json!({})),
+    ];
+    without_an_event(&root, || {
+        for (method, rest, body) in &writes {
+            let told = |tenant: &str, key: &str, tag: &str| {
+                let path = format!("{tenant}/keys/{key}{rest}");
+                let answer = admin.send(&admin.request(method, &path).json(body).header("If-Match", tag));
+                assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
+                told(&answer)
+            };
+            // stale for the foreign key, and of its version
+            for tag in ["\"77\"", "\"1\"", "\"2\"", "\"0\""] {
+                let unknown = told(&own.path(), ABSENT, tag);
+                for id in [&foreign_key.id, &own.id, &foreign.id] {
+                    assert_eq!(told(&own.path(), id, tag), unknown, "{method} {rest} {tag}");
+                }
+                for id in [&foreign_key.id, &key.id] {
+                    assert_eq!(told(&foreign.path(), id, tag).2, unknown.2, "{method} {rest} {tag}");
+                }
+            }
+        }
+        let path = format!("{operators}/{ABSENT}");
+        for id in [ABSENT, &own.id] {
+            let path = path.replace(ABSENT, id);
+            for (method, rest, body) in
+                [("PATCH", "", json!({"disabled": true})), ("POST", "/tokens", json!({}))]
+            {
+                let request = root.request(method, &format!("{path}{rest}")).json(&body);
+                root.send(&request.header("If-Match", "\"77\"")).problem(404, "not_found");
+            }
         }
     });
 }

@@ -93,7 +93,7 @@ fn tenants_may_share_a_prefix_but_none_takes_that_of_operator_tokens() {
     let own = &token[..=token.rfind('_').expect("a prefix")];
     let taken = json!({"name": "x", "settings": {"key_format": {"prefix": own}}});
     let problem = root.post("/api/admin/v1/tenants", &taken).problem(400, "invalid_request");
-    assert_eq!(problem["errors"][0]["pointer"], "/settings/key_format");
+    assert_eq!(problem["errors"][0]["pointer"], "/settings/key_format/prefix");
 }
 
 #[test]

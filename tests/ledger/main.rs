@@ -8,3 +8,4 @@ mod support;
 mod append_sql;
 mod privileges;
 mod schema;
+mod sight;

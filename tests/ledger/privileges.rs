@@ -1,7 +1,7 @@
 //! Who may do what: history is out of reach (P3), and tenants do not see each other (P8).
 
-use credledger::db::{self, Database, DbError, Role};
-use tokio_postgres::Client;
+use credledger::db::{self, Database, DbError, Role, Sight};
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use crate::support::batch::{Batch, LEDGER, Writer};
@@ -157,7 +157,7 @@ async fn a_scope_sees_its_own_tenant_and_no_other() {
     let service = database.open().await;
     for table in ["events", "personal", "tenants", "credentials", "secrets"] {
         for tenant in [own, other, Uuid::now_v7()] {
-            let scope = service.scope(tenant).await.expect("a scope");
+            let scope = service.scope(Sight::Tenant(tenant)).await.expect("a scope");
             let rows =
                 scope.query(&format!("select tenant_id from credledger.{table}"), &[]).await.expect("rows");
             let seen: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
@@ -188,11 +188,11 @@ async fn a_scope_only_reads_and_leaves_no_tenant_behind() {
     let database = Postgres::database().await;
     let [own, _] = two_tenants(&database).await;
     let service = database.open().await;
-    let scope = service.scope(own).await.expect("a scope");
+    let scope = service.scope(Sight::Tenant(own)).await.expect("a scope");
     let refused = scope.query("create temporary table t (x int)", &[]).await;
     assert!(matches!(refused, Err(DbError::Unavailable(_) | DbError::Forbidden(_))), "{refused:?}");
     drop(scope);
-    let scope = service.scope(Uuid::now_v7()).await.expect("a scope on a fresh connection");
+    let scope = service.scope(Sight::Tenant(Uuid::now_v7())).await.expect("a scope on a fresh connection");
     assert!(scope.query_opt("select from credledger.events", &[]).await.expect("rows").is_none());
     scope.finish().await.expect("an end");
 }
@@ -234,24 +234,25 @@ async fn append_only_is_told_honestly() {
 }
 
 #[tokio::test]
-async fn pooled_connections_are_their_role_and_durable() {
+async fn the_services_connections_are_their_role_and_durable() {
     let database = Postgres::database().await;
     let service = database.open().await;
-    let lent = [
-        (Role::Append, service.append().await.expect("append")),
-        (Role::System, service.system().await.expect("system")),
-        (Role::Writer, service.writer().await.expect("writer")),
-    ];
-    for (role, client) in &lent {
-        let row = client
-            .query_one(
-                "select current_user::text, current_setting('synchronous_commit'), current_setting('statement_timeout'), \
-                 current_setting('idle_in_transaction_session_timeout')",
-                &[],
-            )
-            .await
-            .expect("settings");
-        assert_eq!((row.get(0), row.get(1), row.get(2), row.get(3)), (role.name(), "on", "30s", "10s"));
+    let settings = "select current_user::text, current_setting('synchronous_commit'), \
+        current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')";
+    let told = |row: &Row| -> [String; 4] { [0, 1, 2, 3].map(|column| row.get(column)) };
+    let expected = |role: Role| [role.name(), "on", "30s", "10s"].map(str::to_owned);
+    let system = service.system().await.expect("a connection");
+    assert_eq!(told(&system.query_one(settings, &[]).await.expect("settings")), expected(Role::System));
+    let sight = Sight::Tenant(Uuid::now_v7());
+    let asked = service.ask(sight, settings, &[]).await.expect("settings");
+    let scope = service.scope(sight).await.expect("a scope");
+    let scoped = scope.query(settings, &[]).await.expect("settings");
+    for rows in [asked, scoped] {
+        assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), [expected(Role::App)]);
+    }
+    for role in Role::ALL {
+        let client = service.connect_dedicated(role).await.expect("a connection");
+        assert_eq!(told(&client.query_one(settings, &[]).await.expect("settings")), expected(role));
     }
 }
 

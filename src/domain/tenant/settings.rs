@@ -70,7 +70,7 @@ impl KeyFormatPatch {
             self.secret_chars.unwrap_or(present.secret_chars()),
             self.checksum.unwrap_or(present.checksum()),
         );
-        merged.map_err(|error| Refusal::invalid("/settings/key_format", error.to_string()))
+        merged.map_err(|error| Refusal::invalid(error.pointer(), error.to_string()))
     }
 }
 

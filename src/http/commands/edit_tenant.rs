@@ -3,23 +3,18 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write, render};
+use super::Write;
 use crate::domain::authority::Action;
-use crate::domain::command::Command;
 use crate::domain::tenant::{Configure, Edit, TenantCommand};
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::problem::Problem;
-use crate::http::resources;
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ConfigureTenant)?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
-    let actions = read(&document)?;
-    let render = render("tenant", 200, |state, _| state.tenant().map(resources::tenant::tenant));
-    let order = write.order(tenant.into(), Command::Tenant(actions), &document, render)?;
-    write.carry_out(order, Told::ENFORCED).await
+    write.on_tenant(tenant, read(&document)?, &document).await
 }
 
 fn read(document: &Document<'_>) -> Result<Vec<TenantCommand>, Problem> {

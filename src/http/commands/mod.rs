@@ -36,13 +36,14 @@ use super::members::Members;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
-use super::resources::key;
+use super::resources::{key, tenant};
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
 use crate::domain::ids::{CredentialId, StreamId, TenantId, TokenId};
 use crate::domain::stream::StreamState;
+use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
 use crate::vault::sha256;
 
@@ -170,9 +171,32 @@ impl Write {
         self.carry_out(order, told).await
     }
 
+    /// One action on one credential that needs no body.
+    pub async fn on_key_alone(
+        &self,
+        key: (TenantId, CredentialId),
+        action: CredentialCommand,
+        payload: Payload,
+    ) -> Result<HttpResponse, Problem> {
+        let body = self.no_body(payload).await?;
+        self.on_key(key, vec![action], &body.parse()?, Told::ENFORCED).await
+    }
+
+    /// One or more actions on one tenant, answered with the tenant.
+    pub async fn on_tenant(
+        &self,
+        tenant: TenantId,
+        actions: Vec<TenantCommand>,
+        document: &Document<'_>,
+    ) -> Result<HttpResponse, Problem> {
+        let render = render("tenant", 200, |state, _| state.tenant().map(tenant::tenant));
+        let order = self.order(tenant.into(), Command::Tenant(actions), document, render)?;
+        self.carry_out(order, Told::ENFORCED).await
+    }
+
     /// The credential, and the secret where the command made one, with a curl line that tries it.
     pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
-        let kept = self.app.ledger.kept(tenant.into()).await?;
+        let kept = self.app.ledger.tenant_kept(tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write};
+use super::Write;
 use crate::domain::credential::{CredentialCommand, Resume};
 use crate::http::problem::Problem;
 
@@ -13,7 +13,5 @@ pub async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let key = write.key(&path.0, &path.1)?;
-    let body = write.no_body(payload).await?;
-    let actions = vec![CredentialCommand::Resume(Resume)];
-    write.on_key(key, actions, &body.parse()?, Told::ENFORCED).await
+    write.on_key_alone(key, CredentialCommand::Resume(Resume), payload).await
 }

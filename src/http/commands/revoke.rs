@@ -28,9 +28,8 @@ pub async fn delete(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let key = write.key(&path.0, &path.1)?;
-    let body = write.no_body(payload).await?;
-    let actions = vec![CredentialCommand::Revoke(Revoke { reason: Reason::Deleted, note: None })];
-    write.on_key(key, actions, &body.parse()?, Told::ENFORCED).await
+    let revoke = Revoke { reason: Reason::Deleted, note: None };
+    write.on_key_alone(key, CredentialCommand::Revoke(revoke), payload).await
 }
 
 /// The revocation, and whether the caller waits for it to be enforced.

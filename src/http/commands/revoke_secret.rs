@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write};
+use super::Write;
 use crate::domain::credential::{CredentialCommand, RevokeSecret};
 use crate::domain::ids::SecretId;
 use crate::http::problem::Problem;
@@ -15,7 +15,5 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let key = write.key(&path.0, &path.1)?;
     let secret: SecretId = path.2.parse().map_err(|_| Problem::not_found())?;
-    let body = write.no_body(payload).await?;
-    let actions = vec![CredentialCommand::RevokeSecret(RevokeSecret { secret })];
-    write.on_key(key, actions, &body.parse()?, Told::ENFORCED).await
+    write.on_key_alone(key, CredentialCommand::RevokeSecret(RevokeSecret { secret }), payload).await
 }

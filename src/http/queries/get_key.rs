@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::http::app::App;
@@ -30,9 +31,8 @@ pub async fn handle(
 
 /// A credential's events as its tenant may see them; none at all is nothing that is there.
 pub async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Vec<Positioned>, Problem> {
-    let scope = app.ledger.database().scope(tenant.0).await?;
-    let events = app.ledger.reader().history(&scope, id.into()).await?;
-    scope.finish().await?;
+    let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.0));
+    let events = app.ledger.reader().history(database, sight, id.into()).await?;
     let is_credential = events
         .first()
         .is_some_and(|first| first.recorded.tenant == Some(tenant) && first.recorded.stream.0 != tenant.0);
@@ -40,6 +40,6 @@ pub async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Ve
 }
 
 pub async fn warning_seconds(app: &App, tenant: TenantId) -> Result<u32, Problem> {
-    let kept = app.ledger.kept(tenant.into()).await?;
+    let kept = app.ledger.tenant_kept(tenant).await?;
     Ok(kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds))
 }

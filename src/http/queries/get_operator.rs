@@ -21,7 +21,7 @@ pub async fn handle(
     let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
     let query = Query::parse(request.query_string())?;
     app.reached(query.decode(|query| query.number("min_position"))?).await?;
-    let loaded = app.ledger.current(id.into()).await?;
+    let loaded = app.ledger.operator_now(id).await?;
     let operator = loaded.state.operator().ok_or_else(Problem::not_found)?;
     Ok(super::resource(resources::operator::operator(operator, app.now())))
 }

@@ -19,7 +19,7 @@ pub async fn handle(
     let tenant = operator.tenant(&app, &path, Action::ReadTenant)?;
     let query = Query::parse(request.query_string())?;
     app.reached(query.decode(|query| query.number("min_position"))?).await?;
-    let loaded = app.ledger.current(tenant.id.into()).await?;
+    let loaded = app.ledger.tenant_now(tenant.id).await?;
     let tenant = loaded.state.tenant().ok_or_else(Problem::not_found)?;
     Ok(super::resource(resources::tenant::tenant(tenant)))
 }

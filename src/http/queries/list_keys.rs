@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::get_key::warning_seconds;
 use crate::clock::Timestamp;
+use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
 use crate::domain::scope::Scope;
@@ -54,12 +55,12 @@ pub async fn handle(
         now,
         warning_seconds,
     };
-    let scope = app.ledger.database().scope(tenant.0).await?;
+    let scope = app.ledger.database().scope(Sight::Tenant(tenant.0)).await?;
     let mut places = list::credentials(&scope, &page).await?;
     let more = places.len() > asked.limit as usize;
     places.truncate(asked.limit as usize);
     let streams: Vec<StreamId> = places.iter().map(|place| StreamId(place.id)).collect();
-    let loaded = reader.streams_of(&scope, &streams).await?;
+    let loaded = reader.streams_in(&scope, &streams).await?;
     scope.finish().await?;
     let names = |actor| app.actor_name(actor);
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::db::in_time;
+use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
 use crate::domain::operator::Reach;
@@ -42,14 +42,14 @@ pub async fn handle(
         Reach::Tenants(tenants) => Some(tenants.iter().map(|tenant| tenant.0).collect()),
     };
     let reader = app.ledger.reader();
-    let client = app.ledger.database().system().await?;
+    let scope = app.ledger.database().scope(Sight::Tenants(visible.as_deref())).await?;
     let mut found =
-        list::tenants(&client, reader.ledger, &after, i64::from(limit) + 1, visible.as_deref()).await?;
+        list::tenants(&scope, reader.ledger, &after, i64::from(limit) + 1, visible.as_deref()).await?;
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let streams: Vec<StreamId> = found.iter().map(|(id, _)| StreamId::from(*id)).collect();
-    let loaded = in_time(reader.streams(&client, &streams)).await?;
-    client.give_back();
+    let loaded = reader.streams_in(&scope, &streams).await?;
+    scope.finish().await?;
     let data: Vec<Value> =
         loaded.iter().filter_map(|loaded| loaded.state.tenant()).map(resources::tenant::tenant).collect();
     let next_cursor = found.last().filter(|_| more).map(|(_, slug)| cursors.seal(slug.as_bytes()));

@@ -1,0 +1,106 @@
+//! What a decision reads: the folds of its own stream, its tenant's and its operator's. The database shows a decision the
+//! rows of its tenant and the platform's, and no other tenant's.
+
+use super::execute::{ExecuteError, Ledger, Order};
+use super::read::Loaded;
+use crate::db::Sight;
+use crate::domain::command::Command;
+use crate::domain::ids::{OperatorId, StreamId, TenantId};
+
+pub(super) struct LoadedStreams {
+    pub subject: Loaded,
+    pub tenant: Option<Loaded>,
+    tenant_stream: Option<StreamId>,
+    pub operator: Option<Loaded>,
+    operator_stream: Option<StreamId>,
+}
+
+impl LoadedStreams {
+    /// Every stream that the decision read and does not write.
+    pub fn guards(&self, order: &Order, writes_nothing: bool) -> Vec<(StreamId, u32)> {
+        let subject = writes_nothing.then_some((order.stream, self.subject.state.version()));
+        let version = |stream: Option<StreamId>, loaded: &Option<Loaded>| {
+            let stream = stream.filter(|stream| *stream != order.stream)?;
+            Some((stream, loaded.as_ref()?.state.version()))
+        };
+        let tenant = version(self.tenant_stream, &self.tenant);
+        let operator = version(self.operator_stream, &self.operator);
+        [subject, tenant, operator].into_iter().flatten().collect()
+    }
+}
+
+impl Ledger {
+    pub(super) async fn load(&self, order: &Order, fresh: bool) -> Result<LoadedStreams, ExecuteError> {
+        let tenant = match &order.command {
+            Command::Credential(tenant, _) => Some(StreamId::from(*tenant)),
+            Command::Tenant(_) | Command::Operator(_) => None,
+        };
+        let operator = order.caller.actor.operator().map(StreamId::from);
+        let mut wanted: Vec<StreamId> =
+            [Some(order.stream), tenant, operator].into_iter().flatten().collect();
+        wanted.dedup();
+        let sight = Sight::Decision(order.command.tenant(order.stream).map(|tenant| tenant.0));
+        let streams = self.read(sight, &wanted, fresh, order.creates()).await?;
+        let found = |stream: StreamId| {
+            let index = wanted.iter().position(|wanted| *wanted == stream);
+            index.map_or_else(Loaded::default, |index| streams[index].clone())
+        };
+        Ok(LoadedStreams {
+            subject: found(order.stream),
+            tenant: tenant.map(found),
+            operator: operator.map(found),
+            operator_stream: operator,
+            tenant_stream: tenant,
+        })
+    }
+
+    /// Kept states where there are any, the database for the rest. A stream with a fresh id has no events to read.
+    async fn read(
+        &self,
+        sight: Sight<'_>,
+        wanted: &[StreamId],
+        fresh: bool,
+        creates: bool,
+    ) -> Result<Vec<Loaded>, ExecuteError> {
+        let kept: Vec<Option<Loaded>> = wanted
+            .iter()
+            .enumerate()
+            .map(|(index, stream)| match (fresh, index) {
+                (_, 0) if creates => Some(Loaded::default()),
+                (true, _) => None,
+                (false, _) => self.streams.get(*stream),
+            })
+            .collect();
+        let missing: Vec<StreamId> =
+            wanted.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(stream, _)| *stream).collect();
+        let mut read = Vec::new();
+        if !missing.is_empty() {
+            read = self.reader.streams(&self.database, sight, &missing).await?;
+            for (stream, loaded) in missing.iter().zip(&read) {
+                self.streams.keep(*stream, loaded);
+            }
+        }
+        let mut read = read.into_iter();
+        Ok(kept.into_iter().map(|kept| kept.or_else(|| read.next()).unwrap_or_default()).collect())
+    }
+
+    /// A tenant's state as the last command or decision here knew it.
+    pub async fn tenant_kept(&self, tenant: TenantId) -> Result<Loaded, ExecuteError> {
+        self.one(Sight::Tenant(tenant.0), tenant.into(), false).await
+    }
+
+    /// A tenant's state as the database has it now.
+    pub async fn tenant_now(&self, tenant: TenantId) -> Result<Loaded, ExecuteError> {
+        self.one(Sight::Tenant(tenant.0), tenant.into(), true).await
+    }
+
+    /// An operator's state as the database has it now.
+    pub async fn operator_now(&self, operator: OperatorId) -> Result<Loaded, ExecuteError> {
+        self.one(Sight::Decision(None), operator.into(), true).await
+    }
+
+    async fn one(&self, sight: Sight<'_>, stream: StreamId, fresh: bool) -> Result<Loaded, ExecuteError> {
+        let loaded = self.read(sight, &[stream], fresh, false).await?;
+        Ok(loaded.into_iter().next().unwrap_or_default())
+    }
+}

@@ -1,0 +1,120 @@
+//! What is ordered of the ledger, and what comes of it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::proposal::CommitError;
+use super::read::ReadError;
+use crate::clock::Timestamp;
+use crate::db::DbError;
+use crate::domain::Caller;
+use crate::domain::command::Command;
+use crate::domain::event::Actor;
+use crate::domain::ids::{OperatorId, StreamId, TokenId};
+use crate::domain::refusal::Refusal;
+use crate::domain::secret::PlainSecret;
+use crate::domain::stream::StreamState;
+
+/// One command to carry out.
+pub struct Order {
+    pub stream: StreamId,
+    pub command: Command,
+    pub caller: Caller,
+    /// the operator token that the caller came with
+    pub token: Option<TokenId>,
+    pub if_versions: Option<Vec<u64>>,
+    pub retry: Option<Retry>,
+    pub housekeeping: bool,
+    /// answer only once this node's verdicts follow, within a bound
+    pub wait: bool,
+    pub render: Render,
+}
+
+/// How the answer reads: of the state after the command, the secret that it made, and the instant it was decided at.
+/// Position and what else is known only afterwards are added by whoever answers.
+pub type Render = Arc<dyn Fn(&StreamState, Option<&PlainSecret>, Timestamp) -> Answer + Send + Sync>;
+
+#[derive(Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Map<String, Value>,
+}
+
+/// The body may hold a secret: printing it prints its names alone.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let members: Vec<_> = self.body.keys().collect();
+        f.debug_struct("Answer").field("status", &self.status).field("members", &members).finish()
+    }
+}
+
+/// An Idempotency-Key, and what the request says under it.
+pub struct Retry {
+    pub key: String,
+    pub request_digest: [u8; 32],
+}
+
+#[derive(Clone, Debug)]
+pub struct Executed {
+    pub answer: Answer,
+    /// of the command's last event, or of the resource's when there was nothing to do
+    pub position: Option<u64>,
+    /// this node's verdicts follow it already
+    pub enforced: bool,
+    /// the stored answer of an earlier, equal request
+    pub replayed: bool,
+}
+
+#[derive(Debug)]
+pub enum ExecuteError {
+    Refused(Refusal),
+    /// the same Idempotency-Key came with another request
+    RetryMismatch,
+    /// the first request with this Idempotency-Key is still running
+    RetryInProgress,
+    Commit(CommitError),
+    Read(ReadError),
+}
+
+impl std::fmt::Display for ExecuteError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ExecuteError::Refused(refusal) => refusal.fmt(f),
+            ExecuteError::RetryMismatch => {
+                f.write_str("this Idempotency-Key came with another request before")
+            }
+            ExecuteError::RetryInProgress => {
+                f.write_str("the first request with this Idempotency-Key still runs")
+            }
+            ExecuteError::Commit(error) => error.fmt(f),
+            ExecuteError::Read(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ExecuteError {}
+
+impl From<ReadError> for ExecuteError {
+    fn from(cause: ReadError) -> Self {
+        ExecuteError::Read(cause)
+    }
+}
+
+impl From<DbError> for ExecuteError {
+    fn from(cause: DbError) -> Self {
+        ExecuteError::Read(cause.into())
+    }
+}
+
+impl Order {
+    pub(super) fn creates(&self) -> bool {
+        self.command.creates()
+    }
+}
+
+impl Actor {
+    pub(super) fn operator(self) -> Option<OperatorId> {
+        if let Actor::Operator(id) = self { Some(id) } else { None }
+    }
+}

@@ -1,0 +1,116 @@
+//! Answers kept for retries: one Idempotency-Key has one effect and one answer. What is stored is sealed under the key itself and
+//! a key kept outside, and a read of it sees its own operator's answers alone.
+
+use std::sync::{Arc, PoisonError};
+
+use serde_json::{Map, Value};
+use tokio_postgres::types::ToSql;
+
+use super::execute::{Answer, ExecuteError, Executed, Ledger, Order};
+use super::fresh::FreshSecrets;
+use super::proposal::{AnswerDraft, StoredAnswer};
+use super::read::ReadError;
+use crate::clock::Timestamp;
+use crate::db::Sight;
+use crate::domain::ids::OperatorId;
+use crate::domain::stream::StreamState;
+use crate::limits;
+
+/// The member of a kept answer that tells its position when no event was written.
+const POSITION: &str = "position";
+const ANSWER: &str =
+    "select request_digest, status, answer, position from credledger.read_answer($1, $2, $3, $4)";
+
+/// Where an answer is kept: under its operator and a keyed digest of the Idempotency-Key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct AnswerKey {
+    operator: OperatorId,
+    digest: [u8; 32],
+}
+
+impl Ledger {
+    /// The key under which the order's answer is kept, where it came with an Idempotency-Key.
+    pub(super) fn answer_key(&self, order: &Order) -> Option<AnswerKey> {
+        let (retry, operator) = order.retry.as_ref().zip(order.caller.actor.operator())?;
+        let digest = self.vault().lookup("idempotency key", retry.key.as_bytes());
+        Some(AnswerKey { operator, digest })
+    }
+
+    /// The answer of an earlier, equal request under the same key.
+    pub(super) async fn stored_answer(
+        &self,
+        order: &Order,
+        AnswerKey { operator, digest }: AnswerKey,
+    ) -> Result<Option<Executed>, ExecuteError> {
+        let Some(retry) = &order.retry else { return Ok(None) };
+        let kept_ms = limits::IDEMPOTENCY_KEPT.as_millis() as i64;
+        let not_before = self.clock.now().millis().saturating_sub(kept_ms);
+        let parameters: [&(dyn ToSql + Sync); 4] =
+            [&self.reader.ledger, &operator.0, &digest.as_slice(), &not_before];
+        let row = self.database.ask(Sight::Answers(operator.0), ANSWER, &parameters).await?.pop();
+        let Some(row) = row else { return Ok(None) };
+        if row.get::<_, &[u8]>(0) != retry.request_digest {
+            return Err(ExecuteError::RetryMismatch);
+        }
+        let position = row.get::<_, Option<i64>>(3).map(i64::cast_unsigned);
+        let body = self.vault().open(&sealing_context(operator, &retry.key), row.get(2)).ok();
+        let body = body.and_then(|plain| serde_json::from_slice::<Map<String, Value>>(&plain).ok());
+        let Some(body) = body else {
+            return Err(ExecuteError::Read(ReadError::Forged { position: position.unwrap_or_default() }));
+        };
+        let position = position.or_else(|| body.get(POSITION).and_then(Value::as_u64));
+        let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
+        let enforced = self.enforced(order, position).await;
+        Ok(Some(Executed { answer, position, enforced, replayed: true }))
+    }
+
+    /// What is to be kept beside the events. `unmoved` is where the resource's last event stands when there is none to write:
+    /// the append then has no position of its own to keep.
+    pub(super) fn answer_draft(
+        &self,
+        order: &Order,
+        before: &Arc<StreamState>,
+        unmoved: Option<u64>,
+        AnswerKey { operator, digest }: AnswerKey,
+        secrets: &Arc<FreshSecrets>,
+        now: Timestamp,
+    ) -> Option<AnswerDraft> {
+        let retry = order.retry.as_ref()?;
+        let (render, vault, secrets) = (order.render.clone(), self.reader.vault.clone(), secrets.clone());
+        let (before, context) = (before.clone(), sealing_context(operator, &retry.key));
+        let render = move |after: &StreamState| {
+            let state = if matches!(after, StreamState::Empty) { &before } else { after };
+            let mut answer = secrets.show(|secret| render(state, secret, now));
+            answer.body.extend(unmoved.map(|position| (POSITION.to_owned(), position.into())));
+            let body = Value::Object(answer.body).to_string();
+            StoredAnswer {
+                status: answer.status.cast_signed(),
+                sealed: vault.seal(&context, body.as_bytes()),
+            }
+        };
+        let request_digest = retry.request_digest;
+        Some(AnswerDraft { operator, key_digest: digest, request_digest, render: Box::new(render) })
+    }
+
+    /// None while another request runs under the same key.
+    pub(super) fn run_alone(&self, key: AnswerKey) -> Option<Running<'_>> {
+        let fresh = self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        fresh.then_some(Running { ledger: self, key })
+    }
+}
+
+/// Holds an Idempotency-Key while its first request runs.
+pub(super) struct Running<'a> {
+    ledger: &'a Ledger,
+    key: AnswerKey,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.ledger.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+fn sealing_context(operator: OperatorId, key: &str) -> Vec<u8> {
+    [b"stored answer".as_slice(), operator.0.as_bytes(), key.as_bytes()].concat()
+}

@@ -1,0 +1,139 @@
+//! What a transaction of the app role sees of two tenants and the platform (P8): the database shows no more than the sight that
+//! it was begun with, whatever is asked.
+
+use credledger::db::{Database, Sight};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::support::batch::{Batch, LEDGER, Writer};
+use crate::support::{Postgres, TestDatabase};
+
+/// Two tenants with a credential each, and two operators with a kept answer each.
+struct Ids {
+    tenants: [Uuid; 2],
+    credentials: [Uuid; 2],
+    operators: [Uuid; 2],
+}
+
+impl Ids {
+    fn all(&self) -> Vec<Uuid> {
+        [self.tenants, self.credentials, self.operators].concat()
+    }
+}
+
+const CREDENTIAL: &str =
+    r#"{"created_at_ms": 1, "suspended": false, "revoked": false, "scopes": [], "name_version": 1}"#;
+
+async fn world(database: &TestDatabase) -> Ids {
+    let pair = || [Uuid::now_v7(), Uuid::now_v7()];
+    let ids = Ids { tenants: pair(), credentials: pair(), operators: pair() };
+    let mut batch = Batch::new();
+    let mut stream = |id: Uuid, tenant: Option<Uuid>| {
+        let command = batch.command();
+        batch.guards.push((command, id, 0));
+        batch.events.push((command, id, 1, tenant));
+        batch.personal.push((command, id, 1, tenant));
+        command
+    };
+    let mut rows = Vec::new();
+    for (tenant, credential) in ids.tenants.into_iter().zip(ids.credentials) {
+        let of_tenant = stream(tenant, Some(tenant));
+        let of_credential = stream(credential, Some(tenant));
+        let secret = format!(r#"{{"credential_id": "{credential}", "prefix": "p"}}"#);
+        rows.push((of_tenant, "tenants", tenant, Some(tenant), 1, format!(r#"{{"slug": "{tenant}"}}"#)));
+        rows.push((of_credential, "credentials", credential, Some(tenant), 1, CREDENTIAL.to_owned()));
+        rows.push((of_credential, "secrets", credential, Some(tenant), 1, secret));
+    }
+    let commands = ids.operators.map(|operator| stream(operator, None));
+    batch.rows = rows;
+    for (command, operator) in commands.into_iter().zip(ids.operators) {
+        batch.answers.push((command, operator, b"key".to_vec()));
+    }
+    let writer = Writer::register(database.role("credledger_append").await).await;
+    assert_eq!(writer.append(1, &batch).await.verdicts, [0; 6]);
+    ids
+}
+
+async fn seen(database: &Database, sight: Sight<'_>, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Vec<Uuid> {
+    let rows = database.ask(sight, sql, params).await.expect("an answer");
+    let asked: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let scope = database.scope(sight).await.expect("a scope");
+    let rows = scope.query(sql, params).await.expect("an answer");
+    scope.finish().await.expect("an end");
+    assert_eq!(asked, rows.iter().map(|row| row.get(0)).collect::<Vec<Uuid>>(), "both ways see the same");
+    asked
+}
+
+/// The streams whose events and texts are seen, and the resources in the tables of tenants and of credentials.
+struct Seen {
+    streams: Vec<Uuid>,
+    tenants: Vec<Uuid>,
+    credentials: Vec<Uuid>,
+    answers: Vec<Uuid>,
+}
+
+fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
+    let [a, b] = ids.tenants;
+    let [of_a, _] = ids.credentials;
+    let see = |streams: &[Uuid], tenants: &[Uuid], credentials: &[Uuid], answers: &[Uuid]| {
+        let sorted = |ids: &[Uuid]| {
+            let mut ids = ids.to_vec();
+            ids.sort();
+            ids
+        };
+        let (streams, tenants) = (sorted(streams), sorted(tenants));
+        Seen { streams, tenants, credentials: sorted(credentials), answers: sorted(answers) }
+    };
+    let [one, other] = ids.operators;
+    vec![
+        (Sight::Tenant(a), see(&[a, of_a], &[a], &[of_a], &[])),
+        (Sight::Tenant(of_a), see(&[], &[], &[], &[])),
+        (Sight::Tenant(one), see(&[], &[], &[], &[])),
+        (Sight::Decision(Some(a)), see(&[a, of_a, one, other], &[a], &[of_a], &[])),
+        (Sight::Decision(None), see(&[one, other], &[], &[], &[])),
+        (Sight::Tenants(None), see(&[a, b], &[a, b], &[], &[])),
+        (Sight::Tenants(Some(&ids.tenants[..1])), see(&[a], &[a], &[], &[])),
+        (Sight::Tenants(Some(&ids.credentials)), see(&[], &[], &[], &[])),
+        (Sight::Tenants(Some(&[])), see(&[], &[], &[], &[])),
+        (Sight::Answers(one), see(&[], &[], &[], &[one])),
+        (Sight::Answers(a), see(&[], &[], &[], &[])),
+    ]
+}
+
+#[tokio::test]
+async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
+    let database = Postgres::database().await;
+    let ids = world(&database).await;
+    let service = database.open().await;
+    let all = ids.all();
+    let streams = "select stream_id from credledger.read_streams($1, $2) order by 1";
+    let personal = "select stream_id from credledger.personal order by 1";
+    let tenants = "select id from credledger.tenants order by 1";
+    let credentials = "select id from credledger.credentials order by 1";
+    let secrets = "select credential_id from credledger.secrets order by 1";
+    let answers = "select operator_id from credledger.idempotency order by 1";
+    // Twice: what one transaction was shown is not left on its connection for the next.
+    for (sight, expected) in cases(&ids).into_iter().chain(cases(&ids)) {
+        let params: [&(dyn ToSql + Sync); 2] = [&LEDGER, &all];
+        assert_eq!(seen(&service, sight, streams, &params).await, expected.streams, "{sight:?}");
+        assert_eq!(seen(&service, sight, personal, &[]).await, expected.streams, "{sight:?}");
+        assert_eq!(seen(&service, sight, tenants, &[]).await, expected.tenants, "{sight:?}");
+        assert_eq!(seen(&service, sight, credentials, &[]).await, expected.credentials, "{sight:?}");
+        assert_eq!(seen(&service, sight, secrets, &[]).await, expected.credentials, "{sight:?}");
+        assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_leaves_neither_its_transaction_nor_its_sight_behind() {
+    let database = Postgres::database().await;
+    let ids = world(&database).await;
+    let service = database.open().await;
+    let sight = Sight::Tenant(ids.tenants[0]);
+    for sql in ["select 1 / 0", "select id from credledger.nodes", "select no such thing"] {
+        service.ask(sight, sql, &[]).await.expect_err(sql);
+    }
+    let state = "select coalesce(current_setting('credledger.tenant', true), '')";
+    let rows = service.ask(Sight::Decision(None), state, &[]).await.expect("an answer");
+    assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [""]);
+}
