@@ -183,13 +183,13 @@ fn p1_a_connection_lost_before_the_batch_was_sent_is_told_as_nothing_changed() {
     for (round, cut) in
         [Cut::BeforeTheStatement, Cut::BeforeTheAnswer, Cut::Meanwhile].into_iter().enumerate()
     {
-        house.proxy.refuse();
+        house.cut_off.proxy.refuse();
         answers.extend(house.mint_together(&format!("away-{round}")));
-        house.proxy.cut_next(REGISTER, cut);
-        house.proxy.heal();
-        let before = house.proxy.cuts();
+        house.cut_off.proxy.cut_next(REGISTER, cut);
+        house.cut_off.proxy.heal();
+        let before = house.cut_off.proxy.cuts();
         let told = house.mint_together(&format!("registering-{round}"));
-        assert!(house.proxy.cuts() > before, "{cut:?}");
+        assert!(house.cut_off.proxy.cuts() > before, "{cut:?}");
         for (id, answer) in &told {
             let told = (answer.status, answer.json()["code"].clone());
             assert!(

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::acme;
 use crate::support::service::Service;
 
+const SELF_REVOKE: &str = "/api/v1/self/revoke";
 const ABSENT: &str = "019f0000-0000-7000-8000-000000000000";
 
 #[test]
@@ -45,6 +46,12 @@ fn of_several_faults_the_earliest_check_is_told() {
         ),
         ("precondition before state", admin.send(&rotate.clone().header("If-Match", "\"77\"")), 412, "stale"),
         ("state at last", admin.send(&rotate), 409, "conflict"),
+        (
+            "a holder's authentication before type",
+            anonymous.send(&text(&anonymous, SELF_REVOKE)),
+            401,
+            "unauthorized",
+        ),
     ];
     for (what, answer, status, code) in cases {
         assert_eq!(answer.status, status, "{what}: {}", answer.text());

@@ -57,8 +57,9 @@ fn a_request_that_has_begun_is_answered_before_the_service_ends() {
     let keys = format!("{}/keys", acme(&service.root()).path());
     let body = json!({"name": "begun"}).to_string();
     let request = Request::new("POST", &keys).bearer(&token).header("Content-Type", "application/json");
-    let head = request.header("Content-Length", &body.len().to_string()).head_bytes(&service.address());
-    let mut slow = Client::new(service.address()).begin(&head);
+    let request = request.header("Content-Length", &body.len().to_string()).header("Expect", "100-continue");
+    let mut slow = Client::new(service.address()).begin(&request.head_bytes(&service.address()));
+    slow.is_taken_in();
     service.signal("-TERM");
     // The stop has begun once nobody new is taken in.
     eventually(|| std::net::TcpStream::connect(service.address()).is_err().then_some(()))

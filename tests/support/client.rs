@@ -163,6 +163,18 @@ impl Client {
 pub struct Begun(BufReader<TcpStream>);
 
 impl Begun {
+    /// Waits until the server asks for the rest, as `Expect: 100-continue` in what was sent has it do: it has taken this
+    /// request in.
+    #[track_caller]
+    pub fn is_taken_in(&mut self) {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.0.read_line(&mut head).expect("a connection that stays");
+            assert!(read > 0, "the server hung up after {head:?}");
+        }
+        assert!(head.starts_with("HTTP/1.1 100 "), "{head}");
+    }
+
     /// Sends the rest of the request, and waits for its answer.
     pub fn finish(&mut self, bytes: &[u8]) -> std::io::Result<Response> {
         self.0.get_mut().write_all(bytes)?;

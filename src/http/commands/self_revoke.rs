@@ -29,9 +29,27 @@ pub async fn handle(
     context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    // Who asks is known before anything is read. Whether the secret still lives is decided with the command.
+    let known = living(&app, &request).await?;
     let body = JsonBody::read(&request, payload, Wants::JsonOrNothing).await?;
     let document = body.parse()?;
-    let judged = judge_bearer(&app, &request, Door::SelfRevoke).await?;
+    let revoke = document.decode(|members| {
+        let reason = members.optional("reason", fields::reason);
+        let note = members.nullable("note", fields::note);
+        Some(SelfRevoke { secret: known.secret_id, reason: reason?.unwrap_or(Reason::Other), note: note? })
+    })?;
+    let caller = Caller {
+        actor: Actor::Holder(known.credential_id.0),
+        client_ip: app.client_ip(&request),
+        request_id: context.request_id.as_str().to_owned(),
+    };
+    let executed = app.ledger.execute(order(&known, revoke, caller)).await?;
+    Ok(answer(executed, Told::ENFORCED))
+}
+
+/// Who holds a secret that lives, whatever else it may not do at present.
+async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
+    let judged = judge_bearer(app, request, Door::SelfRevoke).await?;
     app.still_leased()?;
     let dead = |reason| {
         matches!(
@@ -46,21 +64,7 @@ pub async fn handle(
     if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {
         return Err(judged.problem(refused));
     }
-    let Some(known) = judged.judgement.known else {
-        return Err(Problem::internal("a living secret is known"));
-    };
-    let revoke = document.decode(|members| {
-        let reason = members.optional("reason", fields::reason);
-        let note = members.nullable("note", fields::note);
-        Some(SelfRevoke { secret: known.secret_id, reason: reason?.unwrap_or(Reason::Other), note: note? })
-    })?;
-    let caller = Caller {
-        actor: Actor::Holder(known.credential_id.0),
-        client_ip: app.client_ip(&request),
-        request_id: context.request_id.as_str().to_owned(),
-    };
-    let executed = app.ledger.execute(order(&known, revoke, caller)).await?;
-    Ok(answer(executed, Told::ENFORCED))
+    judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))
 }
 
 fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {
