@@ -62,6 +62,8 @@ pub const ENTRY_BYTES: usize = 48 * 1024;
 pub const BATCH_COMMANDS: usize = 256;
 /// Few, so that whoever comes next waits for a short batch.
 pub const HOUSEKEEPING_PER_BATCH: usize = 4;
+/// How long after a command of people housekeeping may have a batch of its own; before, it only rides along with theirs.
+pub const PEOPLE_REST: Duration = Duration::from_millis(10);
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;

@@ -22,6 +22,7 @@ create or replace function credledger.append(
   quota_command int[], quota_subject uuid[], quota_name text[], quota_delta bigint[], quota_limit bigint[],
   answer_command int[], answer_operator uuid[], answer_key bytea[], answer_request bytea[], answer_status smallint[],
   answer_body bytea[],
+  -- those of one projection stand together
   row_command int[], row_projection text[], row_id uuid[], row_tenant uuid[], row_version int[], row_record bytea[],
   row_mac bytea[], row_facts text[],
   out outcome smallint, out last_at_ms bigint, out first_position bigint, out verdicts smallint[], out positions bigint[]
@@ -110,7 +111,10 @@ begin
       message = 'a stream is written without its one guard, or its versions do not follow the guarded one';
   end if;
 
-  if cardinality(claim_command) > 0 then
+  -- claims: hardly ever is one held or made twice, and then each is looked at
+  if exists (select from credledger.claims h
+        where h.ledger_id = ledger and h.kind = any (claim_kind) and h.key = any (claim_key))
+      or cardinality(claim_key) > (select count(distinct u.key) from unnest(claim_key) as u(key)) then
     select coalesce(array_agg(c.command) filter (where c.earlier < c.command), '{}') || moved,
            coalesce(array_agg(c.command) filter (where c.held), '{}')
       into moved, taken
@@ -232,8 +236,16 @@ begin
   end if;
 
   if cardinality(row_command) > 0 then
+    if lost then
+      select coalesce(array_agg(r.projection), '{}'), array_agg(r.id), array_agg(r.tenant), array_agg(r.version),
+             array_agg(r.record), array_agg(r.mac), array_agg(r.facts)
+        into row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts
+        from unnest(row_command, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts)
+          as r(command, projection, id, tenant, version, record, mac, facts)
+        where verdicts[r.command + 1] = 0;
+    end if;
     n := credledger.apply_inline(
-      ledger, verdicts, row_command, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts);
+      ledger, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts);
     if lost or n <> cardinality(row_command) then
       perform credledger.assert_rows(n, row_command, verdicts, lost, 'inline projections');
     end if;

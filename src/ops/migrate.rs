@@ -64,7 +64,7 @@ impl Schema {
     pub const EMBEDDED: Schema = Schema {
         tables: files!("schema/tables":
             "0001_migrations" "0002_heads" "0003_writers" "0004_events" "0005_personal" "0006_claims" "0007_counters"
-            "0008_idempotency" "0009_nodes" "0010_inline_row"),
+            "0008_idempotency" "0009_nodes"),
         projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_quotas" "apply_inline" "append" "settle"
