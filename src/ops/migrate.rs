@@ -67,7 +67,7 @@ impl Schema {
             "0008_idempotency" "0009_nodes"),
         projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
         functions: files!("schema/functions":
-            "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_quotas" "apply_inline" "append" "settle"
+            "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "append" "settle"
             "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_by_stream" "read_answer" "lease_take" "lease_renew" "lease_release" "begin_rebuild"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "app" "tenant_isolation"),
     };
