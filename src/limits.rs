@@ -84,6 +84,8 @@ pub const SETTLE_WAIT: Duration = Duration::from_secs(10);
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
 pub const DOORBELL_EVERY: Duration = Duration::from_millis(5);
+/// How soon a doorbell that lost its connection looks for another one.
+pub const DOORBELL_RETRY: Duration = Duration::from_secs(1);
 pub const FOLLOW_PAGE: i64 = 1000;
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(200);

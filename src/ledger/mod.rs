@@ -6,6 +6,7 @@
 
 mod append;
 pub mod canonical;
+pub mod doorbell;
 pub mod entry;
 pub mod execute;
 pub mod follow;
