@@ -169,7 +169,9 @@ impl<'a> Columns<'a> {
         for (command, prepared) in (0..).zip(batch) {
             columns.push(command, prepared);
         }
-        let rows = (0..).zip(batch).flat_map(|(command, prepared)| prepared.rows.iter().map(move |row| (command, row)));
+        let rows = (0..)
+            .zip(batch)
+            .flat_map(|(command, prepared)| prepared.rows.iter().map(move |row| (command, row)));
         let mut rows: Vec<_> = rows.collect();
         rows.sort_by_key(|(_, row)| row.row.projection);
         for (command, row) in rows {

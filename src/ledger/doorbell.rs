@@ -51,8 +51,6 @@ impl Doorbell {
         connection.deaf_to(&self.signature);
         in_time(async { Ok::<_, DbError>(connection.batch_execute(&format!("listen {CHANNEL}")).await?) })
             .await?;
-        // what came before the connection listened
-        self.heard.notify_one();
         loop {
             tokio::select! {
                 changed = self.appended.changed() => match changed {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Applier, doorbell};
 use super::read::{ReadError, Reader};
 use super::streams::Streams;
+use super::{Applier, doorbell};
 use crate::db::{Database, DbError, Dedicated, Role};
 use crate::domain::event::Recorded;
 use crate::limits;

@@ -106,7 +106,8 @@ mod tests {
             record: Vec::new(),
             facts,
         };
-        let facts = json!({"c": null, "b": [r#"a "b" \\,)"#, "null"], "a": 1, "d": "x,(y)\"", "e": true, "f": []});
+        let facts =
+            json!({"c": null, "b": [r#"a "b" \\,)"#, "null"], "a": 1, "d": "x,(y)\"", "e": true, "f": []});
         assert_eq!(
             row(facts).facts_text(),
             r#"(1,"{\"a \\\"b\\\" \\\\\\\\,)\",\"null\"}",,"x,(y)\"",true,"{}")"#

@@ -29,7 +29,8 @@ pub struct Submit {
 
 impl Submit {
     pub async fn commit(&self, proposal: Proposal, housekeeping: bool) -> Result<Committed, CommitError> {
-        let draft = self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
+        let draft =
+            self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
         let queue = if housekeeping { &self.housekeeping } else { &self.people };
         queue.try_send((draft, reply)).map_err(|error| match error {

@@ -84,7 +84,8 @@ impl Rows {
         let Rows(mut rows) = std::mem::take(self);
         // those of one projection are handed over together
         rows.sort_by_key(|(row, _)| row.projection);
-        let (mut projection, mut id, mut tenant, mut version) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut projection, mut id, mut tenant, mut version) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut record, mut macs, mut facts) = (Vec::new(), Vec::new(), Vec::new());
         for (row, mac) in &rows {
             projection.push(row.projection);

@@ -6,5 +6,6 @@
 mod support;
 
 mod append_sql;
+mod doorbell;
 mod privileges;
 mod schema;

@@ -116,8 +116,7 @@ impl Writer {
         let mut rows = b.rows.clone();
         rows.sort_by_key(|row| row.1);
         let (rc, rp, ri) = (column(&rows, |r| r.0), column(&rows, |r| r.1), column(&rows, |r| r.2));
-        let (rt, rv, rf) =
-            (column(&rows, |r| r.3), column(&rows, |r| r.4), column(&rows, facts_text));
+        let (rt, rv, rf) = (column(&rows, |r| r.3), column(&rows, |r| r.4), column(&rows, facts_text));
         let (rr, rm) = (column(&rows, |_| entry.clone()), column(&rows, |_| digest.clone()));
         let params: [&(dyn ToSql + Sync); 46] = [
             &LEDGER,
