@@ -187,7 +187,8 @@ fn p1_a_database_that_comes_and_goes_leaves_no_duplicate_and_the_service_goes_on
 #[test]
 fn p1_a_primary_that_becomes_a_standby_and_keeps_its_connections_is_left_for_a_new_one() {
     let service = Service::start_private(&[]);
-    let tenant = service.root().tenant("demoted", json!({}));
+    let own = service.root();
+    let tenant = own.tenant("demoted", json!({}));
     tenant.mint("before");
     let writers = || {
         library::block_on(async {
@@ -206,7 +207,6 @@ fn p1_a_primary_that_becomes_a_standby_and_keeps_its_connections_is_left_for_a_n
     let [writer] = writers()[..] else { panic!("one session appends") };
     // As after a demotion: the sessions live on and can only read.
     set("alter system set default_transaction_read_only = on");
-    let own = service.root();
     let path = format!("/api/admin/v1/tenants/{}/keys", tenant.id);
     let refused = || {
         let answer = own.send(&own.request("POST", &path).json(&json!({"name": "meanwhile"})));
