@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::db::{Database, DbError, Dedicated, Role, in_time};
 use crate::limits;
 
-const CHANNEL: &str = "credledger_doorbell";
+const LISTEN: &str = "select credledger.doorbell_listen()";
+const RING: &str = "select credledger.doorbell_ring($1)";
 
 pub struct Doorbell {
     database: Database,
@@ -49,8 +50,7 @@ impl Doorbell {
     async fn ring_and_hear(&mut self) -> Result<(), DbError> {
         let connection = self.database.connect_dedicated(Role::System).await?;
         connection.deaf_to(&self.signature);
-        in_time(async { Ok::<_, DbError>(connection.batch_execute(&format!("listen {CHANNEL}")).await?) })
-            .await?;
+        in_time(async { Ok::<_, DbError>(connection.batch_execute(LISTEN).await?) }).await?;
         loop {
             tokio::select! {
                 changed = self.appended.changed() => match changed {
@@ -68,9 +68,7 @@ impl Doorbell {
     }
 
     async fn ring(&self, connection: &Dedicated) -> Result<(), DbError> {
-        let ring = "select pg_notify($1, $2)";
-        in_time(async { Ok::<_, DbError>(connection.execute(ring, &[&CHANNEL, &self.signature]).await?) })
-            .await?;
+        in_time(async { Ok::<_, DbError>(connection.execute(RING, &[&self.signature]).await?) }).await?;
         tokio::time::sleep(limits::DOORBELL_EVERY).await;
         Ok(())
     }

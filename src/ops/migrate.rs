@@ -68,7 +68,7 @@ impl Schema {
         projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "append" "settle"
-            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_by_stream" "read_answer" "lease_take" "lease_renew" "lease_release" "begin_rebuild"),
+            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_by_stream" "read_answer" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring" "begin_rebuild"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "app" "tenant_isolation"),
     };
 }

@@ -59,7 +59,7 @@ async fn what_is_appended_last_is_told_before_the_bell_is_taken_down() {
     let hearing = tokio::spawn(listener.run());
     let admin = database.admin().await;
     let listens = "select exists (select from pg_stat_activity where datname = current_database() and state = 'idle' \
-                   and query = 'listen credledger_doorbell')";
+                   and query = 'select credledger.doorbell_listen()')";
     while !admin.query_one(listens, &[]).await.expect("the sessions").get::<_, bool>(0) {
         tokio::task::yield_now().await;
     }
