@@ -62,6 +62,8 @@ pub const ENTRY_BYTES: usize = 48 * 1024;
 pub const BATCH_COMMANDS: usize = 256;
 /// Few, so that whoever comes next waits for a short batch.
 pub const HOUSEKEEPING_PER_BATCH: usize = 4;
+/// How long after a command of people housekeeping may have a batch of its own; before, it only rides along with theirs.
+pub const PEOPLE_REST: Duration = Duration::from_millis(10);
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
@@ -82,6 +84,8 @@ pub const SETTLE_WAIT: Duration = Duration::from_secs(10);
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
 pub const DOORBELL_EVERY: Duration = Duration::from_millis(5);
+/// How soon a doorbell that lost its connection looks for another one.
+pub const DOORBELL_RETRY: Duration = Duration::from_secs(1);
 pub const FOLLOW_PAGE: i64 = 1000;
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(200);

@@ -14,7 +14,7 @@ const REVOKES: usize = 1_000;
 
 pub async fn mass_expiry(world: &Arc<World>, count: u64, lines: &mut Vec<Line>) {
     let quiet = percentile(&revoke_some(world).await, 0.99);
-    let soon = world.house.clock.now().plus_seconds(u32::try_from(count / 2_000 + 5).unwrap_or(u32::MAX));
+    let soon = world.house.clock.now().plus_seconds(u32::try_from(count / 1_000 + 20).unwrap_or(u32::MAX));
     world.mint_many(count, 256, Some(soon)).await;
     let (stop, told) = watch::channel(false);
     let keeping =

@@ -7,18 +7,29 @@ create table credledger.credentials (
   record bytea not null,
   mac bytea not null,
   created_at_ms bigint not null,
-  expires_at_ms bigint,
-  suspended boolean not null,
-  ended_at_ms bigint,
-  revoked boolean not null,
-  scopes text[] not null,
-  -- the version of the event whose personal row holds the name
-  name_version int not null,
   -- the earliest instant at which housekeeping has something to record
   due_at_ms bigint,
+  ended_at_ms bigint,
+  expires_at_ms bigint,
+  -- the version of the event whose personal row holds the name
+  name_version int not null,
+  revoked boolean not null,
+  scopes text[] not null,
+  suspended boolean not null,
   primary key (ledger_id, id)
 );
 -- queries/page.sql
 create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
 -- queries/due.sql
 create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;
+-- The columns above that follow the mac, as the append is handed them: in the order of their names.
+create type credledger.credentials_facts as (
+  created_at_ms bigint,
+  due_at_ms bigint,
+  ended_at_ms bigint,
+  expires_at_ms bigint,
+  name_version int,
+  revoked boolean,
+  scopes text[],
+  suspended boolean
+);

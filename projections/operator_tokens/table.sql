@@ -10,3 +10,8 @@ create table credledger.operator_tokens (
   prefix text not null,
   primary key (ledger_id, id)
 );
+-- The columns above that follow the mac, as the append is handed them: in the order of their names.
+create type credledger.operator_tokens_facts as (
+  operator_id uuid,
+  prefix text
+);

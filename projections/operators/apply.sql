@@ -1,11 +1,14 @@
 -- Takes rows as they are at their version; a row already there at that version or a later one stays.
-create or replace function credledger.apply_operators(ledger int, rows credledger.inline_row[]) returns void
-language plpgsql
+create or replace function credledger.apply_operators(
+  ledger int, ids uuid[], tenants uuid[], versions int[], records bytea[], macs bytea[], facts text[]
+) returns void language plpgsql
 as $function$
 begin
-  insert into credledger.operators as held (ledger_id, id, tenant_id, version, record, mac)
+  insert into credledger.operators as held
+      (ledger_id, id, tenant_id, version, record, mac)
     select ledger, r.id, r.tenant_id, r.version, r.record, r.mac
-      from unnest(rows) r
+      from unnest(ids, tenants, versions, records, macs)
+        as r(id, tenant_id, version, record, mac)
     on conflict (ledger_id, id) do update set
       version = excluded.version, record = excluded.record, mac = excluded.mac
       where excluded.version > held.version;

@@ -7,9 +7,15 @@ create table credledger.secrets (
   record bytea not null,
   mac bytea not null,
   credential_id uuid not null,
-  prefix text not null,
   ends_at_ms bigint,
+  prefix text not null,
   primary key (ledger_id, id)
 );
 -- credentials/queries/page.sql, by prefix
 create index secrets_by_prefix on credledger.secrets (ledger_id, tenant_id, prefix text_pattern_ops);
+-- The columns above that follow the mac, as the append is handed them: in the order of their names.
+create type credledger.secrets_facts as (
+  credential_id uuid,
+  ends_at_ms bigint,
+  prefix text
+);

@@ -9,3 +9,7 @@ create table credledger.tenants (
   slug text not null,
   primary key (ledger_id, id)
 );
+-- The columns above that follow the mac, as the append is handed them: in the order of their names.
+create type credledger.tenants_facts as (
+  slug text
+);

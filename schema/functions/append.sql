@@ -22,6 +22,7 @@ create or replace function credledger.append(
   quota_command int[], quota_subject uuid[], quota_name text[], quota_delta bigint[], quota_limit bigint[],
   answer_command int[], answer_operator uuid[], answer_key bytea[], answer_request bytea[], answer_status smallint[],
   answer_body bytea[],
+  -- those of one projection stand together
   row_command int[], row_projection text[], row_id uuid[], row_tenant uuid[], row_version int[], row_record bytea[],
   row_mac bytea[], row_facts text[],
   out outcome smallint, out last_at_ms bigint, out first_position bigint, out verdicts smallint[], out positions bigint[]
@@ -41,12 +42,11 @@ declare
   head bigint;
   held_epoch bigint;
   held_batch uuid;
+  plain boolean;
   moved int[] := '{}';
-  met bigint;
-  written bigint;
-  sound bigint;
   stored int[] := '{}';
-  taken int[] := '{}';
+  claim record;
+  written bigint;
   refused int[] := '{}';
   retried int[] := '{}';
   tight boolean := false;
@@ -83,43 +83,29 @@ begin
           cardinality(row_version), cardinality(row_record), cardinality(row_mac), cardinality(row_facts)],
     guard_command || event_command || personal_command || claim_command || quota_command || answer_command || row_command);
 
-  -- conflicts: a guard's stream has moved, or an earlier command of this batch writes it; each stream is looked up once
-  with written as materialized (
-    select e.command, e.stream, min(e.version) as first, max(e.version) as last, count(*) as events
-      from unnest(event_command, event_stream, event_version) as e(command, stream, version)
-      group by e.command, e.stream
-  ), first_writers as (
-    select w.stream, min(w.command) as command from written w group by w.stream
-  ), streams as (
-    select s.stream, coalesce((
-        select e.version from credledger.events e
-          where e.ledger_id = ledger and e.stream_id = s.stream order by e.version desc limit 1), 0) as version
-      from (select distinct u.stream from unnest(guard_stream) as u(stream)) s
-  )
-  select coalesce(array_agg(g.command) filter (where g.version is distinct from s.version or f.command < g.command), '{}'),
-         count(*),
-         count(*) filter (where w.first = g.version + 1 and w.last = g.version + w.events),
-         (select count(*) from written)
-    into moved, met, sound, written
-    from unnest(guard_command, guard_stream, guard_version) as g(command, stream, version)
-    join streams s on s.stream = g.stream
-    left join first_writers f on f.stream = g.stream
-    left join written w on w.stream = g.stream and w.command = g.command;
-  if met <> cardinality(guard_command) or sound <> written then
-    raise exception using errcode = 'CL002',
-      message = 'a stream is written without its one guard, or its versions do not follow the guarded one';
-  end if;
-
-  if cardinality(claim_command) > 0 then
-    select coalesce(array_agg(c.command) filter (where c.earlier < c.command), '{}') || moved,
-           coalesce(array_agg(c.command) filter (where c.held), '{}')
-      into moved, taken
-      from (
-        select u.command, min(u.command) over (partition by u.kind, u.key) as earlier,
-               coalesce((select true from credledger.claims h
-                 where h.ledger_id = ledger and h.kind = u.kind and h.key = u.key), false) as held
-          from unnest(claim_command, claim_kind, claim_key) as u(command, kind, key)
-      ) c;
+  -- conflicts: nearly always each stream is where all its guards saw it, and written by none but the one command that guards it
+  select coalesce(bool_and(g.low = g.high
+             and g.low = coalesce((
+               select e.version from credledger.events e
+                 where e.ledger_id = ledger and e.stream_id = g.stream order by e.version desc limit 1), 0)
+             and (w.stream is null or g.guards = 1 and g.command = w.command and w.command = w.upto
+                    and w.first = g.low + 1 and w.last = g.low + w.events)), true)
+         and count(w.stream) = (select count(distinct e.stream) from unnest(event_stream) as e(stream))
+    into plain
+    from (
+      select u.stream, min(u.command) as command, min(u.version) as low, max(u.version) as high, count(*) as guards
+        from unnest(guard_command, guard_stream, guard_version) as u(command, stream, version)
+        group by u.stream
+    ) g
+    left join (
+      select u.stream, min(u.command) as command, max(u.command) as upto, min(u.version) as first, max(u.version) as last,
+             count(*) as events
+        from unnest(event_command, event_stream, event_version) as u(command, stream, version)
+        group by u.stream
+    ) w on w.stream = g.stream;
+  if not plain then
+    moved := credledger.judge_guards(
+      ledger, guard_command, guard_stream, guard_version, event_command, event_stream, event_version);
   end if;
 
   if cardinality(answer_command) > 0 then
@@ -136,11 +122,31 @@ begin
   end if;
 
   verdicts := array_fill(0::smallint, array[commands]);
-  lost := cardinality(stored) + cardinality(moved) + cardinality(taken) > 0;
+  lost := cardinality(stored) + cardinality(moved) > 0;
   if lost then
-    select array_agg(case when c = any (stored) then 4 when c = any (moved) then 1 when c = any (taken) then 2 else 0 end::smallint
-             order by c)
+    select array_agg(case when c = any (stored) then 4 when c = any (moved) then 1 else 0 end::smallint order by c)
       into verdicts from generate_series(0, commands - 1) as c;
+  end if;
+
+  -- claims are taken by writing them; only where that fails are they looked up
+  for attempt in 1 .. 2 loop
+    begin
+      insert into credledger.claims (ledger_id, kind, key, stream_id)
+        select ledger, c.kind, c.key, c.stream
+          from unnest(claim_command, claim_kind, claim_key, claim_stream) as c(command, kind, key, stream)
+          where verdicts[c.command + 1] = 0;
+      get diagnostics n = row_count;
+      exit;
+    exception when unique_violation then
+      if attempt = 2 then
+        raise;
+      end if;
+      lost := true;
+      verdicts := credledger.judge_claims(ledger, verdicts, claim_command, claim_kind, claim_key);
+    end;
+  end loop;
+  if lost or n <> cardinality(claim_command) then
+    perform credledger.assert_rows(n, claim_command, verdicts, lost, 'claims');
   end if;
 
   -- most batches fit whatever their order; only one that might not is judged row by row
@@ -162,6 +168,13 @@ begin
       select array_agg(case when v.verdict <> 0 then v.verdict when v.c - 1 = any (refused) then 3
                             when v.c - 1 = any (retried) then 1 else 0 end::smallint order by v.c)
         into verdicts from unnest(verdicts) with ordinality as v(verdict, c);
+      -- what they have just taken is free again
+      for claim in
+        select c.kind, c.key from unnest(claim_command, claim_kind, claim_key) as c(command, kind, key)
+          where c.command = any (refused || retried)
+      loop
+        delete from credledger.claims h where h.ledger_id = ledger and h.kind = claim.kind and h.key = claim.key;
+      end loop;
     end if;
   end if;
 
@@ -196,15 +209,6 @@ begin
     perform credledger.assert_rows(n, personal_command, verdicts, lost, 'personal');
   end if;
 
-  insert into credledger.claims (ledger_id, kind, key, stream_id)
-    select ledger, c.kind, c.key, c.stream
-      from unnest(claim_command, claim_kind, claim_key, claim_stream) as c(command, kind, key, stream)
-      where verdicts[c.command + 1] = 0;
-  get diagnostics n = row_count;
-  if lost or n <> cardinality(claim_command) then
-    perform credledger.assert_rows(n, claim_command, verdicts, lost, 'claims');
-  end if;
-
   if cardinality(quota_command) > 0 then
     insert into credledger.counters as k (ledger_id, subject, name, value)
       select ledger, q.subject, q.name, sum(q.delta)
@@ -232,8 +236,16 @@ begin
   end if;
 
   if cardinality(row_command) > 0 then
+    if lost then
+      select coalesce(array_agg(r.projection), '{}'), array_agg(r.id), array_agg(r.tenant), array_agg(r.version),
+             array_agg(r.record), array_agg(r.mac), array_agg(r.facts)
+        into row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts
+        from unnest(row_command, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts)
+          as r(command, projection, id, tenant, version, record, mac, facts)
+        where verdicts[r.command + 1] = 0;
+    end if;
     n := credledger.apply_inline(
-      ledger, verdicts, row_command, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts);
+      ledger, row_projection, row_id, row_tenant, row_version, row_record, row_mac, row_facts);
     if lost or n <> cardinality(row_command) then
       perform credledger.assert_rows(n, row_command, verdicts, lost, 'inline projections');
     end if;

@@ -9,6 +9,7 @@ begin
   lock table credledger.heads in exclusive mode;
   foreach projection in array projections loop
     execute format('drop table if exists credledger.%I', projection);
+    execute format('drop type if exists credledger.%I', projection || '_facts');
   end loop;
 end
 $function$;

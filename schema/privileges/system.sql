@@ -4,6 +4,8 @@ grant execute on function credledger.lease_take to credledger_system;
 grant execute on function credledger.lease_renew to credledger_system;
 grant execute on function credledger.lease_release to credledger_system;
 grant execute on function credledger.forget_answers to credledger_system;
+grant execute on function credledger.doorbell_listen to credledger_system;
+grant execute on function credledger.doorbell_ring to credledger_system;
 grant execute on function credledger.read_head to credledger_system;
 grant execute on function credledger.read_streams to credledger_system;
 grant execute on function credledger.read_events to credledger_system;

@@ -1,7 +1,7 @@
 //! A connection of its own, outside the pools: for the sequencer, the lease, follow, the doorbell, migrations.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::poll_fn;
 use tokio::sync::Notify;
@@ -14,14 +14,21 @@ use super::target::Target;
 #[derive(Debug)]
 pub struct Dedicated {
     client: tokio_postgres::Client,
-    bell: Arc<Notify>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Bell {
+    rung: Notify,
+    /// a notification that says this is its own
+    deaf_to: OnceLock<String>,
 }
 
 impl Dedicated {
     pub(super) async fn open(target: &Target, name: &str) -> Result<Self, DbError> {
         let mut config = target.config.clone();
         config.application_name(name);
-        let bell = Arc::new(Notify::new());
+        let bell = Arc::<Bell>::default();
         let client = match &target.tls {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await.map_err(DbError::connecting)?;
@@ -37,23 +44,32 @@ impl Dedicated {
         Ok(Self { client, bell })
     }
 
+    /// From now on a notification that says this does not count. Only the first call has an effect.
+    pub fn deaf_to(&self, payload: &str) {
+        self.bell.deaf_to.get_or_init(|| payload.to_owned());
+    }
+
     /// Returns once a notification has arrived on a channel that this connection listens to, or the connection is lost. Many that
     /// arrive between two calls count as one; none is missed.
     pub async fn rung(&self) {
         if !self.client.is_closed() {
-            self.bell.notified().await;
+            self.bell.rung.notified().await;
         }
     }
 }
 
-async fn drive<S, T>(mut connection: Connection<S, T>, bell: Arc<Notify>)
+async fn drive<S, T>(mut connection: Connection<S, T>, bell: Arc<Bell>)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notification(_))) => bell.notify_one(),
+            Some(Ok(AsyncMessage::Notification(said))) => {
+                if bell.deaf_to.get().is_none_or(|own| own != said.payload()) {
+                    bell.rung.notify_one();
+                }
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 tracing::debug!(%error, "a dedicated connection to the database was lost");
@@ -64,7 +80,7 @@ where
     }
     // the client must be seen as closed before its listener wakes
     drop(connection);
-    bell.notify_one();
+    bell.rung.notify_one();
 }
 
 impl Deref for Dedicated {

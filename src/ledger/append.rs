@@ -6,26 +6,32 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::entry::{self, TooLarge};
-use super::proposal::{Proposal, Quota, Write};
+use super::proposal::{Proposal, Quota, StoredAnswer};
 use super::{Inline, InlineRow};
 use crate::clock::Timestamp;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
 use crate::domain::stream::{Lifecycle, StreamState};
-use crate::vault::{Purpose, Vault};
+use crate::vault::{MAC_BYTES, Purpose, Vault};
 
 pub const APPEND: &str = "select outcome, last_at_ms, first_position, verdicts, positions from credledger.append(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, \
     $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46)";
 
-/// One proposal with its events stamped, encoded, macked and folded.
+/// One proposal with its events encoded, but for their time. Whoever submits it makes it, so that the one sequencer has
+/// only the rest to do.
+pub struct Draft {
+    proposal: Proposal,
+    events: Vec<EventRow>,
+}
+
+/// A draft with a time: its events stamped, hashed, macked and folded.
 pub struct Prepared {
-    pub proposal: Proposal,
+    draft: Draft,
     pub after: Vec<Arc<StreamState>>,
     pub recorded: Vec<Arc<Recorded>>,
-    events: Vec<EventRow>,
-    rows: Vec<(InlineRow, Vec<u8>)>,
-    answer: Option<(i16, Vec<u8>)>,
+    rows: Vec<Row>,
+    answer: Option<StoredAnswer>,
 }
 
 struct EventRow {
@@ -34,10 +40,16 @@ struct EventRow {
     tenant: Option<Uuid>,
     kind: &'static str,
     entry: Vec<u8>,
-    mac: Vec<u8>,
-    leaf: Vec<u8>,
-    subject: Uuid,
+    mac: [u8; MAC_BYTES],
+    leaf: [u8; 32],
     slots: Option<String>,
+}
+
+/// A row of an inline projection.
+struct Row {
+    row: InlineRow,
+    mac: [u8; MAC_BYTES],
+    facts: String,
 }
 
 /// Everything that preparing needs and that stays the same from batch to batch.
@@ -48,52 +60,11 @@ pub struct Press {
 }
 
 impl Press {
-    /// Stamps, folds, encodes, hashes and macs one proposal.
-    pub fn prepare(&self, proposal: Proposal, at: Timestamp) -> Result<Prepared, TooLarge> {
-        let mut prepared = Prepared {
-            after: Vec::with_capacity(proposal.writes.len()),
-            recorded: Vec::new(),
-            events: Vec::new(),
-            rows: Vec::new(),
-            answer: None,
-            proposal,
-        };
-        self.fill(&mut prepared, at)?;
-        Ok(prepared)
-    }
-
-    fn fill(&self, prepared: &mut Prepared, at: Timestamp) -> Result<(), TooLarge> {
-        for write in &prepared.proposal.writes {
-            let state = self.write(write, at, &mut prepared.events, &mut prepared.recorded)?;
-            for row in self.inline.rows(&state, write.before.version()) {
-                let mac = row.mac(&self.vault).to_vec();
-                prepared.rows.push((row, mac));
-            }
-            prepared.after.push(Arc::new(state));
-        }
-        prepared.answer = prepared.proposal.answer.as_ref().map(|draft| {
-            let unchanged = StreamState::Empty;
-            let state = prepared.after.first().map_or(&unchanged, |state| &**state);
-            let stored = (draft.render)(state);
-            (stored.status, stored.sealed)
-        });
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        write: &Write,
-        at: Timestamp,
-        rows: &mut Vec<EventRow>,
-        recorded: &mut Vec<Arc<Recorded>>,
-    ) -> Result<StreamState, TooLarge> {
-        let stamped: Vec<Recorded> =
-            write.events.iter().map(|event| Recorded { at, ..event.clone() }).collect();
-        for event in &stamped {
-            rows.push(self.event_row(event)?);
-            recorded.push(Arc::new(event.clone()));
-        }
-        Ok(Lifecycle::after_decided((*write.before).clone(), stamped))
+    /// Encodes one proposal, but for the time.
+    pub fn draft(&self, proposal: Proposal) -> Result<Draft, TooLarge> {
+        let events = proposal.writes.iter().flat_map(|write| &write.events);
+        let events = events.map(|event| self.event_row(event)).collect::<Result<_, _>>()?;
+        Ok(Draft { proposal, events })
     }
 
     fn event_row(&self, event: &Recorded) -> Result<EventRow, TooLarge> {
@@ -103,18 +74,53 @@ impl Press {
             version: event.version.cast_signed(),
             tenant: event.tenant.map(|tenant| tenant.0),
             kind: event.event.kind().name,
-            mac: self.vault.mac(Purpose::Event, &[&encoded.entry]).to_vec(),
-            leaf: entry::leaf_hash(&encoded.entry).to_vec(),
             entry: encoded.entry,
-            subject: event.stream.0,
+            mac: [0; MAC_BYTES],
+            leaf: [0; 32],
             slots: (!encoded.slots.is_empty()).then(|| encoded.slots.to_json().to_string()),
         })
+    }
+
+    /// Stamps, hashes, macs and folds a draft.
+    pub fn prepare(&self, mut draft: Draft, at: Timestamp) -> Prepared {
+        for event in &mut draft.events {
+            entry::stamp(&mut event.entry, at);
+            event.mac = self.vault.mac(Purpose::Event, &[&event.entry]);
+            event.leaf = entry::leaf_hash(&event.entry);
+        }
+        let (mut after, mut recorded, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        for write in &draft.proposal.writes {
+            let stamped = write.events.iter().map(|event| Recorded { at, ..event.clone() });
+            let first = recorded.len();
+            recorded.extend(stamped.map(Arc::new));
+            let events = recorded[first..].iter().map(|event| Recorded::clone(event)).collect();
+            let state = Lifecycle::after_decided((*write.before).clone(), events);
+            let changed = self.inline.rows(&state, write.before.version());
+            rows.extend(changed.into_iter().map(|row| self.row(row)));
+            after.push(Arc::new(state));
+        }
+        let answer = draft.proposal.answer.as_ref().map(|answer| {
+            let unchanged = StreamState::Empty;
+            (answer.render)(after.first().map_or(&unchanged, |state| &**state))
+        });
+        Prepared { draft, after, recorded, rows, answer }
+    }
+
+    fn row(&self, row: InlineRow) -> Row {
+        Row { mac: row.mac(&self.vault), facts: row.facts_text(), row }
+    }
+}
+
+impl Prepared {
+    /// To be prepared again, with another time.
+    pub fn unstamped(self) -> Draft {
+        self.draft
     }
 }
 
 /// The columns of a batch, in the order of the function's parameters.
 #[derive(Default)]
-pub struct Columns {
+pub struct Columns<'a> {
     guard_command: Vec<i32>,
     guard_stream: Vec<Uuid>,
     guard_version: Vec<i32>,
@@ -123,15 +129,15 @@ pub struct Columns {
     event_version: Vec<i32>,
     event_tenant: Vec<Option<Uuid>>,
     event_type: Vec<&'static str>,
-    event_entry: Vec<Vec<u8>>,
-    event_mac: Vec<Vec<u8>>,
-    event_leaf: Vec<Vec<u8>>,
+    event_entry: Vec<&'a [u8]>,
+    event_mac: Vec<&'a [u8]>,
+    event_leaf: Vec<&'a [u8]>,
     personal_command: Vec<i32>,
     personal_stream: Vec<Uuid>,
     personal_version: Vec<i32>,
     personal_tenant: Vec<Option<Uuid>>,
     personal_subject: Vec<Uuid>,
-    personal_slots: Vec<String>,
+    personal_slots: Vec<&'a str>,
     claim_command: Vec<i32>,
     claim_kind: Vec<i16>,
     claim_key: Vec<Vec<u8>>,
@@ -143,77 +149,83 @@ pub struct Columns {
     quota_limit: Vec<Option<i64>>,
     answer_command: Vec<i32>,
     answer_operator: Vec<Uuid>,
-    answer_key: Vec<Vec<u8>>,
-    answer_request: Vec<Vec<u8>>,
+    answer_key: Vec<&'a [u8]>,
+    answer_request: Vec<&'a [u8]>,
     answer_status: Vec<i16>,
-    answer_body: Vec<Vec<u8>>,
+    answer_body: Vec<&'a [u8]>,
     row_command: Vec<i32>,
     row_projection: Vec<&'static str>,
     row_id: Vec<Uuid>,
     row_tenant: Vec<Option<Uuid>>,
     row_version: Vec<i32>,
-    row_record: Vec<Vec<u8>>,
-    row_mac: Vec<Vec<u8>>,
-    row_facts: Vec<String>,
+    row_record: Vec<&'a [u8]>,
+    row_mac: Vec<&'a [u8]>,
+    row_facts: Vec<&'a str>,
 }
 
-impl Columns {
-    pub fn of(batch: &[Prepared]) -> Self {
+impl<'a> Columns<'a> {
+    pub fn of(batch: &'a [Prepared]) -> Self {
         let mut columns = Columns::default();
         for (command, prepared) in (0..).zip(batch) {
             columns.push(command, prepared);
         }
+        let rows = (0..)
+            .zip(batch)
+            .flat_map(|(command, prepared)| prepared.rows.iter().map(move |row| (command, row)));
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|(_, row)| row.row.projection);
+        for (command, row) in rows {
+            columns.push_row(command, row);
+        }
         columns
     }
 
-    fn push(&mut self, command: i32, prepared: &Prepared) {
-        let written = prepared.proposal.writes.iter().map(|write| (write.stream, write.before.version()));
-        for (stream, version) in written.chain(prepared.proposal.guards.iter().copied()) {
+    fn push(&mut self, command: i32, prepared: &'a Prepared) {
+        let Draft { proposal, events } = &prepared.draft;
+        let written = proposal.writes.iter().map(|write| (write.stream, write.before.version()));
+        for (stream, version) in written.chain(proposal.guards.iter().copied()) {
             self.guard_command.push(command);
             self.guard_stream.push(stream.0);
             self.guard_version.push(version.cast_signed());
         }
-        for event in &prepared.events {
+        for event in events {
             self.push_event(command, event);
         }
-        for (stream, kind, key) in prepared.proposal.claims() {
+        for (stream, kind, key) in proposal.claims() {
             self.claim_command.push(command);
             self.claim_kind.push(kind as i16);
             self.claim_key.push(key.into_bytes());
             self.claim_stream.push(stream.0);
         }
-        for quota in &prepared.proposal.quotas {
+        for quota in &proposal.quotas {
             self.push_quota(command, quota);
         }
-        if let (Some(draft), Some((status, body))) = (&prepared.proposal.answer, &prepared.answer) {
+        if let (Some(draft), Some(stored)) = (&proposal.answer, &prepared.answer) {
             self.answer_command.push(command);
             self.answer_operator.push(draft.operator.0);
-            self.answer_key.push(draft.key_digest.to_vec());
-            self.answer_request.push(draft.request_digest.to_vec());
-            self.answer_status.push(*status);
-            self.answer_body.push(body.clone());
-        }
-        for (row, mac) in &prepared.rows {
-            self.push_row(command, row, mac);
+            self.answer_key.push(&draft.key_digest);
+            self.answer_request.push(&draft.request_digest);
+            self.answer_status.push(stored.status);
+            self.answer_body.push(&stored.sealed);
         }
     }
 
-    fn push_event(&mut self, command: i32, event: &EventRow) {
+    fn push_event(&mut self, command: i32, event: &'a EventRow) {
         self.event_command.push(command);
         self.event_stream.push(event.stream.0);
         self.event_version.push(event.version);
         self.event_tenant.push(event.tenant);
         self.event_type.push(event.kind);
-        self.event_entry.push(event.entry.clone());
-        self.event_mac.push(event.mac.clone());
-        self.event_leaf.push(event.leaf.clone());
+        self.event_entry.push(&event.entry);
+        self.event_mac.push(&event.mac);
+        self.event_leaf.push(&event.leaf);
         if let Some(slots) = &event.slots {
             self.personal_command.push(command);
             self.personal_stream.push(event.stream.0);
             self.personal_version.push(event.version);
             self.personal_tenant.push(event.tenant);
-            self.personal_subject.push(event.subject);
-            self.personal_slots.push(slots.clone());
+            self.personal_subject.push(event.stream.0);
+            self.personal_slots.push(slots);
         }
     }
 
@@ -225,15 +237,15 @@ impl Columns {
         self.quota_limit.push(quota.limit);
     }
 
-    fn push_row(&mut self, command: i32, row: &InlineRow, mac: &[u8]) {
+    fn push_row(&mut self, command: i32, Row { row, mac, facts }: &'a Row) {
         self.row_command.push(command);
         self.row_projection.push(row.projection);
         self.row_id.push(row.id);
         self.row_tenant.push(row.tenant.map(|tenant| tenant.0));
         self.row_version.push(row.version.cast_signed());
-        self.row_record.push(row.record.clone());
-        self.row_mac.push(mac.to_vec());
-        self.row_facts.push(row.facts.to_string());
+        self.row_record.push(&row.record);
+        self.row_mac.push(mac);
+        self.row_facts.push(facts);
     }
 
     /// The parameters after the batch's own six.

@@ -26,6 +26,8 @@ use crate::vault::sha256;
 const FORMAT: u8 = 1;
 const CLIENT_IP: &str = "client_ip";
 const SALT_BYTES: usize = 16;
+/// Where the time stands: after format, ledger, stream, version and tenant.
+const TIME: std::ops::Range<usize> = 41..49;
 const FIXED_BYTES: usize = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 16 + 2;
 
 /// Salt and value of each personal member of one event. What was erased is missing.
@@ -150,6 +152,11 @@ pub fn encode(
         return Err(TooLarge { member: largest_member(&members) });
     }
     Ok(Encoded { entry, slots })
+}
+
+/// Writes the time anew. It is the one part of an entry that is known only once its batch is.
+pub fn stamp(entry: &mut [u8], at: Timestamp) {
+    entry[TIME].copy_from_slice(&at.millis().to_be_bytes());
 }
 
 fn write_header(ledger: i32, recorded: &Recorded, name: &str, schema: u16, entry: &mut Vec<u8>) {

@@ -480,3 +480,11 @@ proptest! {
         prop_assert!(ip.to_string().len() <= 12 || !holds(&ip.to_string()));
     }
 }
+
+#[test]
+fn an_entry_that_is_stamped_later_is_as_if_it_had_been_encoded_then() {
+    let (early, late) = (recorded(revoked("by hand")), instant(1_900_000_000_456));
+    let mut entry = encoded(&early).entry;
+    stamp(&mut entry, late);
+    assert_eq!(entry, encoded(&Recorded { at: late, ..early }).entry);
+}

@@ -1,13 +1,14 @@
 //! The only applier: hands every event to the view, strictly `last + 1`. The sequencer's committed batches are a
-//! shortcut; whatever lies before one is read from the database first, and a poll always runs beside.
+//! shortcut; whatever lies before one is read from the database first. The doorbell wakes it when another process appends, and a
+//! poll always runs beside.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use super::Applier;
 use super::read::{ReadError, Reader};
 use super::streams::Streams;
+use super::{Applier, doorbell};
 use crate::db::{Database, DbError, Dedicated, Role};
 use crate::domain::event::Recorded;
 use crate::limits;
@@ -23,6 +24,8 @@ pub struct Batch {
 pub struct Progress {
     pub applied: u64,
     pub stopped: bool,
+    /// how many of the events were met because the doorbell rang, and not by a poll
+    pub rung: u64,
 }
 
 pub struct Follow {
@@ -32,6 +35,7 @@ pub struct Follow {
     streams: Arc<Streams>,
     committed: mpsc::UnboundedReceiver<Batch>,
     progress: watch::Sender<Progress>,
+    doorbell: doorbell::Handle,
     connection: Option<Dedicated>,
     next: u64,
 }
@@ -44,9 +48,10 @@ impl Follow {
         applier: Arc<dyn Applier>,
         streams: Arc<Streams>,
         committed: mpsc::UnboundedReceiver<Batch>,
+        doorbell: doorbell::Handle,
         applied: u64,
     ) -> (watch::Receiver<Progress>, Follow) {
-        let (progress, seen) = watch::channel(Progress { applied, stopped: false });
+        let (progress, seen) = watch::channel(Progress { applied, stopped: false, rung: 0 });
         let follow = Follow {
             reader,
             database,
@@ -54,6 +59,7 @@ impl Follow {
             streams,
             committed,
             progress,
+            doorbell,
             connection: None,
             next: applied,
         };
@@ -68,6 +74,7 @@ impl Follow {
                     Some(batch) => self.take(batch).await,
                     None => break false,
                 },
+                () = self.doorbell.heard.notified() => self.read_rung().await,
                 () = tokio::time::sleep(limits::POLL) => self.read_on().await,
             };
             match outcome {
@@ -87,7 +94,7 @@ impl Follow {
             }
         };
         let applied = self.next;
-        self.progress.send_replace(Progress { applied, stopped });
+        self.progress.send_modify(|progress| (progress.applied, progress.stopped) = (applied, stopped));
     }
 
     async fn take(&mut self, batch: Batch) -> Result<(), Halt> {
@@ -103,7 +110,19 @@ impl Follow {
             self.apply(&recorded)?;
         }
         self.tell();
+        self.doorbell.appended.send_replace(self.next);
         Ok(())
+    }
+
+    async fn read_rung(&mut self) -> Result<(), Halt> {
+        let before = self.next;
+        let read = self.read_on().await;
+        let met = self.next - before;
+        self.progress.send_if_modified(|progress| {
+            progress.rung += met;
+            met > 0
+        });
+        read
     }
 
     /// Reads and applies what the database has after the last applied event.

@@ -6,10 +6,12 @@
 
 mod append;
 pub mod canonical;
+pub mod doorbell;
 pub mod entry;
 pub mod execute;
 pub mod follow;
 mod fresh;
+mod inline;
 mod load;
 mod order;
 pub mod proposal;
@@ -20,53 +22,9 @@ mod stored_answer;
 pub mod streams;
 
 pub use append::Press;
-
-use serde_json::Value;
-use uuid::Uuid;
+pub use inline::{Inline, InlineRow};
 
 use crate::domain::event::Recorded;
-use crate::domain::ids::TenantId;
-use crate::domain::stream::StreamState;
-use crate::vault::{MAC_BYTES, Purpose, Vault};
-
-/// A row of an inline projection: written in the append's own transaction, a function of its own stream alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InlineRow {
-    pub projection: &'static str,
-    pub id: Uuid,
-    pub tenant: Option<TenantId>,
-    /// the stream's version that it was folded at
-    pub version: u32,
-    /// what the row says, in canonical bytes; macked together with the members above
-    pub record: Vec<u8>,
-    /// the columns that queries need
-    pub facts: Value,
-}
-
-impl InlineRow {
-    pub fn mac(&self, vault: &Vault) -> [u8; MAC_BYTES] {
-        let (tenant, version) =
-            (self.tenant.map_or(Uuid::nil(), |tenant| tenant.0), self.version.to_be_bytes());
-        vault.mac(Purpose::Row, &Self::mac_parts(self.projection, &self.id, &tenant, &version, &self.record))
-    }
-
-    /// What the row's mac is over.
-    pub fn mac_parts<'a>(
-        projection: &'a str,
-        id: &'a Uuid,
-        tenant: &'a Uuid,
-        version: &'a [u8; 4],
-        record: &'a [u8],
-    ) -> [&'a [u8]; 5] {
-        [projection.as_bytes(), id.as_bytes(), tenant.as_bytes(), version, record]
-    }
-}
-
-/// What the ledger knows of the projections that are written with the append.
-pub trait Inline: Send + Sync {
-    /// The rows that changed since `version` of the stream, given its state now.
-    fn rows(&self, after: &StreamState, since: u32) -> Vec<InlineRow>;
-}
 
 /// What the ledger knows of the view that auth checks read: it is handed every event, strictly in order.
 pub trait Applier: Send + Sync {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::append::{APPEND, Columns, Prepared, Press};
+use super::append::{APPEND, Columns, Draft, Prepared, Press};
 use super::follow::Batch;
 use super::proposal::{CommitError, Committed, Proposal};
 use crate::clock::{BootTime, Clock, Timestamp};
@@ -17,20 +17,23 @@ use crate::db::{Database, DbError, Dedicated, Role};
 use crate::limits;
 
 type Reply = oneshot::Sender<Result<Committed, CommitError>>;
-type Submission = (Proposal, Reply);
+type Submission = (Draft, Reply);
 
 /// The way into the sequencer: one queue for people, one for housekeeping. Cheap to clone.
 #[derive(Clone)]
 pub struct Submit {
+    press: Arc<Press>,
     people: mpsc::Sender<Submission>,
     housekeeping: mpsc::Sender<Submission>,
 }
 
 impl Submit {
     pub async fn commit(&self, proposal: Proposal, housekeeping: bool) -> Result<Committed, CommitError> {
+        let draft =
+            self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
         let queue = if housekeeping { &self.housekeeping } else { &self.people };
-        queue.try_send((proposal, reply)).map_err(|error| match error {
+        queue.try_send((draft, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommitError::Busy,
             mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
         })?;
@@ -39,7 +42,7 @@ impl Submit {
 }
 
 pub struct Sequencer {
-    press: Press,
+    press: Arc<Press>,
     database: Database,
     clock: Arc<Clock>,
     writer: Uuid,
@@ -48,6 +51,8 @@ pub struct Sequencer {
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
+    /// when a command of people came last: housekeeping has no batch of its own soon after
+    people_seen: BootTime,
     /// stamps never fall back behind this
     last_at: Timestamp,
 }
@@ -89,8 +94,9 @@ impl Sequencer {
     ) -> (Submit, Sequencer) {
         let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
         let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
+        let press = Arc::new(press);
         let sequencer = Sequencer {
-            press,
+            press: press.clone(),
             database,
             clock,
             writer,
@@ -98,9 +104,10 @@ impl Sequencer {
             housekeeping,
             committed,
             connection: None,
+            people_seen: BootTime::now(),
             last_at: Timestamp::default(),
         };
-        (Submit { people: people_in, housekeeping: housekeeping_in }, sequencer)
+        (Submit { press, people: people_in, housekeeping: housekeeping_in }, sequencer)
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.
@@ -111,10 +118,19 @@ impl Sequencer {
     }
 
     async fn gather(&mut self) -> Option<Vec<Submission>> {
+        let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
+        let (people, housekeeping) = (&mut self.people, &mut self.housekeeping);
+        let alone = async {
+            tokio::time::sleep(rest).await;
+            housekeeping.recv().await
+        };
         let first = tokio::select! {
             biased;
-            Some(submission) = self.people.recv() => submission,
-            Some(submission) = self.housekeeping.recv() => submission,
+            Some(submission) = people.recv() => {
+                self.people_seen = BootTime::now();
+                submission
+            }
+            Some(submission) = alone => submission,
             else => return None,
         };
         let mut batch = vec![first];
@@ -140,17 +156,14 @@ impl Sequencer {
 
     /// Answers every caller, or gives the batch back when `may_return` and the batch itself was refused.
     async fn commit(&mut self, batch: Vec<Submission>, may_return: bool) -> Result<(), Vec<Submission>> {
-        let (mut proposals, mut replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let (mut drafts, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let id = self.press.vault.uuid(self.clock.now().millis());
         for _ in 0..limits::STAMP_ATTEMPTS {
             let at = self.clock.now().max(self.last_at);
             if self.last_at.millis_since(self.clock.now()) > limits::CLOCK_BEHIND.as_millis() as u64 {
                 return answer_all(replies, CommitError::ClockBehind);
             }
-            let prepared = self.prepare(proposals, &mut replies, at);
-            if prepared.is_empty() {
-                return Ok(());
-            }
+            let prepared: Vec<_> = drafts.into_iter().map(|draft| self.press.prepare(draft, at)).collect();
             match self.append(id, at, &prepared).await {
                 Tried::Appended(appended) => {
                     self.last_at = at;
@@ -159,7 +172,7 @@ impl Sequencer {
                 }
                 Tried::Behind(last_at) => {
                     self.last_at = last_at;
-                    proposals = prepared.into_iter().map(|prepared| prepared.proposal).collect();
+                    drafts = prepared.into_iter().map(Prepared::unstamped).collect();
                 }
                 Tried::Refused(cause) => {
                     tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
@@ -168,8 +181,8 @@ impl Sequencer {
                         return answer_all(replies, CommitError::Unavailable);
                     }
                     if may_return {
-                        let proposals = prepared.into_iter().map(|prepared| prepared.proposal);
-                        return Err(proposals.zip(replies).collect());
+                        let drafts = prepared.into_iter().map(Prepared::unstamped);
+                        return Err(drafts.zip(replies).collect());
                     }
                     return answer_all(replies, CommitError::Rejected);
                 }
@@ -180,23 +193,6 @@ impl Sequencer {
             }
         }
         answer_all(replies, CommitError::ClockBehind)
-    }
-
-    /// Leaves out, and answers, what is too large for an entry.
-    fn prepare(&self, proposals: Vec<Proposal>, replies: &mut Vec<Reply>, at: Timestamp) -> Vec<Prepared> {
-        let mut batch = Vec::with_capacity(proposals.len());
-        let mut kept = Vec::with_capacity(replies.len());
-        for (proposal, reply) in proposals.into_iter().zip(replies.drain(..)) {
-            match self.press.prepare(proposal, at) {
-                Ok(prepared) => {
-                    batch.push(prepared);
-                    kept.push(reply);
-                }
-                Err(too_large) => answer(reply, Err(CommitError::TooLarge(too_large.member))),
-            }
-        }
-        *replies = kept;
-        batch
     }
 
     async fn append(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
@@ -218,11 +214,17 @@ impl Sequencer {
                 tracing::warn!(%cause, batch = %id, "the connection broke with a batch on it");
                 self.find_out(id, at, batch).await
             }
-            Err(cause) => {
-                self.connection = self.connection.take().filter(|connected| !connected.client.is_closed());
-                Tried::Refused(cause)
-            }
+            Err(cause) => self.refused(cause),
         }
+    }
+
+    /// A server that can't write at present may have become a standby and keep its connections: the next batch has a new one.
+    fn refused(&mut self, cause: DbError) -> Tried {
+        let unfit = |connected: &Connected| connected.client.is_closed();
+        if matches!(cause, DbError::Unavailable(_)) || self.connection.as_ref().is_some_and(unfit) {
+            self.connection = None;
+        }
+        Tried::Refused(cause)
     }
 
     /// Asks, on a new connection and under the head's lock, what became of the batch. One that is not in the ledger
@@ -256,7 +258,7 @@ impl Sequencer {
                     Err(_) => Tried::Unknown,
                 }
             }
-            Err(cause) => Tried::Refused(cause),
+            Err(cause) => self.refused(cause),
         }
     }
 

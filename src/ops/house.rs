@@ -14,6 +14,7 @@ use super::migrate::{make_private_login, migrate, rebuild_projections};
 use crate::clock::{BootTime, Clock};
 use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
 use crate::db::{self, Database, Role, Settings};
+use crate::ledger::doorbell::Doorbell;
 use crate::ledger::execute::Ledger;
 use crate::ledger::follow::{Follow, Progress};
 use crate::ledger::read::Reader;
@@ -189,9 +190,15 @@ fn open_ledger(
     let (committed, following) = mpsc::unbounded_channel();
     let press = Press { ledger: LEDGER, vault: vault.clone(), inline: Arc::new(InlineProjections) };
     let (submit, sequencer) = Sequencer::new(press, database.clone(), clock.clone(), writer, committed);
+    let (handle, doorbell) = Doorbell::new(database.clone(), LEDGER, writer);
+    let reader = foundation.reader();
     let (progress, follow) =
-        Follow::new(foundation.reader(), database.clone(), applier, streams.clone(), following, applied);
-    let tasks = vec![room("the sequencer", sequencer.run()), room("following", follow.run())];
+        Follow::new(reader, database.clone(), applier, streams.clone(), following, handle, applied);
+    let tasks = vec![
+        room("the sequencer", sequencer.run()),
+        room("following", follow.run()),
+        room("the doorbell", doorbell.run()),
+    ];
     let ledger =
         Ledger::new(foundation.reader(), database.clone(), clock.clone(), submit, streams, progress.clone());
     (Arc::new(ledger), progress, tasks)

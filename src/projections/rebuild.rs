@@ -3,7 +3,7 @@
 
 use futures::TryStreamExt;
 use tokio_postgres::Transaction;
-use uuid::Uuid;
+use tokio_postgres::types::ToSql;
 
 use crate::db::{DbError, Dedicated};
 use crate::domain::ids::StreamId;
@@ -13,7 +13,7 @@ use crate::ledger::{Inline, InlineRow};
 use crate::limits;
 use crate::vault::Vault;
 
-const APPLY: &str = "select credledger.apply_inline($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const APPLY: &str = "select credledger.apply_inline($1, $2, $3, $4, $5, $6, $7, $8)";
 
 /// What a rebuild went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,54 +65,40 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
-/// Rows on their way, as the columns that their function takes.
+/// Rows on their way.
 #[derive(Default)]
-struct Rows {
-    projection: Vec<&'static str>,
-    id: Vec<Uuid>,
-    tenant: Vec<Option<Uuid>>,
-    version: Vec<i32>,
-    record: Vec<Vec<u8>>,
-    mac: Vec<Vec<u8>>,
-    facts: Vec<String>,
-}
+struct Rows(Vec<(InlineRow, Vec<u8>)>);
 
 impl Rows {
     fn len(&self) -> usize {
-        self.id.len()
+        self.0.len()
     }
 
     fn push(&mut self, vault: &Vault, row: InlineRow) {
-        self.mac.push(row.mac(vault).to_vec());
-        self.projection.push(row.projection);
-        self.id.push(row.id);
-        self.tenant.push(row.tenant.map(|tenant| tenant.0));
-        self.version.push(row.version.cast_signed());
-        self.record.push(row.record);
-        self.facts.push(row.facts.to_string());
+        let mac = row.mac(vault).to_vec();
+        self.0.push((row, mac));
     }
 
     /// Writes what has gathered, and begins anew.
     async fn write(&mut self, ledger: i32, target: &Transaction<'_>) -> Result<u64, DbError> {
-        let rows = std::mem::take(self);
-        let (won, command) = (vec![0i16], vec![0i32; rows.len()]);
-        let written = target
-            .query_one(
-                APPLY,
-                &[
-                    &ledger,
-                    &won,
-                    &command,
-                    &rows.projection,
-                    &rows.id,
-                    &rows.tenant,
-                    &rows.version,
-                    &rows.record,
-                    &rows.mac,
-                    &rows.facts,
-                ],
-            )
-            .await?;
+        let Rows(mut rows) = std::mem::take(self);
+        // those of one projection are handed over together
+        rows.sort_by_key(|(row, _)| row.projection);
+        let (mut projection, mut id, mut tenant, mut version) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut record, mut macs, mut facts) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, mac) in &rows {
+            projection.push(row.projection);
+            id.push(row.id);
+            tenant.push(row.tenant.map(|tenant| tenant.0));
+            version.push(row.version.cast_signed());
+            record.push(&row.record);
+            macs.push(mac);
+            facts.push(row.facts_text());
+        }
+        let parameters: [&(dyn ToSql + Sync); 8] =
+            [&ledger, &projection, &id, &tenant, &version, &record, &macs, &facts];
+        let written = target.query_one(APPLY, &parameters).await?;
         Ok(written.get::<_, i64>(0).unsigned_abs())
     }
 }

@@ -58,7 +58,7 @@ fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
         "a secret's row is copied under a fresh id",
         format!(
             "insert into credledger.secrets select ledger_id, '00000000-0000-7000-8000-000000000001', tenant_id, version, \
-             record, mac, credential_id, prefix, ends_at_ms from credledger.secrets where id = '{}'",
+             record, mac, credential_id, ends_at_ms, prefix from credledger.secrets where id = '{}'",
             narrow.secret
         ),
         row("secrets", "00000000-0000-7000-8000-000000000001"),

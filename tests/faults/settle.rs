@@ -9,7 +9,7 @@ use crate::library;
 use crate::proxy::Cut;
 use crate::random::{Random, rounds};
 use crate::support::client::{Request, Response};
-use crate::support::service::{Actor, eventually, text};
+use crate::support::service::{Actor, Service, eventually, text};
 
 const APPEND: &str = "credledger.append(";
 const REGISTER: &str = "credledger.register_writer(";
@@ -202,4 +202,43 @@ fn p1_a_connection_lost_before_the_batch_was_sent_is_told_as_nothing_changed() {
         house.is_ready_again();
     }
     house.told_the_truth(&answers);
+}
+
+#[test]
+fn p1_a_primary_that_becomes_a_standby_and_keeps_its_connections_is_left_for_a_new_one() {
+    let service = Service::start_private(&[]);
+    let own = service.root();
+    let tenant = own.tenant("demoted", json!({}));
+    tenant.mint("before");
+    let writers = || {
+        library::block_on(async {
+            let sql = "select pid from pg_stat_activity where query like '%credledger.append(%' and pid <> pg_backend_pid()";
+            let rows = library::superuser(&service).await.query(sql, &[]).await.expect("the sessions");
+            rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>()
+        })
+    };
+    let set = |sql: &str| {
+        library::block_on(async {
+            let superuser = library::superuser(&service).await;
+            superuser.execute(sql, &[]).await.expect("a setting");
+            superuser.execute("select pg_reload_conf()", &[]).await.expect("a reload");
+        });
+    };
+    let [writer] = writers()[..] else { panic!("one session appends") };
+    // As after a demotion: the sessions live on and can only read.
+    set("alter system set default_transaction_read_only = on");
+    let path = format!("/api/admin/v1/tenants/{}/keys", tenant.id);
+    let refused = || {
+        let answer = own.send(&own.request("POST", &path).json(&json!({"name": "meanwhile"})));
+        (answer.status == 503).then_some(())
+    };
+    eventually(refused).expect("nothing can be written");
+    eventually(|| (!writers().contains(&writer)).then_some(()))
+        .expect("the session that can't write is given up");
+    set("alter system reset default_transaction_read_only");
+    let minted = || {
+        let answer = own.send(&own.request("POST", &path).json(&json!({"name": "after"})));
+        (answer.status == 201).then_some(())
+    };
+    eventually(minted).expect("the service goes on by itself");
 }

@@ -648,3 +648,27 @@ async fn an_append_holds_back_every_other_until_it_has_committed() {
     let appended = tokio::time::timeout(Duration::from_secs(60), quick.append(1, &other)).await;
     assert_eq!(appended.expect("an append").positions, [Some(0)], "a rolled back append leaves no gap");
 }
+
+#[tokio::test]
+async fn what_a_command_over_its_quota_claimed_is_free_again() {
+    let (database, writer) = start().await;
+    let tenant = Uuid::now_v7();
+    let claim = |batch: &mut Batch, key: &[u8], limit| {
+        let stream = Uuid::now_v7();
+        let command = batch.write(stream, 0);
+        batch.claims.push((command, 1, key.to_vec(), stream));
+        batch.quotas.push((command, tenant, 1, limit));
+    };
+    let mut batch = Batch::new();
+    claim(&mut batch, b"kept", Some(1));
+    claim(&mut batch, b"free", Some(1));
+    assert_eq!(writer.append(1, &batch).await.verdicts, [0, 3]);
+    assert_eq!(count(&database.admin().await, "claims").await, 1);
+
+    let mut batch = Batch::new();
+    claim(&mut batch, b"kept", None);
+    claim(&mut batch, b"free", None);
+    claim(&mut batch, b"new", Some(2));
+    assert_eq!(writer.append(2, &batch).await.verdicts, [2, 0, 3]);
+    assert_eq!(count(&database.admin().await, "claims").await, 2);
+}

@@ -6,6 +6,7 @@
 mod support;
 
 mod append_sql;
+mod doorbell;
 mod privileges;
 mod schema;
 mod sight;

@@ -62,6 +62,12 @@ fn column<T, R>(rows: &[T], pick: impl Fn(&T) -> R) -> Vec<R> {
     rows.iter().map(pick).collect()
 }
 
+fn facts_text((_, projection, id, _, _, facts): &InlineRow) -> String {
+    let facts = serde_json::from_str(facts).expect("facts");
+    let (version, record) = (1, Vec::new());
+    credledger::ledger::InlineRow { projection, id: *id, tenant: None, version, record, facts }.facts_text()
+}
+
 impl Writer {
     /// `client` has taken the append role.
     pub async fn register(client: Client) -> Self {
@@ -107,10 +113,11 @@ impl Writer {
             column(&b.answers, |_| 201i16),
             column(&b.answers, |_| entry.clone()),
         );
-        let (rc, rp, ri) = (column(&b.rows, |r| r.0), column(&b.rows, |r| r.1), column(&b.rows, |r| r.2));
-        let (rt, rv, rf) =
-            (column(&b.rows, |r| r.3), column(&b.rows, |r| r.4), column(&b.rows, |r| r.5.clone()));
-        let (rr, rm) = (column(&b.rows, |_| entry.clone()), column(&b.rows, |_| digest.clone()));
+        let mut rows = b.rows.clone();
+        rows.sort_by_key(|row| row.1);
+        let (rc, rp, ri) = (column(&rows, |r| r.0), column(&rows, |r| r.1), column(&rows, |r| r.2));
+        let (rt, rv, rf) = (column(&rows, |r| r.3), column(&rows, |r| r.4), column(&rows, facts_text));
+        let (rr, rm) = (column(&rows, |_| entry.clone()), column(&rows, |_| digest.clone()));
         let params: [&(dyn ToSql + Sync); 46] = [
             &LEDGER,
             &self.writer,
