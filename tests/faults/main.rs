@@ -23,3 +23,4 @@ mod order;
 mod races;
 mod rebuild;
 mod settle;
+mod stopping;
