@@ -9,3 +9,4 @@ mod backup;
 mod key;
 mod operator;
 mod readme;
+mod scripts;

@@ -1,9 +1,11 @@
 //! A stop ends, whatever the database does; its exit code says whether everything that was begun could be finished.
 
-use std::io::Write;
-use std::net::TcpStream;
-
-use serde_json::json;
+use credledger::db::Settings;
+use credledger::domain::authority::Role;
+use credledger::domain::operator::Reach;
+use credledger::ops::StartError;
+use credledger::ops::first_operator::{self, NewOperator};
+use credledger::ops::house::{Foundation, House};
 
 use crate::library;
 use crate::proxy::Proxy;
@@ -27,24 +29,43 @@ fn a_stop_with_nothing_in_hand_is_orderly_though_the_database_hangs() {
     assert_eq!(service.stop(), Some(0), "{}", service.log());
 }
 
+/// What was submitted is settled for longer than a stop waits: its callers would be told the truth, but they are gone.
 #[test]
-fn a_stop_that_cannot_finish_what_was_submitted_ends_all_the_same_and_says_what_was_left() {
-    let (mut service, proxy, _database) = behind_a_proxy();
-    let root = service.root();
-    let path = format!("{}/keys", root.tenant("acme", json!({})).path());
-    proxy.freeze_at("credledger.append(");
-    let body = json!({"name": "submitted"}).to_string();
-    let request = root.request("POST", &path).header("Content-Type", "application/json");
-    let head = request.header("Content-Length", &body.len().to_string()).head_bytes(&service.address());
-    let mut caller = TcpStream::connect(service.address()).expect("an open door");
-    caller.write_all(&[head.as_slice(), body.as_bytes()].concat()).expect("a request");
-    eventually(|| proxy.is_frozen().then_some(())).expect("the append is under way");
-    // Who asked is gone; what was begun goes on without it.
-    drop(caller);
-    assert_eq!(service.stop(), Some(1), "{}", service.log());
-    let log = service.log();
-    assert!(log.contains("the stop waits no longer for the database"), "{log}");
-    assert!(log.contains("was left with: the sequencer, following."), "{log}");
+fn rooms_that_cannot_finish_what_was_submitted_are_left_after_a_bound_and_named() {
+    let database = library::block_on(Postgres::database());
+    let proxy = Proxy::to(&database.url);
+    let settings = Settings { url: proxy.url(&database.url).into(), ..database.settings() };
+    let folder = std::env::temp_dir().join(format!("credledger-left-open-{}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a fresh folder");
+    let left = library::block_on(async {
+        let foundation =
+            Foundation::lay(&settings, false, &folder.join("master.key")).await.expect("a foundation");
+        let house = House::open_beside(&foundation).await.expect("a house");
+        proxy.freeze_at("credledger.append(");
+        let root = NewOperator {
+            name: "submitted".to_owned(),
+            role: Role::Root,
+            reach: Reach::All,
+            token: "never shown",
+            seconds: 60,
+        };
+        let frozen = async {
+            while !proxy.is_frozen() {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Who asked goes away; what was begun goes on without it.
+        tokio::select! {
+            _ = first_operator::create(&house, root) => panic!("nothing can be written"),
+            () = frozen => {}
+        }
+        house.close().await
+    });
+    std::fs::remove_dir_all(&folder).expect("ours");
+    let left = left.expect_err("the database hangs");
+    assert_eq!(left.0, ["the sequencer", "following"]);
+    let said = StartError::from(left).to_string();
+    assert!(said.contains("was left with: the sequencer, following."), "{said}");
 }
 
 #[test]
