@@ -28,6 +28,9 @@ packages_updated=no
 install_packages() {
     command -v apt-get > /dev/null \
         || die "$* missing, and this is no Debian or Ubuntu. Install PostgreSQL (14 or newer), a C compiler and Rust, then start again."
+    if [[ $(id --user) -ne 0 ]] && ! command -v sudo > /dev/null; then
+        die "$* missing, and installing needs root; there is no sudo. As root, run: apt-get update && apt-get install --yes --no-install-recommends $*. Then start again."
+    fi
     if [[ $packages_updated == no ]]; then
         say "reading the lists of packages (apt-get update)"
         as_root apt-get update --quiet=2 >&2

@@ -58,6 +58,12 @@ pub const OPERATOR_TOKENS: usize = 100;
 // ---- an event ----
 pub const ENTRY_BYTES: usize = 48 * 1024;
 
+// ---- the master key ----
+/// How many keys its file may hold: each is tried on a secret that is looked up.
+pub const MASTER_KEYS: usize = 100;
+/// How many stored answers a rotation seals anew at once, and how many names it reads.
+pub const RESEAL_PAGE: i32 = 500;
+
 // ---- the sequencer ----
 pub const BATCH_COMMANDS: usize = 256;
 /// Few, so that whoever comes next waits for a short batch.
@@ -187,6 +193,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub const HEAD_WAIT: Duration = Duration::from_secs(10);
 /// How long a stop waits for requests that have begun.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
+/// How long a stop then waits for the rooms to finish what was submitted; longer only if the database does not answer.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Threads beside the HTTP workers: the sequencer, following, the lease, housekeeping.
 pub const ROOM_THREADS: usize = 2;
 

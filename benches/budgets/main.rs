@@ -84,7 +84,7 @@ async fn in_process(run: &Run, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Li
     }
     let gateway = verdicts::gateway_token(&world).await;
     match Arc::into_inner(world) {
-        Some(world) => world.house.close().await,
+        Some(world) => world.house.close().await.expect("an orderly end"),
         None => eprintln!("a caller is still there"),
     }
     let living = made.into_iter().skip(revoked.len()).map(|(_, secret)| secret).collect();

@@ -28,7 +28,8 @@ pub async fn gateway_token(world: &Arc<World>) -> String {
     use credledger::domain::command::Command;
     use credledger::domain::ids::OperatorId;
     let id = OperatorId(world.foundation.vault.uuid(world.house.clock.now().millis()));
-    let create = Create { name: "bench".to_owned(), role: Role::Root, reach: Reach::All, first: false };
+    let create =
+        Create { name: "bench".to_owned(), role: Role::Root, reach: Reach::All, first: false, token: None };
     world.execute(id.into(), Command::Operator(OperatorCommand::Create(create))).await;
     let expires_at = world.house.clock.now().plus_seconds(86_400);
     let mint = MintToken { name: "bench".to_owned(), expires_at };

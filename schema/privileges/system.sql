@@ -1,4 +1,4 @@
--- The system role reads everything, changes leases, and forgets old answers.
+-- The system role reads everything, changes leases, forgets old answers and seals kept ones anew.
 grant select on all tables in schema credledger to credledger_system;
 grant execute on function credledger.lease_take to credledger_system;
 grant execute on function credledger.lease_renew to credledger_system;
@@ -10,3 +10,5 @@ grant execute on function credledger.read_head to credledger_system;
 grant execute on function credledger.read_streams to credledger_system;
 grant execute on function credledger.read_events to credledger_system;
 grant execute on function credledger.read_by_stream to credledger_system;
+grant execute on function credledger.read_answers to credledger_system;
+grant execute on function credledger.reseal_answers to credledger_system;

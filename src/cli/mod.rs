@@ -1,5 +1,6 @@
 //! The command line: one subcommand, one file.
 
+mod key;
 mod operator;
 mod serve;
 mod write_ready_file;
@@ -11,15 +12,17 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::ops::StartError;
-use crate::ops::config::{MEMBERS, Member};
+use crate::ops::config::{Config, LogFormat, MEMBERS, Member};
+use crate::ops::telemetry;
 
 struct Subcommand {
     describe: fn() -> Command,
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 3] = [
+const SUBCOMMANDS: [Subcommand; 4] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: operator::describe, run: operator::run },
     Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },
 ];
@@ -50,6 +53,25 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands(SUBCOMMANDS.map(|subcommand| (subcommand.describe)()))
+}
+
+/// What of the configuration says where the ledger is: for commands on the machine.
+const LEDGER_MEMBERS: [&str; 9] = [
+    "config",
+    "data-dir",
+    "database-url",
+    "database-admin-url",
+    "database-ca-file",
+    "allow-unsafe-database",
+    "master-key-file",
+    "postgres-bin-dir",
+    "run-as",
+];
+
+fn ledger_config(given: &ArgMatches) -> Result<Config, StartError> {
+    // What concerns the service alone is its own log's business.
+    telemetry::init("error", LogFormat::Auto)?;
+    Ok(Config::read(&given_flags(given))?)
 }
 
 fn config_flag(member: &Member) -> Arg {

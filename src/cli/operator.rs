@@ -12,26 +12,11 @@ use crate::domain::ids::OperatorId;
 use crate::domain::text::Name;
 use crate::limits;
 use crate::ops::StartError;
-use crate::ops::config::{Config, LogFormat};
 use crate::ops::first_operator::NewToken;
-use crate::ops::telemetry;
 
 const SUBCOMMANDS: [Subcommand; 2] = [
     Subcommand { describe: create::describe, run: create::run },
     Subcommand { describe: token::describe, run: token::run },
-];
-
-/// What of the configuration says where the ledger is.
-const MEMBERS: [&str; 9] = [
-    "config",
-    "data-dir",
-    "database-url",
-    "database-admin-url",
-    "database-ca-file",
-    "allow-unsafe-database",
-    "master-key-file",
-    "postgres-bin-dir",
-    "run-as",
 ];
 
 pub fn describe() -> Command {
@@ -44,12 +29,6 @@ pub fn describe() -> Command {
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     super::dispatch(&SUBCOMMANDS, given)
-}
-
-fn config(given: &ArgMatches) -> Result<Config, StartError> {
-    // What concerns the service alone is its own log's business.
-    telemetry::init("error", LogFormat::Auto)?;
-    Ok(Config::read(&super::given_flags(given))?)
 }
 
 fn expires_in() -> Arg {

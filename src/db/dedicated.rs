@@ -31,12 +31,12 @@ impl Dedicated {
         let bell = Arc::<Bell>::default();
         let client = match &target.tls {
             Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await.map_err(DbError::connecting)?;
+                let (client, connection) = config.connect(tls.clone()).await.map_err(connecting)?;
                 tokio::spawn(drive(connection, Arc::clone(&bell)));
                 client
             }
             None => {
-                let (client, connection) = config.connect(NoTls).await.map_err(DbError::connecting)?;
+                let (client, connection) = config.connect(NoTls).await.map_err(connecting)?;
                 tokio::spawn(drive(connection, Arc::clone(&bell)));
                 client
             }
@@ -56,6 +56,23 @@ impl Dedicated {
             self.bell.rung.notified().await;
         }
     }
+}
+
+/// A certificate that was not accepted is told with what can be done about it; the server is as good as away.
+fn connecting(error: tokio_postgres::Error) -> DbError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
+        let tls = inner.downcast_ref().or_else(|| io.and_then(|io| io.downcast_ref()));
+        if let Some(refused @ rustls::Error::InvalidCertificate(_)) = tls {
+            return DbError::connecting(format!(
+                "Its certificate was not accepted ({refused}). It is to lead to one of the machine's authorities, or to one in \
+                 the file of --database-ca-file, and to name the host as the URL does."
+            ));
+        }
+        cause = inner.source();
+    }
+    DbError::connecting(error)
 }
 
 async fn drive<S, T>(mut connection: Connection<S, T>, bell: Arc<Bell>)

@@ -126,7 +126,7 @@ impl fmt::Display for DbError {
             Self::TryAgain(_) => f.write_str("a concurrent change stood in the way; try again"),
             Self::Cancelled(_) => f.write_str("the database ended the statement before it was done"),
             Self::Forbidden(_) => {
-                f.write_str("the database role may not do this; run `credledger migrate` as an administrator")
+                f.write_str("the database role may not do this; give the service a database_admin_url that may, and start it once")
             }
             Self::Breach(breach, _) => write!(f, "the ledger refused: {breach:?}"),
             Self::Rejected { state, .. } => write!(f, "the database refused (SQLSTATE {state})"),

@@ -32,6 +32,18 @@ impl From<&str> for DatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// Whether it can be read; where it leads to is another matter.
+    pub fn is_readable(&self) -> bool {
+        self.read().is_some()
+    }
+
+    fn read(&self) -> Option<(tokio_postgres::Config, Option<PathBuf>)> {
+        let (text, ca_file) = without_libpq_tls_words(&self.0);
+        Some((text.parse().ok()?, ca_file))
+    }
+}
+
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DatabaseUrl")
@@ -64,8 +76,7 @@ pub(super) struct Target {
 
 impl Target {
     pub fn of(url: &DatabaseUrl, ca_file: Option<&Path>) -> Result<Self, DbError> {
-        let (text, ca_in_url) = without_libpq_tls_words(&url.0);
-        let mut config: tokio_postgres::Config = text.parse().map_err(|_| {
+        let (mut config, ca_in_url) = url.read().ok_or_else(|| {
             DbError::Unfit(
                 "The database URL can't be read; it should look like postgres://user:password@host:5432/name"
                     .into(),

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::data_dir::DataDir;
 use super::house::{Foundation, House};
 use super::private_postgres::PrivatePostgres;
-use super::start::{database_settings, own_postgres};
+use super::start::{self, database_settings, own_postgres};
 use super::{StartError, process};
 use crate::clock::BootTime;
 use crate::limits;
@@ -23,15 +23,10 @@ pub fn work<T>(
 ) -> Result<T, StartError> {
     let data_dir = become_the_service(config)?;
     let _turn = take_turn(&data_dir)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(limits::ROOM_THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| StartError::new(format!("The runtime cannot be started: {error}.")))?;
+    let runtime = runtime()?;
     let (house, own) = enter(config, &data_dir, &runtime)?;
     let outcome = runtime.block_on(async {
-        let outcome = work(&house).await;
-        house.close().await;
+        let outcome = finish(house, work).await;
         if own.is_none() {
             // A courtesy to what is called next: by then a service that is well has followed.
             tokio::time::sleep(limits::POLL * 3).await;
@@ -43,6 +38,51 @@ pub fn work<T>(
         Some(own) => outcome.and_then(|done| own.stop().map(|()| done)),
         None => outcome,
     }
+}
+
+/// Does `work` in the service's place: it holds the data directory and the node's lease, so that no service runs on this
+/// ledger, here or elsewhere, until it has ended.
+pub fn work_alone<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&House) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let data_dir = become_the_service(config)?;
+    let _turn = take_turn(&data_dir)?;
+    let _claimed = DataDir::claim_free(&data_dir, None)?.ok_or_else(|| {
+        StartError::new(format!(
+            "The service runs on {}, and reads its keys at its start alone. Stop it, repeat this command, start it again.",
+            data_dir.display()
+        ))
+    })?;
+    let runtime = runtime()?;
+    let own = own_postgres(config, &data_dir)?;
+    let outcome = runtime.block_on(async {
+        let (_, house) = start::open(config, &database_settings(config, &data_dir), &data_dir).await?;
+        finish(house, work).await
+    });
+    runtime.shutdown_background();
+    match own {
+        Some(own) => outcome.and_then(|done| own.stop().map(|()| done).map_err(StartError::from)),
+        None => outcome,
+    }
+}
+
+fn runtime() -> Result<Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(limits::ROOM_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new(format!("The runtime cannot be started: {error}.")))
+}
+
+async fn finish<T>(
+    house: House,
+    work: impl AsyncFnOnce(&House) -> Result<T, StartError>,
+) -> Result<T, StartError> {
+    let outcome = work(&house).await;
+    // What was asked for is known by now; that the rooms closed late changes nothing of it, and the log has it.
+    let _ = house.close().await;
+    outcome
 }
 
 /// What a start does before it becomes ready, but for the address.

@@ -23,64 +23,71 @@ pub struct NewToken {
     pub expires_at: Timestamp,
 }
 
-/// The first operator's token, shown once. `None` when the ledger's root has had one already, or another start is making it.
-///
-/// Operator and token are two commits. A start that ended between them left a root whom nobody can be; the next one makes
-/// the token that is missing.
+/// The first operator's token, shown once. `None` when the ledger has, or has had, its first operator, or another start or
+/// command is making it.
 pub async fn ensure(house: &House) -> Result<Option<String>, StartError> {
-    let id = match house.view.first_root() {
-        Some(id) if has_had_a_token(house, id)? => return Ok(None),
-        Some(id) => id,
-        None => match execute_create(house, root("first operator"), true).await {
-            Ok(id) => id,
-            Err(ExecuteError::Refused(refusal)) if refusal.kind == RefusalKind::Conflict => return Ok(None),
-            Err(error) => return Err(failed(&error)),
-        },
+    if house.view.first_root().is_some() {
+        return Ok(None);
+    }
+    let first = NewOperator {
+        name: "first operator".to_owned(),
+        role: Role::Root,
+        reach: Reach::All,
+        token: "first start",
+        seconds: limits::FIRST_TOKEN_SECONDS,
     };
-    Ok(Some(mint_token(house, id, "first start", limits::FIRST_TOKEN_SECONDS).await?.text))
+    match execute_create(house, &first, true).await {
+        Ok((_, token)) => Ok(Some(token?.text)),
+        Err(error) if is_taken(&error) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
 }
 
-/// Also one that was revoked or has expired: whoever had it decided so, or can make another on the machine.
-fn has_had_a_token(house: &House, id: OperatorId) -> Result<bool, StartError> {
-    house
-        .view
-        .has_had_a_token(id)
-        .map_err(|error| StartError::new(format!("The first operator is unknown: {error}.")))
-}
-
-/// Whom to make. An operator who is root acts on all tenants.
+/// Whom to make, and with which first token. An operator who is root acts on all tenants.
 pub struct NewOperator {
     pub name: String,
     pub role: Role,
     pub reach: Reach,
-}
-
-fn root(name: &str) -> NewOperator {
-    NewOperator { name: name.to_owned(), role: Role::Root, reach: Reach::All }
+    pub token: &'static str,
+    pub seconds: u32,
 }
 
 /// Where there is no root yet, the first one made here is the ledger's first operator, so that a start beside it or after
-/// it makes none.
-pub async fn create(house: &House, new: NewOperator) -> Result<OperatorId, StartError> {
+/// it makes none. Operator and token are one commit: nobody ever meets an operator whose first token is still to come.
+pub async fn create(house: &House, new: NewOperator) -> Result<(OperatorId, NewToken), StartError> {
     let may_be_first = new.role == Role::Root && house.view.first_root().is_none();
-    let NewOperator { name, role, reach } = new;
-    let again = || NewOperator { name: name.clone(), role, reach: reach.clone() };
-    let created = match execute_create(house, again(), may_be_first).await {
+    let created = match execute_create(house, &new, may_be_first).await {
         // Another was quicker to be the first; this one is one more.
-        Err(ExecuteError::Refused(refusal)) if may_be_first && refusal.kind == RefusalKind::Conflict => {
-            execute_create(house, again(), false).await
-        }
+        Err(error) if may_be_first && is_taken(&error) => execute_create(house, &new, false).await,
         created => created,
     };
-    created.map_err(|error| failed(&error))
+    let (id, token) = created.map_err(|error| failed(&error))?;
+    Ok((id, token?))
 }
 
-async fn execute_create(house: &House, new: NewOperator, first: bool) -> Result<OperatorId, ExecuteError> {
+/// The claim on being the first is in the append: of any number at once, one has it.
+async fn execute_create(
+    house: &House,
+    new: &NewOperator,
+    first: bool,
+) -> Result<(OperatorId, Result<NewToken, StartError>), ExecuteError> {
     let id = OperatorId(house.ledger.vault().uuid(house.clock.now().millis()));
-    let NewOperator { name, role, reach } = new;
-    let create = Create { name, role, reach, first };
-    house.ledger.execute(order(id, OperatorCommand::Create(create))).await?;
-    Ok(id)
+    let expires_at = house.clock.now().plus_seconds(new.seconds);
+    let token = MintToken { name: new.token.to_owned(), expires_at };
+    let (name, reach) = (new.name.clone(), new.reach.clone());
+    let create = Create { name, role: new.role, reach, first, token: Some(token) };
+    let executed = house.ledger.execute(order(id, OperatorCommand::Create(create))).await?;
+    Ok((id, shown(&executed.answer, expires_at)))
+}
+
+fn is_taken(error: &ExecuteError) -> bool {
+    matches!(error, ExecuteError::Refused(refusal) if refusal.kind == RefusalKind::Conflict)
+}
+
+fn shown(answer: &Answer, expires_at: Timestamp) -> Result<NewToken, StartError> {
+    let secret = answer.body.get("secret").and_then(|secret| secret.as_str());
+    let text = secret.ok_or_else(|| StartError::new("The ledger made no token. Look into the log."))?;
+    Ok(NewToken { text: text.to_owned(), expires_at })
 }
 
 pub async fn mint_token(
@@ -99,10 +106,7 @@ pub async fn mint_token(
             error => failed(&error),
         },
     )?;
-    let secret = executed.answer.body.get("secret").and_then(|secret| secret.as_str());
-    let text = secret.map(str::to_owned);
-    let text = text.ok_or_else(|| StartError::new("The ledger made no token. Look into the log."))?;
-    Ok(NewToken { text, expires_at })
+    shown(&executed.answer, expires_at)
 }
 
 fn order(id: OperatorId, command: OperatorCommand) -> Order {

@@ -13,7 +13,7 @@ use super::StartError;
 use super::migrate::{make_private_login, migrate, rebuild_projections};
 use crate::clock::{BootTime, Clock};
 use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
-use crate::db::{self, Database, Role, Settings};
+use crate::db::{self, Database, Dedicated, Role, Settings};
 use crate::ledger::doorbell::Doorbell;
 use crate::ledger::execute::Ledger;
 use crate::ledger::follow::{Follow, Progress};
@@ -21,6 +21,7 @@ use crate::ledger::read::Reader;
 use crate::ledger::sequencer::Sequencer;
 use crate::ledger::streams::Streams;
 use crate::ledger::{Applier, Press};
+use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
 use crate::projections::load::load;
@@ -46,9 +47,12 @@ pub struct House {
     pub view: Arc<ActiveView>,
     pub clock: Arc<Clock>,
     pub lease: Arc<Lease>,
-    tasks: Vec<JoinHandle<()>>,
-    keeper: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    rooms: Vec<Room>,
+    /// tells the lease's keeper to give it back
+    stop: Option<watch::Sender<bool>>,
 }
+
+type Room = (&'static str, JoinHandle<()>);
 
 impl Foundation {
     /// `private`: the cluster is the service's own.
@@ -87,11 +91,7 @@ impl Foundation {
         projections: &[&'static str],
     ) -> Result<Rebuilt, StartError> {
         tracing::info!(projections = projections.join(" "), "projections are built anew");
-        let source = self.database.connect_dedicated(Role::System).await.map_err(explained)?;
-        source
-            .batch_execute("set statement_timeout = 0")
-            .await
-            .map_err(|cause| explained(db::DbError::from(cause)))?;
+        let source = long_reader(&self.database).await?;
         let rebuilt =
             rebuild_projections(settings, projections, &self.reader(), &source).await.map_err(explained)?;
         tracing::info!(events = rebuilt.events, rows = rebuilt.rows, "projections are whole");
@@ -125,13 +125,14 @@ impl House {
         })?);
         let view = Arc::new(ActiveView::new().map_err(|full| StartError::new(format!("{full:?}")))?);
         let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
-        let (ledger, progress, tasks) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
+        let (ledger, progress, mut rooms) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
         let lease = Arc::new(Lease::default());
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
-        let keeper = (stop, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, tasks, keeper: Some(keeper) })
+        // First, because it is given back first.
+        rooms.insert(0, room("the lease", keeper.run(stopped)));
+        Ok(House { ledger, view, clock, lease, rooms, stop: Some(stop) })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -141,41 +142,64 @@ impl House {
         let applied =
             load(&foundation.database, LEDGER, &foundation.vault, &view).await.map_err(explained)?;
         let writer = foundation.vault.uuid(clock.now().millis());
-        let (ledger, _, tasks) = open_ledger(foundation, &clock, view.clone(), writer, applied);
-        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), tasks, keeper: None })
+        let (ledger, _, rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
+        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), rooms, stop: None })
     }
 
-    /// Finishes what was submitted, then closes room after room.
-    pub async fn close(self) {
-        let House { ledger, tasks, keeper, .. } = self;
-        if let Some((stop, keeper)) = keeper {
+    /// Finishes what was submitted, then closes room after room: within a bound, because a database that hangs would keep
+    /// them open for as long as it does.
+    pub async fn close(self) -> Result<(), LeftOpen> {
+        let House { ledger, mut rooms, stop, .. } = self;
+        if let Some(stop) = stop {
             stop.send_replace(true);
-            finished(keeper).await;
         }
         let database = ledger.database().clone();
+        // What still runs a command holds it too; with the last of them the sequencer's queues end.
         drop(ledger);
-        for task in tasks {
-            finished(task).await;
-        }
+        let all = async {
+            while let Some((_, task)) = rooms.first_mut() {
+                if let Err(cause) = task.await {
+                    tracing::error!(%cause, "a room did not close in order");
+                }
+                rooms.remove(0);
+            }
+        };
+        let in_time = tokio::time::timeout(limits::CLOSE_WAIT, all).await.is_ok();
         database.close();
+        if in_time {
+            return Ok(());
+        }
+        let left: Vec<&'static str> = rooms.iter().map(|(name, _)| *name).collect();
+        tracing::error!(left = left.join(", "), waited = ?limits::CLOSE_WAIT, "the stop waits no longer for the database");
+        Err(LeftOpen(left))
+    }
+}
+
+/// Rooms that had not closed when the stop waited no longer. Nobody was told that what they had in hand was done.
+#[derive(Debug)]
+pub struct LeftOpen(pub Vec<&'static str>);
+
+impl From<LeftOpen> for StartError {
+    fn from(LeftOpen(rooms): LeftOpen) -> Self {
+        StartError::new(format!(
+            "The database did not answer within {} seconds of the stop, and was left with: {}. What was acknowledged is \
+             in the ledger. Look after the database, then start again.",
+            limits::CLOSE_WAIT.as_secs(),
+            rooms.join(", ")
+        ))
     }
 }
 
 /// A room whose code fails takes the process with it: half a house would answer what nobody writes down any more. Whoever
 /// supervises the service starts it again, and the ledger is as it was.
-fn room(name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-    tokio::spawn(async move {
+fn room(name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Room {
+    let task = tokio::spawn(async move {
         if AssertUnwindSafe(work).catch_unwind().await.is_err() {
             tracing::error!(name, "a room failed; the service ends");
             std::process::exit(EXIT_FAILED_ROOM);
         }
-    })
-}
-
-async fn finished(task: JoinHandle<()>) {
-    if let Err(cause) = task.await {
-        tracing::error!(%cause, "a room did not close in order");
-    }
+    });
+    (name, task)
 }
 
 fn open_ledger(
@@ -184,7 +208,7 @@ fn open_ledger(
     applier: Arc<dyn Applier>,
     writer: Uuid,
     applied: u64,
-) -> (Arc<Ledger>, watch::Receiver<Progress>, Vec<JoinHandle<()>>) {
+) -> (Arc<Ledger>, watch::Receiver<Progress>, Vec<Room>) {
     let Foundation { database, vault, .. } = foundation;
     let streams = Arc::new(Streams::default());
     let (committed, following) = mpsc::unbounded_channel();
@@ -194,14 +218,22 @@ fn open_ledger(
     let reader = foundation.reader();
     let (progress, follow) =
         Follow::new(reader, database.clone(), applier, streams.clone(), following, handle, applied);
-    let tasks = vec![
+    let rooms = vec![
         room("the sequencer", sequencer.run()),
         room("following", follow.run()),
         room("the doorbell", doorbell.run()),
     ];
     let ledger =
         Ledger::new(foundation.reader(), database.clone(), clock.clone(), submit, streams, progress.clone());
-    (Arc::new(ledger), progress, tasks)
+    (Arc::new(ledger), progress, rooms)
+}
+
+/// A connection on which the whole ledger may be read.
+pub(super) async fn long_reader(database: &Database) -> Result<Dedicated, StartError> {
+    let source = database.connect_dedicated(Role::System).await.map_err(explained)?;
+    let set = source.batch_execute("set statement_timeout = 0").await;
+    set.map_err(|cause| explained(db::DbError::from(cause)))?;
+    Ok(source)
 }
 
 async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
@@ -213,7 +245,7 @@ async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
 }
 
 /// An error with its causes, as one line.
-fn explained(error: impl std::error::Error) -> StartError {
+pub(super) fn explained(error: impl std::error::Error) -> StartError {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -8,10 +8,12 @@ pub mod first_operator;
 pub mod house;
 pub mod housekeeping;
 pub mod migrate;
+pub mod old_peppers;
 pub mod prepare;
 pub mod private_postgres;
 pub mod process;
 pub mod ready_file;
+pub mod rotate_key;
 pub mod start;
 pub mod telemetry;
 

@@ -71,11 +71,14 @@ pub fn database_settings(config: &Config, data_dir: &Path) -> Settings {
 }
 
 async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
-    let stop = stop_signal()?;
+    let mut stop = Box::pin(stop_signal()?);
     let Prepared { config, listener, data_dir, ready_file } = prepared;
-    let foundation =
-        Foundation::lay(&settings, config.database_url.is_none(), &config.master_key_file).await?;
-    let house = House::open(&foundation, node_id(data_dir.path())?).await?;
+    let opened = tokio::select! {
+        opened = open(&config, &settings, data_dir.path()) => opened?,
+        // Whatever a start has written down by then, the next one goes on from.
+        () = &mut stop => return Ok(()),
+    };
+    let (foundation, house) = opened;
     let opening = Opening {
         house: &house,
         append_only: foundation.append_only,
@@ -85,11 +88,23 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         ready_file,
     };
     let outcome = keep(opening, stop).await;
-    house.close().await;
+    let outcome = outcome.and(house.close().await.map_err(StartError::from));
     if outcome.is_ok() {
         tracing::info!("stopped");
     }
     outcome
+}
+
+/// The ledger's rooms, as the one node that serves it.
+pub(super) async fn open(
+    config: &Config,
+    settings: &Settings,
+    data_dir: &Path,
+) -> Result<(Foundation, House), StartError> {
+    let foundation =
+        Foundation::lay(settings, config.database_url.is_none(), &config.master_key_file).await?;
+    let house = House::open(&foundation, node_id(data_dir)?).await?;
+    Ok((foundation, house))
 }
 
 /// What a house needs to become one that answers.

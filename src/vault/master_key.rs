@@ -13,13 +13,15 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::limits;
+
 const HEADING: &str = "credledger master key v1";
 
-/// Longer than any file this service writes: a thousand rotations.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Longer than any file this service writes.
+const FILE_BYTES_MAX: u64 = limits::MASTER_KEYS as u64 * 128;
 
 pub struct MasterKeys {
-    newest_first: Vec<(u32, Zeroizing<[u8; 32]>)>,
+    pub(super) newest_first: Vec<(u32, Zeroizing<[u8; 32]>)>,
 }
 
 impl fmt::Debug for MasterKeys {
@@ -35,6 +37,7 @@ pub enum KeyFileError {
     OpenToOthers(PathBuf, u32),
     Malformed(PathBuf, &'static str),
     NotWritten(PathBuf, std::io::Error),
+    Full(PathBuf),
 }
 
 impl fmt::Display for KeyFileError {
@@ -62,6 +65,13 @@ impl fmt::Display for KeyFileError {
             Self::NotWritten(path, cause) => {
                 write!(f, "the master key {} can't be written: {cause}", path.display())
             }
+            Self::Full(path) => write!(
+                f,
+                "the master key {} holds {} keys, which is all it may: every one of them is tried on a secret that is \
+                 looked up",
+                path.display(),
+                limits::MASTER_KEYS
+            ),
         }
     }
 }
@@ -92,9 +102,7 @@ impl MasterKeys {
 
     /// Makes the first key. Never overwrites: a file that is there by now, made by another start, is the one that counts.
     pub fn create(path: &Path) -> Result<Self, KeyFileError> {
-        let mut key = Zeroizing::new([0; 32]);
-        super::fill_random(&super::random_source(), &mut *key);
-        let keys = MasterKeys { newest_first: vec![(1, key)] };
+        let keys = MasterKeys { newest_first: vec![(1, fresh_key())] };
         match keys.write_new(path) {
             Ok(()) => Ok(keys),
             Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Self::read(path),
@@ -109,19 +117,16 @@ impl MasterKeys {
         // Gone already where nothing could be written; what went wrong before says more.
         let _ = std::fs::remove_file(&beside);
         written?;
-        match path.parent() {
-            Some(folder) => std::fs::File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        sync_folder(path)
     }
 
-    fn write_beside(&self, beside: &Path) -> std::io::Result<()> {
+    pub(super) fn write_beside(&self, beside: &Path) -> std::io::Result<()> {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(beside)?;
         file.write_all(self.text().as_bytes())?;
         file.sync_all()
     }
 
-    fn text(&self) -> Zeroizing<String> {
+    pub(super) fn text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(format!("{HEADING}\n"));
         for (number, key) in &self.newest_first {
             text.push_str(&format!("{number} "));
@@ -157,6 +162,20 @@ impl MasterKeys {
             numbers.iter().map(|&number| (number, Zeroizing::new([number as u8; 32]))).collect();
         newest_first.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
         MasterKeys { newest_first }
+    }
+}
+
+pub(super) fn fresh_key() -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    super::fill_random(&super::random_source(), &mut *key);
+    key
+}
+
+/// So that a power loss takes back no name in it.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod id_bytes;
 mod master_key;
+mod rotation;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
+pub use rotation::Rotation;
 
 /// What a mac is over. A mac made for one purpose never passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,10 @@ pub enum Purpose {
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
 pub const MAC_BYTES: usize = 4 + 32;
+
+/// Drawn for each seal, which so has a key of its own: the master key's never nears the number of texts that AES-GCM bears
+/// with random nonces.
+const SALT_BYTES: usize = 16;
 
 /// The keys derived from one master key.
 struct Derived {
@@ -94,35 +100,44 @@ impl Vault {
         tag_bytes(signing(&oldest.lookup, &[label.as_bytes(), value]).sign())
     }
 
-    /// Encrypts under a key derived from the newest master key and `context`: whoever lacks either can't open it.
+    /// Two seals, one in the other: the inner under a key made of `context`, the outer under the newest master key. Whoever
+    /// lacks either can't open it; and the outer one can be made anew by whoever doesn't know the context.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
-        let key = &self.keys[0];
-        let nonce: [u8; NONCE_LEN] = self.bytes();
-        let mut sealed = Vec::with_capacity(4 + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
-        sealed.extend_from_slice(&key.number.to_be_bytes());
-        sealed.extend_from_slice(&nonce);
-        let mut text = plain.to_vec();
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        key.sealing_key(context)
-            .seal_in_place_append_tag(nonce, Aad::empty(), &mut text)
-            .unwrap_or_else(|_| panic!("AES-GCM seals any text under {} GiB", 64));
-        sealed.extend_from_slice(&text);
-        sealed
+        self.seal_outside(&self.encrypt(&context_key(context), plain))
     }
 
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
+        decrypt(&context_key(context), &self.open_outside(sealed)?)
+    }
+
+    /// The same seal with its outer half under the newest key; `None` when it is so already.
+    pub fn reseal(&self, sealed: &[u8]) -> Result<Option<Vec<u8>>, NotOpened> {
+        let inner = self.open_outside(sealed)?;
+        let newest = sealed.starts_with(&self.newest().to_be_bytes());
+        Ok((!newest).then(|| self.seal_outside(&inner)))
+    }
+
+    /// The key's number, big-endian, the salt, and what is encrypted.
+    fn seal_outside(&self, inner: &[u8]) -> Vec<u8> {
+        let (key, salt) = (&self.keys[0], self.bytes::<SALT_BYTES>());
+        let text = self.encrypt(&sealing_key(&key.sealing, &salt), inner);
+        [key.number.to_be_bytes().as_slice(), &salt, &text].concat()
+    }
+
+    fn open_outside(&self, sealed: &[u8]) -> Result<Vec<u8>, NotOpened> {
         let (number, rest) = sealed.split_first_chunk::<4>().ok_or(NotOpened)?;
-        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>().ok_or(NotOpened)?;
+        let (salt, text) = rest.split_first_chunk::<SALT_BYTES>().ok_or(NotOpened)?;
         let key = self.key(u32::from_be_bytes(*number)).ok_or(NotOpened)?;
-        let mut text = text.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain_len = key
-            .sealing_key(context)
-            .open_in_place(nonce, Aad::empty(), &mut text)
-            .map_err(|_| NotOpened)?
-            .len();
-        text.truncate(plain_len);
-        Ok(text)
+        decrypt(&sealing_key(&key.sealing, salt), text)
+    }
+
+    /// A fresh nonce, then the text with its tag.
+    fn encrypt(&self, key: &LessSafeKey, plain: &[u8]) -> Vec<u8> {
+        let nonce: [u8; NONCE_LEN] = self.bytes();
+        let mut text = plain.to_vec();
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text)
+            .unwrap_or_else(|_| panic!("AES-GCM seals any text under {} GiB", 64));
+        [nonce.as_slice(), &text].concat()
     }
 
     pub fn fill(&self, bytes: &mut [u8]) {
@@ -168,11 +183,25 @@ impl Derived {
             Purpose::Row => &self.row,
         }
     }
+}
 
-    fn sealing_key(&self, context: &[u8]) -> LessSafeKey {
-        let key = UnboundKey::new(&AES_256_GCM, &expand(&self.sealing, &[context]));
-        LessSafeKey::new(key.unwrap_or_else(|_| panic!("AES-256 takes a key of 32 bytes")))
-    }
+/// Whoever knows the context has this key; the seal around it keeps everybody else from trying contexts.
+fn context_key(context: &[u8]) -> LessSafeKey {
+    sealing_key(&hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger context v1").extract(context), &[])
+}
+
+fn sealing_key(root: &hkdf::Prk, salt: &[u8]) -> LessSafeKey {
+    let key = UnboundKey::new(&AES_256_GCM, &expand(root, &[salt]));
+    LessSafeKey::new(key.unwrap_or_else(|_| panic!("AES-256 takes a key of 32 bytes")))
+}
+
+fn decrypt(key: &LessSafeKey, text: &[u8]) -> Result<Vec<u8>, NotOpened> {
+    let (nonce, text) = text.split_first_chunk::<NONCE_LEN>().ok_or(NotOpened)?;
+    let mut text = text.to_vec();
+    let opened = key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut text);
+    let length = opened.map_err(|_| NotOpened)?.len();
+    text.truncate(length);
+    Ok(text)
 }
 
 fn expand(root: &hkdf::Prk, info: &[&[u8]]) -> [u8; 32] {
@@ -267,10 +296,25 @@ mod tests {
         assert_eq!(later.open(b"context", &sealed).as_deref(), Ok(b"the answer".as_slice()));
         assert_eq!(later.open(b"other", &sealed), Err(NotOpened));
         assert_eq!(vault(&[2]).open(b"context", &sealed), Err(NotOpened));
-        let mut changed = sealed.clone();
-        changed[20] ^= 1;
-        assert_eq!(later.open(b"context", &changed), Err(NotOpened));
-        assert_eq!(later.open(b"context", b""), Err(NotOpened));
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(later.open(b"context", &changed), Err(NotOpened), "{place}");
+            assert_eq!(later.open(b"context", &sealed[..place]), Err(NotOpened), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_seal_is_made_anew_without_its_context_and_opens_with_it_under_the_new_key_alone() {
+        let (before, after) = (vault(&[1]), vault(&[1, 2]));
+        let sealed = before.seal(b"context", b"the answer");
+        assert_eq!(before.reseal(&sealed), Ok(None));
+        let anew = after.reseal(&sealed).expect("it opens").expect("it was under an older key");
+        assert_eq!(vault(&[2]).open(b"context", &anew).as_deref(), Ok(b"the answer".as_slice()));
+        assert_eq!(before.open(b"context", &anew), Err(NotOpened));
+        assert_eq!(after.open(b"other", &anew), Err(NotOpened));
+        assert_eq!(after.reseal(&anew), Ok(None));
+        assert_eq!(vault(&[2]).reseal(&sealed), Err(NotOpened));
     }
 
     #[test]

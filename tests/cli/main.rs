@@ -5,5 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
+mod key;
 mod operator;
 mod readme;
+mod scripts;

@@ -190,22 +190,56 @@ fn whoever_makes_the_first_root_by_hand_is_the_first_operator_and_a_start_makes_
     service.start_again();
 }
 
+/// The claim on being the first is taken in the append, together with the token: whoever looks at whatever moment finds
+/// either no root, or one that has its token.
 #[test]
-fn a_start_makes_the_token_that_an_interrupted_first_start_left_out() {
+fn of_first_starts_and_commands_at_once_each_root_has_the_one_token_that_was_shown_for_it() {
     let service = Service::start();
-    let key_file = service.folder().join("interrupted.key");
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
-        let database = crate::support::Postgres::database().await;
-        let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
-        let house = House::open_beside(&foundation).await.expect("a house");
-        let new = NewOperator { name: "first".to_owned(), role: Role::Root, reach: Reach::All };
-        let root = first_operator::create(&house, new).await.expect("a root without a token");
-        let token = first_operator::ensure(&house).await.expect("a start").expect("its first token");
-        let known = house.view.operator_token(house.ledger.vault(), &token).expect("the view answers");
-        assert_eq!(known.map(|pass| pass.operator), Some(root), "no second root was made");
-        assert!(first_operator::ensure(&house).await.expect("the next start").is_none());
-        house.close().await;
-    });
+    for round in 0..3 {
+        let key_file = service.folder().join(format!("at-once-{round}.key"));
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let database = crate::support::Postgres::database().await;
+            let settings = database.settings();
+            let foundation = Foundation::lay(&settings, false, &key_file).await.expect("a foundation");
+            let house = || async { House::open_beside(&foundation).await.expect("a house") };
+            let houses = [house().await, house().await, house().await, house().await];
+            let root = |name: &str| NewOperator {
+                name: name.to_owned(),
+                role: Role::Root,
+                reach: Reach::All,
+                token: "by hand",
+                seconds: 60,
+            };
+            let (first, second, anna, bo) = tokio::join!(
+                first_operator::ensure(&houses[0]),
+                first_operator::ensure(&houses[1]),
+                first_operator::create(&houses[2], root("Anna")),
+                first_operator::create(&houses[3], root("Bo")),
+            );
+            let by_start: Vec<String> =
+                [first, second].into_iter().filter_map(|made| made.expect("a start")).collect();
+            assert!(by_start.len() <= 1, "two starts made a first operator each");
+            for made in [anna, bo] {
+                made.expect("a root by hand");
+            }
+            let late = house().await;
+            assert!(first_operator::ensure(&late).await.expect("the next start").is_none());
+            let events = events_of(&late).await;
+            let count = |kind: &str| events.iter().filter(|name| **name == kind).count();
+            assert_eq!(count("operator.created"), 2 + by_start.len(), "{events:?}");
+            assert_eq!(count("operator.token_minted"), count("operator.created"), "{events:?}");
+            for house in houses.into_iter().chain([late]) {
+                house.close().await.expect("an orderly end");
+            }
+        });
+    }
+}
+
+async fn events_of(house: &House) -> Vec<&'static str> {
+    let client = house.ledger.database().system().await.expect("a connection");
+    let events = house.ledger.reader().events(&client, 0, 100).await.expect("events");
+    client.give_back();
+    events.iter().map(|event| event.recorded.event.kind().name).collect()
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn arguments(name: &str) -> Vec<String> {
         "read_events" => vec!["1, 30000, 1000".to_owned()],
         "read_streams" => vec!["1, array['00000001-0000-0000-0000-000000000007'::uuid]".to_owned()],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
+        "read_answers" => {
+            vec!["1, '00000003-0000-0000-0000-000000000001', '\\x33', 500".to_owned()]
+        }
         other => panic!("tell in tests/contract/sql.rs with what {other} is asked"),
     }
 }
@@ -80,6 +83,7 @@ fn queries() -> Vec<(String, String)> {
         ("read_events", &["ledger", "first", "at_most"][..]),
         ("read_streams", &["ledger", "streams"]),
         ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
+        ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {
         let function = read(&root.join(format!("schema/functions/{name}.sql")));
         let body = function

@@ -225,7 +225,7 @@ fn revoke_beside(service: &Service, tenant: &str, key: &str) {
         };
         let executed = house.ledger.execute(order).await.expect("a revoke");
         assert!(executed.position.is_some());
-        house.close().await;
+        house.close().await.expect("an orderly end");
     });
 }
 

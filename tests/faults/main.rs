@@ -24,3 +24,4 @@ mod order;
 mod races;
 mod rebuild;
 mod settle;
+mod stopping;

@@ -46,8 +46,8 @@ async fn who_follows_elsewhere_is_woken_by_the_bell() {
         let position = append_something(&house).await;
         assert!(other.ledger.reached_within(position, credledger::limits::ENFORCE_WAIT).await);
     }
-    house.close().await;
-    other.close().await;
+    house.close().await.expect("a house that closes");
+    other.close().await.expect("a house that closes");
     std::fs::remove_file(keys).expect("the master key was there");
 }
 

@@ -35,7 +35,7 @@ async fn with_ledger<T>(test: impl AsyncFnOnce(LedgerStore) -> T) -> T {
     let foundation = Foundation::lay(&database.settings(), false, &keys).await.expect("a foundation");
     let house = House::open_beside(&foundation).await.expect("a house");
     let tested = test(LedgerStore::new(house.ledger.clone())).await;
-    house.close().await;
+    house.close().await.expect("an orderly end");
     std::fs::remove_file(keys).expect("the master key was there");
     tested
 }

@@ -5,3 +5,4 @@
 mod dying;
 mod house;
 mod starting;
+mod tls;

@@ -64,8 +64,13 @@ impl World {
         let create = tenant::Create { slug: "acme".to_owned(), name: "Acme".to_owned(), settings };
         self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
         let id = OperatorId(uuid::Uuid::now_v7());
-        let create =
-            operator::Create { name: "root".to_owned(), role: Role::Root, reach: Reach::All, first: true };
+        let create = operator::Create {
+            name: "root".to_owned(),
+            role: Role::Root,
+            reach: Reach::All,
+            first: true,
+            token: None,
+        };
         self.execute(id.into(), Operator(operator::OperatorCommand::Create(create))).await;
         let expires_at = self.house.clock.now().plus_seconds(3600);
         let mint = operator::MintToken { name: "token".to_owned(), expires_at };

@@ -60,17 +60,25 @@ impl Service {
         service
     }
 
-    /// Starts the service on its data directory, and waits until it is ready.
-    pub fn start_again(&mut self) {
-        let ready_file = self.folder.join("ready.json");
+    /// Starts the service on its data directory, for whoever looks after it.
+    pub fn begin_start(&self) -> Child {
+        let ready_file = self.ready_file();
         let _ = std::fs::remove_file(&ready_file);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_credledger"));
         command.arg("serve").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(self.data_dir());
         command.arg("--ready-file").arg(&ready_file).args(&self.flags).env("CREDLEDGER_WORKERS", "2");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
-        self.process = Some(command.spawn().expect("the binary starts"));
-        let mut process = self.process.take().expect("a started service");
+        command.spawn().expect("the binary starts")
+    }
+
+    fn ready_file(&self) -> PathBuf {
+        self.folder.join("ready.json")
+    }
+
+    /// Starts the service on its data directory, and waits until it is ready.
+    pub fn start_again(&mut self) {
+        let (mut process, ready_file) = (self.begin_start(), self.ready_file());
         let ready = self.wait_for("the ready file", || {
             if let Some(status) = process.try_wait().expect("a look") {
                 panic!("the service ended with {status}; the log says:\n{}", self.log());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::config_flags;
+use crate::cli::{LEDGER_MEMBERS, config_flags, ledger_config};
 use crate::domain::authority::Role;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
@@ -40,7 +40,7 @@ pub fn describe() -> Command {
                 .help("it acts on every tenant, as root always does"),
         )
         .arg(super::expires_in())
-        .args(config_flags(&super::MEMBERS))
+        .args(config_flags(&LEDGER_MEMBERS))
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
@@ -61,11 +61,10 @@ pub fn run(given: &ArgMatches) -> Result<(), StartError> {
         _ => {}
     }
     let seconds = super::seconds(given);
-    let (id, token) = beside::work(&super::config(given)?, async |house| {
+    let (id, token) = beside::work(&ledger_config(given)?, async |house| {
         let reach = if tenants.is_empty() { Reach::All } else { Reach::Tenants(find(house, &tenants)?) };
-        let id = first_operator::create(house, NewOperator { name, role, reach }).await?;
-        let token = first_operator::mint_token(house, id, "first token", seconds).await?;
-        Ok((id, token))
+        let new = NewOperator { name, role, reach, token: "first token", seconds };
+        first_operator::create(house, new).await
     })?;
     super::show(id, &token)
 }

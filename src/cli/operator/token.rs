@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 
-use crate::cli::config_flags;
+use crate::cli::{LEDGER_MEMBERS, config_flags, ledger_config};
 use crate::domain::ids::OperatorId;
 use crate::ops::{StartError, beside, first_operator};
 
@@ -25,14 +25,14 @@ pub fn describe() -> Command {
                 .help("what the token is for"),
         )
         .arg(super::expires_in())
-        .args(config_flags(&super::MEMBERS))
+        .args(config_flags(&LEDGER_MEMBERS))
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     let name = super::name(given.get_one::<String>("name").map(String::as_str).unwrap_or_default())?;
     let asked = given.get_one::<OperatorId>("operator").copied();
     let seconds = super::seconds(given);
-    let (id, token) = beside::work(&super::config(given)?, async |house| {
+    let (id, token) = beside::work(&ledger_config(given)?, async |house| {
         let id = asked.or_else(|| house.view.first_root()).ok_or_else(|| {
             StartError::new(
                 "No operator is root and enabled. Make one: credledger operator create --name NAME --role root.",

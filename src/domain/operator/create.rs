@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operator, OperatorEvent, Reach};
+use super::{MintToken, Operator, OperatorEvent, Reach};
+use crate::domain::Context;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
 use crate::domain::ids::OperatorId;
@@ -15,6 +16,8 @@ pub struct Create {
     pub role: Role,
     pub reach: Reach,
     pub first: bool,
+    /// made with it, in the same batch
+    pub token: Option<MintToken>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,19 +30,25 @@ pub struct Created {
 }
 
 impl Create {
-    pub(super) fn decide(&self, operator: Option<&Operator>) -> Result<Vec<OperatorEvent>, Refusal> {
+    pub(super) fn decide(
+        &self,
+        operator: Option<&Operator>,
+        context: &Context,
+    ) -> Result<Vec<OperatorEvent>, Refusal> {
         if operator.is_some() {
             return Err(Refusal::conflict("This id is taken. Send the request again."));
         }
         if self.role == Role::Root && self.reach != Reach::All {
             return Err(Refusal::invalid("/tenants", "root acts on all tenants. Leave tenants out."));
         }
-        Ok(vec![OperatorEvent::Created(Created {
+        let created = OperatorEvent::Created(Created {
             name: Personal::Known(self.name.clone()),
             role: self.role,
             reach: self.reach.clone(),
             first: self.first,
-        })])
+        });
+        let minted = self.token.as_ref().map(|token| token.minted(context)).transpose()?;
+        Ok([created].into_iter().chain(minted).collect())
     }
 }
 

@@ -35,12 +35,6 @@ impl MintToken {
         if operator.disabled_at.is_some() {
             return Err(Refusal::conflict("The operator is disabled. Enable it first."));
         }
-        if self.expires_at <= context.now {
-            return Err(Refusal::invalid(
-                "/expires_at",
-                format!("It is not later than now ({}).", context.now),
-            ));
-        }
         let working = operator.tokens.iter().filter(|token| token.works(context.now)).count();
         if working >= limits::OPERATOR_TOKENS || operator.stream_version >= limits::STREAM_EVENTS {
             return Err(Refusal::conflict(format!(
@@ -49,11 +43,21 @@ impl MintToken {
                 operator.stream_version
             )));
         }
-        Ok(vec![OperatorEvent::TokenMinted(TokenMinted {
+        Ok(vec![self.minted(context)?])
+    }
+
+    pub(super) fn minted(&self, context: &Context) -> Result<OperatorEvent, Refusal> {
+        if self.expires_at <= context.now {
+            return Err(Refusal::invalid(
+                "/expires_at",
+                format!("It is not later than now ({}).", context.now),
+            ));
+        }
+        Ok(OperatorEvent::TokenMinted(TokenMinted {
             name: Personal::Known(self.name.clone()),
             token: context.fresh.secret(&KeyFormat::operator_tokens()),
             expires_at: self.expires_at,
-        })])
+        }))
     }
 }
 

@@ -109,7 +109,7 @@ impl OperatorCommand {
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
         if let Self::Create(create) = self {
-            return create.decide(operator);
+            return create.decide(operator, context);
         }
         let operator = operator.ok_or_else(Refusal::not_found)?;
         match self {

@@ -55,6 +55,6 @@ fn read(app: &App, document: &Document<'_>) -> Result<Create, Problem> {
             (false, Some(tenants)) if !tenants.is_empty() => Reach::Tenants(tenants.into_iter().collect()),
             _ => return members.refuse("give either tenants, with one id at least, or all_tenants: true"),
         };
-        Some(Create { name, role, reach, first: false })
+        Some(Create { name, role, reach, first: false, token: None })
     })
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
 
 use super::process;
+use crate::db;
 use crate::domain::ip_rules::Cidr;
 use crate::limits;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
@@ -209,9 +210,9 @@ fn path(given: &Given) -> Result<PathBuf, ConfigError> {
 }
 
 fn database_url(given: &Given) -> Result<DatabaseUrl, ConfigError> {
-    match given.text.parse::<tokio_postgres::Config>() {
-        Ok(_) => Ok(DatabaseUrl(given.text.clone())),
-        Err(_) => Err(ConfigError::at(
+    match db::DatabaseUrl::from(given.text.as_str()).is_readable() {
+        true => Ok(DatabaseUrl(given.text.clone())),
+        false => Err(ConfigError::at(
             &given.source,
             "must be a URL such as postgresql://role:password@host:5432/database, or the same as key=value words"
                 .to_owned(),

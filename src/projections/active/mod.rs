@@ -114,15 +114,6 @@ impl ActiveView {
             .min()
     }
 
-    /// Whether the operator was ever given a token, also one that is over.
-    pub fn has_had_a_token(&self, id: OperatorId) -> Result<bool, NotAnswering> {
-        let had = self.look(|store| {
-            let operator = store.operators.get(store.operator_ordinal(id.0)?)?.load_full()?;
-            Some(!operator.tokens.is_empty())
-        })?;
-        Ok(had.unwrap_or(false))
-    }
-
     /// `None` for an unknown operator, and for one whose name was erased.
     pub fn operator_name(&self, id: OperatorId) -> Result<Option<Arc<str>>, NotAnswering> {
         self.look(|store| {

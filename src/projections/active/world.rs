@@ -199,7 +199,7 @@ impl World {
             let reach =
                 if slot == 0 { Reach::All } else { Reach::Tenants([TenantId(tenant_of(0).0)].into()) };
             let (name, role) = ("Op".to_owned(), if slot == 0 { Role::Root } else { Role::Gateway });
-            let create = operator::Create { name, role, reach, first: slot == 0 };
+            let create = operator::Create { name, role, reach, first: slot == 0, token: None };
             world.ask(operator_of(slot), Command::Operator(OperatorCommand::Create(create)));
         }
         world

@@ -1,0 +1,59 @@
+//! What a database is brought to: the files of schema/ and projections/, taken into the binary.
+
+#[derive(Clone, Copy, Debug)]
+pub struct File {
+    pub name: &'static str,
+    pub sql: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Projection {
+    pub name: &'static str,
+    pub table: &'static str,
+    pub apply: &'static str,
+}
+
+macro_rules! files {
+    ($folder:literal: $($name:literal)*) => {
+        &[$(File {
+            name: $name,
+            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $name, ".sql")),
+        }),*]
+    };
+}
+
+macro_rules! projections {
+    ($($name:literal)*) => {
+        &[$(Projection {
+            name: $name,
+            table: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/", $name, "/table.sql")),
+            apply: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/", $name, "/apply.sql")),
+        }),*]
+    };
+}
+
+/// What a database is brought to. [`Schema::EMBEDDED`] is the binary's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// Frozen, in this order. The first makes the table that remembers the others.
+    pub tables: &'static [File],
+    pub projections: &'static [Projection],
+    pub functions: &'static [File],
+    /// Applied in this order whenever anything was.
+    pub privileges: &'static [File],
+}
+
+impl Schema {
+    pub const EMBEDDED: Schema = Schema {
+        tables: files!("schema/tables":
+            "0001_migrations" "0002_heads" "0003_writers" "0004_events" "0005_personal" "0006_claims" "0007_counters"
+            "0008_idempotency" "0009_nodes"),
+        projections: projections!("tenants" "credentials" "secrets" "operators" "operator_tokens"),
+        functions: files!("schema/functions":
+            "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "append" "settle"
+            "register_writer" "forget_answers" "read_head" "read_streams" "read_events" "read_by_stream" "read_answer" "read_answers"
+            "reseal_answers" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring"
+            "begin_rebuild"),
+        privileges: files!("schema/privileges": "defaults" "append" "system" "app" "tenant_isolation"),
+    };
+}
