@@ -66,7 +66,7 @@ impl Press {
         for write in &prepared.proposal.writes {
             let state = self.write(write, at, &mut prepared.events, &mut prepared.recorded)?;
             for row in self.inline.rows(&state, write.before.version()) {
-                let mac = row.mac(&self.vault).to_vec();
+                let mac = row.mac(&self.vault);
                 prepared.rows.push((row, mac));
             }
             prepared.after.push(Arc::new(state));

@@ -83,7 +83,7 @@ impl Rows {
     }
 
     fn push(&mut self, vault: &Vault, row: InlineRow) {
-        self.mac.push(row.mac(vault).to_vec());
+        self.mac.push(row.mac(vault));
         self.projection.push(row.projection);
         self.id.push(row.id);
         self.tenant.push(row.tenant.map(|tenant| tenant.0));

@@ -17,6 +17,8 @@ pub use master_key::{KeyFileError, MasterKeys};
 pub enum Purpose {
     Event,
     Row,
+    /// of a name that a row points to
+    Name,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -28,6 +30,7 @@ struct Derived {
     pepper: hmac::Key,
     event: hmac::Key,
     row: hmac::Key,
+    name: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -154,6 +157,7 @@ impl Derived {
             pepper: mac_key("pepper"),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
+            name: mac_key("name mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -164,6 +168,7 @@ impl Derived {
         match purpose {
             Purpose::Event => &self.event,
             Purpose::Row => &self.row,
+            Purpose::Name => &self.name,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
 use crate::projections::secrets::{self, SecretRecord};
 use crate::projections::tenants::{self, TenantRecord};
-use crate::vault::{Purpose, Vault};
+use crate::vault::{MAC_BYTES, Purpose, Vault};
 
 /// A row as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +52,22 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl StoredRow<'_> {
-    /// Free of the view, so that another thread may do it.
-    pub fn mac_holds(&self, vault: &Vault) -> bool {
+    /// Whether this service wrote the row, and gave it this name. Free of the view, so that another thread may do it.
+    pub fn check(&self, vault: &Vault) -> Result<(), LoadError> {
         let (tenant, version) =
             (self.tenant.map_or(Uuid::nil(), |tenant| tenant.0), self.version.to_be_bytes());
         let parts = InlineRow::mac_parts(self.projection, &self.id, &tenant, &version, self.record);
-        vault.mac_holds(Purpose::Row, &parts, self.mac)
+        let (own, of_name) = self.mac.split_at_checked(MAC_BYTES).unwrap_or((self.mac, &[]));
+        if !vault.mac_holds(Purpose::Row, &parts, own) {
+            return Err(self.refused("its mac does not hold"));
+        }
+        // An erased name leaves its mac behind until the row is next written: a name that is gone needs none.
+        match self.name {
+            Some(name) if !vault.mac_holds(Purpose::Name, &[own, name.as_bytes()], of_name) => {
+                Err(self.refused("its name is not the one that was given: the name's mac does not hold"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refused(&self, why: &'static str) -> LoadError {
@@ -87,10 +97,11 @@ impl<'a> Loader<'a> {
 
     /// Rows come by projection: tenants, credentials, secrets, operators, operator tokens.
     pub fn row(&mut self, vault: &Vault, row: &StoredRow<'_>) -> Result<(), LoadError> {
-        if row.mac_holds(vault) { self.checked_row(row) } else { Err(row.refused("its mac does not hold")) }
+        row.check(vault)?;
+        self.checked_row(row)
     }
 
-    /// For a row whose mac was found to hold.
+    /// For a row that was found to be sound.
     pub fn checked_row(&mut self, row: &StoredRow<'_>) -> Result<(), LoadError> {
         let store: &Store = &self.view.store;
         let mut edit = Edit { store, books: &mut self.books };

@@ -266,8 +266,8 @@ fn an_event_that_does_not_fit_stops_the_view_and_is_named() {
 fn a_row_that_was_changed_copied_or_forged_is_refused_by_name() {
     let world = one_credential();
     for row in world.rows.values() {
-        let sound = mac(&world.vault, row);
-        let foreign = mac(&Vault::new(&crate::vault::MasterKeys::for_tests(&[7])), row);
+        let sound = row.mac(&world.vault);
+        let foreign = row.mac(&Vault::new(&crate::vault::MasterKeys::for_tests(&[7])));
         let moved = crate::ledger::InlineRow { tenant: Some(tenant_id(77)), ..row.clone() };
         let copied = crate::ledger::InlineRow { id: uuid::Uuid::from_u128(5), ..row.clone() };
         let older = crate::ledger::InlineRow { version: row.version + 1, ..row.clone() };
@@ -293,10 +293,10 @@ fn a_view_is_loaded_once_and_only_whole() {
     let view = ActiveView::new().expect("room");
     let mut loader = Loader::new(&view).expect("empty");
     for row in world.rows.values().filter(|row| row.projection == "tenants") {
-        loader.row(&world.vault, &stored(row, &mac(&world.vault, row), None)).expect("sound");
+        loader.row(&world.vault, &stored(row, &row.mac(&world.vault), None)).expect("sound");
     }
     for row in world.rows.values().filter(|row| row.projection == "credentials") {
-        loader.row(&world.vault, &stored(row, &mac(&world.vault, row), None)).expect("sound");
+        loader.row(&world.vault, &stored(row, &row.mac(&world.vault), None)).expect("sound");
     }
     assert!(loader.finish(1, at(0)).is_err(), "its secrets are missing");
     assert!(view.is_stopped());

@@ -28,7 +28,7 @@ use crate::domain::testing::{allow_list, at, caller, concrete, scopes};
 use crate::domain::{Context, Fresh, authority::Role};
 use crate::ledger::{Applier, Inline, InlineRow};
 use crate::projections::{InlineProjections, credentials, operators};
-use crate::vault::{MasterKeys, Purpose, Vault};
+use crate::vault::{MasterKeys, Vault};
 
 pub const TENANTS: u8 = 3;
 pub const CREDENTIALS: u8 = 6;
@@ -360,7 +360,7 @@ impl World {
         for projection in ["tenants", "credentials", "secrets", "operators", "operator_tokens"] {
             for row in self.rows.values().filter(|row| row.projection == projection) {
                 let name = self.name_of(row);
-                let mac = mac(&self.vault, row);
+                let mac = row.mac(&self.vault);
                 loader.row(&self.vault, &stored(row, &mac, name.as_deref())).expect("a sound row");
             }
         }
@@ -413,12 +413,6 @@ impl World {
 
 fn rules(ip: bool) -> IpRules {
     if ip { allow_list("10.0.0.0/8") } else { IpRules::default() }
-}
-
-pub fn mac(vault: &Vault, row: &InlineRow) -> [u8; crate::vault::MAC_BYTES] {
-    let tenant = row.tenant.map_or(Uuid::nil(), |tenant| tenant.0);
-    let version = row.version.to_be_bytes();
-    vault.mac(Purpose::Row, &InlineRow::mac_parts(row.projection, &row.id, &tenant, &version, &row.record))
 }
 
 pub fn stored<'a>(row: &'a InlineRow, mac: &'a [u8], name: Option<&'a str>) -> StoredRow<'a> {
