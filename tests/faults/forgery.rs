@@ -336,11 +336,16 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
         for forged in [
             format!("jsonb_set(slots, '{{name,1}}', '\"renamed\"')"),
             // Another's name, with its salt.
-            format!("jsonb_set(slots, '{{name}}', (select slots->'name' from credledger.personal {} limit 1))", of(&ledger.wide.id)),
+            format!(
+                "jsonb_set(slots, '{{name}}', (select slots->'name' from credledger.personal {} limit 1))",
+                of(&ledger.wide.id)
+            ),
         ] {
             ledger.run(&format!("update credledger.personal set slots = {forged} {}", of(id)));
-            let said = refusal(&ledger.service).unwrap_or_else(|| panic!("{projection}: the service started"));
-            let sentence = format!("row {id} of projection \"{projection}\" is refused: its name is not the one");
+            let said =
+                refusal(&ledger.service).unwrap_or_else(|| panic!("{projection}: the service started"));
+            let sentence =
+                format!("row {id} of projection \"{projection}\" is refused: its name is not the one");
             assert!(said.contains(&sentence), "{said}");
             ledger.run(&format!(
                 "update credledger.personal held set slots = kept.slots from kept_names kept \

@@ -9,7 +9,7 @@ use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::TenantEntry;
 use super::layout::{
     ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, holds, holds_dead,
-    name_place, tag_of_public, touch,
+    tag_of_public, tail_of_name, touch,
 };
 use super::prefetch::prefetch;
 use super::store::Store;
@@ -59,8 +59,8 @@ pub fn judge(
     for (turn, pepper) in vault.numbers().enumerate() {
         let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-        if let Some(record) = record {
-            store.texts.touch(name_place(record));
+        if let Some(place) = record.and_then(tail_of_name) {
+            store.texts.touch(place);
         }
         let (head, seen) = store.lock.read(|| look(store, tag, &digest)).ok_or(NotAnswering)?;
         if let Some(seen) = seen {
@@ -128,7 +128,7 @@ fn look(store: &Store, tag: u32, digest: &DigestHalf) -> (Head, Option<Seen>) {
         ACTIVE => {
             let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
             let credential = Credential::of(&words);
-            let secret = SecretView::from(credential.active());
+            let secret = SecretView::from(credential.secret);
             Some((credential, secret))
         }
         EXPIRING => {
@@ -155,9 +155,10 @@ fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option
         return None;
     }
     Some(Seen {
+        tenant: store.tenants.load(credential.tenant).filter(|tenant| tenant.is_some())?,
+        policy: store.policies.at(credential.policy)?,
+        // The last: its tail may still be on its way.
         name: name_of(store, &credential)?,
-        tenant: Some(store.tenants.get(credential.tenant)?.load()).filter(|tenant| tenant.is_some())?,
-        policy: store.policies.get(credential.policy)?.load_full()?,
         credential,
         secret,
         prefix,
@@ -166,10 +167,7 @@ fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option
 
 /// The outer `None` only for a look that met the writer.
 pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
-    if !credential.named {
-        return Some(None);
-    }
-    store.texts.read(credential.name, usize::from(credential.name_bytes)).map(Some)
+    credential.name.read(|place| store.texts.word(place))
 }
 
 fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {

@@ -195,7 +195,7 @@ fn secret(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<bool, BadRecord> {
 
 fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = OperatorRecord::decode(row.record)?;
-    edit.add_operator(OperatorEntry {
+    let entry = OperatorEntry {
         id: OperatorId(row.id),
         name: row.name.map(Arc::from),
         role: record.role,
@@ -203,17 +203,17 @@ fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         disabled: record.disabled,
         tokens: Vec::new(),
         version: row.version,
-    })
-    .map_err(fits)
+    };
+    edit.store.operators.add(&mut edit.books.operators, entry).map(drop).map_err(fits)
 }
 
 fn token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = TokenRecord::decode(row.record)?;
-    let (ordinal, entry) = edit.operator(record.operator.0).map_err(fits)?;
+    let (ordinal, entry) = edit.store.operators.find(record.operator.0).map_err(fits)?;
     let mut entry = OperatorEntry::clone(&entry);
     let TokenRecord { digest, expires_at, revoked, .. } = record;
     entry.tokens.push(TokenEntry { id: TokenId(row.id), digest, expires_at, revoked });
     edit.index_token(ordinal, &digest).map_err(fits)?;
-    edit.write_operator(ordinal, entry);
+    edit.store.operators.put(ordinal, entry);
     Ok(())
 }

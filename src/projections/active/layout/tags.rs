@@ -1,0 +1,37 @@
+//! The 32 bits that each thing is found by.
+
+use uuid::Uuid;
+
+use crate::limits;
+use crate::projections::secrets::DigestHalf;
+
+/// Of an operator token, which is found by its digest.
+pub fn tag_of(digest: &DigestHalf) -> u32 {
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// A key is found by its public part, so that its records are on their way from memory while the key is being hashed; what
+/// is found is compared by digest. Taken are the prefix and as many characters as every format has public ones: that much
+/// can be told from the text alone. `None` for a text that no format fits.
+#[inline]
+pub fn tag_of_public(seed: u64, text: &str) -> Option<u32> {
+    let bytes = text.as_bytes();
+    let reach = bytes.len().min(*limits::KEY_PREFIX_CHARS.end());
+    let shared = bytes.get(..reach)?.iter().rposition(|&byte| byte == b'_')? + 1;
+    let public = bytes.get(..shared + usize::from(*limits::KEY_PUBLIC_CHARS.start()))?;
+    let mut mixed = seed;
+    for part in public.rchunks(8) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        let product = u128::from(mixed ^ u64::from_le_bytes(word)) * 0x9e37_79b9_7f4a_7c15;
+        mixed = (product >> 64) as u64 ^ product as u64;
+    }
+    Some((mixed >> 32) as u32)
+}
+
+/// Ids are made by the service and partly random: spreading their bits is enough.
+pub fn tag_of_id(id: Uuid) -> u32 {
+    let (high, low) = id.as_u64_pair();
+    let mixed = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as u32
+}
