@@ -154,7 +154,7 @@ impl Edit<'_> {
         let whole =
             prefix.push(shared.ok_or("a prefix is missing")?.as_bytes()) && secret.public.unpack(&mut prefix);
         let tag = tag_of_public(self.store.seed, &prefix).filter(|_| whole);
-        tag.ok_or("a secret's prefix is of no key format")
+        tag.map(|public| public.tag).ok_or("a secret's prefix is of no key format")
     }
 
     /// The part up to the last `_` is shared by many; what follows is packed.

@@ -1,10 +1,5 @@
 //! The view against the full state, against its own rows, against forged rows, and under its writer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use proptest::prelude::*;
-
 mod agreement;
 mod loading;
 mod readers;
