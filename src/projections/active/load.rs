@@ -91,7 +91,10 @@ impl<'a> Loader<'a> {
         if view.store.head() != (0, 0) || books.tenants.in_use() + books.operators.in_use() > 0 {
             return None;
         }
+        // In a turn, so that a look that has begun meanwhile is thrown away.
+        let turn = view.store.lock.write();
         view.store.lock.shut();
+        drop(turn);
         Some(Loader { view, books, credentials: 0, actives: 0, last: Uuid::nil() })
     }
 
