@@ -334,7 +334,7 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
     for (projection, id) in [("credentials", &key), ("operators", &operator)] {
         ledger.run("create table kept_names as table credledger.personal");
         for forged in [
-            format!("jsonb_set(slots, '{{name,1}}', '\"renamed\"')"),
+            "jsonb_set(slots, '{name,1}', '\"renamed\"')".to_owned(),
             // Another's name, with its salt.
             format!(
                 "jsonb_set(slots, '{{name}}', (select slots->'name' from credledger.personal {} limit 1))",
@@ -347,10 +347,10 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
             let sentence =
                 format!("row {id} of projection \"{projection}\" is refused: its name is not the one");
             assert!(said.contains(&sentence), "{said}");
-            ledger.run(&format!(
+            ledger.run(
                 "update credledger.personal held set slots = kept.slots from kept_names kept \
-                 where (held.stream_id, held.version) = (kept.stream_id, kept.version)"
-            ));
+                 where (held.stream_id, held.version) = (kept.stream_id, kept.version)",
+            );
         }
         ledger.run("drop table kept_names");
     }
