@@ -168,10 +168,10 @@ pub const POSTGRES_BACKOFF_MOST: Duration = Duration::from_secs(5);
 pub const POSTGRES_SETTLED: Duration = Duration::from_secs(60);
 // ---- the active view ----
 /// Chunks of one kind of record. With [`VIEW_CHUNK`] records each: 134 million.
-pub const VIEW_CHUNKS: usize = 1 << 18;
-pub const VIEW_CHUNK: usize = 1 << 9;
+pub const VIEW_CHUNKS: usize = 1 << 16;
+pub const VIEW_CHUNK: usize = 1 << 11;
 /// Words (8 bytes) of names in one chunk; 16 GiB of names in all.
-pub const VIEW_TEXT_CHUNK: usize = 1 << 13;
+pub const VIEW_TEXT_CHUNK: usize = 1 << 15;
 pub const VIEW_NAME_BYTES: usize = 511;
 /// Lines of 8 entries that one bucket of an index may run over into; digests and ids being random, it has one or two.
 pub const VIEW_CHAIN: usize = 64;

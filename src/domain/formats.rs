@@ -1,6 +1,6 @@
 //! The formats in use, and which of them a text fits. A forged or mistyped key ends here, before anything is hashed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds, is_base62};
@@ -11,7 +11,7 @@ use crate::limits;
 #[derive(Clone, Debug, Default)]
 pub struct Formats {
     /// By prefix; sorted by length, then by public characters.
-    shapes: HashMap<Box<str>, Vec<Shape>>,
+    shapes: BTreeMap<Box<str>, Vec<Shape>>,
 }
 
 fn order(shape: &Shape) -> (usize, u8, Checksum) {

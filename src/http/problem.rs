@@ -222,7 +222,7 @@ impl Problem {
     }
 
     /// The answer as it leaves. The middleware calls this, once, and so the cause is logged once.
-    pub(super) fn answer(&self, request_id: &RequestId) -> HttpResponse {
+    pub fn answer(&self, request_id: &RequestId) -> HttpResponse {
         if let Some(cause) = &self.0.cause {
             tracing::error!(
                 target: "http",

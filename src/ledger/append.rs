@@ -48,7 +48,7 @@ struct EventRow {
 /// A row of an inline projection.
 struct Row {
     row: InlineRow,
-    mac: [u8; MAC_BYTES],
+    mac: Vec<u8>,
     facts: String,
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::ids::TenantId;
 use crate::domain::stream::StreamState;
-use crate::vault::{MAC_BYTES, Purpose, Vault};
+use crate::vault::{Purpose, Vault};
 
 /// A row of an inline projection: written in the append's own transaction, a function of its own stream alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,15 +17,24 @@ pub struct InlineRow {
     pub version: u32,
     /// what the row says, in canonical bytes; macked together with the members above
     pub record: Vec<u8>,
+    /// The personal name that the record points to. It is no part of the row, so that it can be erased; a mac binds it.
+    pub name: Option<String>,
     /// the columns that queries need, every one of them, by their names
     pub facts: Value,
 }
 
 impl InlineRow {
-    pub fn mac(&self, vault: &Vault) -> [u8; MAC_BYTES] {
+    /// As it is stored: the row's mac, and behind it the name's, if there is one.
+    pub fn mac(&self, vault: &Vault) -> Vec<u8> {
         let (tenant, version) =
             (self.tenant.map_or(Uuid::nil(), |tenant| tenant.0), self.version.to_be_bytes());
-        vault.mac(Purpose::Row, &Self::mac_parts(self.projection, &self.id, &tenant, &version, &self.record))
+        let parts = Self::mac_parts(self.projection, &self.id, &tenant, &version, &self.record);
+        let mut mac = vault.mac(Purpose::Row, &parts).to_vec();
+        if let Some(name) = &self.name {
+            let of_name = vault.mac(Purpose::Name, &[&mac, name.as_bytes()]);
+            mac.extend_from_slice(&of_name);
+        }
+        mac
     }
 
     /// The facts as PostgreSQL reads a value of the projection's type of them: in the order of their names.
@@ -104,6 +113,7 @@ mod tests {
             tenant: None,
             version: 1,
             record: Vec::new(),
+            name: None,
             facts,
         };
         let facts =

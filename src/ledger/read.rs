@@ -16,7 +16,7 @@ use crate::domain::stream::StreamState;
 use crate::vault::{Purpose, Vault};
 
 const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
-const BY_STREAM: &str = "select position, stream_id, entry, mac from credledger.read_by_stream($1)";
+const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -99,18 +99,14 @@ impl Reader {
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
-    /// Every event, stream by stream, as they come. What people typed reads as erased: no row holds it.
+    /// Every event, stream by stream, as they come.
     pub async fn by_stream(
         &self,
         client: &tokio_postgres::Client,
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
         let rows = client.query_raw(BY_STREAM, [&self.ledger]).await?;
         let reader = self.clone();
-        Ok(rows.map(move |row| {
-            let row = row?;
-            let (position, stream) = (row.get::<_, i64>(0).cast_unsigned(), row.get(1));
-            reader.checked(position, stream, row.get(2), row.get(3), &Slots::default())
-        }))
+        Ok(rows.map(move |row| reader.positioned(&row?)))
     }
 
     /// The folds of some streams, in the order in which they were asked for, as far as that sight goes.

@@ -32,6 +32,7 @@ pub fn row(credential: &Credential) -> InlineRow {
         tenant: Some(credential.tenant),
         version: credential.stream_version,
         record: CredentialRecord::of(credential, &policy.0).encode(),
+        name: credential.name.value.known().cloned(),
         facts: json!({
             "created_at_ms": credential.created_at.millis(),
             "expires_at_ms": millis(credential.expires_at),

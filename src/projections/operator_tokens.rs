@@ -28,6 +28,7 @@ pub fn rows(operator: &Operator, since: u32) -> impl Iterator<Item = InlineRow> 
         tenant: None,
         version: token.changed,
         record: TokenRecord::of(operator.id, token).encode(),
+        name: None,
         facts: json!({"operator_id": operator.id, "prefix": token.facts.prefix}),
     })
 }

@@ -29,6 +29,7 @@ pub fn row(operator: &Operator) -> InlineRow {
         tenant: None,
         version: operator.stream_version,
         record: OperatorRecord::of(operator).encode(),
+        name: operator.name.known().cloned(),
         facts: json!({}),
     }
 }

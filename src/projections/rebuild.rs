@@ -75,7 +75,7 @@ impl Rows {
     }
 
     fn push(&mut self, vault: &Vault, row: InlineRow) {
-        let mac = row.mac(vault).to_vec();
+        let mac = row.mac(vault);
         self.0.push((row, mac));
     }
 

@@ -35,6 +35,7 @@ pub fn rows(credential: &Credential, since: u32) -> impl Iterator<Item = InlineR
         tenant: Some(credential.tenant),
         version: secret.changed,
         record: SecretRecord::of(credential.id, secret).encode(),
+        name: None,
         facts: json!({
             "credential_id": credential.id,
             "prefix": secret.facts.prefix,

@@ -29,6 +29,7 @@ pub fn row(tenant: &Tenant) -> InlineRow {
         tenant: Some(tenant.id),
         version: tenant.stream_version,
         record: TenantRecord::of(tenant).encode(),
+        name: None,
         facts: json!({"slug": tenant.slug}),
     }
 }

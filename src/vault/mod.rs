@@ -21,6 +21,8 @@ pub use rotation::Rotation;
 pub enum Purpose {
     Event,
     Row,
+    /// of a name that a row points to
+    Name,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -36,6 +38,7 @@ struct Derived {
     pepper: hmac::Key,
     event: hmac::Key,
     row: hmac::Key,
+    name: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -171,6 +174,7 @@ impl Derived {
             pepper: mac_key("pepper"),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
+            name: mac_key("name mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -181,6 +185,7 @@ impl Derived {
         match purpose {
             Purpose::Event => &self.event,
             Purpose::Row => &self.row,
+            Purpose::Name => &self.name,
         }
     }
 }

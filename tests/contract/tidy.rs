@@ -107,13 +107,13 @@ pub fn sources() -> Vec<Source> {
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     let tests: BTreeSet<PathBuf> = all.iter().flat_map(|path| test_files(path, &read(path))).collect();
-    let served = all.iter().filter(|path| !tests.contains(*path));
+    let served = all.iter().filter(|path| !tests.iter().any(|test| path.starts_with(test)));
     let sources: Vec<Source> = served.map(|path| Source::read(path, &read(path))).collect();
     assert!(sources.len() > 100, "only {} sources were found", sources.len());
     sources
 }
 
-/// The files that `#[cfg(test)] mod …;` takes in.
+/// The files and folders that `#[cfg(test)] mod …;` takes in.
 fn test_files(path: &Path, text: &str) -> Vec<PathBuf> {
     let (folder, stem) = (path.parent().expect("in src"), path.file_stem().expect("a name"));
     let own = if stem == "mod" || stem == "lib" { folder.to_owned() } else { folder.join(stem) };
@@ -126,7 +126,7 @@ fn test_files(path: &Path, text: &str) -> Vec<PathBuf> {
         } else if let Some(name) =
             first.trim_start_matches("pub ").strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'))
         {
-            found.push(own.join(format!("{name}.rs")));
+            found.extend([own.join(format!("{name}.rs")), own.join(name)]);
         }
     }
     found

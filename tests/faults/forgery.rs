@@ -300,14 +300,12 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
             "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id",
             "update credledger.tenants set slug = 'forged-' || id",
             "update credledger.operator_tokens set prefix = 'forged', operator_id = id",
-            "update credledger.personal set slots = jsonb_set(slots, '{name,1}', '\"renamed\"') where slots ? 'name'",
         ] {
             assert!(admin.execute(change, &[]).await.expect("a change") > 0, "{change}");
         }
     });
     ledger.service.start_again();
     let after = ledger.verdicts();
-    // Names are people's text: told beside a verdict, and no part of it.
     let essence = |verdicts: &[serde_json::Value]| -> Vec<_> {
         let parts = |verdict: &serde_json::Value| {
             json!([
@@ -316,6 +314,7 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
                 verdict["scopes"],
                 verdict["credential_id"],
                 verdict["tenant_id"],
+                verdict["name"],
                 verdict["secret_status"],
                 verdict["expires_at"]
             ])
@@ -323,4 +322,39 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
         verdicts.iter().map(parts).collect()
     };
     assert_eq!(essence(&before), essence(&after));
+}
+
+/// Names are people's text, and stand where they can be erased: told beside a verdict, they are as bound as the rest of it.
+#[test]
+fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not() {
+    let mut ledger = Ledger::new();
+    ledger.service.stop();
+    let of = |id: &str| format!("where stream_id = '{id}' and version = 1");
+    let (key, operator) = (ledger.narrow.id.clone(), ledger.operator.clone());
+    for (projection, id) in [("credentials", &key), ("operators", &operator)] {
+        ledger.run("create table kept_names as table credledger.personal");
+        for forged in [
+            "jsonb_set(slots, '{name,1}', '\"renamed\"')".to_owned(),
+            // Another's name, with its salt.
+            format!(
+                "jsonb_set(slots, '{{name}}', (select slots->'name' from credledger.personal {} limit 1))",
+                of(&ledger.wide.id)
+            ),
+        ] {
+            ledger.run(&format!("update credledger.personal set slots = {forged} {}", of(id)));
+            let said =
+                refusal(&ledger.service).unwrap_or_else(|| panic!("{projection}: the service started"));
+            let sentence =
+                format!("row {id} of projection \"{projection}\" is refused: its name is not the one");
+            assert!(said.contains(&sentence), "{said}");
+            ledger.run(
+                "update credledger.personal held set slots = kept.slots from kept_names kept \
+                 where (held.stream_id, held.version) = (kept.stream_id, kept.version)",
+            );
+        }
+        ledger.run("drop table kept_names");
+    }
+    ledger.run(&format!("update credledger.personal set slots = slots - 'name' {}", of(&key)));
+    ledger.service.start_again();
+    ledger.gateway().verify(&ledger.wide.text).is_accepted();
 }

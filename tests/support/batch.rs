@@ -65,7 +65,8 @@ fn column<T, R>(rows: &[T], pick: impl Fn(&T) -> R) -> Vec<R> {
 fn facts_text((_, projection, id, _, _, facts): &InlineRow) -> String {
     let facts = serde_json::from_str(facts).expect("facts");
     let (version, record) = (1, Vec::new());
-    credledger::ledger::InlineRow { projection, id: *id, tenant: None, version, record, facts }.facts_text()
+    credledger::ledger::InlineRow { projection, id: *id, tenant: None, version, record, name: None, facts }
+        .facts_text()
 }
 
 impl Writer {

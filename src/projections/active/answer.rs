@@ -126,6 +126,17 @@ impl<const N: usize> fmt::Debug for Inline<N> {
     }
 }
 
+impl Name {
+    /// `None` when the bytes are no text, or too many.
+    pub(super) fn of(bytes: &[u8]) -> Option<Name> {
+        let mut short = InlineName::EMPTY;
+        if short.push(bytes) {
+            return Some(Name::Short(short));
+        }
+        std::str::from_utf8(bytes).ok().map(|name| Name::Long(name.into()))
+    }
+}
+
 impl Deref for Name {
     type Target = str;
 

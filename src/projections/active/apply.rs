@@ -88,7 +88,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         edit.add_tenant(entry)?;
         return use_formats(edit, std::slice::from_ref(&created.settings.key_format));
     }
-    let (ordinal, entry) = edit.tenant(id.0)?;
+    let (ordinal, entry) = edit.store.tenants.find(id.0)?;
     follows(entry.version, recorded)?;
     let mut entry = TenantEntry { version: recorded.version, ..TenantEntry::clone(&entry) };
     match event {
@@ -101,7 +101,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         TenantEvent::Suspended(_) => entry.suspended = true,
         TenantEvent::Resumed(_) => entry.suspended = false,
     }
-    edit.write_tenant(ordinal, entry);
+    edit.store.tenants.put(ordinal, entry);
     Ok(())
 }
 
@@ -192,10 +192,10 @@ fn repolicy(
     if credential.revoked {
         return Err("the credential is revoked");
     }
-    let old = edit.store.policies.get(credential.policy).and_then(|cell| cell.load_full());
-    let encoded = new(&*old.ok_or("a credential's policy is missing")?);
-    let policy = edit.intern_policy(&encoded)?;
-    edit.release_policy(credential.policy);
+    let policies = &edit.store.policies;
+    let old = policies.at(credential.policy).ok_or("a credential's policy is missing")?;
+    let policy = policies.take(&mut edit.books.policies, &new(&old))?;
+    policies.give_back(&mut edit.books.policies, credential.policy);
     credential.policy = policy;
     Ok(())
 }
@@ -210,7 +210,7 @@ fn rotate(
         return Err("the credential is revoked");
     }
     for end in &event.ends {
-        if credential.has_active && credential.active().id == end.secret_id.0 {
+        if credential.has_active && credential.secret.id == end.secret_id.0 {
             edit.rotate_out(ordinal, credential, end.ends_at)?;
         } else {
             let (place, expiring) = edit.find_expiring(credential, end.secret_id)?;
@@ -229,7 +229,7 @@ fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> 
     let id = OperatorId(recorded.stream.0);
     if let OperatorEvent::Created(created) = event {
         follows(0, recorded)?;
-        return edit.add_operator(OperatorEntry {
+        let entry = OperatorEntry {
             id,
             name: known(&created.name),
             role: created.role,
@@ -237,9 +237,10 @@ fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> 
             disabled: false,
             tokens: Vec::new(),
             version: recorded.version,
-        });
+        };
+        return edit.store.operators.add(&mut edit.books.operators, entry).map(drop);
     }
-    let (ordinal, entry) = edit.operator(id.0)?;
+    let (ordinal, entry) = edit.store.operators.find(id.0)?;
     follows(entry.version, recorded)?;
     let mut entry = OperatorEntry { version: recorded.version, ..OperatorEntry::clone(&entry) };
     match event {
@@ -252,9 +253,10 @@ fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> 
             entry.tokens.push(TokenEntry { id, digest, expires_at, revoked: false });
             edit.index_token(ordinal, &digest)?;
         }
-        OperatorEvent::TokenRevoked(event) => Edit::end_token(&mut entry, event.token_id)?,
+        OperatorEvent::TokenRevoked(event) if entry.end_token(event.token_id) => {}
+        OperatorEvent::TokenRevoked(_) => return Err("it names a token that is not there"),
     }
-    edit.write_operator(ordinal, entry);
+    edit.store.operators.put(ordinal, entry);
     Ok(())
 }
 

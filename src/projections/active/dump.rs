@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entries::{OperatorEntry, TenantEntry};
-use super::layout::{Credential, Dead, Expiring};
+use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring};
 use super::store::{Books, Store};
 use super::{answer::Prefix, judge, layout::SecretView};
 use crate::clock::Timestamp;
@@ -51,10 +51,10 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         secrets.insert(view.id, dump_secret(store, credential, view));
     };
     for credential in credentials.iter().filter(|credential| credential.has_active) {
-        secret(credential, credential.active().into());
+        secret(credential, credential.secret.into());
     }
     let expiring = books.expiring.all().filter_map(|ordinal| store.expiring.read(ordinal));
-    for expiring in expiring.filter(|words| *words != [0; 8]).map(|words| Expiring::of(&words)) {
+    for expiring in expiring.filter(|words| *words != [0; EXPIRING_WORDS]).map(|words| Expiring::of(&words)) {
         credential_at(expiring.credential).iter().for_each(|of| secret(of, expiring.secret.into()));
     }
     let dead = books.dead.all().filter_map(|ordinal| store.dead.read(ordinal));
@@ -68,17 +68,17 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         credentials: credentials.iter().map(|of| (of.id, dump_credential(store, of))).collect(),
         secrets,
         operators: operators(store, books),
-        policies: books.policies.ordinals.in_use(),
+        policies: books.policies.in_use(),
     }
 }
 
 fn tenants(store: &Store, books: &Books) -> BTreeMap<Uuid, TenantEntry> {
-    let entries = books.tenants.all().filter_map(|ordinal| store.tenants.get(ordinal)?.load_full());
+    let entries = store.tenants.all(&books.tenants);
     entries.map(|entry| (entry.id.0, TenantEntry::clone(&entry))).collect()
 }
 
 fn operators(store: &Store, books: &Books) -> BTreeMap<Uuid, OperatorEntry> {
-    let entries = books.operators.all().filter_map(|ordinal| store.operators.get(ordinal)?.load_full());
+    let entries = store.operators.all(&books.operators);
     let sorted = |entry: &OperatorEntry| {
         let mut entry = entry.clone();
         entry.tokens.sort_by_key(|token| token.id);
@@ -88,8 +88,8 @@ fn operators(store: &Store, books: &Books) -> BTreeMap<Uuid, OperatorEntry> {
 }
 
 fn dump_credential(store: &Store, credential: &Credential) -> DumpedCredential {
-    let policy = store.policies.get(credential.policy).and_then(|cell| cell.load_full());
-    let tenant = store.tenants.get(credential.tenant).and_then(|cell| cell.load_full());
+    let policy = store.policies.at(credential.policy);
+    let tenant = store.tenants.at(credential.tenant);
     DumpedCredential {
         tenant: tenant.map_or(Uuid::nil(), |tenant| tenant.id.0),
         version: credential.version,

@@ -1,8 +1,11 @@
-//! What there are few of, and big: kept once each, and replaced whole.
+//! What is kept of tenants and of operators.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::kept::{Entity, Words};
 use crate::clock::Timestamp;
 use crate::domain::authority::Role;
 use crate::domain::ids::{OperatorId, TenantId, TokenId};
@@ -36,4 +39,28 @@ pub struct TokenEntry {
     pub digest: DigestHalf,
     pub expires_at: Timestamp,
     pub revoked: bool,
+}
+
+impl Entity for TenantEntry {
+    const WHAT: Words = Words { unknown: "no such tenant", taken: "the tenant is there already" };
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+impl Entity for OperatorEntry {
+    const WHAT: Words = Words { unknown: "no such operator", taken: "the operator is there already" };
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+impl OperatorEntry {
+    /// Whether it has one of this id.
+    pub fn end_token(&mut self, id: TokenId) -> bool {
+        let token = self.tokens.iter_mut().find(|token| token.id == id);
+        token.map(|token| token.revoked = true).is_some()
+    }
 }

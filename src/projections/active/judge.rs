@@ -8,8 +8,8 @@ use arc_swap::Guard;
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::TenantEntry;
 use super::layout::{
-    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, holds, holds_dead,
-    name_place, tag_of_public, touch,
+    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, PublicTag, SecretView, holds, holds_dead,
+    tag_of_public, tail_of_name, touch,
 };
 use super::prefetch::prefetch;
 use super::store::Store;
@@ -48,21 +48,21 @@ pub fn judge(
     // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too.
     let mut first = head(store)?;
     let tag = tag_of_public(store.seed, text);
-    if let Some(tag) = tag {
-        store.secrets.touch(tag);
+    if let Some(public) = tag {
+        store.secrets.touch(public.tag);
     }
     if let Some(misfit) = misfit(store, text) {
         return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
-    let record = fetch(store, tag);
+    let record = fetch(store, tag.tag);
     for (turn, pepper) in vault.numbers().enumerate() {
         let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-        if let Some(record) = record {
-            store.texts.touch(name_place(record));
+        if let Some(place) = record.and_then(tail_of_name) {
+            store.texts.touch(place);
         }
-        let (head, seen) = store.lock.read(|| look(store, tag, &digest)).ok_or(NotAnswering)?;
+        let (head, seen) = store.lock.read(|| look(store, text, tag, &digest)).ok_or(NotAnswering)?;
         if let Some(seen) = seen {
             return Ok(answer(seen, head, request, now));
         }
@@ -123,12 +123,12 @@ impl Head {
 }
 
 #[inline]
-fn look(store: &Store, tag: u32, digest: &DigestHalf) -> (Head, Option<Seen>) {
-    let found = store.secrets.find(tag, |entry| match entry.kind {
+fn look(store: &Store, text: &str, tag: PublicTag, digest: &DigestHalf) -> (Head, Option<Seen>) {
+    let found = store.secrets.find(tag.tag, |entry| match entry.kind {
         ACTIVE => {
             let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
             let credential = Credential::of(&words);
-            let secret = SecretView::from(credential.active());
+            let secret = SecretView::from(credential.secret);
             Some((credential, secret))
         }
         EXPIRING => {
@@ -144,20 +144,28 @@ fn look(store: &Store, tag: u32, digest: &DigestHalf) -> (Head, Option<Seen>) {
             Some((credential, dead.into()))
         }
     });
-    (Head::of(store), found.and_then(|(credential, secret)| complete(store, credential, secret)))
+    let complete = |(credential, secret)| complete(store, text, tag.shared, credential, secret);
+    (Head::of(store), found.and_then(complete))
 }
 
-/// `None` only for a look that met the writer.
-fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option<Seen> {
+/// `None` only for a look that met the writer. The text is the secret's own, its digest says so: then so is its prefix.
+#[inline]
+fn complete(
+    store: &Store,
+    text: &str,
+    shared: usize,
+    credential: Credential,
+    secret: SecretView,
+) -> Option<Seen> {
     let mut prefix = Prefix::EMPTY;
-    let whole = prefix.push(store.prefixes.get(secret.prefix)?.get()?.as_bytes());
-    if !(whole && secret.public.unpack(&mut prefix)) {
+    if !prefix.push(text.as_bytes().get(..shared + secret.public.chars())?) {
         return None;
     }
     Some(Seen {
+        tenant: store.tenants.load(credential.tenant).filter(|tenant| tenant.is_some())?,
+        policy: store.policies.at(credential.policy)?,
+        // The last: its tail may still be on its way.
         name: name_of(store, &credential)?,
-        tenant: Some(store.tenants.get(credential.tenant)?.load()).filter(|tenant| tenant.is_some())?,
-        policy: store.policies.get(credential.policy)?.load_full()?,
         credential,
         secret,
         prefix,
@@ -166,10 +174,7 @@ fn complete(store: &Store, credential: Credential, secret: SecretView) -> Option
 
 /// The outer `None` only for a look that met the writer.
 pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
-    if !credential.named {
-        return Some(None);
-    }
-    store.texts.read(credential.name, usize::from(credential.name_bytes)).map(Some)
+    credential.name.read(|place| store.texts.word(place))
 }
 
 fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {

@@ -20,7 +20,7 @@ use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
 use crate::projections::secrets::{self, SecretRecord};
 use crate::projections::tenants::{self, TenantRecord};
-use crate::vault::{Purpose, Vault};
+use crate::vault::{MAC_BYTES, Purpose, Vault};
 
 /// A row as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +52,22 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl StoredRow<'_> {
-    /// Free of the view, so that another thread may do it.
-    pub fn mac_holds(&self, vault: &Vault) -> bool {
+    /// Whether this service wrote the row, and gave it this name. Free of the view, so that another thread may do it.
+    pub fn check(&self, vault: &Vault) -> Result<(), LoadError> {
         let (tenant, version) =
             (self.tenant.map_or(Uuid::nil(), |tenant| tenant.0), self.version.to_be_bytes());
         let parts = InlineRow::mac_parts(self.projection, &self.id, &tenant, &version, self.record);
-        vault.mac_holds(Purpose::Row, &parts, self.mac)
+        let (own, of_name) = self.mac.split_at_checked(MAC_BYTES).unwrap_or((self.mac, &[]));
+        if !vault.mac_holds(Purpose::Row, &parts, own) {
+            return Err(self.refused("its mac does not hold"));
+        }
+        // An erased name leaves its mac behind until the row is next written: a name that is gone needs none.
+        match self.name {
+            Some(name) if !vault.mac_holds(Purpose::Name, &[own, name.as_bytes()], of_name) => {
+                Err(self.refused("its name is not the one that was given: the name's mac does not hold"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refused(&self, why: &'static str) -> LoadError {
@@ -81,16 +91,20 @@ impl<'a> Loader<'a> {
         if view.store.head() != (0, 0) || books.tenants.in_use() + books.operators.in_use() > 0 {
             return None;
         }
+        // In a turn, so that a look that has begun meanwhile is thrown away.
+        let turn = view.store.lock.write();
         view.store.lock.shut();
+        drop(turn);
         Some(Loader { view, books, credentials: 0, actives: 0, last: Uuid::nil() })
     }
 
     /// Rows come by projection: tenants, credentials, secrets, operators, operator tokens.
     pub fn row(&mut self, vault: &Vault, row: &StoredRow<'_>) -> Result<(), LoadError> {
-        if row.mac_holds(vault) { self.checked_row(row) } else { Err(row.refused("its mac does not hold")) }
+        row.check(vault)?;
+        self.checked_row(row)
     }
 
-    /// For a row whose mac was found to hold.
+    /// For a row that was found to be sound.
     pub fn checked_row(&mut self, row: &StoredRow<'_>) -> Result<(), LoadError> {
         let store: &Store = &self.view.store;
         let mut edit = Edit { store, books: &mut self.books };
@@ -184,7 +198,7 @@ fn secret(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<bool, BadRecord> {
 
 fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = OperatorRecord::decode(row.record)?;
-    edit.add_operator(OperatorEntry {
+    let entry = OperatorEntry {
         id: OperatorId(row.id),
         name: row.name.map(Arc::from),
         role: record.role,
@@ -192,17 +206,17 @@ fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         disabled: record.disabled,
         tokens: Vec::new(),
         version: row.version,
-    })
-    .map_err(fits)
+    };
+    edit.store.operators.add(&mut edit.books.operators, entry).map(drop).map_err(fits)
 }
 
 fn token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = TokenRecord::decode(row.record)?;
-    let (ordinal, entry) = edit.operator(record.operator.0).map_err(fits)?;
+    let (ordinal, entry) = edit.store.operators.find(record.operator.0).map_err(fits)?;
     let mut entry = OperatorEntry::clone(&entry);
     let TokenRecord { digest, expires_at, revoked, .. } = record;
     entry.tokens.push(TokenEntry { id: TokenId(row.id), digest, expires_at, revoked });
     edit.index_token(ordinal, &digest).map_err(fits)?;
-    edit.write_operator(ordinal, entry);
+    edit.store.operators.put(ordinal, entry);
     Ok(())
 }

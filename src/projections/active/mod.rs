@@ -12,8 +12,10 @@ mod edit;
 mod entries;
 mod index;
 mod judge;
+mod kept;
 mod layout;
 mod load;
+mod policies;
 mod prefetch;
 mod seqlock;
 mod slab;
@@ -22,8 +24,6 @@ mod texts;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -80,7 +80,7 @@ impl ActiveView {
     }
 
     pub fn tenant(&self, id: TenantId) -> Result<Option<TenantSummary>, NotAnswering> {
-        self.look(|store| tenant_summary(store, store.tenant_ordinal(id.0)?))
+        self.look(|store| tenant_summary(store, store.tenants.ordinal(id.0)?))
     }
 
     pub fn tenant_by_slug(&self, slug: &str) -> Result<Option<TenantSummary>, NotAnswering> {
@@ -106,8 +106,7 @@ impl ActiveView {
     /// The oldest operator who is root and enabled; ids begin with the time they were made at.
     pub fn first_root(&self) -> Option<OperatorId> {
         let books = self.books()?;
-        let operators =
-            books.operators.all().filter_map(|ordinal| self.store.operators.get(ordinal)?.load_full());
+        let operators = self.store.operators.all(&books.operators);
         operators
             .filter(|operator| operator.role == Role::Root && !operator.disabled)
             .map(|operator| operator.id)
@@ -117,7 +116,7 @@ impl ActiveView {
     /// `None` for an unknown operator, and for one whose name was erased.
     pub fn operator_name(&self, id: OperatorId) -> Result<Option<Arc<str>>, NotAnswering> {
         self.look(|store| {
-            let operator = store.operators.get(store.operator_ordinal(id.0)?)?.load_full()?;
+            let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
             operator.name.clone()
         })
     }
@@ -167,7 +166,7 @@ impl Applier for ActiveView {
 fn summary(store: &Store, credential: &Credential) -> Option<CredentialSummary> {
     Some(CredentialSummary {
         id: CredentialId(credential.id),
-        tenant: store.tenants.get(credential.tenant)?.load().as_ref()?.id,
+        tenant: store.tenants.load(credential.tenant)?.as_ref()?.id,
         name: judge::name_of(store, credential)?.map(|name| name.to_string()),
         expires_at: credential.expires_at,
         suspended: credential.suspended,
@@ -176,7 +175,7 @@ fn summary(store: &Store, credential: &Credential) -> Option<CredentialSummary> 
 }
 
 fn tenant_summary(store: &Store, ordinal: u32) -> Option<TenantSummary> {
-    let entry = store.tenants.get(ordinal)?.load();
+    let entry = store.tenants.load(ordinal)?;
     let entry = entry.as_ref()?;
     Some(TenantSummary { id: entry.id, slug: entry.slug.to_string(), suspended: entry.suspended })
 }

@@ -2,7 +2,13 @@
 //! work meanwhile. It never writes to shared memory, so readers don't slow each other down either.
 //!
 //! What is looked at are atomics alone, so a look that met the writer reads nonsense, but never undefined nonsense; it is
-//! thrown away. The fences are those of Boehm, "Can seqlocks get along with programming language memory models?" (2012).
+//! thrown away. The fences are those of Boehm, "Can seqlocks get along with programming language memory models?" (2012), and
+//! hold on any machine, not only where stores come in order:
+//! - A look that reads anything a turn wrote finds that turn's odd number, or a later one, when it asks again: the writer's
+//!   release fence stands between the number and its writes, the reader's acquire fence between its reads and the second
+//!   question.
+//! - A look that begins at an even number reads all that the turns before it wrote: it acquires what their ends released.
+//! - Memory that is made meanwhile (chunks, shared values) is published by its own cell, which releases and acquires.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -44,10 +50,11 @@ impl Seqlock {
     #[inline]
     pub fn read<T>(&self, mut look: impl FnMut() -> T) -> Option<T> {
         for attempt in 0..limits::VIEW_READS {
+            // In this order: a turn that failed shut the lock before it ended, so whoever sees its end sees the lock shut.
+            let before = self.sequence.load(Ordering::Acquire);
             if !self.is_open() {
                 return None;
             }
-            let before = self.sequence.load(Ordering::Acquire);
             if before & 1 == 0 {
                 let seen = look();
                 fence(Ordering::Acquire);
@@ -105,6 +112,37 @@ mod tests {
             for word in &*words {
                 word.store(value, Ordering::Relaxed);
             }
+        }
+        for reader in readers {
+            assert_eq!(reader.join().expect("it looked"), None);
+        }
+    }
+
+    #[test]
+    fn what_a_failed_turn_left_behind_is_never_seen() {
+        let lock = Arc::new(Seqlock::new());
+        let words: Arc<[AtomicU64; 2]> = Arc::default();
+        let looking = Arc::new(AtomicU64::new(2));
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let (lock, words, looking) = (lock.clone(), words.clone(), looking.clone());
+                std::thread::spawn(move || {
+                    let look = || [&words[0], &words[1]].map(|word| word.load(Ordering::Relaxed));
+                    let looks: Vec<_> = (0..100_000).filter_map(|_| lock.read(look)).collect();
+                    looking.fetch_sub(1, Ordering::Release);
+                    looks.into_iter().find(|[one, other]| one != other)
+                })
+            })
+            .collect();
+        for value in (1u64..).take_while(|_| looking.load(Ordering::Acquire) > 0) {
+            let turn = lock.write();
+            words[0].store(value, Ordering::Relaxed);
+            lock.shut();
+            drop(turn);
+            let turn = lock.write();
+            words[1].store(value, Ordering::Relaxed);
+            drop(turn);
+            lock.reopen();
         }
         for reader in readers {
             assert_eq!(reader.join().expect("it looked"), None);

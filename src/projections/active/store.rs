@@ -6,18 +6,18 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use hashbrown::HashTable;
+use arc_swap::ArcSwap;
 
 use super::answer::Counts;
 use super::entries::{OperatorEntry, TenantEntry};
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
+use super::kept::{self, Kept};
 use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
+use super::policies::{self, Policies};
 use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
 use super::texts::{self, Texts};
 use crate::domain::formats::Formats;
-use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
 
 /// Read without a lock, by looks through `lock`. Only whoever holds the [`Books`] writes.
@@ -36,12 +36,10 @@ pub struct Store {
     pub dead: Records<DEAD_WORDS>,
     pub texts: Texts,
     pub prefixes: Chunks<OnceLock<Box<str>>>,
-    pub policies: Chunks<ArcSwapOption<Policy>>,
-    pub tenants: Chunks<ArcSwapOption<TenantEntry>>,
-    pub tenants_by_id: Index,
+    pub policies: Policies,
+    pub tenants: Kept<TenantEntry>,
     pub tenants_by_slug: Index,
-    pub operators: Chunks<ArcSwapOption<OperatorEntry>>,
-    pub operators_by_id: Index,
+    pub operators: Kept<OperatorEntry>,
     /// by digest, to the operator
     pub tokens: Index,
     slug_hash: RandomState,
@@ -61,37 +59,22 @@ pub struct Books {
     pub texts: texts::Book,
     pub prefixes: HashMap<Box<str>, u32>,
     pub prefix_ordinals: Ordinals,
-    pub policies: PolicyBook,
-    pub tenants: Ordinals,
-    pub tenants_by_id: index::Book,
+    pub policies: policies::Book,
+    pub tenants: kept::Book,
     pub tenants_by_slug: index::Book,
-    pub operators: Ordinals,
-    pub operators_by_id: index::Book,
+    pub operators: kept::Book,
     pub tokens: index::Book,
     pub token_count: u64,
     /// credentials that have an active secret and are not revoked
     pub active: u64,
 }
 
-/// Which policies there are, and how many credentials have each.
-#[derive(Default)]
-pub struct PolicyBook {
-    pub ordinals: Ordinals,
-    pub uses: Vec<u64>,
-    /// the encoding of the policy at each ordinal
-    pub encodings: Vec<Box<[u8]>>,
-    pub by_encoding: HashTable<u32>,
-    pub hash: RandomState,
-}
-
 /// The kind of the entries of every index that leads to one kind of record alone.
-pub const ONLY: u8 = 1;
-
-/// The policy of revoked credentials; never given back.
-pub const NO_POLICY: u32 = 0;
+const ONLY: u8 = 1;
 
 impl Store {
     pub fn new() -> Result<(Store, Books), Full> {
+        let mut books = Books::default();
         let store = Store {
             lock: Seqlock::new(),
             applied: AtomicU64::new(0),
@@ -104,23 +87,14 @@ impl Store {
             dead: Records::new(),
             texts: Texts::new(),
             prefixes: Chunks::new(),
-            policies: Chunks::new(),
-            tenants: Chunks::new(),
-            tenants_by_id: Index::new(LOOSE)?,
+            policies: Policies::new(&mut books.policies)?,
+            tenants: Kept::new()?,
             tenants_by_slug: Index::new(LOOSE)?,
-            operators: Chunks::new(),
-            operators_by_id: Index::new(LOOSE)?,
+            operators: Kept::new()?,
             tokens: Index::new(LOOSE)?,
             slug_hash: RandomState::new(),
             seed: RandomState::new().hash_one("public parts"),
         };
-        let mut books = Books::default();
-        let empty = books.policies.ordinals.take(&store.policies)?;
-        books.policies.uses.push(1);
-        books.policies.encodings.push(Box::default());
-        if let Some(cell) = store.policies.get(empty) {
-            cell.store(Some(Arc::new(Policy::default())));
-        }
         Ok((store, books))
     }
 
@@ -141,16 +115,9 @@ impl Store {
         })
     }
 
-    pub fn tenant_ordinal(&self, id: uuid::Uuid) -> Option<u32> {
-        self.tenants_by_id.find(tag_of_id(id), |entry| {
-            let tenant = self.tenants.get(entry.ordinal)?.load();
-            tenant.as_ref().is_some_and(|tenant| tenant.id.0 == id).then_some(entry.ordinal)
-        })
-    }
-
     pub fn tenant_ordinal_of_slug(&self, slug: &str) -> Option<u32> {
         self.tenants_by_slug.find(self.tag_of_slug(slug), |entry| {
-            let tenant = self.tenants.get(entry.ordinal)?.load();
+            let tenant = self.tenants.load(entry.ordinal)?;
             tenant.as_ref().is_some_and(|tenant| *tenant.slug == *slug).then_some(entry.ordinal)
         })
     }
@@ -160,31 +127,17 @@ impl Store {
         self.slug_hash.hash_one(slug) as u32
     }
 
-    pub fn operator_ordinal(&self, id: uuid::Uuid) -> Option<u32> {
-        self.operators_by_id.find(tag_of_id(id), |entry| {
-            let operator = self.operators.get(entry.ordinal)?.load();
-            operator.as_ref().is_some_and(|operator| operator.id.0 == id).then_some(entry.ordinal)
-        })
-    }
-
     /// The operator that has a token of this digest, and the token's place in it.
     pub fn token(&self, digest: &DigestHalf) -> Option<(Arc<OperatorEntry>, usize)> {
         self.tokens.find(tag_of(digest), |entry| {
-            let operator = self.operators.get(entry.ordinal)?.load_full()?;
+            let operator = self.operators.at(entry.ordinal)?;
             let place = operator.tokens.iter().position(|token| token.digest == *digest)?;
             Some((operator, place))
         })
     }
 
     pub fn counts(&self, books: &Books) -> Counts {
-        let indexes = [
-            &self.secrets,
-            &self.by_id,
-            &self.tenants_by_id,
-            &self.tenants_by_slug,
-            &self.operators_by_id,
-            &self.tokens,
-        ];
+        let indexes = [&self.secrets, &self.by_id, &self.tenants_by_slug, &self.tokens];
         let records = [
             self.credentials.bytes(),
             self.expiring.bytes(),
@@ -201,7 +154,7 @@ impl Store {
             credentials,
             living_secrets: books.active + books.expiring.in_use(),
             dead_secrets: books.dead.in_use() + credentials - books.active,
-            policies: books.policies.ordinals.in_use(),
+            policies: books.policies.in_use(),
             operators: books.operators.in_use(),
             operator_tokens: books.token_count,
             bytes: records.iter().sum::<u64>() + indexes.map(Index::bytes).iter().sum::<u64>(),
@@ -213,8 +166,9 @@ impl Store {
     pub fn head(&self) -> (u64, u64) {
         (self.applied.load(Ordering::Relaxed), self.last_at.load(Ordering::Relaxed))
     }
+}
 
-    pub fn only(tag: u32, ordinal: u32) -> Entry {
-        Entry { tag, kind: ONLY, ordinal }
-    }
+/// Of an index that leads to one kind of record alone.
+pub fn only(tag: u32, ordinal: u32) -> Entry {
+    Entry { tag, kind: ONLY, ordinal }
 }

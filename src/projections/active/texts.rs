@@ -1,8 +1,7 @@
-//! Names: runs of words in chunks that never move, given back by length.
+//! What of a name its record has no room for: runs of words in chunks that never move, given back by length.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::answer::{InlineName, Name};
 use super::prefetch::prefetch;
 use super::slab::{Chunks, Full};
 use crate::limits;
@@ -26,7 +25,7 @@ impl Texts {
         Texts { words: Chunks::new() }
     }
 
-    pub fn put(&self, book: &mut Book, text: &str) -> Result<u32, Full> {
+    pub fn put(&self, book: &mut Book, text: &[u8]) -> Result<u32, Full> {
         let length = text.len().div_ceil(WORD);
         if length > MOST_WORDS {
             return Err(Full);
@@ -38,7 +37,7 @@ impl Texts {
             Some(start) => start,
             None => self.fresh(book, length)?,
         };
-        for (place, bytes) in text.as_bytes().chunks(WORD).enumerate() {
+        for (place, bytes) in text.chunks(WORD).enumerate() {
             let mut word = [0; WORD];
             word[..bytes.len()].copy_from_slice(bytes);
             if let Some([cell]) = self.words.get(start + place as u32) {
@@ -82,12 +81,10 @@ impl Texts {
         book.free[length].push(start);
     }
 
-    /// `None` when what stands there is no text, as a look that met the writer may find.
-    pub fn read(&self, start: u32, bytes: usize) -> Option<Name> {
-        read_words(bytes, |place| {
-            let [cell] = self.words.get(start.wrapping_add(place as u32))?;
-            Some(cell.load(Ordering::Relaxed))
-        })
+    #[inline]
+    pub fn word(&self, place: u32) -> Option<u64> {
+        let [cell] = self.words.get(place)?;
+        Some(cell.load(Ordering::Relaxed))
     }
 
     /// Has the machine fetch what stands there.
@@ -103,65 +100,47 @@ impl Texts {
     }
 }
 
-/// A text of so many bytes, a word after the other.
-fn read_words(bytes: usize, word: impl Fn(usize) -> Option<u64>) -> Option<Name> {
-    let mut short = InlineName::EMPTY;
-    let mut long = Vec::new();
-    for place in 0..bytes.div_ceil(WORD) {
-        let word = word(place)?.to_le_bytes();
-        let part = &word[..WORD.min(bytes - place * WORD)];
-        if bytes > limits::NAME_CHARS {
-            long.extend_from_slice(part);
-        } else {
-            short.push(part);
-        }
-    }
-    if bytes > limits::NAME_CHARS {
-        String::from_utf8(long).ok().map(|name| Name::Long(name.into_boxed_str()))
-    } else {
-        Some(Name::Short(short))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(texts: &Texts, start: u32, bytes: usize) -> Vec<u8> {
+        let words = (0..bytes.div_ceil(WORD) as u32).map(|place| texts.word(start + place).expect("a word"));
+        words.flat_map(u64::to_le_bytes).take(bytes).collect()
+    }
 
     #[test]
     fn every_length_reads_back_and_room_is_used_again() {
         let texts = Texts::new();
         let mut book = Book::default();
-        let names: Vec<String> = (1..=limits::VIEW_NAME_BYTES)
-            .map(|length| "é1".repeat(length))
-            .map(|name| {
-                let end = name.floor_char_boundary(limits::VIEW_NAME_BYTES.min(name.len() / 2));
-                name[..end.max(2)].to_owned()
-            })
-            .collect();
-        let starts: Vec<u32> = names.iter().map(|name| texts.put(&mut book, name).expect("room")).collect();
-        for (name, &start) in names.iter().zip(&starts) {
-            assert_eq!(texts.read(start, name.len()).as_deref(), Some(name.as_str()));
+        let runs: Vec<Vec<u8>> =
+            (1..=limits::VIEW_NAME_BYTES).map(|length| vec![length as u8; length]).collect();
+        let starts: Vec<u32> = runs.iter().map(|run| texts.put(&mut book, run).expect("room")).collect();
+        for (run, &start) in runs.iter().zip(&starts) {
+            assert_eq!(read(&texts, start, run.len()), *run);
         }
         let before = book.next;
-        for (name, start) in names.iter().zip(starts) {
-            texts.give_back(&mut book, start, name.len());
-            assert_ne!(texts.read(start, name.len()).as_deref(), Some(name.as_str()));
+        for (run, start) in runs.iter().zip(starts) {
+            texts.give_back(&mut book, start, run.len());
+            assert_eq!(
+                read(&texts, start, run.len()),
+                vec![0; run.len()],
+                "an erased name is nowhere any more"
+            );
         }
-        for name in &names {
-            texts.put(&mut book, name).expect("room");
+        for run in &runs {
+            texts.put(&mut book, run).expect("room");
         }
         assert_eq!(book.next, before);
-
-        assert_eq!(texts.put(&mut book, &"x".repeat(MOST_WORDS * WORD + 1)), Err(Full));
+        assert_eq!(texts.put(&mut book, &[b'x'; MOST_WORDS * WORD + 1]), Err(Full));
     }
 
     #[test]
     fn no_run_lies_across_two_chunks() {
         let texts = Texts::new();
         let mut book = Book::default();
-        let name = "a name of three words..";
         for _ in 0..limits::VIEW_TEXT_CHUNK {
-            let start = texts.put(&mut book, name).expect("room") as usize;
+            let start = texts.put(&mut book, b"a tail of three words.").expect("room") as usize;
             assert_eq!(start / limits::VIEW_TEXT_CHUNK, (start + 2) / limits::VIEW_TEXT_CHUNK);
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use proptest::prelude::*;
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::{ActiveView, Loader, StoredRow};
+use super::super::{ActiveView, Loader, StoredRow};
+use super::steps::*;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Reason, Refused, Request, Verdict};
 use crate::domain::command::{Asked, Command, Seen};
@@ -28,11 +28,7 @@ use crate::domain::testing::{allow_list, at, caller, concrete, scopes};
 use crate::domain::{Context, Fresh, authority::Role};
 use crate::ledger::{Applier, Inline, InlineRow};
 use crate::projections::{InlineProjections, credentials, operators};
-use crate::vault::{MasterKeys, Purpose, Vault};
-
-pub const TENANTS: u8 = 3;
-pub const CREDENTIALS: u8 = 6;
-pub const OPERATORS: u8 = 2;
+use crate::vault::{MasterKeys, Vault};
 
 /// Keeps the plain texts of the secrets it makes.
 pub struct Mint {
@@ -67,91 +63,6 @@ pub struct World {
     pub now: Timestamp,
     /// the stream that a slot stands for at present
     credentials: HashMap<u8, StreamId>,
-}
-
-#[derive(Clone, Debug)]
-pub enum Step {
-    Tenant(u8, TenantStep),
-    Credential(u8, CredentialStep),
-    Operator(u8, OperatorStep),
-    Wait(u8),
-}
-
-#[derive(Clone, Debug)]
-pub enum TenantStep {
-    Suspend,
-    Resume,
-    Rename(String),
-    Format(u8),
-    Operations(bool),
-}
-
-#[derive(Clone, Debug)]
-pub enum CredentialStep {
-    Create { tenant: u8, name: String, scope: u8, expires: Option<u8>, ip: bool, erased: bool },
-    Rename(String),
-    Rescope(u8),
-    Expire(Option<u8>),
-    Restrict(bool),
-    Rotate(Option<u8>),
-    MoveGrace { which: u8, to: u8 },
-    RevokeSecret(u8),
-    Suspend,
-    Resume,
-    RecordDue,
-    Revoke,
-}
-
-#[derive(Clone, Debug)]
-pub enum OperatorStep {
-    Mint(u8),
-    RevokeToken(u8),
-    Disable,
-    Enable,
-}
-
-fn names() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z]{1,40}", "[a-zé漢]{1,100}", Just("sixteen letters!".to_owned())]
-}
-
-pub fn steps() -> impl Strategy<Value = Step> {
-    use CredentialStep as C;
-    let tenant = prop_oneof![
-        1 => Just(TenantStep::Suspend),
-        3 => Just(TenantStep::Resume),
-        1 => names().prop_map(TenantStep::Rename),
-        1 => (0..4u8).prop_map(TenantStep::Format),
-        1 => any::<bool>().prop_map(TenantStep::Operations),
-    ];
-    let create = (0..TENANTS, names(), 0..4u8, any::<Option<u8>>(), any::<bool>(), any::<bool>()).prop_map(
-        |(tenant, name, scope, expires, ip, erased)| C::Create { tenant, name, scope, expires, ip, erased },
-    );
-    let credential = prop_oneof![
-        6 => create,
-        1 => names().prop_map(C::Rename),
-        1 => (0..4u8).prop_map(C::Rescope),
-        1 => any::<Option<u8>>().prop_map(C::Expire),
-        1 => any::<bool>().prop_map(C::Restrict),
-        5 => prop_oneof![Just(None), Just(Some(0)), (1..90u8).prop_map(Some)].prop_map(C::Rotate),
-        2 => (0..6u8, 1..90u8).prop_map(|(which, to)| C::MoveGrace { which, to }),
-        2 => (0..6u8).prop_map(C::RevokeSecret),
-        1 => Just(C::Suspend),
-        1 => Just(C::Resume),
-        2 => Just(C::RecordDue),
-        1 => Just(C::Revoke),
-    ];
-    let operator = prop_oneof![
-        3 => (1..90u8).prop_map(OperatorStep::Mint),
-        1 => (0..4u8).prop_map(OperatorStep::RevokeToken),
-        1 => Just(OperatorStep::Disable),
-        2 => Just(OperatorStep::Enable),
-    ];
-    prop_oneof![
-        2 => (0..TENANTS, tenant).prop_map(|(slot, step)| Step::Tenant(slot, step)),
-        12 => (0..CREDENTIALS, credential).prop_map(|(slot, step)| Step::Credential(slot, step)),
-        1 => (0..OPERATORS, operator).prop_map(|(slot, step)| Step::Operator(slot, step)),
-        2 => (0..60u8).prop_map(Step::Wait),
-    ]
 }
 
 pub fn scope_set(which: u8) -> &'static [&'static str] {
@@ -360,7 +271,7 @@ impl World {
         for projection in ["tenants", "credentials", "secrets", "operators", "operator_tokens"] {
             for row in self.rows.values().filter(|row| row.projection == projection) {
                 let name = self.name_of(row);
-                let mac = mac(&self.vault, row);
+                let mac = row.mac(&self.vault);
                 loader.row(&self.vault, &stored(row, &mac, name.as_deref())).expect("a sound row");
             }
         }
@@ -413,12 +324,6 @@ impl World {
 
 fn rules(ip: bool) -> IpRules {
     if ip { allow_list("10.0.0.0/8") } else { IpRules::default() }
-}
-
-pub fn mac(vault: &Vault, row: &InlineRow) -> [u8; crate::vault::MAC_BYTES] {
-    let tenant = row.tenant.map_or(Uuid::nil(), |tenant| tenant.0);
-    let version = row.version.to_be_bytes();
-    vault.mac(Purpose::Row, &InlineRow::mac_parts(row.projection, &row.id, &tenant, &version, &row.record))
 }
 
 pub fn stored<'a>(row: &'a InlineRow, mac: &'a [u8], name: Option<&'a str>) -> StoredRow<'a> {

@@ -1,0 +1,76 @@
+//! The single steps that events and loaded rows amount to. The writer's turn is held around them, or the view is shut.
+
+mod credentials;
+mod secrets;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::entries::TenantEntry;
+use super::layout::tag_of;
+use super::slab::Full;
+use super::store::{Books, Store, only};
+use crate::clock::Timestamp;
+use crate::domain::ids::{CredentialId, SecretId};
+use crate::domain::key_format::KeyFormat;
+use crate::projections::secrets::DigestHalf;
+
+/// What does not fit what the view holds.
+pub type Why = &'static str;
+
+impl From<Full> for Why {
+    fn from(_: Full) -> Why {
+        "the view is full; the bounds of one process are in limits.rs under VIEW_"
+    }
+}
+
+pub struct Edit<'a> {
+    pub store: &'a Store,
+    pub books: &'a mut Books,
+}
+
+/// A new secret, as an event or a row names it.
+pub struct NewSecret<'a> {
+    pub id: SecretId,
+    pub digest: DigestHalf,
+    pub prefix: &'a str,
+    pub ends_at: Option<Timestamp>,
+}
+
+pub struct NewCredential<'a> {
+    pub id: CredentialId,
+    pub tenant: Uuid,
+    pub version: u32,
+    pub name: Option<&'a str>,
+    pub expires_at: Option<Timestamp>,
+    pub suspended: bool,
+    pub revoked: bool,
+    /// as [`Policy::encode`] writes it
+    pub policy: &'a [u8],
+}
+
+impl Edit<'_> {
+    /// Formats stay for ever: keys of an older one live on. Whether there was a new one among these.
+    pub fn add_formats(&mut self, formats: &[KeyFormat]) -> bool {
+        formats.iter().filter(|format| self.books.formats.insert(format)).count() > 0
+    }
+
+    pub fn publish_formats(&self) {
+        self.store.formats.store(Arc::new(self.books.formats.clone()));
+    }
+
+    pub fn add_tenant(&mut self, entry: TenantEntry) -> Result<(), Why> {
+        if self.store.tenant_ordinal_of_slug(&entry.slug).is_some() {
+            return Err("the tenant's slug is taken");
+        }
+        let tag = self.store.tag_of_slug(&entry.slug);
+        let ordinal = self.store.tenants.add(&mut self.books.tenants, entry)?;
+        Ok(self.store.tenants_by_slug.insert(&mut self.books.tenants_by_slug, only(tag, ordinal))?)
+    }
+
+    pub fn index_token(&mut self, operator: u32, digest: &DigestHalf) -> Result<(), Why> {
+        self.books.token_count += 1;
+        Ok(self.store.tokens.insert(&mut self.books.tokens, only(tag_of(digest), operator))?)
+    }
+}

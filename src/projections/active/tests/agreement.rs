@@ -1,0 +1,164 @@
+//! The view against the full state, however it was made.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+struct Question {
+    ip: Option<std::net::IpAddr>,
+    scopes: Vec<ConcreteScope>,
+    operation: bool,
+    tenant: Option<u8>,
+    reach: Reach,
+    after: i8,
+}
+
+prop_compose! {
+    fn questions()(
+        ip in proptest::sample::select(vec![None, Some("10.1.2.3"), Some("11.1.2.3")]),
+        scopes in proptest::sample::subsequence(vec!["logs:read", "billing.read", "admin"], 0..3),
+        operation: bool,
+        tenant in proptest::option::of(0..TENANTS),
+        reach in prop_oneof![
+            3 => Just(Reach::All),
+            1 => (0..TENANTS).prop_map(|slot| Reach::Tenants([tenant_id(slot)].into())),
+        ],
+        after: i8,
+    ) -> Question {
+        let ip = ip.and_then(|ip: &str| ip.parse().ok());
+        Question { ip, scopes: scopes.into_iter().map(concrete).collect(), operation, tenant, reach, after }
+    }
+}
+
+impl Question {
+    fn request(&self) -> Request<'_> {
+        Request {
+            client_ip: self.ip,
+            scopes: &self.scopes,
+            operation: self.operation.then_some("logs.write"),
+            tenant: self.tenant.map(tenant_id),
+            reach: &self.reach,
+        }
+    }
+
+    fn now(&self, world: &World) -> Timestamp {
+        Timestamp::from_millis(world.now.millis() + i64::from(self.after) * 1000).expect("an instant")
+    }
+}
+
+/// Every secret there ever was is judged by the view as by the full state, and described as it is there.
+fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
+    let (request, now) = (question.request(), question.now(world));
+    for (secret, text) in &*world.mint.texts.lock().expect("texts") {
+        let (verdict, whose) = world.truth(*secret, &request, now);
+        let judged = view.judge(&world.vault, text, &request, now).expect("answering");
+        if text.starts_with(crate::domain::key_format::OPERATOR_PREFIX) {
+            assert_eq!(judged.misfit, Some(Misfit::UnknownForm));
+            continue;
+        }
+        assert_eq!(judged.verdict, verdict, "{text} {request:?} {now}");
+        assert_eq!(judged.position, world.events.len() as u64 - 1);
+        assert_eq!(judged.judged_at, now.max(world.last_at()));
+        let unseen = matches!(&verdict, Err(refused) if refused.reason == Reason::NotFound);
+        assert_eq!(judged.known.is_none(), unseen);
+        let (Some(known), Some((credential, secret))) = (judged.known, whose) else { continue };
+        assert_eq!((known.credential_id, known.secret_id), (credential.id, secret.facts.id));
+        assert_eq!(&*known.prefix, secret.facts.prefix.as_str());
+        assert_eq!(known.name.as_deref(), credential.name.value.known().map(String::as_str));
+        assert_eq!((known.tenant_id, known.expires_at), (credential.tenant, credential.expires_at));
+        if verdict.is_ok() {
+            assert_eq!(known.scopes(), credential.scopes);
+            assert_eq!(known.secret_status, secret.status(judged.judged_at));
+            assert_eq!(known.secret_ends_at, secret.ends_at);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn the_view_judges_as_the_full_state_does(
+        steps in proptest::collection::vec(steps(), 1..90),
+        questions in proptest::collection::vec(questions(), 1..6),
+    ) {
+        let mut world = World::new();
+        let view = world.applied();
+        for step in &steps {
+            let before = world.events.len();
+            world.take(step);
+            for (position, recorded) in (before as u64..).zip(&world.events[before..]) {
+                view.apply(position, recorded).expect("applied");
+            }
+        }
+        for question in &questions {
+            assert_agrees(&world, &view, question);
+        }
+    }
+
+    #[test]
+    fn a_view_of_the_rows_is_the_view_of_the_events(
+        steps in proptest::collection::vec(steps(), 1..90),
+        question in questions(),
+    ) {
+        let world = history(&steps);
+        let (applied, loaded) = (world.applied(), world.loaded());
+        prop_assert_eq!(applied.dump(), loaded.dump());
+        let figures = |view: &ActiveView| Counts { bytes: 0, ..view.counts() };
+        prop_assert_eq!(figures(&applied), figures(&loaded));
+        assert_agrees(&world, &loaded, &question);
+    }
+
+    #[test]
+    fn rows_written_event_by_event_are_the_rows_of_the_last_state(
+        steps in proptest::collection::vec(steps(), 1..90),
+    ) {
+        let world = history(&steps);
+        let whole: Vec<_> =
+            world.states.values().flat_map(|state| InlineProjections.rows(state, 0)).collect();
+        prop_assert_eq!(whole.len(), world.rows.len());
+        for row in whole {
+            prop_assert_eq!(&world.rows[&(row.projection, row.id)], &row);
+        }
+    }
+
+    #[test]
+    fn a_loaded_view_follows_on_as_one_that_was_there_from_the_start(
+        before in proptest::collection::vec(steps(), 1..40),
+        after in proptest::collection::vec(steps(), 1..40),
+    ) {
+        let mut world = history(&before);
+        let loaded = world.loaded();
+        let loaded_at = world.events.len();
+        after.iter().for_each(|step| world.take(step));
+        for (position, recorded) in (loaded_at as u64..).zip(&world.events[loaded_at..]) {
+            loaded.apply(position, recorded).expect("applied");
+        }
+        prop_assert_eq!(loaded.dump(), world.applied().dump());
+    }
+
+    #[test]
+    fn an_operator_token_works_exactly_as_its_state_says(
+        steps in proptest::collection::vec(steps(), 1..90),
+        seconds in 0..200i64,
+    ) {
+        let world = history(&steps);
+        let now = at(seconds);
+        for view in [world.applied(), world.loaded()] {
+            for (id, text) in &*world.mint.texts.lock().expect("texts") {
+                let mut operators = world.states.values().filter_map(|state| state.operator());
+                let found = operators.find_map(|operator| Some((operator, operator.token(TokenId(id.0))?)));
+                let pass = view.operator_token(&world.vault, text).expect("answering");
+                prop_assert_eq!(pass.is_some(), found.is_some());
+                let (Some(pass), Some((operator, token))) = (pass, found) else { continue };
+                let works = operator.disabled_at.is_none() && token.works(now.max(world.last_at()));
+                prop_assert_eq!(pass.token_works(now), works);
+                prop_assert_eq!((pass.operator, pass.token, pass.role), (operator.id, token.id(), operator.role));
+                prop_assert_eq!(&*pass.reach, &operator.reach);
+                let name = view.operator_name(operator.id).expect("answering");
+                prop_assert_eq!(name.as_deref(), Some("Op"));
+            }
+        }
+    }
+}
