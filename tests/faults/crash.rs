@@ -10,7 +10,7 @@ use serde_json::json;
 
 use self::check::Checked;
 use self::writer::{Attempt, Writer};
-use crate::processes::{cluster, postmaster};
+use crate::processes::{cluster, postmaster, title};
 use crate::random::{Random, rounds};
 use crate::rebuild::assert_equal_to_a_rebuild;
 use crate::support::service::{Service, eventually, signal_process};
@@ -71,8 +71,11 @@ fn write_until_killed(
             })
             .collect();
         eventually(|| reached(moment)).expect("writes are acknowledged");
-        kill(service, victim);
+        let dying = kill(service, victim);
         if victim.leaves_the_service() {
+            // Until then the old processes may still answer, and nothing would have come back.
+            let any_left = || cluster(service).iter().any(|pid| dying.contains(pid));
+            eventually(|| (!any_left()).then_some(())).expect("the killed server goes down");
             let own = service.anonymous();
             eventually(|| (own.get("/readyz").status == 200).then_some(())).expect("it goes on by itself");
             let before = acknowledged.load(Ordering::Relaxed);
@@ -94,16 +97,21 @@ impl Victim {
     }
 }
 
-fn kill(service: &Service, victim: Victim) {
+/// Returns the server's processes that end by it.
+fn kill(service: &Service, victim: Victim) -> Vec<u32> {
     let postmaster = postmaster(service).expect("a private PostgreSQL");
+    let mut dying = cluster(service);
     if matches!(victim, Victim::Postgres | Victim::Both) {
         signal_process(postmaster, "-KILL");
     }
     if matches!(victim, Victim::OneOfPostgres) {
-        let other = cluster(service).into_iter().rev().find(|pid| *pid != postmaster);
-        signal_process(other.expect("a process of it"), "-KILL");
+        dying.retain(|pid| *pid != postmaster);
+        // One that never ends by itself: else it might be gone before the signal, and nothing would happen.
+        let lasting = dying.iter().find(|pid| title(**pid).contains("walwriter"));
+        signal_process(*lasting.expect("a process that writes the log"), "-KILL");
     }
     if matches!(victim, Victim::Service | Victim::Both) {
         signal_process(service.pid(), "-KILL");
     }
+    dying
 }

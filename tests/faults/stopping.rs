@@ -63,9 +63,9 @@ fn rooms_that_cannot_finish_what_was_submitted_are_left_after_a_bound_and_named(
     });
     std::fs::remove_dir_all(&folder).expect("ours");
     let left = left.expect_err("the database hangs");
-    assert_eq!(left.0, ["the sequencer", "following"]);
+    assert_eq!(left.0, ["the sequencer", "following", "the doorbell"]);
     let said = StartError::from(left).to_string();
-    assert!(said.contains("was left with: the sequencer, following."), "{said}");
+    assert!(said.contains("was left with: the sequencer, following, the doorbell."), "{said}");
 }
 
 #[test]

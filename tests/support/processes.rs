@@ -21,6 +21,11 @@ pub fn cluster(service: &Service) -> Vec<u32> {
         .collect()
 }
 
+/// What a process says of itself; nothing once it is gone.
+pub fn title(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
 /// Stopped until it is dropped: the postmaster first, so that no new child is missed.
 pub struct Stopped(Vec<u32>);
 
