@@ -32,6 +32,8 @@ pub const FORWARDED_HOPS: usize = 64;
 
 // ---- what a credential may hold ----
 pub const NAME_CHARS: usize = 100;
+/// Of an e-mail address: as long as one may be.
+pub const EMAIL_CHARS: usize = 254;
 pub const DESCRIPTION_CHARS: usize = 1000;
 pub const NOTE_CHARS: usize = 1000;
 pub const METADATA_BYTES: usize = 16 * 1024;
@@ -105,7 +107,7 @@ pub const CATCH_UP_QUEUE: usize = 1024;
 /// How long a write waits until its own node's view has reached it.
 pub const ENFORCE_WAIT: Duration = Duration::from_secs(2);
 
-/// Folded states of tenants and operators that are kept between commands.
+/// Folded states of tenants, operators and members that are kept between commands.
 pub const STREAMS_KEPT: usize = 10_000;
 
 // ---- answers kept for retries ----

@@ -13,6 +13,8 @@ create table credledger.credentials (
   expires_at_ms bigint,
   -- the version of the event whose personal row holds the name
   name_version int not null,
+  -- the member that it belongs to
+  owner_id uuid,
   revoked boolean not null,
   scopes text[] not null,
   suspended boolean not null,
@@ -22,6 +24,9 @@ create table credledger.credentials (
 create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
 -- queries/due.sql
 create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;
+-- queries/page.sql, of one member
+create index credentials_by_owner on credledger.credentials (ledger_id, tenant_id, owner_id, created_at_ms, id)
+  where owner_id is not null;
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.credentials_facts as (
   created_at_ms bigint,
@@ -29,6 +34,7 @@ create type credledger.credentials_facts as (
   ended_at_ms bigint,
   expires_at_ms bigint,
   name_version int,
+  owner_id uuid,
   revoked boolean,
   scopes text[],
   suspended boolean

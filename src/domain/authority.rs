@@ -47,6 +47,8 @@ pub enum Action {
     /// verify, verify/batch
     Verify,
     ManageOperators,
+    /// a tenant's own accounts
+    ManageMembers,
     /// the ledger's whole feed
     ReadLedger,
     ReadMetrics,
@@ -58,7 +60,10 @@ impl Role {
         match self {
             Role::Root => true,
             Role::OrgAdmin => {
-                matches!(action, ConfigureTenant | ReadTenant | ChangeCredentials | ReadCredentials)
+                matches!(
+                    action,
+                    ConfigureTenant | ReadTenant | ChangeCredentials | ReadCredentials | ManageMembers
+                )
             }
             Role::Auditor => matches!(action, ReadTenant | ReadCredentials | ReadLedger | ReadMetrics),
             Role::Gateway => matches!(action, Verify),
@@ -122,7 +127,7 @@ mod tests {
     #[test]
     fn the_table_of_roles() {
         use Action::*;
-        let rows: [(Action, &[Role]); 9] = [
+        let rows: [(Action, &[Role]); 10] = [
             (RunTenants, &[Role::Root]),
             (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
             (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
@@ -130,6 +135,7 @@ mod tests {
             (ReadCredentials, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (Verify, &[Role::Root, Role::Gateway]),
             (ManageOperators, &[Role::Root]),
+            (ManageMembers, &[Role::Root, Role::OrgAdmin]),
             (ReadLedger, &[Role::Root, Role::Auditor]),
             (ReadMetrics, &[Role::Root, Role::Auditor]),
         ];

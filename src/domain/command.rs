@@ -4,7 +4,8 @@ use super::Context;
 use super::authority::{self, Action};
 use super::credential::CredentialCommand;
 use super::event::{Actor, Event, Recorded};
-use super::ids::{StreamId, TenantId, TokenId};
+use super::ids::{MemberId, StreamId, TenantId, TokenId};
+use super::member::{Member, MemberCommand};
 use super::operator::{Operator, OperatorCommand};
 use super::refusal::{Refusal, RefusalKind};
 use super::stream::StreamState;
@@ -16,6 +17,7 @@ pub enum Command {
     /// Several actions on one credential are one atomic batch, an event each.
     Credential(TenantId, Vec<CredentialCommand>),
     Operator(OperatorCommand),
+    Member(TenantId, Vec<MemberCommand>),
 }
 
 /// The states of the other streams that the decision reads.
@@ -24,6 +26,8 @@ pub struct Seen {
     pub tenant: Option<Tenant>,
     /// the operator who asks, and with which token
     pub operator: Option<(Operator, Option<TokenId>)>,
+    /// the account that the command gives a credential to
+    pub owner: Option<Member>,
 }
 
 /// A command with everything that its decision needs: the decision is a function of (state, this).
@@ -40,9 +44,27 @@ impl Command {
     pub fn tenant(&self, stream: StreamId) -> Option<TenantId> {
         match self {
             Command::Tenant(_) => Some(TenantId(stream.0)),
-            Command::Credential(tenant, _) => Some(*tenant),
+            Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
             Command::Operator(_) => None,
         }
+    }
+
+    /// The tenant whose settings the decision goes by.
+    pub fn reads_tenant(&self) -> Option<TenantId> {
+        match self {
+            Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
+            Command::Tenant(_) | Command::Operator(_) => None,
+        }
+    }
+
+    /// The account that a credential is given to.
+    pub fn owner(&self) -> Option<MemberId> {
+        let Command::Credential(_, actions) = self else { return None };
+        actions.iter().find_map(|action| match action {
+            CredentialCommand::Create(create) => create.owner,
+            CredentialCommand::SetOwner(set) => set.owner,
+            _ => None,
+        })
     }
 
     /// Whether its stream is a new one, under an id made for it.
@@ -51,6 +73,7 @@ impl Command {
             Command::Tenant(actions) => matches!(actions.first(), Some(TenantCommand::Create(_))),
             Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
             Command::Operator(action) => matches!(action, OperatorCommand::Create(_)),
+            Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
         }
     }
 
@@ -64,6 +87,7 @@ impl Command {
             }
             Command::Credential(..) => Action::ChangeCredentials,
             Command::Operator(_) => Action::ManageOperators,
+            Command::Member(..) => Action::ManageMembers,
         }
     }
 }
@@ -88,13 +112,12 @@ impl Asked {
                 Ok(events.into_iter().map(Event::from).collect())
             }),
             Command::Credential(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
-                let owner = self
-                    .seen
-                    .tenant
-                    .as_ref()
-                    .filter(|seen| seen.id == *tenant)
-                    .ok_or_else(Refusal::not_found)?;
-                let events = action.decide(state.credential(), owner, &self.context)?;
+                let (tenant, owner) = (self.seen_tenant(*tenant)?, self.seen.owner.as_ref());
+                let events = action.decide(state.credential(), tenant, owner, &self.context)?;
+                Ok(events.into_iter().map(Event::from).collect())
+            }),
+            Command::Member(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
+                let events = action.decide(state.member(), self.seen_tenant(*tenant)?, &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
             }),
             Command::Operator(action) => {
@@ -104,6 +127,10 @@ impl Asked {
                 })
             }
         }
+    }
+
+    fn seen_tenant(&self, named: TenantId) -> Result<&Tenant, Refusal> {
+        self.seen.tenant.as_ref().filter(|seen| seen.id == named).ok_or_else(Refusal::not_found)
     }
 
     fn authorize(&self, stream: StreamId) -> Result<(), Refusal> {
@@ -130,6 +157,7 @@ impl Asked {
             Command::Credential(tenant, _) => {
                 state.credential().is_some_and(|credential| credential.tenant == *tenant)
             }
+            Command::Member(tenant, _) => state.member().is_some_and(|member| member.tenant == *tenant),
         };
         if found { Ok(()) } else { Err(Refusal::not_found()) }
     }

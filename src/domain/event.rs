@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::credential::{self, CredentialEvent};
 use super::ids::{OperatorId, StreamId, TenantId};
+use super::member::MemberEvent;
 use super::operator::{self, OperatorEvent};
 use super::personal::Personal;
 use super::tenant::{self, TenantEvent};
@@ -114,11 +115,13 @@ pub enum Event {
     Tenant(TenantEvent),
     Credential(CredentialEvent),
     Operator(OperatorEvent),
+    Member(MemberEvent),
 }
 
 /// Every event there is.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    TenantEvent::KINDS.iter().chain(CredentialEvent::KINDS).chain(OperatorEvent::KINDS)
+    let families = [TenantEvent::KINDS, CredentialEvent::KINDS, OperatorEvent::KINDS, MemberEvent::KINDS];
+    families.into_iter().flatten()
 }
 
 /// What must be unique in the whole ledger, taken for good by the event that names it.
@@ -143,6 +146,7 @@ impl Event {
             Event::Tenant(event) => event.kind(),
             Event::Credential(event) => event.kind(),
             Event::Operator(event) => event.kind(),
+            Event::Member(event) => event.kind(),
         }
     }
 
@@ -152,6 +156,7 @@ impl Event {
             Event::Tenant(event) => event.members(),
             Event::Credential(event) => event.members(),
             Event::Operator(event) => event.members(),
+            Event::Member(event) => event.members(),
         }
     }
 
@@ -161,6 +166,7 @@ impl Event {
             "tenant" => TenantEvent::read(name, schema, members).map(|read| read.map(Event::Tenant)),
             "api_key" => CredentialEvent::read(name, schema, members).map(|read| read.map(Event::Credential)),
             "operator" => OperatorEvent::read(name, schema, members).map(|read| read.map(Event::Operator)),
+            "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             _ => None,
         };
         read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
@@ -171,6 +177,8 @@ impl Event {
             Event::Tenant(event) => tenant::claims(event),
             Event::Credential(event) => credential::claims(event),
             Event::Operator(event) => operator::claims(event),
+            // Two accounts may have one name, and one address.
+            Event::Member(_) => Vec::new(),
         }
     }
 }
@@ -190,6 +198,12 @@ impl From<CredentialEvent> for Event {
 impl From<OperatorEvent> for Event {
     fn from(event: OperatorEvent) -> Self {
         Event::Operator(event)
+    }
+}
+
+impl From<MemberEvent> for Event {
+    fn from(event: MemberEvent) -> Self {
+        Event::Member(event)
     }
 }
 

@@ -44,7 +44,8 @@ ids! {
     SecretId;
     OperatorId;
     TokenId;
-    /// One stream of events: a tenant's, a credential's or an operator's id.
+    MemberId;
+    /// One stream of events: a tenant's, a credential's, an operator's or a member's id.
     StreamId;
 }
 
@@ -62,6 +63,12 @@ impl From<CredentialId> for StreamId {
 
 impl From<OperatorId> for StreamId {
     fn from(id: OperatorId) -> Self {
+        StreamId(id.0)
+    }
+}
+
+impl From<MemberId> for StreamId {
+    fn from(id: MemberId) -> Self {
         StreamId(id.0)
     }
 }

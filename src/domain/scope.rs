@@ -53,6 +53,37 @@ pub fn covers(granted: &Scope, narrower: &Scope) -> bool {
     matches(&granted.0, &narrower.0)
 }
 
+/// What both admit, as one scope; `None` when there is nothing. What would be longer than a scope may be, nobody can ask for.
+pub fn meet(one: &Scope, other: &Scope) -> Option<Scope> {
+    let (mut one, mut other) = (Words::of(&one.0), Words::of(&other.0));
+    let mut common = Vec::new();
+    loop {
+        let (ones, others) = match (one.next(), other.next()) {
+            (Some(ones), Some(others)) => (ones, others),
+            (None, None) => break,
+            _ => return None,
+        };
+        if ones.0 != others.0 {
+            return None;
+        }
+        common.extend(ones.0);
+        // A last `*` takes whatever is left of the other.
+        let (word, rest) = match (ones.1, others.1) {
+            (b"*", word) if one.at_end() => (word, Some(other.rest())),
+            (word, b"*") if other.at_end() => (word, Some(one.rest())),
+            (b"*", word) | (word, b"*") => (word, None),
+            (word, same) if word == same => (word, None),
+            _ => return None,
+        };
+        common.extend_from_slice(word);
+        if let Some(rest) = rest {
+            common.extend_from_slice(&rest);
+            break;
+        }
+    }
+    Scope::parse(std::str::from_utf8(&common).ok()?).ok()
+}
+
 fn matches(pattern: &str, asked: &str) -> bool {
     let mut asked = Words::of(asked);
     let mut pattern = Words::of(pattern);
@@ -84,6 +115,15 @@ impl<'a> Words<'a> {
 
     fn at_end(&self) -> bool {
         self.rest.is_none()
+    }
+
+    /// What was not read yet, as it is written.
+    fn rest(&self) -> Vec<u8> {
+        self.joint
+            .filter(|_| self.rest.is_some())
+            .into_iter()
+            .chain(self.rest.into_iter().flatten().copied())
+            .collect()
     }
 }
 

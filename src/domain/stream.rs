@@ -9,6 +9,7 @@ use super::command::Asked;
 use super::credential::{self, Credential};
 use super::event::{Event, Recorded};
 use super::ids::StreamId;
+use super::member::{self, Member};
 use super::operator::{self, Operator};
 use super::refusal::Refusal;
 use super::tenant::{self, Tenant};
@@ -21,6 +22,7 @@ pub enum StreamState {
     Tenant(Tenant),
     Credential(Credential),
     Operator(Operator),
+    Member(Member),
 }
 
 impl StreamState {
@@ -31,6 +33,7 @@ impl StreamState {
             StreamState::Tenant(tenant) => tenant.stream_version,
             StreamState::Credential(credential) => credential.stream_version,
             StreamState::Operator(operator) => operator.stream_version,
+            StreamState::Member(member) => member.stream_version,
         }
     }
 
@@ -41,6 +44,7 @@ impl StreamState {
             StreamState::Tenant(tenant) => tenant.version,
             StreamState::Credential(credential) => credential.version,
             StreamState::Operator(operator) => operator.version,
+            StreamState::Member(member) => member.version,
         }
     }
 
@@ -54,6 +58,10 @@ impl StreamState {
 
     pub fn operator(&self) -> Option<&Operator> {
         if let StreamState::Operator(operator) = self { Some(operator) } else { None }
+    }
+
+    pub fn member(&self) -> Option<&Member> {
+        if let StreamState::Member(member) = self { Some(member) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
@@ -80,6 +88,12 @@ impl StreamState {
             }
             (StreamState::Operator(state), Event::Operator(event)) => {
                 operator::fold(Some(state), event, &recorded).map(StreamState::Operator)
+            }
+            (StreamState::Empty, Event::Member(event)) => {
+                member::fold(None, event, &recorded).map(StreamState::Member)
+            }
+            (StreamState::Member(state), Event::Member(event)) => {
+                member::fold(Some(state), event, &recorded).map(StreamState::Member)
             }
             _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
         }

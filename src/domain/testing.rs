@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::command::{Asked, Command, Seen};
 use super::credential::*;
 use super::event::{Actor, Event, Recorded};
-use super::ids::{SecretId, StreamId, TenantId};
+use super::ids::{MemberId, SecretId, StreamId, TenantId};
 use super::ip_rules::IpRules;
 use super::key_format::KeyFormat;
+use super::member::{self, Member, MemberCommand, MemberEvent};
 use super::personal::Personal;
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{ConcreteScope, Scope};
@@ -101,6 +102,7 @@ pub fn created() -> CredentialEvent {
         scopes: Vec::new(),
         expires_at: None,
         ip_rules: IpRules::default(),
+        owner: None,
         secret: facts(),
     })
 }
@@ -118,6 +120,10 @@ pub fn restricted(cidr: &str) -> CredentialEvent {
     CredentialEvent::Restricted(Restricted { ip_rules: allow_list(cidr) })
 }
 
+pub fn owner_set(owner: Option<MemberId>) -> CredentialEvent {
+    CredentialEvent::OwnerSet(OwnerSet { owner })
+}
+
 pub fn suspended() -> CredentialEvent {
     CredentialEvent::Suspended(Suspended {})
 }
@@ -126,46 +132,131 @@ pub fn revoked() -> CredentialEvent {
     CredentialEvent::Revoked(Revoked { reason: Reason::Other, note: None })
 }
 
-pub struct Given {
+/// A member of the tests' tenant.
+pub fn member_with(to: &[&str]) -> Member {
+    given_member([member_created(to)]).state()
+}
+
+pub fn member_created(to: &[&str]) -> MemberEvent {
+    MemberEvent::Created(member::Created {
+        tenant_id: tenant_id(1),
+        kind: member::Kind::Person,
+        name: Personal::Known("Ada".into()),
+        email: Personal::Known("ada@example.com".into()),
+        description: Personal::Known(String::new()),
+        scopes: scopes(to),
+    })
+}
+
+pub fn member_disabled() -> MemberEvent {
+    MemberEvent::Disabled(member::Disabled {})
+}
+
+/// A family of commands and events that decisions are tested on.
+pub trait Decided {
+    type Event: Into<Event>;
+    type Command;
+    type State;
+
+    fn command(command: Self::Command) -> Command;
+    fn state(state: StreamState) -> Option<Self::State>;
+}
+
+pub struct OfCredential;
+pub struct OfMember;
+
+impl Decided for OfCredential {
+    type Event = CredentialEvent;
+    type Command = CredentialCommand;
+    type State = Credential;
+
+    fn command(command: CredentialCommand) -> Command {
+        Command::Credential(tenant_id(1), vec![command])
+    }
+
+    fn state(state: StreamState) -> Option<Credential> {
+        state.credential().cloned()
+    }
+}
+
+impl Decided for OfMember {
+    type Event = MemberEvent;
+    type Command = MemberCommand;
+    type State = Member;
+
+    fn command(command: MemberCommand) -> Command {
+        Command::Member(tenant_id(1), vec![command])
+    }
+
+    fn state(state: StreamState) -> Option<Member> {
+        state.member().cloned()
+    }
+}
+
+pub struct Given<K: Decided = OfCredential> {
     state: StreamState,
     tenant: Tenant,
+    member: Option<Member>,
     now: Timestamp,
     fresh: Arc<Counting>,
+    kind: std::marker::PhantomData<K>,
 }
 
 pub fn given<const N: usize>(events: [CredentialEvent; N]) -> Given {
-    let stream = StreamId(Uuid::from_u128(7));
-    let mut state = StreamState::Empty;
-    for event in events {
-        let recorded = Recorded {
-            stream,
-            version: state.version() + 1,
-            tenant: Some(tenant_id(1)),
-            at: at(0),
-            actor: Actor::System,
-            client_ip: None,
-            request_id: "test".into(),
-            event: Event::Credential(event),
-        };
-        state = state.folded(recorded).expect("given events fold");
-    }
-    let fresh = Arc::new(Counting::default());
-    fresh.0.store(100, Ordering::Relaxed);
-    Given { state, tenant: tenant_with(|_| ()), now: at(0), fresh }
+    Given::of(events.into_iter())
+}
+
+pub fn given_member<const N: usize>(events: [MemberEvent; N]) -> Given<OfMember> {
+    Given::of(events.into_iter())
+}
+
+pub fn given_member_of(events: impl Iterator<Item = MemberEvent>) -> Given<OfMember> {
+    Given::of(events)
 }
 
 pub fn given_state(credential: Credential) -> Given {
     Given { state: StreamState::Credential(credential), ..given([]) }
 }
 
-pub struct When {
-    given: Given,
+pub fn given_member_state(member: Member) -> Given<OfMember> {
+    Given { state: StreamState::Member(member), ..given_member([]) }
+}
+
+pub struct When<K: Decided = OfCredential> {
+    given: Given<K>,
     outcome: Result<Vec<Recorded>, Refusal>,
 }
 
-impl Given {
+impl<K: Decided> Given<K> {
+    fn of(events: impl Iterator<Item = K::Event>) -> Self {
+        let stream = StreamId(Uuid::from_u128(7));
+        let mut state = StreamState::Empty;
+        for event in events {
+            let recorded = Recorded {
+                stream,
+                version: state.version() + 1,
+                tenant: Some(tenant_id(1)),
+                at: at(0),
+                actor: Actor::System,
+                client_ip: None,
+                request_id: "test".into(),
+                event: event.into(),
+            };
+            state = state.folded(recorded).expect("given events fold");
+        }
+        let fresh = Arc::new(Counting::default());
+        fresh.0.store(100, Ordering::Relaxed);
+        let kind = std::marker::PhantomData;
+        Given { state, tenant: tenant_with(|_| ()), member: None, now: at(0), fresh, kind }
+    }
+
     pub fn tenant(self, tenant: Tenant) -> Self {
         Given { tenant, ..self }
+    }
+
+    /// What was read of the account that a command names.
+    pub fn member(self, member: Member) -> Self {
+        Given { member: Some(member), ..self }
     }
 
     pub fn now(self, now: Timestamp) -> Self {
@@ -173,15 +264,14 @@ impl Given {
     }
 
     #[track_caller]
-    pub fn state(self) -> Credential {
-        let StreamState::Credential(credential) = self.state else { panic!("no credential yet") };
-        credential
+    pub fn state(self) -> K::State {
+        K::state(self.state).expect("it is there")
     }
 
-    pub fn when(self, command: CredentialCommand) -> When {
+    pub fn when(self, command: K::Command) -> When<K> {
         let asked = Asked {
-            command: Command::Credential(tenant_id(1), vec![command]),
-            seen: Seen { tenant: Some(self.tenant.clone()), operator: None },
+            command: K::command(command),
+            seen: Seen { tenant: Some(self.tenant.clone()), operator: None, owner: self.member.clone() },
             context: Context { now: self.now, caller: caller(), fresh: self.fresh.clone() },
             if_versions: None,
         };
@@ -190,14 +280,14 @@ impl Given {
     }
 }
 
-impl When {
+impl<K: Decided> When<K> {
     #[track_caller]
-    pub fn and(self, command: CredentialCommand) -> When {
+    pub fn and(self, command: K::Command) -> When<K> {
         self.after().when(command)
     }
 
     #[track_caller]
-    pub fn state(self) -> Credential {
+    pub fn state(self) -> K::State {
         self.after().state()
     }
 
@@ -207,10 +297,10 @@ impl When {
     }
 
     #[track_caller]
-    pub fn then<const N: usize>(self, expected: [CredentialEvent; N]) {
+    pub fn then<const N: usize>(self, expected: [K::Event; N]) {
         let events: Vec<_> =
             self.outcome.expect("accepted").into_iter().map(|recorded| recorded.event).collect();
-        assert_eq!(events, expected.map(Event::Credential));
+        assert_eq!(events, expected.map(Into::into));
     }
 
     #[track_caller]
@@ -220,7 +310,7 @@ impl When {
     }
 
     #[track_caller]
-    fn after(self) -> Given {
+    fn after(self) -> Given<K> {
         let mut given = self.given;
         for recorded in self.outcome.expect("accepted") {
             given.state = given.state.folded(recorded).expect("decided events fold");

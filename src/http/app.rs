@@ -7,12 +7,15 @@ use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
+use super::resources;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
+use crate::domain::credential::Credential;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
 use crate::domain::ip_rules::Cidr;
@@ -78,6 +81,14 @@ impl App {
                 "this node has not reached min_position yet; ask again",
             )),
         }
+    }
+
+    /// A credential as it reads; its owner's scopes are those that a verdict of this node goes by.
+    pub fn key(&self, credential: &Credential, now: Timestamp, warning_seconds: u32) -> Value {
+        let owner = credential.owner.and_then(|owner| self.view.member(owner).ok().flatten());
+        let names = |actor| self.actor_name(actor);
+        let owner = owner.as_ref().map(|owner| &*owner.scopes);
+        resources::key::key(credential, owner, &names, now, warning_seconds)
     }
 
     pub fn actor_name(&self, actor: Actor) -> Option<String> {

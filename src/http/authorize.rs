@@ -101,10 +101,11 @@ fn accept(known: &Known) -> HttpResponse {
     tell(KIND, Ok(HeaderValue::from_static(known.kind.word())));
     tell(NAME, HeaderValue::from_str(&percent_encoded(known.name.as_deref().unwrap_or_default())));
     tell(TENANT, id_value(known.tenant_id.0));
-    let told = joined_within(known.scopes().iter().map(Scope::as_str), limits::SCOPES_HEADER_BYTES);
+    let effective = known.effective();
+    let told = joined_within(effective.scopes.iter().map(Scope::as_str), limits::SCOPES_HEADER_BYTES);
     // What was just written becomes the header itself, without a copy.
     tell(SCOPES, HeaderValue::from_maybe_shared(Bytes::from(told.text)));
-    if told.is_cut {
+    if told.is_cut || effective.truncated {
         tell(SCOPES_TRUNCATED, Ok(HeaderValue::from_static("true")));
     }
     tell(SECRET_ID, id_value(known.secret_id.0));

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::json::Json;
 use super::members::{Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
+use crate::domain::ids::MemberId;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::Checksum;
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
-use crate::domain::text::{Description, Layout, Name, Note, clean};
+use crate::domain::text::{Description, Layout, Line, Name, Note, clean};
 use crate::limits;
 
 pub fn name(node: Node<'_, '_>) -> Option<String> {
@@ -24,6 +26,25 @@ pub fn description(node: Node<'_, '_>) -> Option<String> {
     } else {
         node.parsed(Description::parse).map(|text| text.as_str().to_owned())
     }
+}
+
+pub fn member(node: Node<'_, '_>) -> Option<MemberId> {
+    node.uuid().map(MemberId)
+}
+
+/// None, null and the empty text are the same. Whether anybody reads there is not ours to know.
+pub fn email(node: Node<'_, '_>) -> Option<String> {
+    if node.is_null() || matches!(node.json(), Json::Text(text) if text.is_empty()) {
+        return Some(String::new());
+    }
+    let address = |text: &str| {
+        let line = Line::<{ limits::EMAIL_CHARS }>::parse(text).map_err(|error| error.to_string())?;
+        let sides = line.as_str().rsplit_once('@');
+        let sound = sides.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+            && !line.as_str().contains(char::is_whitespace);
+        if sound { Ok(line.as_str().to_owned()) } else { Err("expected an e-mail address".to_owned()) }
+    };
+    node.parsed(address)
 }
 
 pub fn note(node: Node<'_, '_>) -> Option<String> {

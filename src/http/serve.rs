@@ -86,6 +86,7 @@ fn admin(service: &mut ServiceConfig) {
         .service(Routes::at("/tenants/{tenant}/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/tenants/{tenant}/resume").post(command::resume_tenant::handle).done())
         .configure(keys)
+        .configure(members)
         .service(Routes::at("/operators").post(command::create_operator::handle).done())
         .service(
             Routes::at("/operators/{operator}")
@@ -118,4 +119,18 @@ fn keys(service: &mut ServiceConfig) {
         .service(Routes::at(&key("/history")).get(read::history::handle).done())
         .service(Routes::at(&key("/secrets/{secret}")).patch(command::grace::handle).done())
         .service(Routes::at(&key("/secrets/{secret}/revoke")).post(command::revoke_secret::handle).done());
+}
+
+fn members(service: &mut ServiceConfig) {
+    const MEMBERS: &str = "/tenants/{tenant}/members";
+    let member = |rest: &str| format!("{MEMBERS}/{{member}}{rest}");
+    service
+        .service(
+            Routes::at(MEMBERS).get(read::list_members::handle).post(command::create_member::handle).done(),
+        )
+        .service(
+            Routes::at(&member("")).get(read::get_member::handle).patch(command::edit_member::handle).done(),
+        )
+        .service(Routes::at(&member("/disable")).post(command::disable_member::handle).done())
+        .service(Routes::at(&member("/enable")).post(command::enable_member::handle).done());
 }

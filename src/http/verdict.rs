@@ -100,7 +100,13 @@ impl Judged {
         map.serialize_entry("name", &known.name.as_deref())?;
         map.serialize_entry("tenant_id", &known.tenant_id)?;
         if accepted {
+            let effective = known.effective();
             map.serialize_entry("scopes", known.scopes())?;
+            map.serialize_entry("effective_scopes", &effective.scopes)?;
+            if effective.truncated {
+                map.serialize_entry("scopes_truncated", &true)?;
+            }
+            map.serialize_entry("owner", &known.owner.as_ref().map(|owner| owner.id))?;
             map.serialize_entry("secret_status", &known.secret_status)?;
             map.serialize_entry("expires_at", &earliest(known))?;
         }

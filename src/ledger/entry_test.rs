@@ -11,9 +11,10 @@ use serde_json::json;
 use super::*;
 use crate::domain::authority::Role;
 use crate::domain::credential::{self, CredentialEvent, Reason, SecretFacts};
-use crate::domain::ids::{SecretId, TokenId};
+use crate::domain::ids::{MemberId, SecretId, TokenId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::key_format::{Checksum, KeyFormat};
+use crate::domain::member::{self, MemberEvent};
 use crate::domain::operator::{self, OperatorEvent, Reach};
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::secret::{Digest, PepperNumber};
@@ -364,11 +365,31 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
     ]
 }
 
+fn member_event() -> impl Strategy<Value = MemberEvent> {
+    let who = (typed(), typed(), typed());
+    let kind = prop::sample::select(member::Kind::ALL.to_vec());
+    let edited = (option::of(typed()), option::of(typed()), option::of(typed()));
+    prop_oneof![
+        (id(), kind, who, vec(scope(), 0..3)).prop_map(
+            |(tenant, kind, (name, email, description), scopes)| {
+                let tenant_id = TenantId(tenant);
+                MemberEvent::Created(member::Created { tenant_id, kind, name, email, description, scopes })
+            }
+        ),
+        edited.prop_map(|(name, email, description)| {
+            MemberEvent::Edited(member::Edited { name, email, description })
+        }),
+        vec(scope(), 0..3).prop_map(|scopes| MemberEvent::Rescoped(member::Rescoped { scopes })),
+        Just(MemberEvent::Disabled(member::Disabled {})),
+        Just(MemberEvent::Enabled(member::Enabled {})),
+    ]
+}
+
 fn credential_event() -> impl Strategy<Value = CredentialEvent> {
     use CredentialEvent as E;
     let created = (id(), typed(), typed(), metadata(), vec(scope(), 0..3), option::of(at()), ip_rules());
-    let created = (created, secret()).prop_map(
-        |((tenant, name, description, metadata, scopes, expires_at, ip_rules), secret)| {
+    let created = (created, secret(), option::of(id())).prop_map(
+        |((tenant, name, description, metadata, scopes, expires_at, ip_rules), secret, owner)| {
             let tenant_id = TenantId(tenant);
             E::Created(credential::Created {
                 tenant_id,
@@ -378,6 +399,7 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
                 scopes,
                 expires_at,
                 ip_rules,
+                owner: owner.map(MemberId),
                 secret,
             })
         },
@@ -397,6 +419,7 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         })),
         vec(scope(), 0..3).prop_map(|scopes| E::Rescoped(credential::Rescoped { scopes })),
         option::of(at()).prop_map(|expires_at| E::ExpirySet(credential::ExpirySet { expires_at })),
+        option::of(id()).prop_map(|id| E::OwnerSet(credential::OwnerSet { owner: id.map(MemberId) })),
         ip_rules().prop_map(|ip_rules| E::Restricted(credential::Restricted { ip_rules })),
         (secret(), ends).prop_map(|(secret, ends)| E::Rotated(credential::Rotated { secret, ends })),
         (id(), at()).prop_map(|(id, ends_at)| E::GraceMoved(credential::GraceMoved {
@@ -421,6 +444,7 @@ fn any_recorded() -> impl Strategy<Value = Recorded> {
         tenant_event().prop_map(Event::Tenant),
         credential_event().prop_map(Event::Credential),
         operator_event().prop_map(Event::Operator),
+        member_event().prop_map(Event::Member),
     ];
     let actor = prop_oneof![
         Just(Actor::System),

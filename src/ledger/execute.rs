@@ -18,7 +18,7 @@ use super::streams::Streams;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
 use crate::domain::Context;
-use crate::domain::command::{Asked, Command, Seen};
+use crate::domain::command::{Asked, Seen};
 use crate::domain::event::{ClaimKind, Recorded};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::stream::{Lifecycle, StreamState};
@@ -153,16 +153,12 @@ impl Ledger {
     }
 
     fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
-        let tenant = match &order.command {
-            Command::Credential(..) => {
-                loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned())
-            }
-            Command::Tenant(_) | Command::Operator(_) => None,
-        };
+        let tenant = loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned());
+        let owner = loaded.owner.as_ref().and_then(|loaded| loaded.state.member().cloned());
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
         Asked {
             command: order.command.clone(),
-            seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)) },
+            seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)), owner },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
             if_versions: order.if_versions.clone(),
         }

@@ -1,11 +1,11 @@
-//! What a decision reads: the folds of its own stream, its tenant's and its operator's. The database shows a decision the
+//! What a decision reads: the folds of its own stream, its tenant's, its operator's, and those of the account that it gives
+//! a credential to. The database shows a decision the
 //! rows of its tenant and the platform's, and no other tenant's.
 
 use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;
 use crate::db::Sight;
-use crate::domain::command::Command;
-use crate::domain::ids::{OperatorId, StreamId, TenantId};
+use crate::domain::ids::{MemberId, OperatorId, StreamId, TenantId};
 
 pub(super) struct LoadedStreams {
     pub subject: Loaded,
@@ -13,6 +13,9 @@ pub(super) struct LoadedStreams {
     tenant_stream: Option<StreamId>,
     pub operator: Option<Loaded>,
     operator_stream: Option<StreamId>,
+    /// the account that a credential is given to
+    pub owner: Option<Loaded>,
+    owner_stream: Option<StreamId>,
 }
 
 impl LoadedStreams {
@@ -25,19 +28,18 @@ impl LoadedStreams {
         };
         let tenant = version(self.tenant_stream, &self.tenant);
         let operator = version(self.operator_stream, &self.operator);
-        [subject, tenant, operator].into_iter().flatten().collect()
+        let owner = version(self.owner_stream, &self.owner);
+        [subject, tenant, operator, owner].into_iter().flatten().collect()
     }
 }
 
 impl Ledger {
     pub(super) async fn load(&self, order: &Order, fresh: bool) -> Result<LoadedStreams, ExecuteError> {
-        let tenant = match &order.command {
-            Command::Credential(tenant, _) => Some(StreamId::from(*tenant)),
-            Command::Tenant(_) | Command::Operator(_) => None,
-        };
+        let tenant = order.command.reads_tenant().map(StreamId::from);
+        let owner = order.command.owner().map(StreamId::from);
         let operator = order.caller.actor.operator().map(StreamId::from);
         let mut wanted: Vec<StreamId> =
-            [Some(order.stream), tenant, operator].into_iter().flatten().collect();
+            [Some(order.stream), tenant, operator, owner].into_iter().flatten().collect();
         wanted.dedup();
         let sight = Sight::Decision(order.command.tenant(order.stream).map(|tenant| tenant.0));
         let streams = self.read(sight, &wanted, fresh, order.creates()).await?;
@@ -50,6 +52,8 @@ impl Ledger {
             tenant: tenant.map(found),
             operator: operator.map(found),
             operator_stream: operator,
+            owner: owner.map(found),
+            owner_stream: owner,
             tenant_stream: tenant,
         })
     }
@@ -97,6 +101,11 @@ impl Ledger {
     /// An operator's state as the database has it now.
     pub async fn operator_now(&self, operator: OperatorId) -> Result<Loaded, ExecuteError> {
         self.one(Sight::Decision(None), operator.into(), true).await
+    }
+
+    /// A member's state as the database has it now; one of another tenant is not seen.
+    pub async fn member_now(&self, tenant: TenantId, member: MemberId) -> Result<Loaded, ExecuteError> {
+        self.one(Sight::Tenant(tenant.0), member.into(), true).await
     }
 
     async fn one(&self, sight: Sight<'_>, stream: StreamId, fresh: bool) -> Result<Loaded, ExecuteError> {

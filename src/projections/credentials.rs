@@ -7,6 +7,7 @@ use super::millis;
 use super::policy::Policy;
 use crate::clock::Timestamp;
 use crate::domain::credential::Credential;
+use crate::domain::ids::MemberId;
 use crate::ledger::InlineRow;
 
 pub const NAME: &str = "credentials";
@@ -19,6 +20,7 @@ pub struct CredentialRecord<'a> {
     pub revoked: bool,
     pub expires_at: Option<Timestamp>,
     pub name_version: u32,
+    pub owner: Option<MemberId>,
     /// as [`Policy::encode`] writes it
     pub policy: &'a [u8],
 }
@@ -41,6 +43,7 @@ pub fn row(credential: &Credential) -> InlineRow {
             "ended_at_ms": millis(credential.revoked.as_ref().map(|revocation| revocation.at)),
             "scopes": credential.scopes,
             "name_version": credential.name.since,
+            "owner_id": credential.owner,
             "due_at_ms": millis(credential.due_at()),
         }),
     }
@@ -53,15 +56,19 @@ impl<'a> CredentialRecord<'a> {
             revoked: credential.revoked.is_some(),
             expires_at: credential.expires_at,
             name_version: credential.name.since,
+            owner: credential.owner,
             policy,
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::new(VERSION, 14 + self.policy.len());
-        out.flags([self.suspended, self.revoked]);
+        let mut out = Writer::new(VERSION, 30 + self.policy.len());
+        out.flags([self.suspended, self.revoked, self.owner.is_some()]);
         out.instant(self.expires_at);
         out.u32(self.name_version);
+        if let Some(owner) = self.owner {
+            out.uuid(owner.0);
+        }
         out.bytes(self.policy);
         out.0
     }
@@ -69,8 +76,9 @@ impl<'a> CredentialRecord<'a> {
     /// The policy's bytes are read by [`Policy::decode`], once for each policy there is.
     pub fn decode(record: &'a [u8]) -> Result<Self, BadRecord> {
         let mut reader = Reader::new(VERSION, record)?;
-        let [suspended, revoked] = reader.flags()?;
+        let [suspended, revoked, owned] = reader.flags()?;
         let (expires_at, name_version) = (reader.instant()?, reader.u32()?);
-        Ok(CredentialRecord { suspended, revoked, expires_at, name_version, policy: reader.rest() })
+        let owner = if owned { Some(MemberId(reader.uuid()?)) } else { None };
+        Ok(CredentialRecord { suspended, revoked, expires_at, name_version, owner, policy: reader.rest() })
     }
 }

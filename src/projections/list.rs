@@ -1,16 +1,19 @@
 //! The lists that operators read: which resources, in which order. What each one is comes from its events.
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Lent, Scope};
-use crate::domain::ids::{CredentialId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, TenantId};
 
 const CREDENTIALS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
 const TENANTS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/tenants/queries/page.sql"));
+const MEMBERS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/members/queries/page.sql"));
 const DUE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
 
@@ -23,32 +26,33 @@ pub struct CredentialFilter {
     pub expires_before: Option<Timestamp>,
     pub prefix: Option<String>,
     pub text: Option<String>,
+    pub owner: Option<MemberId>,
 }
 
-/// Where a list of credentials goes on: behind this one.
+/// Where a list that is newest first goes on: behind this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CredentialPlace {
+pub struct Place {
     pub created_at_ms: i64,
     pub id: Uuid,
 }
 
-impl CredentialPlace {
+impl Place {
     /// Before the newest.
-    pub const START: CredentialPlace = CredentialPlace { created_at_ms: i64::MAX, id: Uuid::max() };
+    pub const START: Place = Place { created_at_ms: i64::MAX, id: Uuid::max() };
 }
 
 pub struct CredentialPage<'a> {
     pub ledger: i32,
     pub tenant: TenantId,
     pub filter: &'a CredentialFilter,
-    pub after: CredentialPlace,
+    pub after: Place,
     pub rows: i64,
     pub now: Timestamp,
     pub warning_seconds: u32,
 }
 
 /// Newest first.
-pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec<CredentialPlace>, DbError> {
+pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec<Place>, DbError> {
     let filter = page.filter;
     let warning_ms = i64::from(page.warning_seconds) * 1000;
     let rows = scope
@@ -68,10 +72,28 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
                 &filter.expires_before.map(Timestamp::millis),
                 &filter.prefix,
                 &filter.text,
+                &filter.owner.map(|owner| owner.0),
             ],
         )
         .await?;
-    Ok(rows.iter().map(|row| CredentialPlace { id: row.get(0), created_at_ms: row.get(1) }).collect())
+    Ok(rows.iter().map(place).collect())
+}
+
+fn place(row: &Row) -> Place {
+    Place { id: row.get(0), created_at_ms: row.get(1) }
+}
+
+/// Newest first; of both statuses unless one is asked for.
+pub async fn members(
+    scope: &Scope,
+    (ledger, tenant): (i32, TenantId),
+    after: Place,
+    rows: i64,
+    disabled: Option<bool>,
+) -> Result<Vec<Place>, DbError> {
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&ledger, &tenant.0, &after.created_at_ms, &after.id, &rows, &disabled];
+    Ok(scope.query(MEMBERS, &parameters).await?.iter().map(place).collect())
 }
 
 /// By slug; `visible` are the tenants that may be seen, none for all.

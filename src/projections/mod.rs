@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod credentials;
 pub mod list;
 pub mod load;
+pub mod members;
 pub mod operator_tokens;
 pub mod operators;
 pub mod policy;
@@ -38,6 +39,7 @@ impl Inline for InlineProjections {
         match after {
             StreamState::Empty => Vec::new(),
             StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
+            StreamState::Member(member) => vec![members::row(member)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::bytes::Writer;
 use super::credentials::CredentialRecord;
+use super::members::MemberRecord;
 use super::operator_tokens::TokenRecord;
 use super::operators::OperatorRecord;
 use super::policy::Policy;
@@ -14,7 +15,7 @@ use super::tenants::TenantRecord;
 use super::*;
 use crate::domain::authority::Role;
 use crate::domain::credential::{self, CredentialCommand, Revoke, Rotate};
-use crate::domain::ids::{CredentialId, OperatorId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::operator::Reach;
@@ -84,10 +85,12 @@ proptest! {
         flags: [bool; 2],
         expires_at in proptest::option::of(instants()),
         name_version: u32,
+        owner in proptest::option::of(any::<u128>()),
         policy: Vec<u8>,
     ) {
         let [suspended, revoked] = flags;
-        let record = CredentialRecord { suspended, revoked, expires_at, name_version, policy: &policy };
+        let owner = owner.map(|id| MemberId(Uuid::from_u128(id)));
+        let record = CredentialRecord { suspended, revoked, expires_at, name_version, owner, policy: &policy };
         let bytes = record.encode();
         prop_assert_eq!(CredentialRecord::decode(&bytes), Ok(record));
     }
@@ -122,6 +125,14 @@ proptest! {
     }
 
     #[test]
+    fn a_member_reads_back(disabled: bool, scopes in proptest::collection::vec(scope_texts(), 0..5)) {
+        let scopes = scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect();
+        let record = MemberRecord { disabled, scopes };
+        prop_assert_eq!(MemberRecord::decode(&record.encode()), Ok(record.clone()));
+        nothing_near_it_reads(&record.encode(), MemberRecord::decode);
+    }
+
+    #[test]
     fn an_operator_reads_back(
         disabled: bool,
         role in proptest::sample::select(Role::ALL.to_vec()),
@@ -152,6 +163,9 @@ proptest! {
         if let Ok(record) = TenantRecord::decode(&bytes) {
             prop_assert_eq!(record.encode(), &bytes[..]);
         }
+        if let Ok(record) = MemberRecord::decode(&bytes) {
+            prop_assert_eq!(record.encode(), &bytes[..]);
+        }
         if let Ok(record) = OperatorRecord::decode(&bytes) {
             prop_assert_eq!(record.encode(), &bytes[..]);
         }
@@ -180,7 +194,7 @@ fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_du
         *credential,
         json!({
             "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "suspended": false,
-            "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "due_at_ms": end,
+            "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "due_at_ms": end, "owner_id": null,
         })
     );
     let ends: Vec<_> = facts(&rows, secrets::NAME).iter().map(|facts| facts["ends_at_ms"].clone()).collect();
@@ -206,4 +220,15 @@ fn no_personal_value_stands_in_a_row() {
         let text = format!("{}{}", String::from_utf8_lossy(&row.record), row.facts);
         assert!(!text.contains("ci-runner"), "{text}");
     }
+}
+
+#[test]
+fn a_members_row_says_what_a_verdict_needs_and_not_who_it_is() {
+    let member = given_member([member_created(&["logs:*"]), member_disabled()]).state();
+    let rows = InlineProjections.rows(&StreamState::Member(member), 1);
+    assert_eq!(facts(&rows, members::NAME), [json!({"created_at_ms": at(0).millis(), "disabled": true})]);
+    let record = MemberRecord::decode(&rows[0].record).expect("a record");
+    assert_eq!((record.disabled, record.scopes), (true, scopes(&["logs:*"])));
+    let text = String::from_utf8_lossy(&rows[0].record).into_owned();
+    assert!(!text.contains("Ada") && !text.contains("example.com") && rows[0].name.is_none(), "{text}");
 }

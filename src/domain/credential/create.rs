@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Credential, CredentialEvent, Secret, SecretFacts, Typed, rescope, set_expiry};
+use super::{Credential, CredentialEvent, Secret, SecretFacts, Typed, rescope, set_expiry, set_owner};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{CredentialId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, TenantId};
 use crate::domain::ip_rules::IpRules;
+use crate::domain::member::Member;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
@@ -23,6 +24,7 @@ pub struct Create {
     pub scopes: Option<Vec<Scope>>,
     pub expires_at: Option<Timestamp>,
     pub ip_rules: IpRules,
+    pub owner: Option<MemberId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,7 @@ pub struct Created {
     pub scopes: Vec<Scope>,
     pub expires_at: Option<Timestamp>,
     pub ip_rules: IpRules,
+    pub owner: Option<MemberId>,
     pub secret: SecretFacts,
 }
 
@@ -43,6 +46,7 @@ impl Create {
         &self,
         credential: Option<&Credential>,
         tenant: &Tenant,
+        member: Option<&Member>,
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
         if credential.is_some() {
@@ -52,6 +56,7 @@ impl Create {
         let scopes = self.scopes.clone().unwrap_or_else(|| tenant.settings.default_scopes.clone());
         rescope::allowed(&scopes, tenant)?;
         set_expiry::allowed(self.expires_at, tenant, context.now)?;
+        set_owner::allowed(self.owner, tenant, member)?;
         Ok(vec![CredentialEvent::Created(Created {
             tenant_id: tenant.id,
             name: Personal::Known(self.name.clone()),
@@ -60,6 +65,7 @@ impl Create {
             scopes,
             expires_at: self.expires_at,
             ip_rules: self.ip_rules.clone(),
+            owner: self.owner,
             secret: context.fresh.secret(&tenant.settings.key_format),
         })])
     }
@@ -81,6 +87,7 @@ impl Created {
             metadata: Typed { value: self.metadata, since: recorded.version },
             scopes: self.scopes,
             ip_rules: self.ip_rules,
+            owner: self.owner,
             expires_at: self.expires_at,
             secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
             created_at: recorded.at,
@@ -109,6 +116,7 @@ mod tests {
             scopes: None,
             expires_at: None,
             ip_rules: IpRules::default(),
+            owner: None,
         }
     }
 
@@ -137,6 +145,18 @@ mod tests {
             let command = CredentialCommand::Create(Create { expires_at, ..create() });
             given([]).tenant(tenant).when(command).refused(RefusalKind::Invalid, Some("/expires_at"));
         }
+    }
+
+    #[test]
+    fn a_mint_for_a_member_needs_one_of_the_tenant_that_works() {
+        let ada = member_with(&["logs:read"]);
+        let mint = || CredentialCommand::Create(Create { owner: Some(ada.id), ..create() });
+        assert_eq!(given([]).member(ada.clone()).when(mint()).state().owner, Some(ada.id));
+        given([]).when(mint()).refused(RefusalKind::Invalid, Some("/owner"));
+        let foreign = Member { tenant: tenant_id(2), ..ada.clone() };
+        given([]).member(foreign).when(mint()).refused(RefusalKind::Invalid, Some("/owner"));
+        let disabled = Member { disabled_at: Some(at(-1)), ..ada.clone() };
+        given([]).member(disabled).when(mint()).refused(RefusalKind::Conflict, None);
     }
 
     #[test]

@@ -15,14 +15,16 @@ pub mod revoke_secret;
 pub mod rotate;
 pub mod self_revoke;
 pub mod set_expiry;
+pub mod set_owner;
 pub mod suspend;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
-use super::ids::{CredentialId, SecretId, TenantId};
+use super::ids::{CredentialId, MemberId, SecretId, TenantId};
 use super::ip_rules::IpRules;
+use super::member::Member;
 use super::personal::Personal;
 use super::refusal::Refusal;
 use super::scope::Scope;
@@ -44,6 +46,7 @@ pub use revoke_secret::{RevokeSecret, SecretRevoked};
 pub use rotate::{Rotate, Rotated};
 pub use self_revoke::SelfRevoke;
 pub use set_expiry::{ExpirySet, SetExpiry};
+pub use set_owner::{OwnerSet, SetOwner};
 pub use suspend::{Suspend, Suspended};
 
 family! { CredentialEvent,
@@ -52,6 +55,7 @@ family! { CredentialEvent,
     Rescoped = "api_key.rescoped" v 1 personal [];
     ExpirySet = "api_key.expiry_set" v 1 personal [];
     Restricted = "api_key.restricted" v 1 personal [];
+    OwnerSet = "api_key.owner_set" v 1 personal [];
     Rotated = "api_key.rotated" v 1 personal [];
     GraceMoved = "api_key.grace_moved" v 1 personal [];
     SecretRevoked = "api_key.secret_revoked" v 1 personal [];
@@ -70,6 +74,7 @@ pub enum CredentialCommand {
     Rescope(Rescope),
     SetExpiry(SetExpiry),
     Restrict(Restrict),
+    SetOwner(SetOwner),
     Rotate(Rotate),
     MoveGrace(MoveGrace),
     RevokeSecret(RevokeSecret),
@@ -81,15 +86,17 @@ pub enum CredentialCommand {
 }
 
 impl CredentialCommand {
-    /// The events that carry it out on this state; none when there is nothing to do.
+    /// The events that carry it out on this state; none when there is nothing to do. `member` is the account that the
+    /// command gives the credential to, where it names one that is there.
     pub fn decide(
         &self,
         credential: Option<&Credential>,
         tenant: &Tenant,
+        member: Option<&Member>,
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
         if let Self::Create(create) = self {
-            return create.decide(credential, tenant, context);
+            return create.decide(credential, tenant, member, context);
         }
         let credential = credential.ok_or_else(Refusal::not_found)?;
         match self {
@@ -98,6 +105,7 @@ impl CredentialCommand {
             Self::Rescope(rescope) => rescope.decide(credential, tenant, context),
             Self::SetExpiry(set) => set.decide(credential, tenant, context),
             Self::Restrict(restrict) => restrict.decide(credential, context),
+            Self::SetOwner(set) => set.decide(credential, tenant, member, context),
             Self::Rotate(rotate) => rotate.decide(credential, tenant, context),
             Self::MoveGrace(grace) => grace.decide(credential, tenant, context),
             Self::RevokeSecret(revoke) => revoke.decide(credential, context),
@@ -131,6 +139,8 @@ pub struct Credential {
     pub metadata: Typed<Map<String, Value>>,
     pub scopes: Vec<Scope>,
     pub ip_rules: IpRules,
+    /// the account that it belongs to
+    pub owner: Option<MemberId>,
     pub expires_at: Option<Timestamp>,
     /// oldest first
     pub secrets: Vec<Secret>,
@@ -323,6 +333,7 @@ impl Credential {
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
             CredentialEvent::ExpirySet(event) => self.expires_at = event.expires_at,
             CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,
+            CredentialEvent::OwnerSet(event) => self.owner = event.owner,
             CredentialEvent::Rotated(event) => event.apply(self, recorded)?,
             CredentialEvent::GraceMoved(event) => event.apply(self, recorded.version)?,
             CredentialEvent::SecretRevoked(event) => event.apply(self, recorded)?,

@@ -36,7 +36,7 @@ impl Rescope {
 }
 
 /// Every scope lies within what the tenant allows.
-pub(super) fn allowed(scopes: &[Scope], tenant: &Tenant) -> Result<(), Refusal> {
+pub(in crate::domain) fn allowed(scopes: &[Scope], tenant: &Tenant) -> Result<(), Refusal> {
     let Some(allowed) = &tenant.settings.allowed_scopes else { return Ok(()) };
     match scopes.iter().find(|scope| !allowed.iter().any(|wide| covers(wide, scope))) {
         None => Ok(()),

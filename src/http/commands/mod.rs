@@ -1,11 +1,15 @@
 //! Requests that change something: body → command → execute → answer. One file an action, named as in the domain.
 
 pub mod create_key;
+pub mod create_member;
 pub mod create_operator;
 pub mod create_tenant;
+pub mod disable_member;
 pub mod edit_key;
+pub mod edit_member;
 pub mod edit_operator;
 pub mod edit_tenant;
+pub mod enable_member;
 pub mod grace;
 pub mod mint_token;
 pub mod resume_key;
@@ -36,12 +40,13 @@ use super::members::Members;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
-use super::resources::{key, tenant};
+use super::resources::{member, tenant};
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
-use crate::domain::ids::{CredentialId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, StreamId, TenantId, TokenId};
+use crate::domain::member::MemberCommand;
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
@@ -96,6 +101,12 @@ impl Write {
         let path = (tenant, credential);
         let (tenant, id) = self.operator.credential(&self.app, path, Action::ChangeCredentials)?;
         Ok((tenant.id, id))
+    }
+
+    /// A member's path, for an operator who may manage the tenant's members.
+    pub fn member(&self, tenant: &str, member: &str) -> Result<(TenantId, MemberId), Problem> {
+        let tenant = self.tenant(tenant, Action::ManageMembers)?;
+        Ok((tenant, member.parse().map_err(|_| Problem::not_found())?))
     }
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
@@ -194,15 +205,32 @@ impl Write {
         self.carry_out(order, Told::ENFORCED).await
     }
 
+    /// One or more actions on one member, answered with the member.
+    pub async fn on_member(
+        &self,
+        (tenant, member): (TenantId, MemberId),
+        actions: Vec<MemberCommand>,
+        document: &Document<'_>,
+    ) -> Result<HttpResponse, Problem> {
+        let command = Command::Member(tenant, actions);
+        let order = self.order(member.into(), command, document, self.render_member(200))?;
+        self.carry_out(order, Told::ENFORCED).await
+    }
+
+    pub fn render_member(&self, status: u16) -> Render {
+        let app = self.app.clone();
+        render("member", status, move |state, _| {
+            state.member().map(|each| member::member(each, &|actor| app.actor_name(actor)))
+        })
+    }
+
     /// The credential, and the secret where the command made one, with a curl line that tries it.
     pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
         let kept = self.app.ledger.tenant_kept(tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {
-            let names = |actor| app.actor_name(actor);
-            let credential =
-                state.credential().map(|credential| key::key(credential, &names, now, warning_seconds));
+            let credential = state.credential().map(|credential| app.key(credential, now, warning_seconds));
             let mut body = Map::from_iter([("key".to_owned(), json!(credential))]);
             if let Some(secret) = secret {
                 let url = &app.public_url;

@@ -16,6 +16,7 @@ const PATHS: &[&str] = &[
     include_str!("paths/tenants.json"),
     include_str!("paths/keys.json"),
     include_str!("paths/secrets.json"),
+    include_str!("paths/members.json"),
     include_str!("paths/operators.json"),
     include_str!("paths/verdicts.json"),
     include_str!("paths/service.json"),
@@ -26,6 +27,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/tenant.json"),
     include_str!("schemas/key.json"),
     include_str!("schemas/event.json"),
+    include_str!("schemas/member.json"),
     include_str!("schemas/operator.json"),
     include_str!("schemas/verdict.json"),
     include_str!("schemas/service.json"),
@@ -35,6 +37,7 @@ const SCHEMAS: &[&str] = &[
 const RESPONSES: &[&str] = &[
     include_str!("responses/tenants.json"),
     include_str!("responses/keys.json"),
+    include_str!("responses/members.json"),
     include_str!("responses/operators.json"),
     include_str!("responses/verdicts.json"),
     include_str!("responses/service.json"),

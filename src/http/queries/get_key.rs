@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::db::Sight;
 use crate::domain::authority::Action;
+use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::http::resources;
 use crate::ledger::read::{self, Positioned};
 
 pub async fn handle(
@@ -25,8 +25,7 @@ pub async fn handle(
     let loaded = read::fold(history(&app, tenant.id, id).await?)?;
     let credential = loaded.state.credential().ok_or_else(Problem::not_found)?;
     let warning = warning_seconds(&app, tenant.id).await?;
-    let names = |actor| app.actor_name(actor);
-    Ok(super::resource(resources::key::key(credential, &names, app.now(), warning)))
+    Ok(super::resource(app.key(credential, app.now(), warning)))
 }
 
 /// A credential's events as its tenant may see them; none at all is nothing that is there.
@@ -35,7 +34,8 @@ pub async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Ve
     let events = app.ledger.reader().history(database, sight, id.into()).await?;
     let is_credential = events
         .first()
-        .is_some_and(|first| first.recorded.tenant == Some(tenant) && first.recorded.stream.0 != tenant.0);
+        .map(|first| &first.recorded)
+        .is_some_and(|first| first.tenant == Some(tenant) && matches!(first.event, Event::Credential(_)));
     if is_credential { Ok(events) } else { Err(Problem::not_found()) }
 }
 

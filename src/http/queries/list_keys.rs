@@ -3,21 +3,19 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::get_key::warning_seconds;
 use crate::clock::Timestamp;
 use crate::db::Sight;
 use crate::domain::authority::Action;
-use crate::domain::ids::StreamId;
+use crate::domain::ids::{MemberId, StreamId};
 use crate::domain::scope::Scope;
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::http::resources;
-use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
+use crate::projections::list::{self, CredentialFilter, CredentialPage, Place};
 
 const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
 
@@ -40,8 +38,8 @@ pub async fn handle(
     app.reached(asked.min_position).await?;
     let cursors = super::cursors(&app, &query, request.path());
     let after = match &asked.cursor {
-        Some(cursor) => place(&cursors.open(cursor)?)?,
-        None => CredentialPlace::START,
+        Some(cursor) => super::place(&cursors.open(cursor)?)?,
+        None => Place::START,
     };
     let (now, warning_seconds) = (app.now(), warning_seconds(&app, tenant).await?);
     let reader = app.ledger.reader();
@@ -62,14 +60,9 @@ pub async fn handle(
     let streams: Vec<StreamId> = places.iter().map(|place| StreamId(place.id)).collect();
     let loaded = reader.streams_in(&scope, &streams).await?;
     scope.finish().await?;
-    let names = |actor| app.actor_name(actor);
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
-    let data: Vec<Value> =
-        credentials.map(|credential| resources::key::key(credential, &names, now, warning_seconds)).collect();
-    let last = places.last().filter(|_| more);
-    let next_cursor = last.map(|last| {
-        cursors.seal(&[last.created_at_ms.to_be_bytes().as_slice(), last.id.as_bytes().as_slice()].concat())
-    });
+    let data: Vec<Value> = credentials.map(|credential| app.key(credential, now, warning_seconds)).collect();
+    let next_cursor = places.last().filter(|_| more).map(|last| cursors.seal(&super::sealed(last)));
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
 
@@ -91,6 +84,8 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
         let expires_before = query
             .optional("expires_before", |text| Timestamp::parse(text).ok_or("expected an RFC 3339 instant"));
         let text = query.optional("q", text);
+        let owner =
+            query.optional("owner", |text| text.parse::<MemberId>().map_err(|_| "expected a member's id"));
         Some(Asked {
             limit: limit?,
             cursor: cursor?,
@@ -102,14 +97,8 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
                 expires_before: expires_before?,
                 prefix: prefix?,
                 text: text?,
+                owner: owner?,
             },
         })
     })
-}
-
-fn place(bytes: &[u8]) -> Result<CredentialPlace, Problem> {
-    let unreadable = || Problem::invalid("this cursor is of another version; begin anew");
-    let (created_at, id) = bytes.split_first_chunk::<8>().ok_or_else(unreadable)?;
-    let id = Uuid::from_slice(id).map_err(|_| unreadable())?;
-    Ok(CredentialPlace { created_at_ms: i64::from_be_bytes(*created_at), id })
 }

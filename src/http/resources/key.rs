@@ -5,8 +5,17 @@ use serde_json::{Map, Value, json};
 use super::{Names, actor};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Secret};
+use crate::domain::effective::Effective;
+use crate::domain::scope::Scope;
 
-pub fn key(credential: &Credential, names: Names<'_>, now: Timestamp, warning_seconds: u32) -> Value {
+/// `owner` are the scopes of the account that it belongs to, as far as this node knows it.
+pub fn key(
+    credential: &Credential,
+    owner: Option<&[Scope]>,
+    names: Names<'_>,
+    now: Timestamp,
+    warning_seconds: u32,
+) -> Value {
     let mut members = members(credential);
     let revoked = credential.revoked.as_ref().map(|revocation| {
         let by = actor(revocation.by, names(revocation.by));
@@ -23,6 +32,13 @@ pub fn key(credential: &Credential, names: Names<'_>, now: Timestamp, warning_se
         ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),
     ]);
+    if let Some(owner) = owner {
+        let effective = Effective::of(&credential.scopes, Some(owner));
+        members.insert("effective_scopes".to_owned(), json!(effective.scopes));
+        if effective.truncated {
+            members.insert("scopes_truncated".to_owned(), json!(true));
+        }
+    }
     Value::Object(members)
 }
 
@@ -46,6 +62,7 @@ pub fn members(credential: &Credential) -> Map<String, Value> {
         ("metadata".to_owned(), json!(credential.metadata.value)),
         ("scopes".to_owned(), json!(credential.scopes)),
         ("ip_rules".to_owned(), json!(credential.ip_rules)),
+        ("owner".to_owned(), json!(credential.owner)),
         ("expires_at".to_owned(), json!(credential.expires_at)),
     ]
     .into_iter()

@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod key;
+pub mod member;
 pub mod operator;
 pub mod tenant;
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::entries::MemberEntry;
 use crate::clock::Timestamp;
 use crate::domain::access::Verdict;
 use crate::domain::authority::Role;
 use crate::domain::credential::SecretStatus;
+use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
 use crate::domain::ids::{CredentialId, OperatorId, SecretId, TenantId, TokenId};
 use crate::domain::operator::Reach;
@@ -70,11 +72,18 @@ pub struct Known {
     pub expires_at: Option<Timestamp>,
     /// scopes and IP rules; empty once the credential is revoked
     pub policy: Arc<Policy>,
+    /// the account that it belongs to
+    pub owner: Option<Arc<MemberEntry>>,
 }
 
 impl Known {
     pub fn scopes(&self) -> &[Scope] {
         &self.policy.scopes
+    }
+
+    /// As far as its owner has them too.
+    pub fn effective(&self) -> Effective<'_> {
+        Effective::of(self.scopes(), self.owner.as_ref().map(|owner| &*owner.scopes))
     }
 }
 
@@ -196,6 +205,7 @@ pub struct Counts {
     pub living_secrets: u64,
     pub dead_secrets: u64,
     pub policies: u64,
+    pub members: u64,
     pub operators: u64,
     pub operator_tokens: u64,
     /// taken from the machine for records, indexes and names

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::edit::{Edit, NewCredential, NewSecret, Why};
-use super::entries::{OperatorEntry, TenantEntry, TokenEntry};
+use super::edit::{Edit, NewCredential, NewSecret, Why, counted};
+use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::layout::Credential;
 use super::store::{Books, Store};
 use crate::domain::credential::{Created, CredentialEvent, Rotated, SecretFacts};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{CredentialId, OperatorId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
 use crate::domain::ip_rules::IpRules;
+use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
 use crate::domain::scope::Scope;
@@ -61,6 +62,7 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Credential(CredentialEvent::Created(created)) => create(edit, recorded, created),
         Event::Credential(event) => credential(edit, recorded, event),
         Event::Operator(event) => operator(edit, recorded, event),
+        Event::Member(event) => member(edit, recorded, event),
     }
 }
 
@@ -130,6 +132,7 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         id: CredentialId(recorded.stream.0),
         tenant: created.tenant_id.0,
         version: recorded.version,
+        owner: created.owner,
         name: created.name.known().map(String::as_str),
         expires_at: created.expires_at,
         suspended: false,
@@ -146,7 +149,7 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
     let ordinal = edit.store.credential_ordinal(recorded.stream.0).ok_or("no such credential")?;
     let mut credential = edit.credential(ordinal)?;
     follows(credential.version, recorded)?;
-    credential.version = recorded.version;
+    credential.version = counted(recorded.version)?;
     match event {
         CredentialEvent::Created(_) => return Err("the credential is there already"),
         CredentialEvent::Edited(event) => {
@@ -161,6 +164,7 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
             repolicy(edit, &mut credential, |old| encode_policy(&old.scopes, &event.ip_rules))?;
         }
         CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
+        CredentialEvent::OwnerSet(event) => credential.owner = edit.owner(credential.tenant, event.owner)?,
         CredentialEvent::Rotated(event) => rotate(edit, ordinal, &mut credential, event)?,
         CredentialEvent::GraceMoved(event) => {
             let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
@@ -221,6 +225,34 @@ fn rotate(
         return Err("the rotation gives the active secret no end");
     }
     edit.add_active(ordinal, credential, &new_secret(&event.secret))
+}
+
+// ---- members ----
+
+fn member(edit: &mut Edit<'_>, recorded: &Recorded, event: &MemberEvent) -> Result<(), Why> {
+    let id = MemberId(recorded.stream.0);
+    if let MemberEvent::Created(created) = event {
+        follows(0, recorded)?;
+        return edit.add_member(MemberEntry {
+            id,
+            tenant: created.tenant_id,
+            disabled: false,
+            scopes: created.scopes.clone(),
+            version: recorded.version,
+        });
+    }
+    let (ordinal, entry) = edit.store.members.find(id.0)?;
+    follows(entry.version, recorded)?;
+    let mut entry = MemberEntry { version: recorded.version, ..MemberEntry::clone(&entry) };
+    match event {
+        MemberEvent::Created(_) => return Err("the member is there already"),
+        MemberEvent::Edited(_) => {}
+        MemberEvent::Rescoped(event) => entry.scopes.clone_from(&event.scopes),
+        MemberEvent::Disabled(_) => entry.disabled = true,
+        MemberEvent::Enabled(_) => entry.disabled = false,
+    }
+    edit.store.members.put(ordinal, entry);
+    Ok(())
 }
 
 // ---- operators ----

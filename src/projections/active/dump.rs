@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entries::{OperatorEntry, TenantEntry};
+use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring};
 use super::store::{Books, Store};
 use super::{answer::Prefix, judge, layout::SecretView};
@@ -15,6 +15,7 @@ pub struct ViewDump {
     pub applied: u64,
     pub last_at: u64,
     pub tenants: BTreeMap<Uuid, TenantEntry>,
+    pub members: BTreeMap<Uuid, MemberEntry>,
     pub credentials: BTreeMap<Uuid, DumpedCredential>,
     pub secrets: BTreeMap<Uuid, DumpedSecret>,
     /// tokens by their ids
@@ -31,6 +32,7 @@ pub struct DumpedCredential {
     pub suspended: bool,
     pub revoked: bool,
     pub policy: Policy,
+    pub owner: Option<Uuid>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +67,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         applied,
         last_at,
         tenants: tenants(store, books),
+        members: members(store, books),
         credentials: credentials.iter().map(|of| (of.id, dump_credential(store, of))).collect(),
         secrets,
         operators: operators(store, books),
@@ -75,6 +78,11 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
 fn tenants(store: &Store, books: &Books) -> BTreeMap<Uuid, TenantEntry> {
     let entries = store.tenants.all(&books.tenants);
     entries.map(|entry| (entry.id.0, TenantEntry::clone(&entry))).collect()
+}
+
+fn members(store: &Store, books: &Books) -> BTreeMap<Uuid, MemberEntry> {
+    let entries = store.members.all(&books.members);
+    entries.map(|entry| (entry.id.0, MemberEntry::clone(&entry))).collect()
 }
 
 fn operators(store: &Store, books: &Books) -> BTreeMap<Uuid, OperatorEntry> {
@@ -98,6 +106,7 @@ fn dump_credential(store: &Store, credential: &Credential) -> DumpedCredential {
         suspended: credential.suspended,
         revoked: credential.revoked,
         policy: policy.map(|policy| Policy::clone(&policy)).unwrap_or_default(),
+        owner: judge::owner_of(store, credential).flatten().map(|owner| owner.id.0),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is kept of tenants and of operators.
+//! What is kept of tenants, of their members and of operators.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::kept::{Entity, Words};
 use crate::clock::Timestamp;
 use crate::domain::authority::Role;
-use crate::domain::ids::{OperatorId, TenantId, TokenId};
+use crate::domain::ids::{MemberId, OperatorId, TenantId, TokenId};
 use crate::domain::operator::Reach;
-use crate::domain::scope::ConcreteScope;
+use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::secrets::DigestHalf;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,15 @@ pub struct TenantEntry {
     pub slug: Box<str>,
     pub suspended: bool,
     pub operations: Arc<BTreeMap<String, ConcreteScope>>,
+    pub version: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberEntry {
+    pub id: MemberId,
+    pub tenant: TenantId,
+    pub disabled: bool,
+    pub scopes: Vec<Scope>,
     pub version: u32,
 }
 
@@ -43,6 +52,14 @@ pub struct TokenEntry {
 
 impl Entity for TenantEntry {
     const WHAT: Words = Words { unknown: "no such tenant", taken: "the tenant is there already" };
+
+    fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+impl Entity for MemberEntry {
+    const WHAT: Words = Words { unknown: "no such member", taken: "the member is there already" };
 
     fn id(&self) -> Uuid {
         self.id.0

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use arc_swap::Guard;
 
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
-use super::entries::TenantEntry;
+use super::entries::{MemberEntry, TenantEntry};
 use super::layout::{
     ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, PublicTag, SecretView, holds, holds_dead,
     tag_of_public, tail_of_name, touch,
@@ -14,7 +14,7 @@ use super::layout::{
 use super::prefetch::prefetch;
 use super::store::Store;
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Reason, Refused, Request};
+use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
 use crate::domain::formats::Misfit;
 use crate::domain::ids::{CredentialId, SecretId};
 use crate::projections::policy::Policy;
@@ -29,6 +29,7 @@ struct Seen {
     name: Option<Name>,
     tenant: Guard<Option<Arc<TenantEntry>>>,
     policy: Arc<Policy>,
+    owner: Option<Arc<MemberEntry>>,
 }
 
 /// How many events were applied when it was looked, and the time of the last.
@@ -164,6 +165,7 @@ fn complete(
     Some(Seen {
         tenant: store.tenants.load(credential.tenant).filter(|tenant| tenant.is_some())?,
         policy: store.policies.at(credential.policy)?,
+        owner: owner_of(store, &credential)?,
         // The last: its tail may still be on its way.
         name: name_of(store, &credential)?,
         credential,
@@ -173,12 +175,21 @@ fn complete(
 }
 
 /// The outer `None` only for a look that met the writer.
+#[inline]
+pub fn owner_of(store: &Store, credential: &Credential) -> Option<Option<Arc<MemberEntry>>> {
+    match credential.owner.checked_sub(1) {
+        None => Some(None),
+        Some(ordinal) => store.members.at(ordinal).map(Some),
+    }
+}
+
+/// The outer `None` only for a look that met the writer.
 pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
     credential.name.read(|place| store.texts.word(place))
 }
 
 fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {
-    let Seen { credential, secret, prefix, name, tenant, policy } = seen;
+    let Seen { credential, secret, prefix, name, tenant, policy, owner } = seen;
     let judged_at = now.max(head.last_at);
     let Some(tenant) = tenant.as_deref() else { return head.refusal(Reason::NotFound, None, now) };
     let facts = Facts {
@@ -189,7 +200,7 @@ fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judg
         expires_at: credential.expires_at,
         tenant_suspended: tenant.suspended,
         suspended: credential.suspended,
-        owner: None,
+        owner: owner.as_deref().map(|owner| Owner { disabled: owner.disabled, scopes: &owner.scopes }),
         scopes: &policy.scopes,
         ip_rules: &policy.ip_rules,
         operations: &tenant.operations,
@@ -208,6 +219,7 @@ fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judg
         secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
         expires_at: credential.expires_at,
         policy,
+        owner,
     });
     Judgement { verdict, misfit: None, position: head.position(), judged_at, known }
 }

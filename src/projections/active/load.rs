@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::ActiveView;
 use super::edit::{Edit, NewCredential, NewSecret, Why};
-use super::entries::{OperatorEntry, TenantEntry, TokenEntry};
+use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
-use crate::domain::ids::{CredentialId, OperatorId, SecretId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId, TokenId};
 use crate::ledger::InlineRow;
 use crate::projections::bytes::BadRecord;
 use crate::projections::credentials::{self, CredentialRecord};
+use crate::projections::members::{self, MemberRecord};
 use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
 use crate::projections::secrets::{self, SecretRecord};
@@ -98,7 +99,7 @@ impl<'a> Loader<'a> {
         Some(Loader { view, books, credentials: 0, actives: 0, last: Uuid::nil() })
     }
 
-    /// Rows come by projection: tenants, credentials, secrets, operators, operator tokens.
+    /// Rows come by projection: tenants, members, credentials, secrets, operators, operator tokens.
     pub fn row(&mut self, vault: &Vault, row: &StoredRow<'_>) -> Result<(), LoadError> {
         row.check(vault)?;
         self.checked_row(row)
@@ -110,6 +111,7 @@ impl<'a> Loader<'a> {
         let mut edit = Edit { store, books: &mut self.books };
         let outcome = match row.projection {
             tenants::NAME => tenant(&mut edit, row),
+            members::NAME => member(&mut edit, row),
             credentials::NAME => {
                 self.credentials += 1;
                 self.last = row.id;
@@ -157,12 +159,25 @@ fn tenant(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     .map_err(fits)
 }
 
+fn member(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
+    let record = MemberRecord::decode(row.record)?;
+    edit.add_member(MemberEntry {
+        id: MemberId(row.id),
+        tenant: row.tenant.ok_or(BadRecord("it belongs to no tenant"))?,
+        disabled: record.disabled,
+        scopes: record.scopes,
+        version: row.version,
+    })
+    .map_err(fits)
+}
+
 fn credential(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = CredentialRecord::decode(row.record)?;
     edit.add_credential(&NewCredential {
         id: CredentialId(row.id),
         tenant: row.tenant.ok_or(BadRecord("it belongs to no tenant"))?.0,
         version: row.version,
+        owner: record.owner,
         name: row.name,
         expires_at: record.expires_at,
         suspended: record.suspended,

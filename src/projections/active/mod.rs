@@ -3,7 +3,7 @@
 //! One writer applies events strictly in order; any number of readers ask. They share no lock, and a reader sees secret,
 //! credential, tenant, policy and position of one and the same moment: `seqlock` has it look again otherwise. What there are
 //! millions of stands in packed records (`layout`) of chunks that never move (`slab`), found by `index`; what there are few of
-//! (tenants, policies, operators) is kept once and pointed to, so that suspending a tenant touches one record.
+//! (tenants, members, policies, operators) is kept once and pointed to, so that suspending a tenant touches one record.
 
 mod answer;
 mod apply;
@@ -32,7 +32,7 @@ pub use answer::{
     Prefix, TenantSummary,
 };
 pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
-pub use entries::{OperatorEntry, TenantEntry, TokenEntry};
+pub use entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 pub use load::{LoadError, Loader, StoredRow};
 pub use slab::Full;
 
@@ -40,7 +40,7 @@ use crate::clock::Timestamp;
 use crate::domain::access::Request;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{CredentialId, OperatorId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
 use crate::vault::Vault;
@@ -85,6 +85,10 @@ impl ActiveView {
 
     pub fn tenant_by_slug(&self, slug: &str) -> Result<Option<TenantSummary>, NotAnswering> {
         self.look(|store| tenant_summary(store, store.tenant_ordinal_of_slug(slug)?))
+    }
+
+    pub fn member(&self, id: MemberId) -> Result<Option<Arc<MemberEntry>>, NotAnswering> {
+        self.look(|store| store.members.at(store.members.ordinal(id.0)?))
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use super::answer::Counts;
-use super::entries::{OperatorEntry, TenantEntry};
+use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::kept::{self, Kept};
 use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
@@ -39,6 +39,7 @@ pub struct Store {
     pub policies: Policies,
     pub tenants: Kept<TenantEntry>,
     pub tenants_by_slug: Index,
+    pub members: Kept<MemberEntry>,
     pub operators: Kept<OperatorEntry>,
     /// by digest, to the operator
     pub tokens: Index,
@@ -62,6 +63,7 @@ pub struct Books {
     pub policies: policies::Book,
     pub tenants: kept::Book,
     pub tenants_by_slug: index::Book,
+    pub members: kept::Book,
     pub operators: kept::Book,
     pub tokens: index::Book,
     pub token_count: u64,
@@ -90,6 +92,7 @@ impl Store {
             policies: Policies::new(&mut books.policies)?,
             tenants: Kept::new()?,
             tenants_by_slug: Index::new(LOOSE)?,
+            members: Kept::new()?,
             operators: Kept::new()?,
             tokens: Index::new(LOOSE)?,
             slug_hash: RandomState::new(),
@@ -146,6 +149,7 @@ impl Store {
             self.prefixes.bytes(),
             self.policies.bytes(),
             self.tenants.bytes(),
+            self.members.bytes(),
             self.operators.bytes(),
         ];
         let credentials = books.credentials.in_use();
@@ -155,6 +159,7 @@ impl Store {
             living_secrets: books.active + books.expiring.in_use(),
             dead_secrets: books.dead.in_use() + credentials - books.active,
             policies: books.policies.in_use(),
+            members: books.members.in_use(),
             operators: books.operators.in_use(),
             operator_tokens: books.token_count,
             bytes: records.iter().sum::<u64>() + indexes.map(Index::bytes).iter().sum::<u64>(),

@@ -1,10 +1,19 @@
 //! Steps on a credential's own record.
 
-use super::super::layout::{Credential, Living, NameField, tag_of_id};
+use super::super::layout::{Credential, Living, MOST_OWNER, MOST_VERSION, NameField, tag_of_id};
 use super::super::policies::NO_POLICY;
+use super::super::slab::Full;
 use super::super::store::only;
 use super::{Edit, NewCredential, Why};
+use crate::domain::ids::MemberId;
 use crate::limits;
+
+/// A version that a record has room for.
+pub fn counted(version: u32) -> Result<u32, Why> {
+    Some(version)
+        .filter(|version| *version <= MOST_VERSION)
+        .ok_or("its history is longer than the view counts")
+}
 
 impl Edit<'_> {
     pub fn credential(&self, ordinal: u32) -> Result<Credential, Why> {
@@ -21,6 +30,7 @@ impl Edit<'_> {
             return Err("the credential is there already");
         }
         let tenant = self.store.tenants.ordinal(new.tenant).ok_or("its tenant is unknown")?;
+        let owner = self.owner(tenant, new.owner)?;
         let policy = if new.revoked {
             NO_POLICY
         } else {
@@ -37,13 +47,24 @@ impl Edit<'_> {
             tenant,
             policy,
             expiring: 0,
-            version: new.version,
+            owner,
+            version: counted(new.version)?,
             secret: Living::default(),
         };
         self.set_name(&mut credential, new.name)?;
         self.write_credential(ordinal, &credential);
         self.store.by_id.insert(&mut self.books.by_id, only(tag_of_id(new.id.0), ordinal))?;
         Ok(ordinal)
+    }
+
+    /// As a credential of this tenant holds it.
+    pub fn owner(&self, tenant: u32, id: Option<MemberId>) -> Result<u32, Why> {
+        let Some(id) = id else { return Ok(0) };
+        let (ordinal, member) = self.store.members.find(id.0)?;
+        if self.store.tenants.ordinal(member.tenant.0) != Some(tenant) {
+            return Err("its owner is another tenant's");
+        }
+        Ok(Some(ordinal + 1).filter(|owner| *owner <= MOST_OWNER).ok_or(Full)?)
     }
 
     pub fn set_name(&mut self, credential: &mut Credential, name: Option<&str>) -> Result<(), Why> {

@@ -3,16 +3,18 @@
 mod credentials;
 mod secrets;
 
+pub use credentials::counted;
+
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::entries::TenantEntry;
+use super::entries::{MemberEntry, TenantEntry};
 use super::layout::tag_of;
 use super::slab::Full;
 use super::store::{Books, Store, only};
 use crate::clock::Timestamp;
-use crate::domain::ids::{CredentialId, SecretId};
+use crate::domain::ids::{CredentialId, MemberId, SecretId};
 use crate::domain::key_format::KeyFormat;
 use crate::projections::secrets::DigestHalf;
 
@@ -42,6 +44,7 @@ pub struct NewCredential<'a> {
     pub id: CredentialId,
     pub tenant: Uuid,
     pub version: u32,
+    pub owner: Option<MemberId>,
     pub name: Option<&'a str>,
     pub expires_at: Option<Timestamp>,
     pub suspended: bool,
@@ -67,6 +70,11 @@ impl Edit<'_> {
         let tag = self.store.tag_of_slug(&entry.slug);
         let ordinal = self.store.tenants.add(&mut self.books.tenants, entry)?;
         Ok(self.store.tenants_by_slug.insert(&mut self.books.tenants_by_slug, only(tag, ordinal))?)
+    }
+
+    pub fn add_member(&mut self, entry: MemberEntry) -> Result<(), Why> {
+        self.store.tenants.find(entry.tenant.0)?;
+        self.store.members.add(&mut self.books.members, entry).map(drop)
     }
 
     pub fn index_token(&mut self, operator: u32, digest: &DigestHalf) -> Result<(), Why> {

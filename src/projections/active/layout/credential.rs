@@ -22,6 +22,14 @@ const STATE: usize = LINKS + 1;
 const NAME: usize = STATE + 1;
 const NAME_BYTES: u64 = 0x1ff;
 const FLAGS: u32 = 9;
+const OWNER: u32 = FLAGS + 4;
+const VERSION: u32 = 40;
+
+/// What fits between the flags and the version; one above the greatest ordinal but one.
+pub const MOST_OWNER: u32 = (1 << (VERSION - OWNER)) - 1;
+/// A history is full (`limits::STREAM_EVENTS`) long before; what may follow it is a few events for each secret.
+pub const MOST_VERSION: u32 = (1 << (64 - VERSION)) - 1;
+const _: () = assert!(crate::limits::STREAM_EVENTS < MOST_VERSION / 100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -35,6 +43,9 @@ pub struct Credential {
     pub policy: u32,
     /// one above the first expiring secret's ordinal; 0: none
     pub expiring: u32,
+    /// one above the ordinal of the member that it belongs to, at most [`MOST_OWNER`]; 0: none
+    pub owner: u32,
+    /// at most [`MOST_VERSION`]
     pub version: u32,
     /// the active secret; meaningless without `has_active`
     pub secret: Living,
@@ -49,8 +60,9 @@ impl Credential {
         (words[ID], words[ID + 1]) = self.id.as_u64_pair();
         words[LINKS] = word(self.policy, self.expiring);
         let flags = [self.name.known, self.suspended, self.revoked, self.has_active];
-        let flags = flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u32::from(flag));
-        words[STATE] = word(self.version, u32::from(self.name.bytes) | flags << FLAGS);
+        let flags = flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u64::from(flag));
+        let version = u64::from(self.version) << VERSION;
+        words[STATE] = version | u64::from(self.owner) << OWNER | flags << FLAGS | u64::from(self.name.bytes);
         words[NAME..].copy_from_slice(&self.name.words);
         words
     }
@@ -75,7 +87,8 @@ impl Credential {
             tenant: high(words[TENANT]),
             policy: high(words[LINKS]),
             expiring: low(words[LINKS]),
-            version: high(state),
+            owner: low(state >> OWNER) & MOST_OWNER,
+            version: low(state >> VERSION),
             secret: Living { ends_at: None, ..secret },
         }
     }

@@ -9,7 +9,7 @@
 //!  6  tenant · prefix                                                                5  public 10..12 · by hand
 //!  7  credential id (2 words)
 //!  9  policy · first expiring secret
-//! 10  stream version · name's length 9 · named · suspended · revoked · has an active secret
+//! 10  stream version 24 · owner 27 · name's length 9 · named · suspended · revoked · has an active secret
 //! 11  name (3 words): whole, or its first two words and where the rest stands
 //! ```
 //!
@@ -24,7 +24,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-pub use credential::{CREDENTIAL_WORDS, Credential, tail_of_name, touch};
+pub use credential::{CREDENTIAL_WORDS, Credential, MOST_OWNER, MOST_VERSION, tail_of_name, touch};
 pub use ended::{DEAD_WORDS, Dead, EXPIRING_WORDS, Expiring, holds_dead};
 pub use name::NameField;
 pub use secret::{Living, Public, SecretView, holds};

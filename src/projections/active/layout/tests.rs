@@ -30,15 +30,16 @@ proptest! {
     #[test]
     fn a_record_says_what_was_packed_into_it(
         secret in living(), expires_at in instants(), name in proptest::option::of("[a-zé漢]{0,60}"),
-        flags: [bool; 2], ordinals: [u32; 4], place: u32, id: u128,
+        flags: [bool; 2], ordinals: [u32; 3], place: u32, id: u128,
+        owner in 0..=MOST_OWNER, version in 0..=MOST_VERSION,
     ) {
         let [suspended, revoked] = flags;
-        let [tenant, policy, expiring, version] = ordinals;
+        let [tenant, policy, expiring] = ordinals;
         let name = NameField::new(name.as_deref(), place);
         let active = Living { ends_at: None, ..secret };
         let credential = Credential {
             id: Uuid::from_u128(id), expires_at, name, suspended, revoked, has_active: true,
-            tenant, policy, expiring, version, secret: active,
+            tenant, policy, expiring, owner, version, secret: active,
         };
         let words = credential.words();
         prop_assert_eq!(Credential::of(&words), credential);

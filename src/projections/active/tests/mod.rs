@@ -9,8 +9,9 @@ mod world;
 use super::*;
 use crate::domain::access::{self, Reason, Request};
 use crate::domain::credential::SecretStatus;
+use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
-use crate::domain::ids::{SecretId, TokenId};
+use crate::domain::ids::{MemberId, SecretId, TokenId};
 use crate::domain::operator::Reach;
 use crate::domain::scope::ConcreteScope;
 use crate::domain::testing::{at, concrete};
@@ -33,7 +34,15 @@ fn history(steps: &[Step]) -> World {
 }
 
 fn create(tenant: u8) -> CredentialStep {
-    CredentialStep::Create { tenant, name: "ci".into(), scope: 2, expires: None, ip: false, erased: false }
+    CredentialStep::Create {
+        tenant,
+        name: "ci".into(),
+        scope: 2,
+        expires: None,
+        ip: false,
+        erased: false,
+        owner: None,
+    }
 }
 
 fn one_credential() -> World {
@@ -130,4 +139,54 @@ fn a_verdict_is_never_judged_before_the_last_event_known() {
     assert_eq!(judged.known.map(|known| known.secret_status), Some(SecretStatus::Expiring));
     let over = view.judge(&world.vault, &rotated_out, &EVERYTHING, at(60)).expect("answering");
     assert_eq!(over.verdict.map_err(|refused| refused.reason), Err(access::Reason::RotatedOut));
+}
+
+/// An owner that is narrowed, disabled and enabled is one record that changes; its credentials' records don't.
+#[test]
+fn a_member_stops_and_narrows_its_credentials_by_its_own_record() {
+    let owned = CredentialStep::Own(Some(0));
+    let mut world = history(&[
+        Step::Member(0, MemberStep::Rescope(2)),
+        Step::Credential(0, create(0)),
+        Step::Credential(0, owned),
+    ]);
+    let view = world.applied();
+    let credentials = view.dump().expect("whole").credentials;
+    let text = world.mint.texts.lock().expect("texts")[0].1.clone();
+    let asked = [concrete("billing.write")];
+    let ask = |world: &World| {
+        let request = Request { scopes: &asked, ..EVERYTHING };
+        let judged = view.judge(&world.vault, &text, &request, at(0)).expect("answering");
+        judged.verdict.err().map(|refused| refused.reason)
+    };
+    let take = |world: &mut World, step: MemberStep| {
+        let before = world.events.len();
+        world.take(&Step::Member(0, step));
+        view.apply(before as u64, &world.events[before]).expect("applied");
+        ask(world)
+    };
+    assert_eq!(take(&mut world, MemberStep::Rename("x".into())), None);
+    assert_eq!(take(&mut world, MemberStep::Disable), Some(Reason::OwnerDisabled));
+    assert_eq!(take(&mut world, MemberStep::Rescope(0)), Some(Reason::OwnerDisabled));
+    assert_eq!(take(&mut world, MemberStep::Enable), Some(Reason::InsufficientScope));
+    assert_eq!(take(&mut world, MemberStep::Rescope(2)), None);
+    assert_eq!(view.dump().expect("whole").credentials, credentials);
+}
+
+#[test]
+fn a_credential_is_not_given_to_another_tenants_member() {
+    let mut world = one_credential();
+    let mut stray =
+        world.events.iter().rev().find(|event| event.event.kind().name == "api_key.rotated").cloned();
+    let stray = stray.as_mut().expect("a rotation");
+    stray.version += 1;
+    let owner = Some(MemberId(member_of(2).0));
+    stray.event =
+        crate::domain::credential::CredentialEvent::OwnerSet(crate::domain::credential::OwnerSet { owner })
+            .into();
+    world.now = at(1);
+    let view = world.applied();
+    let error = view.apply(world.events.len() as u64, stray).expect_err("does not fit");
+    assert!(error.contains("its owner is another tenant's"), "{error}");
+    assert!(view.is_stopped());
 }

@@ -5,12 +5,15 @@ use proptest::prelude::*;
 pub const TENANTS: u8 = 3;
 pub const CREDENTIALS: u8 = 6;
 pub const OPERATORS: u8 = 2;
+/// Those of one tenant, then those of the next.
+pub const MEMBERS: u8 = 6;
 
 #[derive(Clone, Debug)]
 pub enum Step {
     Tenant(u8, TenantStep),
     Credential(u8, CredentialStep),
     Operator(u8, OperatorStep),
+    Member(u8, MemberStep),
     Wait(u8),
 }
 
@@ -25,18 +28,38 @@ pub enum TenantStep {
 
 #[derive(Clone, Debug)]
 pub enum CredentialStep {
-    Create { tenant: u8, name: String, scope: u8, expires: Option<u8>, ip: bool, erased: bool },
+    Create {
+        tenant: u8,
+        name: String,
+        scope: u8,
+        expires: Option<u8>,
+        ip: bool,
+        erased: bool,
+        owner: Option<u8>,
+    },
     Rename(String),
     Rescope(u8),
     Expire(Option<u8>),
     Restrict(bool),
+    Own(Option<u8>),
     Rotate(Option<u8>),
-    MoveGrace { which: u8, to: u8 },
+    MoveGrace {
+        which: u8,
+        to: u8,
+    },
     RevokeSecret(u8),
     Suspend,
     Resume,
     RecordDue,
     Revoke,
+}
+
+#[derive(Clone, Debug)]
+pub enum MemberStep {
+    Rename(String),
+    Rescope(u8),
+    Disable,
+    Enable,
 }
 
 #[derive(Clone, Debug)]
@@ -60,15 +83,24 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => (0..4u8).prop_map(TenantStep::Format),
         1 => any::<bool>().prop_map(TenantStep::Operations),
     ];
-    let create = (0..TENANTS, names(), 0..4u8, any::<Option<u8>>(), any::<bool>(), any::<bool>()).prop_map(
-        |(tenant, name, scope, expires, ip, erased)| C::Create { tenant, name, scope, expires, ip, erased },
-    );
+    let owner = || proptest::option::of(0..MEMBERS);
+    let create = (0..TENANTS, names(), 0..4u8, any::<Option<u8>>(), any::<bool>(), any::<bool>(), owner());
+    let create = create.prop_map(|(tenant, name, scope, expires, ip, erased, owner)| C::Create {
+        tenant,
+        name,
+        scope,
+        expires,
+        ip,
+        erased,
+        owner,
+    });
     let credential = prop_oneof![
         6 => create,
         1 => names().prop_map(C::Rename),
         1 => (0..4u8).prop_map(C::Rescope),
         1 => any::<Option<u8>>().prop_map(C::Expire),
         1 => any::<bool>().prop_map(C::Restrict),
+        3 => owner().prop_map(C::Own),
         5 => prop_oneof![Just(None), Just(Some(0)), (1..90u8).prop_map(Some)].prop_map(C::Rotate),
         2 => (0..6u8, 1..90u8).prop_map(|(which, to)| C::MoveGrace { which, to }),
         2 => (0..6u8).prop_map(C::RevokeSecret),
@@ -83,10 +115,17 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => Just(OperatorStep::Disable),
         2 => Just(OperatorStep::Enable),
     ];
+    let member = prop_oneof![
+        1 => names().prop_map(MemberStep::Rename),
+        3 => (0..4u8).prop_map(MemberStep::Rescope),
+        1 => Just(MemberStep::Disable),
+        2 => Just(MemberStep::Enable),
+    ];
     prop_oneof![
         2 => (0..TENANTS, tenant).prop_map(|(slot, step)| Step::Tenant(slot, step)),
         12 => (0..CREDENTIALS, credential).prop_map(|(slot, step)| Step::Credential(slot, step)),
         1 => (0..OPERATORS, operator).prop_map(|(slot, step)| Step::Operator(slot, step)),
+        2 => (0..MEMBERS, member).prop_map(|(slot, step)| Step::Member(slot, step)),
         2 => (0..60u8).prop_map(Step::Wait),
     ]
 }

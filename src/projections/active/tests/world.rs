@@ -11,13 +11,14 @@ use uuid::Uuid;
 use super::super::{ActiveView, Loader, StoredRow};
 use super::steps::*;
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Reason, Refused, Request, Verdict};
+use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Verdict};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::credential::*;
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{SecretId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{MemberId, SecretId, StreamId, TenantId, TokenId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::key_format::{self, Checksum, KeyFormat};
+use crate::domain::member::{self, Member, MemberCommand};
 use crate::domain::operator::{self, OperatorCommand, Reach};
 use crate::domain::personal::Personal;
 use crate::domain::secret::{Digest, PepperNumber};
@@ -83,6 +84,15 @@ pub fn tenant_of(slot: u8) -> StreamId {
     StreamId(Uuid::from_u128(0x100 + u128::from(slot)))
 }
 
+/// Two of each tenant.
+pub fn member_of(slot: u8) -> StreamId {
+    StreamId(Uuid::from_u128(0x300 + u128::from(slot)))
+}
+
+fn employer_of(slot: u8) -> TenantId {
+    TenantId(tenant_of(slot / 2).0)
+}
+
 fn operator_of(slot: u8) -> StreamId {
     StreamId(Uuid::from_u128(0x200 + u128::from(slot)))
 }
@@ -106,6 +116,19 @@ impl World {
             let create = tenant::Create { slug: format!("tenant-{slot}"), name: "T".into(), settings };
             world.ask(tenant_of(slot), Command::Tenant(vec![TenantCommand::Create(create)]));
         }
+        for slot in 0..MEMBERS {
+            let create = member::Create {
+                kind: member::Kind::Person,
+                name: "M".into(),
+                email: String::new(),
+                description: String::new(),
+                scopes: scopes(scope_set(slot)),
+            };
+            world.ask(
+                member_of(slot),
+                Command::Member(employer_of(slot), vec![MemberCommand::Create(create)]),
+            );
+        }
         for slot in 0..OPERATORS {
             let reach =
                 if slot == 0 { Reach::All } else { Reach::Tenants([TenantId(tenant_of(0).0)].into()) };
@@ -123,7 +146,10 @@ impl World {
                 let command = self.tenant_command(step);
                 self.ask(tenant_of(*slot), Command::Tenant(vec![command]));
             }
-            Step::Credential(slot, CredentialStep::Create { tenant, name, scope, expires, ip, erased }) => {
+            Step::Credential(
+                slot,
+                CredentialStep::Create { tenant, name, scope, expires, ip, erased, owner },
+            ) => {
                 let stream = StreamId(self.mint.uuid());
                 let create = Create {
                     name: name.clone(),
@@ -132,6 +158,7 @@ impl World {
                     scopes: Some(scopes(scope_set(*scope))),
                     expires_at: expires.map(|end| self.now.plus_seconds(1 + u32::from(end))),
                     ip_rules: rules(*ip),
+                    owner: owner.map(|slot| MemberId(member_of(slot).0)),
                 };
                 let before = self.events.len();
                 let tenant = TenantId(tenant_of(*tenant).0);
@@ -150,6 +177,10 @@ impl World {
                 let credential = self.states[&stream].credential().expect("a credential").clone();
                 let command = self.credential_command(step, &credential);
                 self.ask(stream, Command::Credential(credential.tenant, vec![command]));
+            }
+            Step::Member(slot, step) => {
+                let command = member_command(step);
+                self.ask(member_of(*slot), Command::Member(employer_of(*slot), vec![command]));
             }
             Step::Operator(slot, step) => {
                 let command = self.operator_command(*slot, step);
@@ -187,6 +218,9 @@ impl World {
             C::Rescope(which) => CredentialCommand::Rescope(Rescope { scopes: scopes(scope_set(*which)) }),
             C::Expire(end) => CredentialCommand::SetExpiry(SetExpiry { expires_at: end.map(after) }),
             C::Restrict(ip) => CredentialCommand::Restrict(Restrict { ip_rules: rules(*ip) }),
+            C::Own(owner) => {
+                CredentialCommand::SetOwner(SetOwner { owner: owner.map(|slot| MemberId(member_of(slot).0)) })
+            }
             C::Rotate(grace) => CredentialCommand::Rotate(Rotate { grace_seconds: grace.map(u32::from) }),
             C::MoveGrace { which, to } => {
                 CredentialCommand::MoveGrace(MoveGrace { secret: secret(*which), ends_at: after(*to) })
@@ -229,7 +263,8 @@ impl World {
         let state = self.states.get(&stream).cloned().unwrap_or_default();
         let tenant = command.tenant(stream).and_then(|id| self.states.get(&id.into())?.tenant().cloned());
         let context = Context { now: self.now, caller: caller(), fresh: self.mint.clone() };
-        let seen = Seen { tenant, operator: None };
+        let owner = command.owner().and_then(|id| self.states.get(&id.into())?.member().cloned());
+        let seen = Seen { tenant, operator: None, owner };
         let asked = Asked { command, seen, context, if_versions: None };
         for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
             if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)
@@ -268,7 +303,7 @@ impl World {
     pub fn loaded(&self) -> ActiveView {
         let view = ActiveView::new().expect("room");
         let mut loader = Loader::new(&view).expect("an empty view");
-        for projection in ["tenants", "credentials", "secrets", "operators", "operator_tokens"] {
+        for projection in ["tenants", "members", "credentials", "secrets", "operators", "operator_tokens"] {
             for row in self.rows.values().filter(|row| row.projection == projection) {
                 let name = self.name_of(row);
                 let mac = row.mac(&self.vault);
@@ -292,6 +327,10 @@ impl World {
         }
     }
 
+    pub fn owner_of(&self, credential: &Credential) -> Option<&Member> {
+        credential.owner.map(|owner| self.states[&owner.into()].member().expect("a member"))
+    }
+
     /// The verdict on the full folded state, and whose secret it is.
     pub fn truth(
         &self,
@@ -305,6 +344,7 @@ impl World {
             return (Err(Refused { reason: Reason::NotFound, missing_scopes: Vec::new() }), None);
         };
         let tenant = self.states[&credential.tenant.into()].tenant().expect("its tenant");
+        let owner = self.owner_of(credential);
         let facts = Facts {
             tenant: tenant.id,
             revoked: credential.revoked.is_some(),
@@ -313,12 +353,25 @@ impl World {
             expires_at: credential.expires_at,
             tenant_suspended: tenant.suspended_at.is_some(),
             suspended: credential.suspended_at.is_some(),
-            owner: None,
+            owner: owner.map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
             scopes: &credential.scopes,
             ip_rules: &credential.ip_rules,
             operations: &tenant.settings.operations,
         };
         (access::judge(&facts, request, now.max(self.last_at())), Some((credential, secret)))
+    }
+}
+
+fn member_command(step: &MemberStep) -> MemberCommand {
+    match step {
+        MemberStep::Rename(name) => {
+            MemberCommand::Edit(member::Edit { name: Some(name.clone()), ..member::Edit::default() })
+        }
+        MemberStep::Rescope(which) => {
+            MemberCommand::Rescope(member::Rescope { scopes: scopes(scope_set(*which)) })
+        }
+        MemberStep::Disable => MemberCommand::Disable(member::Disable),
+        MemberStep::Enable => MemberCommand::Enable(member::Enable),
     }
 }
 
