@@ -145,6 +145,7 @@ impl Bench {
             scopes: vec![scope("orders.read".into()), scope(format!("team-{}.*", mixed(number) % POLICIES))],
             expires_at: None,
             ip_rules: IpRules::default(),
+            owner: None,
             secret: self.facts(1, number),
         });
         self.recorded(id(1, number), 1, tenant, created)

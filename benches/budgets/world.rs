@@ -82,6 +82,7 @@ impl World {
             scopes: Scope::parse("logs:read").ok().map(|scope| vec![scope]),
             expires_at,
             ip_rules: IpRules::default(),
+            owner: None,
         };
         let made = self
             .execute(id.into(), Command::Credential(self.tenant, vec![CredentialCommand::Create(create)]))

@@ -1,5 +1,6 @@
 -- The app role reads tables that hold tenants' rows, through the policies of tenant_isolation.sql.
-grant select on credledger.events, credledger.personal, credledger.tenants, credledger.credentials, credledger.secrets
+grant select on credledger.events, credledger.personal, credledger.tenants, credledger.members,
+    credledger.credentials, credledger.secrets
   to credledger_app;
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::json::Json;
 use super::members::{Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
 use crate::domain::ids::MemberId;
@@ -32,9 +31,9 @@ pub fn member(node: Node<'_, '_>) -> Option<MemberId> {
     node.uuid().map(MemberId)
 }
 
-/// None, null and the empty text are the same. Whether anybody reads there is not ours to know.
+/// Null is none. Whether anybody reads there is not ours to know.
 pub fn email(node: Node<'_, '_>) -> Option<String> {
-    if node.is_null() || matches!(node.json(), Json::Text(text) if text.is_empty()) {
+    if node.is_null() {
         return Some(String::new());
     }
     let address = |text: &str| {

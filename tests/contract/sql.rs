@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 4] = ["events", "credentials", "secrets", "personal"];
+const GROWING: [&str; 5] = ["events", "credentials", "members", "secrets", "personal"];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
 /// A hundred tenants of two hundred keys, each with two events.
@@ -17,10 +17,12 @@ create function pg_temp.id(kind int, number int) returns uuid language sql
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 'tenant-' || n from generate_series(1, 100) n;
 insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, suspended,
-    ended_at_ms, revoked, scopes, name_version, due_at_ms)
+    ended_at_ms, revoked, scopes, name_version, owner_id, due_at_ms)
   select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end, n % 97 = 0,
-         null, n % 89 = 0, array['orders.read'], 1, case when n % 50 = 0 then 1000000 + n end
+         null, n % 89 = 0, array['orders.read'], 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end
     from generate_series(1, 20000) n;
+insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, created_at_ms, disabled)
+  select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n, n % 9 = 0 from generate_series(1, 20000) n;
 insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
     from generate_series(1, 20000) n;
@@ -43,12 +45,20 @@ fn arguments(name: &str) -> Vec<String> {
     };
     match name {
         "credentials/page" => vec![
-            page("null, null, null, null, null, null"),
-            page("'active', null, 'orders.read', 9, null, null"),
-            page("null, 'key 7', null, null, null, null"),
-            page("null, null, null, null, 'cl_live_ab', null"),
-            page("null, null, null, null, null, 'key'"),
+            page("null, null, null, null, null, null, null"),
+            page("'active', null, 'orders.read', 9, null, null, null"),
+            page("null, 'key 7', null, null, null, null, null"),
+            page("null, null, null, null, 'cl_live_ab', null, null"),
+            page("null, null, null, null, null, 'key', null"),
+            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007'"),
         ],
+        "members/page" => ["null", "true"]
+            .map(|disabled| {
+                format!(
+                    "1, {TENANT}, 9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {disabled}"
+                )
+            })
+            .to_vec(),
         "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "tenants/page" => {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]

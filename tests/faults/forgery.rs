@@ -29,6 +29,7 @@ enum Named {
 
 fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
     let Ledger { narrow, wide, foreign, revoked, dated, rotated, tenant, other, operator, .. } = ledger;
+    let Ledger { member, owned, .. } = ledger;
     let row = |projection: &'static str, id: &str| Named::Row(projection, id.to_owned());
     let mut all = Vec::new();
     let mut forge = |name, sql: String, named| all.push(Forgery { name, sql, named });
@@ -150,6 +151,25 @@ fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
         row("tenants", other),
     );
     forge(
+        "a disabled member is enabled",
+        format!("update credledger.members set record = set_byte(record, 1, 0) where id = '{member}'"),
+        row("members", member),
+    );
+    forge(
+        "a key is taken from its owner",
+        format!(
+            "update credledger.credentials set owner_id = null, record = set_byte(substr(record, 1, 14), 1, \
+             get_byte(record, 1) & 251) || substr(record, 31) where id = '{}'",
+            owned.id
+        ),
+        row("credentials", &owned.id),
+    );
+    forge(
+        "a member's row is deleted from under its keys",
+        format!("delete from credledger.members where id = '{member}'"),
+        Named::Words("no such member"),
+    );
+    forge(
         "an operator becomes root",
         format!(
             "update credledger.operators set (record, mac, version) = (select record, mac, version \
@@ -178,6 +198,7 @@ fn everything() -> String {
         revoked: false,
         expires_at: None,
         name_version: 1,
+        owner: None,
         policy: &policy.0,
     };
     record.encode().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -296,7 +317,8 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
         let admin = ledger.admin().await;
         for change in [
             "update credledger.credentials set scopes = '{*}', revoked = not revoked, suspended = not suspended, \
-             ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null",
+             ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null, owner_id = null",
+            "update credledger.members set created_at_ms = 1, disabled = not disabled",
             "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id",
             "update credledger.tenants set slug = 'forged-' || id",
             "update credledger.operator_tokens set prefix = 'forged', operator_id = id",
@@ -314,6 +336,7 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
                 verdict["scopes"],
                 verdict["credential_id"],
                 verdict["tenant_id"],
+                verdict["owner"],
                 verdict["name"],
                 verdict["secret_status"],
                 verdict["expires_at"]

@@ -20,6 +20,8 @@ struct Race {
     token: String,
     token_id: String,
     tenant: String,
+    /// whom the keys are minted for, where they are for anybody
+    owner: Value,
 }
 
 impl Race {
@@ -32,7 +34,20 @@ impl Race {
         let operator = text(&made["operator"]["id"]);
         let minted = root.post(&format!("/api/admin/v1/operators/{operator}/tokens"), &json!({})).expect(201);
         let (token, token_id) = (text(&minted["secret"]), text(&minted["token"]["id"]));
-        Race { service, operator, token, token_id, tenant }
+        Race { service, operator, token, token_id, tenant, owner: Value::Null }
+    }
+
+    /// With a member of the tenant, for whom all keys are minted.
+    fn for_a_member() -> Self {
+        let race = Race::new();
+        let body = json!({"kind": "service", "name": "owner", "scopes": ["wide"]});
+        let path = format!("/api/admin/v1/tenants/{}/members", race.tenant);
+        let owner = race.service.root().post(&path, &body).expect(201)["member"]["id"].clone();
+        Race { owner, ..race }
+    }
+
+    fn owner_path(&self) -> String {
+        format!("/api/admin/v1/tenants/{}/members/{}", self.tenant, text(&self.owner))
     }
 
     /// Fifty mint until they are refused; in their midst `narrow` is done. None of them lands after its position.
@@ -64,7 +79,7 @@ impl Race {
         let path = format!("/api/admin/v1/tenants/{}/keys", self.tenant);
         let mut positions = Vec::new();
         for _ in 0..MINTS {
-            let answer = own.post(&path, &json!({"name": "raced", "scopes": ["wide"]}));
+            let answer = own.post(&path, &json!({"name": "raced", "scopes": ["wide"], "owner": self.owner}));
             if answer.status != 201 {
                 let body = answer.json();
                 let told = (answer.status, body["code"].as_str().unwrap_or_default());
@@ -111,6 +126,62 @@ fn no_mint_of_a_scope_lands_after_its_tenant_may_no_longer_give_it() {
         |root| root.patch(&path, &narrowed),
         &[(400, "invalid_request"), (403, "forbidden"), (409, "conflict")],
     );
+}
+
+#[test]
+fn no_mint_for_a_member_lands_after_it_was_disabled() {
+    let race = Race::for_a_member();
+    let path = format!("{}/disable", race.owner_path());
+    race.is_won_by(|root| root.post(&path, &json!({})), &[(409, "conflict")]);
+}
+
+/// Keys are given to a member while it is disabled: none is its after that, but those that were before.
+#[test]
+fn no_key_is_given_to_a_member_after_it_was_disabled() {
+    let race = Race::for_a_member();
+    let given = AtomicU64::new(0);
+    let tenant = race.service.root();
+    let keys: Vec<String> = (0..RACERS)
+        .map(|_| {
+            let body = json!({"name": "given"});
+            let path = format!("/api/admin/v1/tenants/{}/keys", race.tenant);
+            format!("{path}/{}", text(&tenant.post(&path, &body).expect(201)["key"]["id"]))
+        })
+        .collect();
+    let (disabled_at, positions) = std::thread::scope(|scope| {
+        let racers: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let (own, given, owner) = (race.service.root(), &given, &race.owner);
+                scope.spawn(move || give_and_take_until_refused(&own, key, owner, given))
+            })
+            .collect();
+        eventually(|| (given.load(Ordering::Relaxed) >= RUNNING).then_some(())).expect("keys are given");
+        let answer =
+            race.service.root().post(&format!("{}/disable", race.owner_path()), &json!({})).expect(200);
+        let positions: Vec<u64> =
+            racers.into_iter().flat_map(|racer| racer.join().expect("a racer")).collect();
+        (answer["position"].as_u64().expect("a position"), positions)
+    });
+    assert!(positions.len() as u64 >= RUNNING);
+    let late: Vec<_> = positions.iter().filter(|position| **position >= disabled_at).collect();
+    assert!(late.is_empty(), "given at {late:?}, after {disabled_at}");
+}
+
+/// The positions at which the key was given to its owner.
+fn give_and_take_until_refused(own: &Actor, key: &str, owner: &Value, given: &AtomicU64) -> Vec<u64> {
+    let mut positions = Vec::new();
+    for _ in 0..MINTS {
+        let answer = own.patch(key, &json!({"owner": owner}));
+        if answer.status != 200 {
+            answer.problem(409, "conflict");
+            return positions;
+        }
+        given.fetch_add(1, Ordering::Relaxed);
+        positions.push(answer.json()["position"].as_u64().expect("a position"));
+        own.patch(key, &json!({"owner": null})).expect(200);
+    }
+    panic!("the member was never refused");
 }
 
 #[test]

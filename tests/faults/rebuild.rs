@@ -19,7 +19,8 @@ use uuid::Uuid;
 use crate::library;
 use crate::support::service::Service;
 
-const PROJECTIONS: [&str; 5] = ["tenants", "operators", "operator_tokens", "credentials", "secrets"];
+const PROJECTIONS: [&str; 6] =
+    ["tenants", "members", "operators", "operator_tokens", "credentials", "secrets"];
 
 /// Of a service that is at rest. Returns the ledger's events.
 pub fn assert_equal_to_a_rebuild(service: &Service) -> Vec<Positioned> {
@@ -30,6 +31,7 @@ pub fn assert_equal_to_a_rebuild(service: &Service) -> Vec<Positioned> {
         let rebuilt = rebuilt(&events);
         assert_eq!(loaded.applied, events.len() as u64);
         assert_eq!(loaded.tenants, rebuilt.tenants);
+        assert_eq!(loaded.members, rebuilt.members);
         assert_eq!(loaded.operators, rebuilt.operators);
         assert_eq!(loaded.credentials, rebuilt.credentials);
         assert_eq!(loaded.secrets, rebuilt.secrets);

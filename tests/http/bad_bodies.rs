@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::bad_input::{send_chunks, send_text};
-use super::matrix::{ABSENT, ROWS, Row, parts_of};
+use super::matrix::{ABSENT, ROWS, Row, member_of, parts_of};
 use crate::support::client::{Client, Request, Response};
 use crate::support::document::api;
 use crate::support::service::{Actor, Service, text};
@@ -44,7 +44,7 @@ impl Target {
 
 fn targets(root: &Actor) -> Vec<Target> {
     let tenant = acme(root);
-    let (key, secret) = parts_of(&tenant);
+    let ((key, secret), member) = (parts_of(&tenant), member_of(&tenant));
     let operators = "/api/admin/v1/operators";
     let operator = json!({"name": "o", "role": "gateway", "all_tenants": true});
     let operator = text(&root.post(operators, &operator).expect(201)["operator"]["id"]);
@@ -54,6 +54,7 @@ fn targets(root: &Actor) -> Vec<Target> {
         ("{tenant}", tenant.id.as_str()),
         ("{key}", &key),
         ("{secret}", &secret),
+        ("{member}", &member),
         ("{operator}", &operator),
         ("{token}", &token),
     ];
@@ -243,7 +244,8 @@ fn every_route_refuses_a_token_that_is_not_written_as_one() {
     let root = service.root();
     let token = root.token.clone().expect("a token");
     let anonymous = service.anonymous();
-    let parts = ["{tenant}", "{key}", "{secret}", "{operator}", "{token}"].map(|part| (part, ABSENT));
+    let parts =
+        ["{tenant}", "{key}", "{secret}", "{member}", "{operator}", "{token}"].map(|part| (part, ABSENT));
     let forms = [
         (format!("Bearer  {token}"), 401, "unauthorized"),
         (format!("Bearer {token} x"), 401, "unauthorized"),

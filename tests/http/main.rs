@@ -16,6 +16,7 @@ mod keys;
 mod lists;
 mod matrix;
 mod media;
+mod members;
 mod metadata;
 mod operators;
 mod order_of_checks;

@@ -71,6 +71,17 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/revoke", "{}", WRITERS),
+    row(
+        "POST",
+        "/api/admin/v1/tenants/{tenant}/members",
+        r#"{"kind":"service","name":"m","scopes":["*"]}"#,
+        WRITERS,
+    ),
+    row("GET", "/api/admin/v1/tenants/{tenant}/members", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/members/{member}", "", READERS),
+    row("PATCH", "/api/admin/v1/tenants/{tenant}/members/{member}", r#"{"name":"@"}"#, WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/disable", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/enable", "{}", WRITERS),
     whole("POST", "/api/admin/v1/operators", r#"{"name":"o","role":"gateway","all_tenants":true}"#, ROOT),
     whole("GET", "/api/admin/v1/operators/{operator}", "", ROOT),
     whole("PATCH", "/api/admin/v1/operators/{operator}", r#"{"disabled":false}"#, ROOT),
@@ -118,6 +129,13 @@ pub fn parts_of(tenant: &Tenant<'_>) -> (String, String) {
     (key.id, text(&rotated["key"]["secrets"][0]["id"]))
 }
 
+/// A fresh member of a tenant.
+pub fn member_of(tenant: &Tenant<'_>) -> String {
+    let body = json!({"kind": "person", "name": "m", "scopes": []});
+    let made = tenant.admin.post(&format!("{}/members", tenant.path()), &body).expect(201);
+    text(&made["member"]["id"])
+}
+
 /// All of an answer but what names the request and the time.
 pub fn told(answer: &Response) -> (u16, Vec<(String, String)>, Value) {
     let mut body = answer.json();
@@ -148,23 +166,24 @@ fn without_a_token_every_route_is_401_whatever_stands_behind_it() {
     let service = Service::start();
     let root = service.root();
     let tenant = acme(&root);
-    let (key, secret) = parts_of(&tenant);
+    let ((key, secret), member) = (parts_of(&tenant), member_of(&tenant));
     let anonymous = service.anonymous();
     for row in ROWS {
-        let ids = |tenant, key, secret| {
+        let ids = |tenant, key, secret, member| {
             [
                 ("{tenant}", tenant),
                 ("{key}", key),
                 ("{secret}", secret),
+                ("{member}", member),
                 ("{operator}", ABSENT),
                 ("{token}", ABSENT),
             ]
         };
-        let there = row.send(&anonymous, &ids(&tenant.id, &key, &secret));
+        let there = row.send(&anonymous, &ids(&tenant.id, &key, &secret, &member));
         there.problem(401, "unauthorized");
         assert_eq!(
             told(&there),
-            told(&row.send(&anonymous, &ids(ABSENT, ABSENT, ABSENT))),
+            told(&row.send(&anonymous, &ids(ABSENT, ABSENT, ABSENT, ABSENT))),
             "{} {}",
             row.method,
             row.path
@@ -177,7 +196,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
     let service = Service::start();
     let root = service.root();
     let (own, foreign) = (root.tenant("own", json!({})), root.tenant("foreign", json!({})));
-    let (foreign_key, foreign_secret) = parts_of(&foreign);
+    let ((foreign_key, foreign_secret), foreign_member) = (parts_of(&foreign), member_of(&foreign));
     for role in ROLES {
         // Root reaches all tenants in any case.
         let actor =
@@ -186,7 +205,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             let place = format!("{role} {} {}", row.method, row.path);
             // The row before may have suspended it.
             root.post(&format!("{}/resume", own.path()), &json!({})).expect(200);
-            let (key, secret) = parts_of(&own);
+            let ((key, secret), member) = (parts_of(&own), member_of(&own));
             let operator = root.post(
                 "/api/admin/v1/operators",
                 &json!({"name": "o", "role": "gateway", "all_tenants": true}),
@@ -195,16 +214,17 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             let token =
                 root.post(&format!("/api/admin/v1/operators/{operator}/tokens"), &json!({})).expect(201);
             let token = text(&token["token"]["id"]);
-            let ids = |tenant, key, secret| {
+            let ids = |tenant, key, secret, member| {
                 [
                     ("{tenant}", tenant),
                     ("{key}", key),
                     ("{secret}", secret),
+                    ("{member}", member),
                     ("{operator}", operator.as_str()),
                     ("{token}", &token),
                 ]
             };
-            let mine = row.send(&actor, &ids(&own.id, &key, &secret));
+            let mine = row.send(&actor, &ids(&own.id, &key, &secret, &member));
             let allowed = row.roles.contains(&role) && (!row.whole || role == "root");
             match allowed {
                 true => assert!(matches!(mine.status, 200 | 201), "{place}: {}", mine.text()),
@@ -213,23 +233,21 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             if !row.path.contains("{tenant}") {
                 continue;
             }
-            let absent = row.send(&actor, &ids(ABSENT, ABSENT, ABSENT));
-            let nonsense = row.send(&actor, &ids("no-such-slug", "nonsense", "nonsense"));
-            let theirs = row.send(&actor, &ids(&foreign.id, &foreign_key, &foreign_secret));
+            let absent = row.send(&actor, &ids(ABSENT, ABSENT, ABSENT, ABSENT));
+            let nonsense = row.send(&actor, &ids("no-such-slug", "nonsense", "nonsense", "nonsense"));
+            let of_foreign = |named| ids(named, &foreign_key, &foreign_secret, &foreign_member);
+            let theirs = row.send(&actor, &of_foreign(&foreign.id));
             absent.problem(if allowed { 404 } else { 403 }, if allowed { "not_found" } else { "forbidden" });
             assert_eq!(told(&nonsense), told(&absent), "{place}");
             if role != "root" {
                 assert_eq!(told(&theirs), told(&absent), "{place}");
-                assert_eq!(
-                    told(&row.send(&actor, &ids("foreign", &foreign_key, &foreign_secret))),
-                    told(&absent),
-                    "{place}"
-                );
+                assert_eq!(told(&row.send(&actor, &of_foreign("foreign"))), told(&absent), "{place}");
             }
-            if row.path.contains("{key}") {
-                // Under one's own tenant a foreign key is like one that is not there, and so is what is no key at all.
-                let under_own = |id| told(&row.send(&actor, &ids(&own.id, id, &foreign_secret)));
-                for id in [foreign_key.as_str(), own.id.as_str()] {
+            if row.path.contains("{key}") || row.path.contains("{member}") {
+                // Under one's own tenant a foreign key or member is like one that is not there, and so is what is none at all.
+                let under_own = |id| told(&row.send(&actor, &ids(&own.id, id, &foreign_secret, id)));
+                let other_kind = if row.path.contains("{key}") { &member } else { &key };
+                for id in [&foreign_key, &foreign_member, &own.id, other_kind] {
                     assert_eq!(under_own(id), under_own(ABSENT), "{place} {id}");
                 }
                 // An ill-formed id is told before the body is read, which the connection shows.

@@ -361,9 +361,10 @@ async fn every_inline_projection_takes_its_rows() {
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "name_version": 1, "due_at_ms": 9}"#
-                .to_owned(),
+                "scopes": ["a.b", "c"], "name_version": 1, "owner_id": "OWNER", "due_at_ms": 9}"#
+                .replace("OWNER", &id.to_string()),
         ),
+        ("members", Some(id), r#"{"created_at_ms": 6, "disabled": true}"#.to_owned()),
         ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
         ("operators", None, "{}".to_owned()),
         ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
@@ -378,9 +379,11 @@ async fn every_inline_projection_takes_its_rows() {
         .admin()
         .await
         .query_one(
-            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix
+            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix,
+                    c.owner_id, m.disabled
                from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
-               join credledger.operators o using (id) join credledger.operator_tokens k using (id)",
+               join credledger.operators o using (id) join credledger.operator_tokens k using (id)
+               join credledger.members m using (id)",
             &[],
         )
         .await
@@ -389,6 +392,7 @@ async fn every_inline_projection_takes_its_rows() {
     assert_eq!((row.get(1), row.get(2)), (Some(9i64), None::<i64>));
     assert_eq!((row.get(3), row.get(4), row.get(5)), ("cl_live_abc", Some(7i64), "acme"));
     assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
+    assert_eq!((row.get(8), row.get(9)), (id, true));
 }
 
 #[tokio::test]

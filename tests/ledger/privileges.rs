@@ -24,11 +24,15 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.events.push((command, tenant, 1, Some(tenant)));
         batch.personal.push((command, tenant, 1, Some(tenant)));
         let credential = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
-                "revoked": false, "scopes": [], "suspended": false}"#;
+                "owner_id": null, "revoked": false, "scopes": [], "suspended": false}"#;
+        let member = r#"{"created_at_ms": 1, "disabled": false}"#;
         let secret = format!(r#"{{"credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#);
-        for (projection, facts) in
-            [("tenants", r#"{"slug": "s"}"#), ("credentials", credential), ("secrets", secret.as_str())]
-        {
+        for (projection, facts) in [
+            ("tenants", r#"{"slug": "s"}"#),
+            ("credentials", credential),
+            ("secrets", secret.as_str()),
+            ("members", member),
+        ] {
             batch.rows.push((command, projection, tenant, Some(tenant), 1, facts.to_owned()));
         }
     }

@@ -206,9 +206,15 @@ async fn every_query_of_the_projections_uses_its_index() {
     let page = |filters: &str| format!("1, {TENANT}, 9, {TENANT}, 50, 9, 0, {filters}");
     let pages = include_str!("../../projections/credentials/queries/page.sql");
     let queries = [
-        (pages, page("null, null, null, null, null, null"), "Scan Backward using credentials_by_age"),
-        (pages, page("'active', 'x', 'a', 9, null, 'x'"), "Scan Backward using credentials_by_age"),
-        (pages, page("null, null, null, null, 'cl_live_3fK9x0Qa', null"), "using secrets_by_prefix"),
+        (pages, page("null, null, null, null, null, null, null"), "Scan Backward using credentials_by_age"),
+        (pages, page("'active', 'x', 'a', 9, null, 'x', null"), "Scan Backward using credentials_by_age"),
+        (pages, page("null, null, null, null, 'cl_live_3fK9x0Qa', null, null"), "using secrets_by_prefix"),
+        (pages, page(&format!("null, null, null, null, null, null, {TENANT}")), "using credentials_by_owner"),
+        (
+            include_str!("../../projections/members/queries/page.sql"),
+            format!("1, {TENANT}, 9, {TENANT}, 50, null"),
+            "Scan Backward using members_by_age",
+        ),
         (
             include_str!("../../projections/credentials/queries/due.sql"),
             format!("1, 9, 0, {TENANT}, 64"),

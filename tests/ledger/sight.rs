@@ -8,25 +8,26 @@ use uuid::Uuid;
 use crate::support::batch::{Batch, LEDGER, Writer};
 use crate::support::{Postgres, TestDatabase};
 
-/// Two tenants with a credential each, and two operators with a kept answer each.
+/// Two tenants with a credential and a member each, and two operators with a kept answer each.
 struct Ids {
     tenants: [Uuid; 2],
     credentials: [Uuid; 2],
+    members: [Uuid; 2],
     operators: [Uuid; 2],
 }
 
 impl Ids {
     fn all(&self) -> Vec<Uuid> {
-        [self.tenants, self.credentials, self.operators].concat()
+        [self.tenants, self.credentials, self.members, self.operators].concat()
     }
 }
 
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
-    "name_version": 1, "revoked": false, "scopes": [], "suspended": false}"#;
+    "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false}"#;
 
 async fn world(database: &TestDatabase) -> Ids {
     let pair = || [Uuid::now_v7(), Uuid::now_v7()];
-    let ids = Ids { tenants: pair(), credentials: pair(), operators: pair() };
+    let ids = Ids { tenants: pair(), credentials: pair(), members: pair(), operators: pair() };
     let mut batch = Batch::new();
     let mut stream = |id: Uuid, tenant: Option<Uuid>| {
         let command = batch.command();
@@ -44,13 +45,17 @@ async fn world(database: &TestDatabase) -> Ids {
         rows.push((of_credential, "credentials", credential, Some(tenant), 1, CREDENTIAL.to_owned()));
         rows.push((of_credential, "secrets", credential, Some(tenant), 1, secret));
     }
+    for (tenant, member) in ids.tenants.into_iter().zip(ids.members) {
+        let facts = r#"{"created_at_ms": 1, "disabled": false}"#.to_owned();
+        rows.push((stream(member, Some(tenant)), "members", member, Some(tenant), 1, facts));
+    }
     let commands = ids.operators.map(|operator| stream(operator, None));
     batch.rows = rows;
     for (command, operator) in commands.into_iter().zip(ids.operators) {
         batch.answers.push((command, operator, b"key".to_vec()));
     }
     let writer = Writer::register(database.role("credledger_append").await).await;
-    assert_eq!(writer.append(1, &batch).await.verdicts, [0; 6]);
+    assert_eq!(writer.append(1, &batch).await.verdicts, [0; 8]);
     ids
 }
 
@@ -69,12 +74,14 @@ struct Seen {
     streams: Vec<Uuid>,
     tenants: Vec<Uuid>,
     credentials: Vec<Uuid>,
+    members: Vec<Uuid>,
     answers: Vec<Uuid>,
 }
 
 fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
     let [a, b] = ids.tenants;
     let [of_a, _] = ids.credentials;
+    let [ada, _] = ids.members;
     let see = |streams: &[Uuid], tenants: &[Uuid], credentials: &[Uuid], answers: &[Uuid]| {
         let sorted = |ids: &[Uuid]| {
             let mut ids = ids.to_vec();
@@ -82,14 +89,17 @@ fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
             ids
         };
         let (streams, tenants) = (sorted(streams), sorted(tenants));
-        Seen { streams, tenants, credentials: sorted(credentials), answers: sorted(answers) }
+        // Whoever sees a tenant's credentials sees its members, and nobody else does.
+        let members = if credentials.is_empty() { Vec::new() } else { vec![ada] };
+        Seen { streams, tenants, credentials: sorted(credentials), members, answers: sorted(answers) }
     };
     let [one, other] = ids.operators;
     vec![
-        (Sight::Tenant(a), see(&[a, of_a], &[a], &[of_a], &[])),
+        (Sight::Tenant(a), see(&[a, of_a, ada], &[a], &[of_a], &[])),
         (Sight::Tenant(of_a), see(&[], &[], &[], &[])),
+        (Sight::Tenant(ada), see(&[], &[], &[], &[])),
         (Sight::Tenant(one), see(&[], &[], &[], &[])),
-        (Sight::Decision(Some(a)), see(&[a, of_a, one, other], &[a], &[of_a], &[])),
+        (Sight::Decision(Some(a)), see(&[a, of_a, ada, one, other], &[a], &[of_a], &[])),
         (Sight::Decision(None), see(&[one, other], &[], &[], &[])),
         (Sight::Tenants(None), see(&[a, b], &[a, b], &[], &[])),
         (Sight::Tenants(Some(&ids.tenants[..1])), see(&[a], &[a], &[], &[])),
@@ -111,6 +121,7 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let tenants = "select id from credledger.tenants order by 1";
     let credentials = "select id from credledger.credentials order by 1";
     let secrets = "select credential_id from credledger.secrets order by 1";
+    let members = "select id from credledger.members order by 1";
     let answers = "select operator_id from credledger.idempotency order by 1";
     // Twice: what one transaction was shown is not left on its connection for the next.
     for (sight, expected) in cases(&ids).into_iter().chain(cases(&ids)) {
@@ -120,6 +131,7 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
         assert_eq!(seen(&service, sight, tenants, &[]).await, expected.tenants, "{sight:?}");
         assert_eq!(seen(&service, sight, credentials, &[]).await, expected.credentials, "{sight:?}");
         assert_eq!(seen(&service, sight, secrets, &[]).await, expected.credentials, "{sight:?}");
+        assert_eq!(seen(&service, sight, members, &[]).await, expected.members, "{sight:?}");
         assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
     }
 }

@@ -10,15 +10,19 @@ use credledger::domain::command::Command;
 use credledger::domain::credential::CredentialCommand;
 use credledger::domain::credential::Rotate;
 use credledger::domain::event::Recorded;
-use credledger::domain::ids::{SecretId, StreamId, TenantId};
+use credledger::domain::ids::{MemberId, SecretId, StreamId, TenantId};
 use credledger::domain::key_format::KeyFormat;
+use credledger::domain::member::{self, MemberCommand};
+use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::oracle::{Oracle, comparable_key, key_as_told, status_and_code, tenant_as_told};
-use crate::step::{Action, Sending, Step, TENANTS, Tag, history};
+use crate::oracle::{
+    Oracle, comparable_key, comparable_member, key_as_told, member_as_told, status_and_code, tenant_as_told,
+};
+use crate::step::{About, Action, MEMBERS, Named, Sending, Step, TENANTS, Tag, history};
 use crate::support::client::{Request, Response};
 use crate::support::service::{Actor, Service, eventually};
 use crate::{log, verdicts};
@@ -58,6 +62,8 @@ pub struct Run<'a> {
     id: Uuid,
     pub oracle: Oracle,
     pub tenants: Vec<TenantId>,
+    /// of each tenant
+    pub members: Vec<Vec<MemberId>>,
     /// of each tenant, in the order of their mints
     pub keys: Vec<Vec<StreamId>>,
     /// the text of each secret
@@ -74,11 +80,13 @@ impl<'a> Run<'a> {
             id: Uuid::now_v7(),
             oracle: Oracle::default(),
             tenants: Vec::new(),
+            members: vec![Vec::new(); usize::from(TENANTS)],
             keys: vec![Vec::new(); usize::from(TENANTS)],
             secrets: BTreeMap::new(),
             requests: Vec::new(),
         };
         (0..TENANTS).for_each(|number| run.take_in_tenant(number));
+        (0..TENANTS).for_each(|number| (0..MEMBERS).for_each(|_| run.take_in_member(usize::from(number))));
         run
     }
 
@@ -101,14 +109,39 @@ impl<'a> Run<'a> {
         self.requests.push((request_id, events.expect("accepted"), answer["position"].as_u64()));
     }
 
+    fn take_in_member(&mut self, place: usize) {
+        let (tenant, request_id) = (self.tenants[place], self.request_id());
+        let path = format!("/api/admin/v1/tenants/{tenant}/members");
+        let request = self.root.request("POST", &path).header("X-Request-Id", &request_id);
+        let body = json!({"kind": "service", "name": "m", "scopes": ["orders.*"]});
+        let answer = self.root.send(&request.json(&body)).expect(201);
+        let id: MemberId = answer["member"]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let create = MemberCommand::Create(member::Create {
+            kind: member::Kind::Service,
+            name: "m".to_owned(),
+            email: String::new(),
+            description: String::new(),
+            scopes: Scope::parse("orders.*").into_iter().collect(),
+        });
+        self.oracle.now = self.oracle.now.max(latest(&answer));
+        let now = self.oracle.now;
+        let command = Command::Member(tenant, vec![create]);
+        let events = self.oracle.decide(id.into(), command, None, &request_id, &answer, now);
+        self.members[place].push(id);
+        self.requests.push((request_id, events.expect("accepted"), answer["position"].as_u64()));
+    }
+
     fn step(&mut self, step: &Step) {
         let place = usize::from(step.tenant) % self.tenants.len();
         let (owner, keys) = (self.tenants[place], &self.keys[place]);
         let creates = matches!(step.action, Action::Create { .. });
-        let key = match keys.len() {
-            _ if creates || step.action.is_about_the_tenant() => None,
-            0 => return,
-            length => Some(keys[usize::from(step.key) % length]),
+        let members = &self.members[place];
+        let key = match (step.action.about(), keys.len()) {
+            (About::Tenant, _) => None,
+            (About::Member, _) => Some(members[usize::from(step.key) % members.len()].into()),
+            (About::Key, _) if creates => None,
+            (About::Key, 0) => return,
+            (About::Key, length) => Some(keys[usize::from(step.key) % length]),
         };
         let foreign = step.foreign && key.is_some();
         let named = if foreign { self.tenants[(place + 1) % self.tenants.len()] } else { owner };
@@ -122,14 +155,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The secret of a key that a step means; one of nobody's when there is no key.
-    fn secret_of(&self, key: Option<StreamId>) -> impl Fn(u8) -> SecretId + use<'a> {
+    /// The secrets of a key that a step means, and the members of its tenant.
+    fn named(&self, step: &Step, key: Option<StreamId>) -> Named {
         let known = key.and_then(|key| self.oracle.credential(key));
-        let ids: Vec<SecretId> =
-            known.iter().flat_map(|key| key.secrets.iter().map(|secret| secret.facts.id)).collect();
-        move |number| {
-            if ids.is_empty() { SecretId(Uuid::nil()) } else { ids[usize::from(number) % ids.len()] }
-        }
+        let secrets = known.iter().flat_map(|key| key.secrets.iter().map(|secret| secret.facts.id)).collect();
+        let place = usize::from(step.tenant) % self.tenants.len();
+        let stranger = self.members[(place + 1) % self.tenants.len()].first();
+        Named { secrets, members: self.members[place].iter().chain(stranger).copied().collect() }
     }
 
     fn versions(&self, step: &Step, subject: StreamId) -> Option<u64> {
@@ -143,8 +175,9 @@ impl<'a> Run<'a> {
     }
 
     fn send(&self, step: &Step, tenant: TenantId, key: Option<StreamId>) -> Response {
-        let (method, rest, body) = step.action.request(self.oracle.now, self.secret_of(key));
-        let below = key.map_or_else(String::new, |key| format!("/keys/{key}"));
+        let (method, rest, body) = step.action.request(self.oracle.now, &self.named(step, key));
+        let list = if step.action.about() == About::Member { "members" } else { "keys" };
+        let below = key.map_or_else(String::new, |id| format!("/{list}/{id}"));
         let path = format!("/api/admin/v1/tenants/{tenant}{below}{rest}");
         let mut request = self.root.request(method, &path).header("X-Request-Id", &self.request_id());
         if let Some(version) = self.versions(step, key.unwrap_or(tenant.into())) {
@@ -168,9 +201,12 @@ impl<'a> Run<'a> {
     }
 
     fn command(&self, step: &Step, tenant: TenantId, key: Option<StreamId>) -> Command {
-        match step.action.is_about_the_tenant() {
-            true => Command::Tenant(step.action.on_tenant()),
-            false => Command::Credential(tenant, step.action.on_key(self.oracle.now, self.secret_of(key))),
+        match step.action.about() {
+            About::Tenant => Command::Tenant(step.action.on_tenant()),
+            About::Member => Command::Member(tenant, step.action.on_member()),
+            About::Key => {
+                Command::Credential(tenant, step.action.on_key(self.oracle.now, &self.named(step, key)))
+            }
         }
     }
 
@@ -261,11 +297,18 @@ impl<'a> Run<'a> {
         let tenant = self.oracle.tenant(tenant);
         match self.oracle.credential(subject) {
             Some(key) => {
-                let expected = key_as_told(&key, &tenant, self.oracle.now);
+                let expected = key_as_told(&key, self.oracle.owner(&key).as_ref(), &tenant, self.oracle.now);
                 assert_eq!(comparable_key(&body["key"]), expected);
                 let read =
                     self.root.get(&format!("/api/admin/v1/tenants/{}/keys/{subject}", tenant.id)).expect(200);
                 assert_eq!(comparable_key(read.get("key").unwrap_or(&read)), expected, "read back");
+            }
+            None if body["member"].is_object() => {
+                let state = self.oracle.memory.state(subject);
+                let expected = member_as_told(state.member().expect("a member"));
+                assert_eq!(comparable_member(&body["member"]), expected);
+                let path = format!("/api/admin/v1/tenants/{}/members/{subject}", tenant.id);
+                assert_eq!(comparable_member(&self.root.get(&path).expect(200)), expected, "read back");
             }
             None => {
                 let mut told = body["tenant"].clone();
@@ -299,8 +342,12 @@ fn hang_up_on(service: &Service, request: &Request) {
 
 /// The latest instant that the service itself set in an answer.
 fn latest(body: &Value) -> Timestamp {
-    let mut instants =
-        vec![&body["key"]["created_at"], &body["key"]["revoked"]["at"], &body["tenant"]["created_at"]];
+    let mut instants = vec![
+        &body["key"]["created_at"],
+        &body["key"]["revoked"]["at"],
+        &body["tenant"]["created_at"],
+        &body["member"]["created_at"],
+    ];
     for secret in body["key"]["secrets"].as_array().into_iter().flatten() {
         instants.push(&secret["created_at"]);
         if secret["status"] == "expired" || secret["status"] == "revoked" {

@@ -114,6 +114,8 @@ pub fn views_agree(service: &Service) {
         }
         let (loaded, rebuilt) = (loaded.dump().expect("whole"), rebuilt.dump().expect("whole"));
         assert!(loaded.credentials.len() > 100, "only {} credentials", loaded.credentials.len());
+        let owned = loaded.credentials.values().filter(|credential| credential.owner.is_some()).count();
+        assert!(owned > 20, "only {owned} credentials have an owner");
         assert_eq!(loaded, rebuilt);
     });
 }

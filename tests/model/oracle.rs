@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use credledger::clock::Timestamp;
 use credledger::domain::command::{Asked, Command, Seen};
 use credledger::domain::credential::{Credential, SecretFacts, SecretStatus};
+use credledger::domain::effective::Effective;
 use credledger::domain::event::{Actor, Recorded};
 use credledger::domain::ids::{SecretId, StreamId, TenantId};
 use credledger::domain::key_format::KeyFormat;
+use credledger::domain::member::Member;
 use credledger::domain::refusal::{Refusal, RefusalKind};
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::domain::stream::{Lifecycle, LifecycleError};
@@ -76,6 +78,11 @@ impl Oracle {
         self.memory.state(id).credential().cloned()
     }
 
+    /// Whom the key belongs to.
+    pub fn owner(&self, key: &Credential) -> Option<Member> {
+        key.owner.map(|id| self.memory.state(id.into()).member().expect("a member of the history").clone())
+    }
+
     fn asked(
         &self,
         command: Command,
@@ -84,15 +91,13 @@ impl Oracle {
         answer: &Value,
         now: Timestamp,
     ) -> Asked {
-        let seen_tenant = match &command {
-            Command::Credential(tenant, _) => Some(self.tenant(*tenant)),
-            Command::Tenant(_) | Command::Operator(_) => None,
-        };
+        let seen_tenant = command.reads_tenant().map(|tenant| self.tenant(tenant));
+        let owner = command.owner().and_then(|id| self.memory.state(id.into()).member().cloned());
         let fresh = Arc::new(Told(Mutex::new(last_secret(&answer["key"]))));
         let caller = Caller { actor: Actor::System, client_ip: None, request_id: request_id.to_owned() };
         Asked {
             command,
-            seen: Seen { tenant: seen_tenant, operator: None },
+            seen: Seen { tenant: seen_tenant, operator: None, owner },
             context: Context { now, caller, fresh },
             if_versions,
         }
@@ -146,7 +151,7 @@ pub fn status_and_code(refusal: &Refusal) -> (u16, &'static str) {
 }
 
 /// The members of an answer that are the model's to say; written here once more, apart from the service's own code.
-pub fn key_as_told(key: &Credential, tenant: &Tenant, now: Timestamp) -> Value {
+pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, now: Timestamp) -> Value {
     let revoked = key.revoked.as_ref().map(|revoked| {
         let note = revoked.note.as_ref().and_then(|note| note.known());
         json!({"reason": revoked.reason.word(), "note": note})
@@ -167,7 +172,7 @@ pub fn key_as_told(key: &Credential, tenant: &Tenant, now: Timestamp) -> Value {
         })
         .collect();
     let description = key.description.value.known().filter(|text| !text.is_empty());
-    json!({
+    let mut told = json!({
         "id": key.id,
         "kind": "api_key",
         "tenant_id": key.tenant,
@@ -177,11 +182,39 @@ pub fn key_as_told(key: &Credential, tenant: &Tenant, now: Timestamp) -> Value {
         "status": key.status(now, tenant.settings.expiry_warning_seconds),
         "scopes": key.scopes,
         "ip_rules": key.ip_rules,
+        "owner": key.owner,
         "expires_at": key.expires_at,
         "revoked": revoked,
         "secrets": secrets,
         "version": key.version,
+    });
+    if let Some(owner) = owner {
+        told["effective_scopes"] = json!(Effective::of(&key.scopes, Some(&owner.scopes)).scopes);
+    }
+    told
+}
+
+pub fn member_as_told(member: &Member) -> Value {
+    json!({
+        "id": member.id,
+        "tenant_id": member.tenant,
+        "kind": member.kind.word(),
+        "name": member.name.known(),
+        "email": member.email.known().filter(|text| !text.is_empty()),
+        "description": member.description.known().filter(|text| !text.is_empty()),
+        "scopes": member.scopes,
+        "status": if member.disabled_at.is_some() { "disabled" } else { "active" },
+        "version": member.version,
     })
+}
+
+/// The service's answer without what the model can't know: who and when.
+pub fn comparable_member(member: &Value) -> Value {
+    let mut member = member.clone();
+    for unknown in ["created_at", "created_by"] {
+        assert!(member.as_object_mut().expect("a member").remove(unknown).is_some(), "no {unknown}");
+    }
+    member
 }
 
 /// The service's answer without what the model can't know: who and when.

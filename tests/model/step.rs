@@ -2,8 +2,9 @@
 
 use credledger::clock::Timestamp;
 use credledger::domain::credential::*;
-use credledger::domain::ids::SecretId;
+use credledger::domain::ids::{MemberId, SecretId};
 use credledger::domain::ip_rules::IpRules;
+use credledger::domain::member::{self, MemberCommand};
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::settings::SettingsPatch;
 use credledger::domain::tenant::{self, TenantCommand};
@@ -17,16 +18,18 @@ pub const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
 pub const TENANTS: u8 = 2;
+/// of each tenant, there from the start
+pub const MEMBERS: u8 = 2;
 
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// which tenant and which of its keys; taken modulo what there is
+    /// which tenant and which of its keys or members; taken modulo what there is
     pub tenant: u8,
     pub key: u8,
     pub action: Action,
     pub if_match: Option<Tag>,
     pub sending: Sending,
-    /// the key is asked for under the other tenant's path
+    /// the key or member is asked for under the other tenant's path
     pub foreign: bool,
 }
 
@@ -53,6 +56,7 @@ pub enum Action {
         scopes: Option<Vec<&'static str>>,
         expires: Option<i64>,
         rules: Option<Value>,
+        owner: Option<u8>,
     },
     Edit(Patch),
     Rotate {
@@ -73,6 +77,13 @@ pub enum Action {
         note: Option<String>,
     },
     Delete,
+    MemberEdit {
+        name: Option<String>,
+        email: Option<String>,
+        scopes: Option<Vec<&'static str>>,
+    },
+    MemberDisable,
+    MemberEnable,
     TenantSuspend,
     TenantResume,
     TenantEdit {
@@ -90,6 +101,7 @@ pub struct Patch {
     pub scopes: Option<Vec<&'static str>>,
     pub expires: Option<Option<i64>>,
     pub rules: Option<Value>,
+    pub owner: Option<Option<u8>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -102,9 +114,39 @@ pub struct Configured {
     pub operations: Option<Vec<(&'static str, Option<&'static str>)>>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Tenant,
+    Member,
+    Key,
+}
+
 impl Action {
-    pub fn is_about_the_tenant(&self) -> bool {
-        matches!(self, Action::TenantSuspend | Action::TenantResume | Action::TenantEdit { .. })
+    pub fn about(&self) -> About {
+        match self {
+            Action::TenantSuspend | Action::TenantResume | Action::TenantEdit { .. } => About::Tenant,
+            Action::MemberEdit { .. } | Action::MemberDisable | Action::MemberEnable => About::Member,
+            _ => About::Key,
+        }
+    }
+}
+
+/// What the numbers of a step stand for.
+pub struct Named {
+    /// the key's; none of nobody's when there is no key
+    pub secrets: Vec<SecretId>,
+    /// the tenant's members, and one of another tenant
+    pub members: Vec<MemberId>,
+}
+
+impl Named {
+    fn secret(&self, number: u8) -> SecretId {
+        let nobodys = SecretId(uuid::Uuid::nil());
+        if self.secrets.is_empty() { nobodys } else { self.secrets[usize::from(number) % self.secrets.len()] }
+    }
+
+    fn member(&self, number: u8) -> MemberId {
+        self.members[usize::from(number) % self.members.len()]
     }
 }
 
@@ -133,8 +175,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        5 => (name(), option::of(scopes()), option::weighted(0.3, seconds()), option::weighted(0.3, rules()))
-            .prop_map(|(name, scopes, expires, rules)| Action::Create { name, scopes, expires, rules }),
+        9 => (
+            name(),
+            option::of(scopes()),
+            option::weighted(0.3, seconds()),
+            option::weighted(0.3, rules()),
+            option::weighted(0.4, owner()),
+        )
+            .prop_map(|(name, scopes, expires, rules, owner)| {
+                Action::Create { name, scopes, expires, rules, owner }
+            }),
         6 => patch().prop_map(Action::Edit),
         5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, u32::MAX])).prop_map(|grace| Action::Rotate { grace }),
         3 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
@@ -144,6 +194,11 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (select(Reason::ALL.to_vec()), option::of(name()))
             .prop_map(|(reason, note)| Action::Revoke { reason, note }),
         1 => Just(Action::Delete),
+        3 => (option::of(name()), option::of(select(vec!["", "a@b.example"])), option::of(scopes())).prop_map(
+            |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }
+        ),
+        1 => Just(Action::MemberDisable),
+        2 => Just(Action::MemberEnable),
         1 => Just(Action::TenantSuspend),
         2 => Just(Action::TenantResume),
         2 => (option::of(name()), option::of(configured()))
@@ -153,6 +208,11 @@ fn action() -> impl Strategy<Value = Action> {
 
 fn name() -> impl Strategy<Value = String> {
     select(vec!["ci", "Ärger", "deploy bot", "東京", "x"]).prop_map(str::to_owned)
+}
+
+/// Mostly of the tenant, now and then another's.
+fn owner() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => 0..MEMBERS, 1 => Just(MEMBERS)]
 }
 
 fn scopes() -> impl Strategy<Value = Vec<&'static str>> {
@@ -189,14 +249,10 @@ fn patch() -> impl Strategy<Value = Patch> {
         option::weighted(0.4, scopes()),
         option::weighted(0.3, option::of(seconds())),
         option::weighted(0.3, rules()),
+        option::weighted(0.4, option::of(owner())),
     );
-    (texts, metadata, limits).prop_map(|((name, description), metadata, (scopes, expires, rules))| Patch {
-        name,
-        description,
-        metadata,
-        scopes,
-        expires,
-        rules,
+    (texts, metadata, limits).prop_map(|((name, description), metadata, (scopes, expires, rules, owner))| {
+        Patch { name, description, metadata, scopes, expires, rules, owner }
     })
 }
 
@@ -248,29 +304,46 @@ fn object(value: &Value) -> Map<String, Value> {
 }
 
 impl Action {
-    pub fn on_key(&self, now: Timestamp, secret_at: impl Fn(u8) -> SecretId) -> Vec<CredentialCommand> {
+    pub fn on_key(&self, now: Timestamp, named: &Named) -> Vec<CredentialCommand> {
         use CredentialCommand as C;
         vec![match self {
-            Action::Create { name, scopes, expires, rules } => C::Create(Create {
+            Action::Create { name, scopes, expires, rules, owner } => C::Create(Create {
                 name: name.clone(),
                 description: String::new(),
                 metadata: Map::new(),
                 scopes: scopes.as_deref().map(parsed),
                 expires_at: expires.map(|seconds| later(now, seconds)),
                 ip_rules: rules.as_ref().map(ip_rules).unwrap_or_default(),
+                owner: owner.map(|number| named.member(number)),
             }),
-            Action::Edit(patch) => return patch.commands(now),
+            Action::Edit(patch) => return patch.commands(now, named),
             Action::Rotate { grace } => C::Rotate(Rotate { grace_seconds: *grace }),
             Action::MoveGrace { secret, seconds } => {
-                C::MoveGrace(MoveGrace { secret: secret_at(*secret), ends_at: later(now, *seconds) })
+                C::MoveGrace(MoveGrace { secret: named.secret(*secret), ends_at: later(now, *seconds) })
             }
-            Action::RevokeSecret { secret } => C::RevokeSecret(RevokeSecret { secret: secret_at(*secret) }),
+            Action::RevokeSecret { secret } => {
+                C::RevokeSecret(RevokeSecret { secret: named.secret(*secret) })
+            }
             Action::Suspend => C::Suspend(Suspend),
             Action::Resume => C::Resume(Resume),
             Action::Revoke { reason, note } => C::Revoke(Revoke { reason: *reason, note: note.clone() }),
             Action::Delete => C::Revoke(Revoke { reason: Reason::Deleted, note: None }),
-            Action::TenantSuspend | Action::TenantResume | Action::TenantEdit { .. } => return Vec::new(),
+            _ => return Vec::new(),
         }]
+    }
+
+    pub fn on_member(&self) -> Vec<MemberCommand> {
+        match self {
+            Action::MemberDisable => vec![MemberCommand::Disable(member::Disable)],
+            Action::MemberEnable => vec![MemberCommand::Enable(member::Enable)],
+            Action::MemberEdit { name, email, scopes } => {
+                let edit = member::Edit { name: name.clone(), email: email.clone(), description: None };
+                let rescope = scopes.as_deref().map(|scopes| member::Rescope { scopes: parsed(scopes) });
+                let rescope = rescope.map(MemberCommand::Rescope);
+                [MemberCommand::Edit(edit)].into_iter().chain(rescope).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     pub fn on_tenant(&self) -> Vec<TenantCommand> {
@@ -288,38 +361,35 @@ impl Action {
         }
     }
 
-    /// Method, path below the key or tenant, and body.
-    pub fn request(
-        &self,
-        now: Timestamp,
-        secret_at: impl Fn(u8) -> SecretId,
-    ) -> (&'static str, String, Option<Value>) {
+    /// Method, path below the key, member or tenant, and body.
+    pub fn request(&self, now: Timestamp, named: &Named) -> (&'static str, String, Option<Value>) {
         let at = |seconds: i64| json!(later(now, seconds));
         let (method, path, body) = match self {
-            Action::Create { name, scopes, expires, rules } => {
+            Action::Create { name, scopes, expires, rules, owner } => {
                 let mut body = json!({"name": name});
                 let members = [
                     ("scopes", scopes.as_ref().map(|scopes| json!(scopes))),
                     ("expires_at", expires.map(at)),
                     ("ip_rules", rules.clone()),
+                    ("owner", owner.map(|number| json!(named.member(number)))),
                 ];
                 members
                     .into_iter()
                     .for_each(|(name, value)| value.into_iter().for_each(|value| body[name] = value));
                 ("POST", "/keys".to_owned(), Some(body))
             }
-            Action::Edit(patch) => ("PATCH", String::new(), Some(patch.body(now))),
+            Action::Edit(patch) => ("PATCH", String::new(), Some(patch.body(now, named))),
             Action::Rotate { grace } => {
                 let body = grace.map_or_else(|| json!({}), |grace| json!({"grace_seconds": grace}));
                 ("POST", "/rotate".to_owned(), Some(body))
             }
             Action::MoveGrace { secret, seconds } => (
                 "PATCH",
-                format!("/secrets/{}", secret_at(*secret)),
+                format!("/secrets/{}", named.secret(*secret)),
                 Some(json!({"expires_at": at(*seconds)})),
             ),
             Action::RevokeSecret { secret } => {
-                ("POST", format!("/secrets/{}/revoke", secret_at(*secret)), None)
+                ("POST", format!("/secrets/{}/revoke", named.secret(*secret)), None)
             }
             Action::Suspend | Action::TenantSuspend => ("POST", "/suspend".to_owned(), None),
             Action::Resume | Action::TenantResume => ("POST", "/resume".to_owned(), None),
@@ -327,6 +397,17 @@ impl Action {
                 ("POST", "/revoke".to_owned(), Some(json!({"reason": reason, "note": note})))
             }
             Action::Delete => ("DELETE", String::new(), None),
+            Action::MemberDisable => ("POST", "/disable".to_owned(), None),
+            Action::MemberEnable => ("POST", "/enable".to_owned(), None),
+            Action::MemberEdit { name, email, scopes } => {
+                let mut body = json!({});
+                name.iter().for_each(|name| body["name"] = json!(name));
+                email
+                    .iter()
+                    .for_each(|email| body["email"] = json!(Some(email).filter(|email| !email.is_empty())));
+                scopes.iter().for_each(|scopes| body["scopes"] = json!(scopes));
+                ("PATCH", String::new(), Some(body))
+            }
             Action::TenantEdit { name, settings } => {
                 let mut body = json!({});
                 name.iter().for_each(|name| body["name"] = json!(name));
@@ -339,7 +420,7 @@ impl Action {
 }
 
 impl Patch {
-    fn commands(&self, now: Timestamp) -> Vec<CredentialCommand> {
+    fn commands(&self, now: Timestamp, named: &Named) -> Vec<CredentialCommand> {
         let edit = Edit {
             name: self.name.clone(),
             description: self.description.clone(),
@@ -348,16 +429,18 @@ impl Patch {
         let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: parsed(scopes) });
         let expiry = self.expires.map(|end| SetExpiry { expires_at: end.map(|seconds| later(now, seconds)) });
         let restrict = self.rules.as_ref().map(|rules| Restrict { ip_rules: ip_rules(rules) });
+        let own = self.owner.map(|owner| SetOwner { owner: owner.map(|number| named.member(number)) });
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             rescope.map(CredentialCommand::Rescope),
             expiry.map(CredentialCommand::SetExpiry),
             restrict.map(CredentialCommand::Restrict),
+            own.map(CredentialCommand::SetOwner),
         ];
         actions.into_iter().flatten().collect()
     }
 
-    fn body(&self, now: Timestamp) -> Value {
+    fn body(&self, now: Timestamp, named: &Named) -> Value {
         let members = [
             ("name", self.name.as_ref().map(|name| json!(name))),
             ("description", self.description.as_ref().map(|text| json!(text))),
@@ -365,6 +448,7 @@ impl Patch {
             ("scopes", self.scopes.as_ref().map(|scopes| json!(scopes))),
             ("expires_at", self.expires.map(|end| json!(end.map(|seconds| later(now, seconds))))),
             ("ip_rules", self.rules.clone()),
+            ("owner", self.owner.map(|owner| json!(owner.map(|number| named.member(number))))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Value::Object(given.collect())

@@ -273,6 +273,7 @@ fn created_with(id: StreamId, metadata: Map<String, Value>) -> Recorded {
         scopes: Vec::new(),
         expires_at: None,
         ip_rules: IpRules::default(),
+        owner: None,
         secret,
     };
     Recorded {

@@ -4,9 +4,11 @@
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Request, judge};
+use credledger::domain::access::{Facts, Owner, Request, judge};
 use credledger::domain::credential::{Credential, Secret};
+use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
+use credledger::domain::member::Member;
 use credledger::domain::operator::Reach;
 use credledger::domain::scope::ConcreteScope;
 use credledger::domain::tenant::Tenant;
@@ -34,13 +36,12 @@ pub fn agree(gateway: &Actor, run: &Run<'_>) {
         let tenant = run.oracle.tenant(run.tenants[place]);
         for key in keys {
             let key = run.oracle.credential(*key).expect("a key of the history");
+            let owner = run.oracle.owner(&key);
             for secret in &key.secrets {
                 let questions = questions(asked.len(), &run.tenants);
-                asked.extend(
-                    questions
-                        .into_iter()
-                        .map(|question| (tenant.clone(), key.clone(), secret.clone(), question)),
-                );
+                asked.extend(questions.into_iter().map(|question| {
+                    (tenant.clone(), (key.clone(), owner.clone()), secret.clone(), question)
+                }));
             }
         }
     }
@@ -57,8 +58,8 @@ pub fn agree(gateway: &Actor, run: &Run<'_>) {
         let answer = gateway.post("/api/v1/verify/batch", &json!({"items": items})).expect(200);
         let answers = answer["data"].as_array().expect("a list");
         assert_eq!(answers.len(), batch.len());
-        for (told, (tenant, key, secret, question)) in answers.iter().zip(batch) {
-            hold(told, tenant, key, secret, question);
+        for (told, (tenant, (key, owner), secret, question)) in answers.iter().zip(batch) {
+            hold(told, tenant, key, owner.as_ref(), secret, question);
         }
     }
 }
@@ -78,7 +79,14 @@ fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
     vec![plain, question(turn), question(turn + 1), question(turn * 7 + 3)]
 }
 
-fn hold(told: &Value, tenant: &Tenant, key: &Credential, secret: &Secret, question: &Question) {
+fn hold(
+    told: &Value,
+    tenant: &Tenant,
+    key: &Credential,
+    owner: Option<&Member>,
+    secret: &Secret,
+    question: &Question,
+) {
     let at = told["judged_at"].as_str().and_then(Timestamp::parse).expect("an instant");
     let facts = Facts {
         tenant: key.tenant,
@@ -88,7 +96,7 @@ fn hold(told: &Value, tenant: &Tenant, key: &Credential, secret: &Secret, questi
         expires_at: key.expires_at,
         tenant_suspended: tenant.suspended_at.is_some(),
         suspended: key.suspended_at.is_some(),
-        owner: None,
+        owner: owner.map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
         scopes: &key.scopes,
         ip_rules: &key.ip_rules,
         operations: &tenant.settings.operations,
@@ -102,7 +110,12 @@ fn hold(told: &Value, tenant: &Tenant, key: &Credential, secret: &Secret, questi
     };
     let about = || format!("{told}\n{key:?}\n{secret:?}");
     match judge(&facts, &request, at) {
-        Ok(()) => assert_eq!(told["valid"], true, "{}", about()),
+        Ok(()) => {
+            assert_eq!(told["valid"], true, "{}", about());
+            let effective = Effective::of(&key.scopes, owner.map(|owner| &*owner.scopes));
+            assert_eq!(told["effective_scopes"], json!(effective.scopes), "{}", about());
+            assert_eq!(told["owner"], json!(key.owner), "{}", about());
+        }
         Err(refused) => {
             assert_eq!(told["valid"], false, "{refused:?}: {}", about());
             assert_eq!(told["reason"], refused.reason.word(), "{}", about());

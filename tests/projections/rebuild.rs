@@ -10,11 +10,13 @@ use credledger::domain::command::Command::Operator;
 use credledger::domain::credential::{self, CredentialCommand, Reason};
 use credledger::domain::event::Actor;
 use credledger::domain::ids::OperatorId;
-use credledger::domain::ids::{CredentialId, StreamId, TenantId};
+use credledger::domain::ids::{CredentialId, MemberId, StreamId, TenantId};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
+use credledger::domain::member::{self, MemberCommand};
 use credledger::domain::operator;
 use credledger::domain::operator::Reach;
+use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
 use credledger::ledger::execute::{Answer, Order};
 use credledger::ops::house::{Foundation, House, LEDGER};
@@ -24,7 +26,8 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 5] = ["tenants", "credentials", "secrets", "operators", "operator_tokens"];
+const PROJECTIONS: [&str; 6] =
+    ["tenants", "members", "credentials", "secrets", "operators", "operator_tokens"];
 
 struct World {
     database: TestDatabase,
@@ -57,7 +60,7 @@ impl World {
         self.house.ledger.execute(order).await.expect("a command");
     }
 
-    /// A tenant, an operator with a token, and keys that have lived in different ways.
+    /// A tenant, its members, an operator with a token, and keys that have lived in different ways.
     async fn live(&self) {
         let tenant = TenantId(uuid::Uuid::now_v7());
         let settings = Settings::starting(KeyFormat::default());
@@ -76,8 +79,13 @@ impl World {
         let mint = operator::MintToken { name: "token".to_owned(), expires_at };
         self.execute(id.into(), Operator(operator::OperatorCommand::MintToken(mint))).await;
         for life in 0..12 {
+            let owner = MemberId(uuid::Uuid::now_v7());
+            for action in lives(life) {
+                self.execute(owner.into(), Command::Member(tenant, vec![action])).await;
+            }
             let id = CredentialId(uuid::Uuid::now_v7());
-            for action in actions(life) {
+            let owned = Some(owner).filter(|_| life % 2 == 0);
+            for action in actions(life, owned) {
                 self.execute(id.into(), Command::Credential(tenant, vec![action])).await;
             }
         }
@@ -108,7 +116,22 @@ impl Drop for World {
     }
 }
 
-fn actions(life: u32) -> Vec<CredentialCommand> {
+fn lives(life: u32) -> Vec<MemberCommand> {
+    let create = member::Create {
+        kind: member::Kind::Service,
+        name: format!("member {life}"),
+        email: String::new(),
+        description: String::new(),
+        scopes: Scope::parse("a.*").into_iter().collect(),
+    };
+    let rescope = MemberCommand::Rescope(member::Rescope { scopes: Vec::new() });
+    let mut lives = vec![MemberCommand::Create(create)];
+    lives.extend((life % 4 == 0).then_some(rescope));
+    lives.extend((life % 4 == 1).then_some(MemberCommand::Disable(member::Disable)));
+    lives
+}
+
+fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
     let create = credential::Create {
         name: format!("key {life}"),
         description: String::new(),
@@ -116,10 +139,13 @@ fn actions(life: u32) -> Vec<CredentialCommand> {
         scopes: None,
         expires_at: None,
         ip_rules: IpRules::default(),
+        owner,
     };
     let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];
+    let taken = CredentialCommand::SetOwner(credential::SetOwner { owner: None });
+    actions.extend((life % 6 == 0 && owner.is_some()).then_some(taken));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));
     actions.extend(life.is_multiple_of(5).then_some(revoke));
@@ -182,7 +208,7 @@ async fn the_service_goes_on_after_a_rebuild_as_before() {
     };
     world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
     let id = CredentialId(uuid::Uuid::now_v7());
-    for action in actions(1) {
+    for action in actions(1, None) {
         world.execute(id.into(), Command::Credential(tenant, vec![action])).await;
     }
     assert_eq!(world.rows().await.len(), before + 4);

@@ -10,6 +10,44 @@ fn from(gateway: &Actor, key: &Key<'_>, address: &str) -> Verdict {
 }
 
 #[test]
+fn g1_a_key_inherits_its_accounts_permissions_as_they_are_now_and_stops_with_it() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("site", json!({}));
+    let members = format!("{}/members", tenant.path());
+    let body = json!({"kind": "person", "name": "Ada", "scopes": ["vm:read", "vm:start"]});
+    let ada = root.post(&members, &body).expect(201)["member"]["id"].clone();
+    let ada_path = format!("{members}/{}", ada.as_str().expect("an id"));
+    let key = tenant.mint_with(json!({"name": "adas", "scopes": ["*"], "owner": ada}));
+    let may = |scope: &str| gateway.verify_as(json!({"credential": key.secret, "scopes": [scope]}));
+    may("vm:start").is_accepted();
+    may("vm:delete").is_refused("insufficient_scope");
+
+    // What the account gains and loses, its key gains and loses with it: nobody edits the key.
+    root.patch(&ada_path, &json!({"scopes": ["vm:read", "vm:delete"]})).expect(200);
+    may("vm:delete").is_accepted();
+    may("vm:start").is_refused("insufficient_scope");
+    assert_eq!(key.read()["effective_scopes"], json!(["vm:read", "vm:delete"]));
+    assert_eq!(key.read()["scopes"], json!(["*"]));
+
+    // A disabled account's keys stop, all of them, and it gets no new one.
+    let second = tenant.mint_with(json!({"name": "second", "scopes": ["vm:read"], "owner": ada}));
+    let disabled = root.post(&format!("{ada_path}/disable"), &json!({})).expect(200);
+    assert_eq!((&disabled["member"]["status"], &disabled["enforced"]), (&json!("disabled"), &json!(true)));
+    may("vm:read").is_refused("owner_disabled");
+    gateway.verify(&second.secret).is_refused("owner_disabled");
+    assert_eq!(service.whoami(&second.secret).problem(401, "unauthorized")["reason"], "owner_disabled");
+    let keys = format!("{}/keys", tenant.path());
+    root.post(&keys, &json!({"name": "third", "owner": ada})).problem(409, "conflict");
+
+    // Enabled again, they work as they stand; only what was ended meanwhile stays ended.
+    second.revoke("owner_left");
+    root.post(&format!("{ada_path}/enable"), &json!({})).expect(200);
+    may("vm:read").is_accepted();
+    gateway.verify(&second.secret).is_refused("revoked");
+}
+
+#[test]
 fn g3_a_key_expires_on_a_set_date_or_never() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());

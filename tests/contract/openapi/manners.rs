@@ -67,10 +67,11 @@ fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
     let api = api();
     for Described { method, path, operation } in operations(&api) {
         let of_one = path.contains('{') && path.starts_with("/api/admin/");
-        let makes_one_in_a_tenant = path.ends_with("/keys") && method == "post";
+        let list = path.ends_with("/keys") || path.ends_with("/members");
+        let makes_one_in_a_tenant = list && method == "post";
         let takes = words_of_parameters(&api, operation).contains(&"If-Match");
         assert_eq!(takes, of_one && method != "get" && !makes_one_in_a_tenant, "{method} {path}");
-        let single = of_one && !path.ends_with("/history") && !(path.ends_with("/keys") && method == "get");
+        let single = of_one && !path.ends_with("/history") && !(list && method == "get");
         let of_token = path.contains("/tokens");
         for (status, response) in
             members(&operation["responses"]).filter(|(status, _)| status.starts_with('2'))

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::library;
 use crate::support::service::{Actor, Service, eventually, text};
 
-const ROWS: [&str; 5] = ["tenants", "operators", "operator_tokens", "credentials", "secrets"];
+const ROWS: [&str; 6] = ["tenants", "members", "operators", "operator_tokens", "credentials", "secrets"];
 
 /// A key, and the id and text of one of its secrets.
 pub struct Known {
@@ -31,6 +31,9 @@ pub struct Ledger {
     pub foreign: Known,
     pub revoked: Known,
     pub dated: Known,
+    /// a disabled member, and a key of it
+    pub member: String,
+    pub owned: Known,
     /// the secret whose grace window runs
     pub rotated: Known,
 }
@@ -54,6 +57,11 @@ impl Ledger {
         let narrow = mint(&tenant, "narrow", json!({}));
         let wide = mint(&tenant, "wide", json!({"scopes": ["*"]}));
         let dated = mint(&tenant, "dated", json!({"expires_at": "2999-01-01T00:00:00Z"}));
+        let body = json!({"kind": "person", "name": "Ada", "scopes": ["read"]});
+        let members = format!("{}/members", tenant.path());
+        let member = text(&root.post(&members, &body).expect(201)["member"]["id"]);
+        let owned = mint(&tenant, "owned", json!({"owner": member}));
+        root.post(&format!("{members}/{member}/disable"), &json!({})).expect(200);
         let foreign = mint(&other, "foreign", json!({}));
         let revoked = tenant.mint("revoked");
         revoked.revoke("leaked");
@@ -67,7 +75,21 @@ impl Ledger {
         root.post(&format!("/api/admin/v1/operators/{operator}/tokens"), &json!({})).expect(201);
         let gateway = service.gateway().token.expect("a token");
         let (tenant, other) = (tenant.id, other.id);
-        Ledger { service, tenant, other, operator, gateway, narrow, wide, foreign, revoked, dated, rotated }
+        Ledger {
+            service,
+            tenant,
+            other,
+            operator,
+            gateway,
+            narrow,
+            wide,
+            foreign,
+            revoked,
+            dated,
+            member,
+            owned,
+            rotated,
+        }
     }
 
     pub fn path(&self, key: &str) -> String {
@@ -85,7 +107,8 @@ impl Ledger {
 
     pub fn verdicts(&self) -> Vec<Value> {
         let gateway = self.gateway();
-        let all = [&self.narrow, &self.wide, &self.foreign, &self.revoked, &self.dated, &self.rotated];
+        let all =
+            [&self.narrow, &self.wide, &self.foreign, &self.revoked, &self.dated, &self.owned, &self.rotated];
         all.map(|known| gateway.verify(&known.text).0).to_vec()
     }
 
@@ -98,6 +121,7 @@ impl Ledger {
             .verify_as(json!({"credential": self.narrow.text, "scopes": ["write"]}))
             .is_refused("insufficient_scope");
         gateway.verify(&self.revoked.text).is_refused("revoked");
+        gateway.verify(&self.owned.text).is_refused("owner_disabled");
         gateway.verify(&self.foreign.text).is_refused("tenant_suspended");
     }
 
