@@ -126,7 +126,7 @@ fn lives(life: u32) -> Vec<MemberCommand> {
     };
     let rescope = MemberCommand::Rescope(member::Rescope { scopes: Vec::new() });
     let mut lives = vec![MemberCommand::Create(create)];
-    lives.extend((life % 4 == 0).then_some(rescope));
+    lives.extend((life.is_multiple_of(4)).then_some(rescope));
     lives.extend((life % 4 == 1).then_some(MemberCommand::Disable(member::Disable)));
     lives
 }
@@ -145,7 +145,7 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];
     let taken = CredentialCommand::SetOwner(credential::SetOwner { owner: None });
-    actions.extend((life % 6 == 0 && owner.is_some()).then_some(taken));
+    actions.extend((life.is_multiple_of(6) && owner.is_some()).then_some(taken));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));
     actions.extend(life.is_multiple_of(5).then_some(revoke));
