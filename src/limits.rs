@@ -25,6 +25,8 @@ pub const OPERATOR_TENANTS: usize = 1000;
 /// How long an operator token lives when nothing else is asked: 90 days.
 pub const OPERATOR_TOKEN_SECONDS: u32 = 90 * 24 * 60 * 60;
 pub const PAGE_DEFAULT: u32 = 50;
+/// Of a text that a list is filtered by.
+pub const FILTER_CHARS: usize = 100;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.

@@ -34,10 +34,14 @@ pub fn serve(prepared: Prepared) -> Result<(), StartError> {
     let outcome = runtime.block_on(run(prepared, settings));
     // The rooms are closed; whatever still waits for the database has nobody to answer.
     runtime.shutdown_background();
-    match postgres {
+    let outcome = match postgres {
         Some(postgres) => outcome.and(postgres.stop().map_err(StartError::from)),
         None => outcome,
+    };
+    if outcome.is_ok() {
+        tracing::info!("stopped");
     }
+    outcome
 }
 
 /// Starts the private server when no other is named.
@@ -88,11 +92,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         ready_file,
     };
     let outcome = keep(opening, stop).await;
-    let outcome = outcome.and(house.close().await.map_err(StartError::from));
-    if outcome.is_ok() {
-        tracing::info!("stopped");
-    }
-    outcome
+    outcome.and(house.close().await.map_err(StartError::from))
 }
 
 /// The ledger's rooms, as the one node that serves it.

@@ -35,6 +35,7 @@ pub fn row(credential: &Credential) -> InlineRow {
         name: credential.name.value.known().cloned(),
         facts: json!({
             "created_at_ms": credential.created_at.millis(),
+            "description_version": credential.description.since,
             "expires_at_ms": millis(credential.expires_at),
             "suspended": credential.suspended_at.is_some(),
             "revoked": credential.revoked.is_some(),

@@ -17,9 +17,9 @@ create function pg_temp.id(kind int, number int) returns uuid language sql
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 'tenant-' || n from generate_series(1, 100) n;
 insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, suspended,
-    ended_at_ms, revoked, scopes, name_version, due_at_ms)
+    ended_at_ms, revoked, scopes, description_version, name_version, due_at_ms)
   select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end, n % 97 = 0,
-         null, n % 89 = 0, array['orders.read'], 1, case when n % 50 = 0 then 1000000 + n end
+         null, n % 89 = 0, array['orders.read'], 1, 1, case when n % 50 = 0 then 1000000 + n end
     from generate_series(1, 20000) n;
 insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)

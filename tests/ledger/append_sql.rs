@@ -361,7 +361,7 @@ async fn every_inline_projection_takes_its_rows() {
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "name_version": 1, "due_at_ms": 9}"#
+                "scopes": ["a.b", "c"], "name_version": 1, "description_version": 1, "due_at_ms": 9}"#
                 .to_owned(),
         ),
         ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),

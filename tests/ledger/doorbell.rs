@@ -1,6 +1,7 @@
 //! The doorbell, and what it wakes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use credledger::domain::Caller;
 use credledger::domain::command::Command;
@@ -34,6 +35,11 @@ async fn append_something(house: &House) -> u64 {
     house.ledger.execute(order).await.expect("a command").position.expect("an event")
 }
 
+/// Far beyond what any of this may take: a broken bell fails its test.
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), work).await.expect("it comes")
+}
+
 #[tokio::test]
 async fn who_follows_elsewhere_is_woken_by_the_bell() {
     let database = Postgres::database().await;
@@ -42,10 +48,13 @@ async fn who_follows_elsewhere_is_woken_by_the_bell() {
     let house = House::open_beside(&foundation).await.expect("a house");
     let other = House::open_beside(&foundation).await.expect("another house");
     // A poll may be before the bell now and then, never for ever.
-    while other.ledger.progress().rung == 0 {
-        let position = append_something(&house).await;
-        assert!(other.ledger.reached_within(position, credledger::limits::ENFORCE_WAIT).await);
-    }
+    patiently(async {
+        while other.ledger.progress().rung == 0 {
+            let position = append_something(&house).await;
+            assert!(other.ledger.reached_within(position, credledger::limits::ENFORCE_WAIT).await);
+        }
+    })
+    .await;
     house.close().await.expect("a house that closes");
     other.close().await.expect("a house that closes");
     std::fs::remove_file(keys).expect("the master key was there");
@@ -60,14 +69,17 @@ async fn what_is_appended_last_is_told_before_the_bell_is_taken_down() {
     let admin = database.admin().await;
     let listens = "select exists (select from pg_stat_activity where datname = current_database() and state = 'idle' \
                    and query = 'select credledger.doorbell_listen()')";
-    while !admin.query_one(listens, &[]).await.expect("the sessions").get::<_, bool>(0) {
-        tokio::task::yield_now().await;
-    }
+    patiently(async {
+        while !admin.query_one(listens, &[]).await.expect("the sessions").get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let (ringing, ringer) = Doorbell::new(service.clone(), LEDGER, Uuid::now_v7());
     ringing.appended.send_replace(1);
     drop(ringing);
-    ringer.run().await;
-    listening.heard.notified().await;
+    patiently(ringer.run()).await;
+    patiently(listening.heard.notified()).await;
     drop(listening);
     hearing.await.expect("it ends with its handle");
     service.close();

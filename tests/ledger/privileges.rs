@@ -23,7 +23,7 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.guards.push((command, tenant, 0));
         batch.events.push((command, tenant, 1, Some(tenant)));
         batch.personal.push((command, tenant, 1, Some(tenant)));
-        let credential = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
+        let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
                 "revoked": false, "scopes": [], "suspended": false}"#;
         let secret = format!(r#"{{"credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#);
         for (projection, facts) in

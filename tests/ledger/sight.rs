@@ -21,7 +21,7 @@ impl Ids {
     }
 }
 
-const CREDENTIAL: &str = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
+const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
     "name_version": 1, "revoked": false, "scopes": [], "suspended": false}"#;
 
 async fn world(database: &TestDatabase) -> Ids {

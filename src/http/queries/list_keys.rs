@@ -11,12 +11,14 @@ use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
 use crate::domain::scope::Scope;
+use crate::domain::text::Name;
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::resources;
+use crate::limits;
 use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
 
 const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
@@ -75,12 +77,15 @@ pub async fn handle(
 
 fn read(query: &Query<'_>) -> Result<Asked, Problem> {
     query.decode(|query| {
-        let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
+        let text = |text: &str| match text.chars().count() {
+            1..=limits::FILTER_CHARS => Ok(text.to_owned()),
+            _ => Err(format!("expected 1 to {} characters", limits::FILTER_CHARS)),
+        };
         let limit = query.limit();
         let cursor = query.optional("cursor", text);
         let min_position = query.number("min_position");
         let prefix = query.optional("prefix", text);
-        let name = query.optional("name", text);
+        let name = query.optional("name", |text| Name::parse(text).map(|name| name.as_str().to_owned()));
         let status = query.optional("status", |word| {
             STATUSES
                 .into_iter()
