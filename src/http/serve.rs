@@ -86,11 +86,17 @@ fn admin(service: &mut ServiceConfig) {
         .service(Routes::at("/tenants/{tenant}/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/tenants/{tenant}/resume").post(command::resume_tenant::handle).done())
         .configure(keys)
-        .service(Routes::at("/operators").post(command::create_operator::handle).done())
+        .service(
+            Routes::at("/operators")
+                .get(read::list_operators::handle)
+                .post(command::create_operator::handle)
+                .done(),
+        )
         .service(
             Routes::at("/operators/{operator}")
                 .get(read::get_operator::handle)
                 .patch(command::edit_operator::handle)
+                .delete(command::disable_operator::handle)
                 .done(),
         )
         .service(Routes::at("/operators/{operator}/tokens").post(command::mint_token::handle).done())

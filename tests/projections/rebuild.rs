@@ -71,10 +71,10 @@ impl World {
             first: true,
             token: None,
         };
-        self.execute(id.into(), Operator(operator::OperatorCommand::Create(create))).await;
+        self.execute(id.into(), Operator(vec![operator::OperatorCommand::Create(create)])).await;
         let expires_at = self.house.clock.now().plus_seconds(3600);
         let mint = operator::MintToken { name: "token".to_owned(), expires_at };
-        self.execute(id.into(), Operator(operator::OperatorCommand::MintToken(mint))).await;
+        self.execute(id.into(), Operator(vec![operator::OperatorCommand::MintToken(mint)])).await;
         for life in 0..12 {
             let id = CredentialId(uuid::Uuid::now_v7());
             for action in actions(life) {
