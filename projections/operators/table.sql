@@ -13,6 +13,8 @@ create table credledger.operators (
   role text not null,
   primary key (ledger_id, id)
 );
+-- queries/page.sql, by role
+create index operators_by_role on credledger.operators (ledger_id, role, id);
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.operators_facts as (
   all_tenants boolean,
