@@ -56,6 +56,9 @@ pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 pub const STREAM_EVENTS: u32 = 10_000;
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
+/// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't
+/// count: with so many, only all of them ending in the same moment would hide that there is yet another.
+pub const OTHER_ROOTS: usize = 64;
 
 // ---- an event ----
 pub const ENTRY_BYTES: usize = 48 * 1024;

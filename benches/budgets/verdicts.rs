@@ -30,10 +30,10 @@ pub async fn gateway_token(world: &Arc<World>) -> String {
     let id = OperatorId(world.foundation.vault.uuid(world.house.clock.now().millis()));
     let create =
         Create { name: "bench".to_owned(), role: Role::Root, reach: Reach::All, first: false, token: None };
-    world.execute(id.into(), Command::Operator(OperatorCommand::Create(create))).await;
+    world.execute(id.into(), Command::Operator(vec![OperatorCommand::Create(create)])).await;
     let expires_at = world.house.clock.now().plus_seconds(86_400);
     let mint = MintToken { name: "bench".to_owned(), expires_at };
-    let made = world.execute(id.into(), Command::Operator(OperatorCommand::MintToken(mint))).await;
+    let made = world.execute(id.into(), Command::Operator(vec![OperatorCommand::MintToken(mint)])).await;
     format!("{} {}", made["secret"].as_str().expect("a secret"), world.tenant)
 }
 

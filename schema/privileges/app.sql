@@ -1,6 +1,7 @@
 -- The app role reads tables that hold tenants' rows, through the policies of tenant_isolation.sql.
 grant select on credledger.events, credledger.personal, credledger.tenants, credledger.credentials, credledger.secrets
   to credledger_app;
+grant select on credledger.operators, credledger.operator_tokens to credledger_app;
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;

@@ -181,7 +181,7 @@ impl Given {
     pub fn when(self, command: CredentialCommand) -> When {
         let asked = Asked {
             command: Command::Credential(tenant_id(1), vec![command]),
-            seen: Seen { tenant: Some(self.tenant.clone()), operator: None },
+            seen: Seen { tenant: Some(self.tenant.clone()), ..Seen::default() },
             context: Context { now: self.now, caller: caller(), fresh: self.fresh.clone() },
             if_versions: None,
         };

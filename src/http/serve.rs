@@ -79,7 +79,12 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
-        .service(Routes::at("/operators").post(command::create_operator::handle).done())
+        .service(
+            Routes::at("/operators")
+                .get(read::list_operators::handle)
+                .post(command::create_operator::handle)
+                .done(),
+        )
         .service(web::scope("/operators/{operator}").configure(operator));
 }
 
@@ -112,7 +117,13 @@ fn key(service: &mut ServiceConfig) {
 
 fn operator(service: &mut ServiceConfig) {
     service
-        .service(Routes::at("").get(read::get_operator::handle).patch(command::edit_operator::handle).done())
+        .service(
+            Routes::at("")
+                .get(read::get_operator::handle)
+                .patch(command::edit_operator::handle)
+                .delete(command::disable_operator::handle)
+                .done(),
+        )
         .service(Routes::at("/tokens").post(command::mint_token::handle).done())
         .service(Routes::at("/tokens/{token}").delete(command::revoke_token::handle).done());
 }

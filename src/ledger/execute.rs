@@ -160,9 +160,10 @@ impl Ledger {
             Command::Tenant(_) | Command::Operator(_) => None,
         };
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
+        let other_root = loaded.other_root.as_ref().and_then(|loaded| loaded.state.operator().cloned());
         Asked {
             command: order.command.clone(),
-            seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)) },
+            seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)), other_root },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
             if_versions: order.if_versions.clone(),
         }

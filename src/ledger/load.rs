@@ -6,6 +6,7 @@ use super::read::Loaded;
 use crate::db::Sight;
 use crate::domain::command::Command;
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
+use crate::domain::operator::Operator;
 
 pub(super) struct LoadedStreams {
     pub subject: Loaded,
@@ -13,6 +14,8 @@ pub(super) struct LoadedStreams {
     tenant_stream: Option<StreamId>,
     pub operator: Option<Loaded>,
     operator_stream: Option<StreamId>,
+    /// the active root that a decision which may end one stands on
+    pub other_root: Option<Loaded>,
 }
 
 impl LoadedStreams {
@@ -25,7 +28,9 @@ impl LoadedStreams {
         };
         let tenant = version(self.tenant_stream, &self.tenant);
         let operator = version(self.operator_stream, &self.operator);
-        [subject, tenant, operator].into_iter().flatten().collect()
+        let root = self.other_root.as_ref();
+        let root = root.and_then(|root| Some((root.state.operator()?.id.into(), root.state.version())));
+        [subject, tenant, operator, root].into_iter().flatten().collect()
     }
 }
 
@@ -51,7 +56,22 @@ impl Ledger {
             operator: operator.map(found),
             operator_stream: operator,
             tenant_stream: tenant,
+            other_root: self.other_root(order, fresh).await?,
         })
+    }
+
+    /// The first of those whom the command names that is an active root, other than who asks and whom it is about.
+    async fn other_root(&self, order: &Order, fresh: bool) -> Result<Option<Loaded>, ExecuteError> {
+        let asker = order.caller.actor.operator().map(StreamId::from);
+        let named = order.command.other_roots().iter().map(|id| StreamId::from(*id));
+        let named: Vec<StreamId> =
+            named.filter(|stream| *stream != order.stream && Some(*stream) != asker).collect();
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let roots = self.read(Sight::Decision(None), &named, fresh, false).await?;
+        let mut roots = roots.into_iter();
+        Ok(roots.find(|root| root.state.operator().is_some_and(Operator::is_active_root)))
     }
 
     /// Kept states where there are any, the database for the rest. A stream with a fresh id has no events to read.

@@ -112,7 +112,7 @@ pub async fn mint_token(
 fn order(id: OperatorId, command: OperatorCommand) -> Order {
     Order {
         stream: id.into(),
-        command: Command::Operator(command),
+        command: Command::Operator(vec![command]),
         caller: Caller { actor: Actor::System, client_ip: None, request_id: "local".to_owned() },
         token: None,
         if_versions: None,

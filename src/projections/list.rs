@@ -5,12 +5,15 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Lent, Scope};
-use crate::domain::ids::{CredentialId, TenantId};
+use crate::domain::authority::Role;
+use crate::domain::ids::{CredentialId, OperatorId, TenantId};
 
 const CREDENTIALS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
 const TENANTS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/tenants/queries/page.sql"));
+const OPERATORS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/page.sql"));
 const DUE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
 
@@ -84,6 +87,30 @@ pub async fn tenants(
 ) -> Result<Vec<(TenantId, String)>, DbError> {
     let rows = scope.query(TENANTS, &[&ledger, &after, &rows, &visible]).await?;
     Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
+}
+
+/// Which operators are asked for; absent filters let all pass.
+#[derive(Clone, Debug, Default)]
+pub struct OperatorFilter {
+    pub role: Option<Role>,
+    pub status: Option<&'static str>,
+    pub name: Option<String>,
+    pub prefix: Option<String>,
+}
+
+/// Newest first, after the last of the page before; the scope says which may be seen.
+pub async fn operators(
+    scope: &Scope,
+    ledger: i32,
+    after: Uuid,
+    rows: i64,
+    filter: &OperatorFilter,
+) -> Result<Vec<OperatorId>, DbError> {
+    let role = filter.role.map(Role::word);
+    let rows = scope
+        .query(OPERATORS, &[&ledger, &after, &rows, &role, &filter.status, &filter.name, &filter.prefix])
+        .await?;
+    Ok(rows.iter().map(|row| OperatorId(row.get(0))).collect())
 }
 
 /// A credential that housekeeping has something to record of.

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 4] = ["events", "credentials", "secrets", "personal"];
+const GROWING: [&str; 6] = ["events", "credentials", "secrets", "personal", "operators", "operator_tokens"];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
 /// A hundred tenants of two hundred keys, each with two events.
@@ -30,6 +30,12 @@ insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subje
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
     from generate_series(1, 40000) n;
+insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, reached, role)
+  select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, array[pg_temp.id(0, n % 100)], 'gateway'
+    from generate_series(1, 20000) n;
+insert into credledger.operator_tokens (ledger_id, id, tenant_id, version, record, mac, operator_id, prefix)
+  select 1, pg_temp.id(4, n), null, 1, '', '', pg_temp.id(3, n), 'cl_operator_' || md5(n::text)
+    from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -49,6 +55,14 @@ fn arguments(name: &str) -> Vec<String> {
             page("null, null, null, null, 'cl_live_ab', null"),
             page("null, null, null, null, null, 'key'"),
         ],
+        "operators/page" => [
+            "null, null, null, null",
+            "'auditor', 'active', null, null",
+            "null, null, 'edge', null",
+            "null, null, null, 'cl_operator_ab'",
+        ]
+        .map(|filters| format!("1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
+        .to_vec(),
         "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "tenants/page" => {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]

@@ -365,7 +365,11 @@ async fn every_inline_projection_takes_its_rows() {
                 .to_owned(),
         ),
         ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
-        ("operators", None, "{}".to_owned()),
+        (
+            "operators",
+            None,
+            format!(r#"{{"all_tenants": false, "disabled": true, "reached": ["{id}"], "role": "gateway"}}"#),
+        ),
         ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
     ];
     let mut batch = Batch::new();
@@ -378,7 +382,7 @@ async fn every_inline_projection_takes_its_rows() {
         .admin()
         .await
         .query_one(
-            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix
+            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix, o.reached
                from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
                join credledger.operators o using (id) join credledger.operator_tokens k using (id)",
             &[],
@@ -389,6 +393,7 @@ async fn every_inline_projection_takes_its_rows() {
     assert_eq!((row.get(1), row.get(2)), (Some(9i64), None::<i64>));
     assert_eq!((row.get(3), row.get(4), row.get(5)), ("cl_live_abc", Some(7i64), "acme"));
     assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
+    assert_eq!(row.get::<_, Vec<Uuid>>(8), [id]);
 }
 
 #[tokio::test]

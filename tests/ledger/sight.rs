@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::support::batch::{Batch, LEDGER, Writer};
 use crate::support::{Postgres, TestDatabase};
 
-/// Two tenants with a credential each, and two operators with a kept answer each.
+/// Two tenants with a credential each, and two operators with a token and a kept answer each: one reaches the first tenant,
+/// the other one all.
 struct Ids {
     tenants: [Uuid; 2],
     credentials: [Uuid; 2],
@@ -45,6 +46,19 @@ async fn world(database: &TestDatabase) -> Ids {
         rows.push((of_credential, "secrets", credential, Some(tenant), 1, secret));
     }
     let commands = ids.operators.map(|operator| stream(operator, None));
+    for (command, (operator, reached)) in
+        commands.iter().zip(ids.operators.into_iter().zip([&ids.tenants[..1], &[]]))
+    {
+        let all = reached.is_empty();
+        let reached: Vec<String> = reached.iter().map(|tenant| format!("\"{tenant}\"")).collect();
+        let reached = reached.join(",");
+        let facts = format!(
+            r#"{{"all_tenants": {all}, "disabled": false, "reached": [{reached}], "role": "auditor"}}"#
+        );
+        let token = format!(r#"{{"operator_id": "{operator}", "prefix": "p"}}"#);
+        rows.push((*command, "operators", operator, None, 1, facts));
+        rows.push((*command, "operator_tokens", operator, None, 1, token));
+    }
     batch.rows = rows;
     for (command, operator) in commands.into_iter().zip(ids.operators) {
         batch.answers.push((command, operator, b"key".to_vec()));
@@ -64,12 +78,13 @@ async fn seen(database: &Database, sight: Sight<'_>, sql: &str, params: &[&(dyn 
     asked
 }
 
-/// The streams whose events and texts are seen, and the resources in the tables of tenants and of credentials.
+/// The streams whose events and texts are seen, and the resources in the tables of tenants, of credentials and of operators.
 struct Seen {
     streams: Vec<Uuid>,
     tenants: Vec<Uuid>,
     credentials: Vec<Uuid>,
     answers: Vec<Uuid>,
+    operators: Vec<Uuid>,
 }
 
 fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
@@ -82,10 +97,18 @@ fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
             ids
         };
         let (streams, tenants) = (sorted(streams), sorted(tenants));
-        Seen { streams, tenants, credentials: sorted(credentials), answers: sorted(answers) }
+        let (credentials, answers) = (sorted(credentials), sorted(answers));
+        Seen { streams, tenants, credentials, answers, operators: Vec::new() }
     };
     let [one, other] = ids.operators;
+    let list =
+        |operators: &[Uuid]| Seen { operators: operators.to_vec(), ..see(&[one, other], &[], &[], &[]) };
     vec![
+        (Sight::Operators(None), list(&[one.min(other), one.max(other)])),
+        (Sight::Operators(Some(&ids.tenants)), list(&[one])),
+        (Sight::Operators(Some(&ids.tenants[..1])), list(&[one])),
+        (Sight::Operators(Some(&ids.tenants[1..])), list(&[])),
+        (Sight::Operators(Some(&[])), list(&[])),
         (Sight::Tenant(a), see(&[a, of_a], &[a], &[of_a], &[])),
         (Sight::Tenant(of_a), see(&[], &[], &[], &[])),
         (Sight::Tenant(one), see(&[], &[], &[], &[])),
@@ -112,6 +135,8 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let credentials = "select id from credledger.credentials order by 1";
     let secrets = "select credential_id from credledger.secrets order by 1";
     let answers = "select operator_id from credledger.idempotency order by 1";
+    let operators = "select id from credledger.operators order by 1";
+    let tokens = "select operator_id from credledger.operator_tokens order by 1";
     // Twice: what one transaction was shown is not left on its connection for the next.
     for (sight, expected) in cases(&ids).into_iter().chain(cases(&ids)) {
         let params: [&(dyn ToSql + Sync); 2] = [&LEDGER, &all];
@@ -121,6 +146,8 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
         assert_eq!(seen(&service, sight, credentials, &[]).await, expected.credentials, "{sight:?}");
         assert_eq!(seen(&service, sight, secrets, &[]).await, expected.credentials, "{sight:?}");
         assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
+        assert_eq!(seen(&service, sight, operators, &[]).await, expected.operators, "{sight:?}");
+        assert_eq!(seen(&service, sight, tokens, &[]).await, expected.operators, "{sight:?}");
     }
 }
 

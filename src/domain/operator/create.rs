@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MintToken, Operator, OperatorEvent, Reach};
+use super::{Beside, MintToken, Operator, OperatorEvent, Reach};
 use crate::domain::Context;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
@@ -33,14 +33,13 @@ impl Create {
     pub(super) fn decide(
         &self,
         operator: Option<&Operator>,
+        beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
         if operator.is_some() {
             return Err(Refusal::conflict("This id is taken. Send the request again."));
         }
-        if self.role == Role::Root && self.reach != Reach::All {
-            return Err(Refusal::invalid("/tenants", "root acts on all tenants. Leave tenants out."));
-        }
+        beside.may_grant(self.role, &self.reach)?;
         let created = OperatorEvent::Created(Created {
             name: Personal::Known(self.name.clone()),
             role: self.role,

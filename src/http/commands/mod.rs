@@ -3,11 +3,13 @@
 pub mod create_key;
 pub mod create_operator;
 pub mod create_tenant;
+pub mod disable_operator;
 pub mod edit_key;
 pub mod edit_operator;
 pub mod edit_tenant;
 pub mod grace;
 pub mod mint_token;
+mod reach;
 pub mod resume_key;
 pub mod resume_tenant;
 pub mod revoke;
@@ -36,12 +38,13 @@ use super::members::Members;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
-use super::resources::{key, tenant};
+use super::resources::{key, operator, tenant};
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
-use crate::domain::ids::{CredentialId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, OperatorId, StreamId, TenantId, TokenId};
+use crate::domain::operator::OperatorCommand;
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
@@ -96,6 +99,16 @@ impl Write {
         let path = (tenant, credential);
         let (tenant, id) = self.operator.credential(&self.app, path, Action::ChangeCredentials)?;
         Ok((tenant.id, id))
+    }
+
+    /// An operator's path, for an operator who may change it.
+    pub fn operator(&self, named: &str) -> Result<OperatorId, Problem> {
+        self.operator.over(&self.app, named)
+    }
+
+    /// Who may be root beside an operator: asked for when a root may give itself up. Whoever ends another one stays itself.
+    pub fn other_roots(&self, id: OperatorId) -> Vec<OperatorId> {
+        if id == self.operator.pass().operator { self.app.view.roots_beside(id) } else { Vec::new() }
     }
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
@@ -191,6 +204,19 @@ impl Write {
     ) -> Result<HttpResponse, Problem> {
         let render = render("tenant", 200, |state, _| state.tenant().map(tenant::tenant));
         let order = self.order(tenant.into(), Command::Tenant(actions), document, render)?;
+        self.carry_out(order, Told::ENFORCED).await
+    }
+
+    /// One or more actions on one operator, answered with the operator.
+    pub async fn on_operator(
+        &self,
+        id: OperatorId,
+        actions: Vec<OperatorCommand>,
+        document: &Document<'_>,
+    ) -> Result<HttpResponse, Problem> {
+        let render =
+            render("operator", 200, |state, now| state.operator().map(|each| operator::operator(each, now)));
+        let order = self.order(id.into(), Command::Operator(actions), document, render)?;
         self.carry_out(order, Told::ENFORCED).await
     }
 

@@ -5,6 +5,7 @@ pub mod get_operator;
 pub mod get_tenant;
 pub mod history;
 pub mod list_keys;
+pub mod list_operators;
 pub mod list_tenants;
 
 use actix_web::HttpResponse;
