@@ -299,4 +299,22 @@ mod tests {
         let (seen, ()) = futures::join!(looking, renewing);
         assert_eq!(seen, Ok(2));
     }
+    #[tokio::test]
+    async fn what_was_seen_across_a_lapse_is_seen_again_though_the_lease_holds_by_then() {
+        let lease = Lease::default();
+        lease.deadline_ns.store(BootTime::now().plus(Duration::from_millis(1)).nanos(), Ordering::Release);
+        let mut looks = 0;
+        let seen = lease.over(|| {
+            looks += 1;
+            if looks == 1 {
+                // It lapses under the look, and is renewed before that ends.
+                while lease.holds() {
+                    std::hint::spin_loop();
+                }
+                lease.extend(BootTime::now());
+            }
+            looks
+        });
+        assert_eq!(seen.await, Ok(2));
+    }
 }

@@ -21,8 +21,9 @@ const KEYS: i64 = 50;
 const APART: i64 = 100;
 /// Until the first of them ends, all are minted.
 const MINTING: i64 = 6_000;
-/// Less than a lease, so that verdicts are given on the renewal that was held up.
-const STALL: Duration = Duration::from_millis(1_300);
+/// Less than a lease still has when its renewal is asked for: after a lapse another renewal would follow at once, and verdicts
+/// are to be given on the one that was held up.
+const STALL: Duration = Duration::from_millis(1_000);
 /// By then the next renewal has corrected whatever the one that was held up has done.
 const AFTERMATH: Duration = Duration::from_millis(700);
 const ASKERS: usize = 2;
