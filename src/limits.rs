@@ -101,6 +101,11 @@ pub const FOLLOW_PAGE: i64 = 1000;
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(200);
 pub const LEASE_RENEWALS: u32 = 3;
+/// Readings of the database's clock that took no longer are taken as they are: wrong by half of it at most. Wider ones only
+/// say how wrong the node's clock may be.
+pub const CLOCK_NARROW: Duration = Duration::from_millis(5);
+/// How often a start reads the database's clock, until a reading is narrow.
+pub const CLOCK_READINGS: u32 = 10;
 /// How soon a lapsed lease is asked for again while requests wait for it.
 pub const LEASE_RETRY: Duration = Duration::from_millis(50);
 /// How long a verdict waits for a lapsed lease, or a read for `min_position`.

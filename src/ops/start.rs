@@ -118,9 +118,20 @@ struct Opening<'a> {
 }
 
 /// However it ends, what was begun here has ended when it returns.
-async fn keep(opening: Opening<'_>, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) -> Result<(), StartError> {
     let house = opening.house;
-    let token = first_operator::ensure(house).await?;
+    let token = tokio::select! {
+        // A token that is made is shown, whoever has said stop meanwhile.
+        biased;
+        token = first_operator::ensure(house) => token?,
+        () = &mut stop => {
+            tracing::warn!(
+                "stopped while the first operator was looked for; if it was made, its token is lost, and the next start \
+                 shows none: credledger operator token makes another"
+            );
+            return Ok(());
+        }
+    };
     let (quiet, told) = watch::channel(false);
     let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
     let outcome = answer(opening, token.as_deref(), stop).await;
