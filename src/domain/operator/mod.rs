@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::authority::Role;
 use super::credential::SecretFacts;
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::history::History;
 use super::ids::{OperatorId, TenantId, TokenId};
 use super::personal::Personal;
 use super::refusal::Refusal;
@@ -71,7 +72,7 @@ pub struct Operator {
     pub disabled_at: Option<Timestamp>,
     pub tokens: Vec<Token>,
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +116,7 @@ impl OperatorCommand {
         match self {
             Self::Create(_) => unreachable!("decided above"),
             Self::Disable(disable) => Ok(disable.decide(operator)),
-            Self::Enable(enable) => Ok(enable.decide(operator)),
+            Self::Enable(enable) => enable.decide(operator),
             Self::MintToken(mint) => mint.decide(operator, context),
             Self::RevokeToken(revoke) => revoke.decide(operator),
         }
@@ -160,7 +161,7 @@ pub fn fold(
             operator
         }
     };
-    operator.stream_version = recorded.version;
+    operator.history = operator.history.with(recorded);
     operator.version += 1;
     Ok(operator)
 }
