@@ -9,8 +9,8 @@ use crate::support::client::{Client, Request};
 use crate::support::service::{Key, Service, eventually};
 use crate::{acme, without_an_event};
 
-/// As many as the pool of commands and the pool of reading have connections together.
-const READERS: usize = 16;
+/// More than a pool has connections.
+const READERS: usize = 10;
 
 /// Numbers that are short as they are spelt, and over three hundred digits when they are spelt out.
 fn numbers(turn: usize) -> Value {
@@ -18,13 +18,16 @@ fn numbers(turn: usize) -> Value {
     json!({"numbers": numbers, "turn": turn})
 }
 
-/// Nearly as much as one request may add: three events.
+/// As much as one request may add: three events.
 fn much(turn: usize) -> Value {
-    let scopes: Vec<String> = (0..100).map(|index| format!("s{turn}-{index}.{}", "x".repeat(180))).collect();
-    let allow: Vec<Value> = (0..200)
-        .map(|index| json!({"cidr": format!("2001:db8:{turn:x}:{index:x}:1111:2222:3333:4444")}))
-        .collect();
-    json!({"metadata": numbers(turn), "scopes": scopes, "ip_rules": {"allow": allow}})
+    let scopes: Vec<String> = (0..100).map(|index| format!("s{turn}-{index}.{}", "x".repeat(185))).collect();
+    let entries = |list: &str| -> Vec<Value> {
+        let address = |index| format!("2001:db8:{turn:x}:{index:x}:{list}:1111:2222:3333");
+        (0..200).map(|index| json!({"cidr": address(index)})).collect()
+    };
+    let ip_rules = json!({"allow": entries("aaaa"), "deny": entries("dddd")});
+    let description = format!("{turn} {}", "\u{1f511}".repeat(990));
+    json!({"metadata": numbers(turn), "description": description, "scopes": scopes, "ip_rules": ip_rules})
 }
 
 /// Changes a key until it is told that there is no more room; how often it was changed.
