@@ -52,8 +52,12 @@ pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
 // ---- a stream ----
-/// Events of one credential that change it; it can always be suspended and revoked.
+/// Events of one credential, tenant or operator that people may add; it can always be suspended, disabled and revoked.
 pub const STREAM_EVENTS: u32 = 10_000;
+/// What all their members may come to; the event that passes it is the last. Whoever decides on a stream reads all of it.
+pub const STREAM_BYTES: u64 = 4 * 1024 * 1024;
+/// Events beyond [`STREAM_EVENTS`] until which what was suspended may be resumed.
+pub const STREAM_RESERVE: u32 = 1000;
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
 /// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't
@@ -126,8 +130,10 @@ pub const REBUILD_ROWS: usize = 1000;
 
 // ---- the database ----
 pub const POOL_SYSTEM: usize = 6;
-/// Connections for single reads: what commands decide on, and one resource or its history.
+/// Connections for what commands decide on. Nobody who only reads gets one, so that no reader keeps a revoke waiting.
 pub const POOL_ASKS: usize = 8;
+/// Connections for reading one resource or its history.
+pub const POOL_READS: usize = 8;
 /// Connections for lists.
 pub const POOL_SCOPES: usize = 16;
 /// How long a request waits for a connection of a pool.

@@ -88,7 +88,7 @@ pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: S
     };
     let personal = async {
         client.execute(
-        "insert into bare.personal select 1, s, 1, $2::uuid, s, $3::text::jsonb from unnest($1::uuid[]) as u(s)",
+        "insert into bare.personal select 1, s, 1, $2::uuid, s, $3::text::json from unnest($1::uuid[]) as u(s)",
         &[&ids, &Uuid::nil(), &slots],
     ).await
     };

@@ -201,7 +201,7 @@ begin
     ) p;
 
   insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
-    select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::jsonb
+    select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::json
       from unnest(personal_command, personal_stream, personal_version, personal_tenant, personal_subject, personal_slots)
         as p(command, stream, version, tenant, subject, slots)
       where verdicts[p.command + 1] = 0;

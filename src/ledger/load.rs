@@ -3,7 +3,7 @@
 
 use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;
-use crate::db::Sight;
+use crate::db::{Errand, Sight};
 use crate::domain::command::Command;
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::domain::operator::Operator;
@@ -45,7 +45,7 @@ impl Ledger {
             [Some(order.stream), tenant, operator].into_iter().flatten().collect();
         wanted.dedup();
         let sight = Sight::Decision(order.command.tenant(order.stream).map(|tenant| tenant.0));
-        let streams = self.read(sight, &wanted, fresh, order.creates()).await?;
+        let streams = self.read(Errand::Command, sight, &wanted, fresh, order.creates()).await?;
         let found = |stream: StreamId| {
             let index = wanted.iter().position(|wanted| *wanted == stream);
             index.map_or_else(Loaded::default, |index| streams[index].clone())
@@ -69,7 +69,7 @@ impl Ledger {
         if named.is_empty() {
             return Ok(None);
         }
-        let roots = self.read(Sight::Decision(None), &named, fresh, false).await?;
+        let roots = self.read(Errand::Command, Sight::Decision(None), &named, fresh, false).await?;
         let mut roots = roots.into_iter();
         Ok(roots.find(|root| root.state.operator().is_some_and(Operator::is_active_root)))
     }
@@ -77,6 +77,7 @@ impl Ledger {
     /// Kept states where there are any, the database for the rest. A stream with a fresh id has no events to read.
     async fn read(
         &self,
+        errand: Errand,
         sight: Sight<'_>,
         wanted: &[StreamId],
         fresh: bool,
@@ -95,7 +96,7 @@ impl Ledger {
             wanted.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(stream, _)| *stream).collect();
         let mut read = Vec::new();
         if !missing.is_empty() {
-            read = self.reader.streams(&self.database, sight, &missing).await?;
+            read = self.reader.streams(&self.database, errand, sight, &missing).await?;
             for (stream, loaded) in missing.iter().zip(&read) {
                 self.streams.keep(*stream, loaded);
             }
@@ -105,22 +106,28 @@ impl Ledger {
     }
 
     /// A tenant's state as the last command or decision here knew it.
-    pub async fn tenant_kept(&self, tenant: TenantId) -> Result<Loaded, ExecuteError> {
-        self.one(Sight::Tenant(tenant.0), tenant.into(), false).await
+    pub async fn tenant_kept(&self, errand: Errand, tenant: TenantId) -> Result<Loaded, ExecuteError> {
+        self.one(errand, Sight::Tenant(tenant.0), tenant.into(), false).await
     }
 
     /// A tenant's state as the database has it now.
     pub async fn tenant_now(&self, tenant: TenantId) -> Result<Loaded, ExecuteError> {
-        self.one(Sight::Tenant(tenant.0), tenant.into(), true).await
+        self.one(Errand::Reading, Sight::Tenant(tenant.0), tenant.into(), true).await
     }
 
     /// An operator's state as the database has it now.
     pub async fn operator_now(&self, operator: OperatorId) -> Result<Loaded, ExecuteError> {
-        self.one(Sight::Decision(None), operator.into(), true).await
+        self.one(Errand::Reading, Sight::Decision(None), operator.into(), true).await
     }
 
-    async fn one(&self, sight: Sight<'_>, stream: StreamId, fresh: bool) -> Result<Loaded, ExecuteError> {
-        let loaded = self.read(sight, &[stream], fresh, false).await?;
+    async fn one(
+        &self,
+        errand: Errand,
+        sight: Sight<'_>,
+        stream: StreamId,
+        fresh: bool,
+    ) -> Result<Loaded, ExecuteError> {
+        let loaded = self.read(errand, sight, &[stream], fresh, false).await?;
         Ok(loaded.into_iter().next().unwrap_or_default())
     }
 }

@@ -5,7 +5,6 @@
 //! lock; whoever reads, reads `last + 1` or stops.
 
 mod append;
-pub mod canonical;
 pub mod doorbell;
 pub mod entry;
 pub mod execute;

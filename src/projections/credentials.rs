@@ -30,7 +30,7 @@ pub fn row(credential: &Credential) -> InlineRow {
         projection: NAME,
         id: credential.id.0,
         tenant: Some(credential.tenant),
-        version: credential.stream_version,
+        version: credential.history.events,
         record: CredentialRecord::of(credential, &policy.0).encode(),
         name: credential.name.value.known().cloned(),
         facts: json!({

@@ -27,7 +27,7 @@ pub fn row(operator: &Operator) -> InlineRow {
         projection: NAME,
         id: operator.id.0,
         tenant: None,
-        version: operator.stream_version,
+        version: operator.history.events,
         record: OperatorRecord::of(operator).encode(),
         name: operator.name.known().cloned(),
         facts: json!({

@@ -25,7 +25,7 @@ insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, 
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
     from generate_series(1, 20000) n;
 insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
-  select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), jsonb_build_object('name', jsonb_build_array('s', 'key ' || n))
+  select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), json_build_object('name', json_build_array('s', 'key ' || n))
     from generate_series(1, 20000) n;
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')

@@ -11,6 +11,7 @@ mod bad_bodies;
 mod bad_input;
 mod bearer;
 mod document;
+mod full_history;
 mod idempotency;
 mod keys;
 mod last_root;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::support::batch::{Batch, Done, LEDGER, Writer};
+use crate::support::batch::{Batch, Done, LEDGER, SLOTS, Writer};
 use crate::support::{Postgres, TestDatabase};
 
 const DONE: i16 = 0;
@@ -54,6 +54,23 @@ async fn positions_run_from_zero_without_a_gap_in_the_order_of_commands() {
         .expect("events");
     let rows: Vec<(i64, Uuid, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     assert_eq!(rows, [(0, a, 1), (1, a, 2), (2, b, 1), (3, a, 3)]);
+}
+
+#[tokio::test]
+async fn personal_values_come_back_as_they_were_written() {
+    let (database, writer) = start().await;
+    let stream = Uuid::now_v7();
+    let mut batch = Batch::new();
+    let command = batch.write(stream, 0);
+    batch.personal.push((command, stream, 1, None));
+    assert_eq!(writer.append(1000, &batch).await.verdicts, [DONE]);
+    let reader = database.role("credledger_system").await;
+    let by_id = format!("read_streams($1, array['{stream}'::uuid])");
+    for read in ["read_by_stream($1)", "read_events($1, 0, 9)", &by_id] {
+        let sql = format!("select slots::text from credledger.{read}");
+        let row = reader.query_one(&sql, &[&LEDGER]).await.expect("a row");
+        assert_eq!(row.get::<_, &str>(0), SLOTS, "{read}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What a transaction of the app role sees of two tenants and the platform (P8): the database shows no more than the sight that
-//! it was begun with, whatever is asked.
+//! it was begun with, whatever is asked. And on whose connections.
 
-use credledger::db::{Database, Sight};
+use credledger::db::{Database, DbError, Errand, Sight};
+use credledger::limits;
+use futures::future::{join, join_all};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -163,4 +165,34 @@ async fn a_statement_that_fails_leaves_neither_its_transaction_nor_its_sight_beh
     let state = "select coalesce(current_setting('credledger.tenant', true), '')";
     let rows = service.ask(Sight::Decision(None), state, &[]).await.expect("an answer");
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [""]);
+}
+
+#[tokio::test]
+async fn whoever_reads_holds_no_connection_that_a_command_needs() {
+    let database = Postgres::database().await;
+    let service = database.open().await;
+    let admin = database.admin().await;
+    admin.batch_execute("select pg_advisory_lock(7)").await.expect("the lock");
+    let stuck = "select pg_advisory_xact_lock_shared(7)::text";
+    let reading = (0..limits::POOL_READS).map(|_| {
+        service.ask_each(Errand::Reading, Sight::Decision(None), stuck, &[], |_| Ok::<_, DbError>(()))
+    });
+    let commanded = async {
+        let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
+             and database = (select oid from pg_database where datname = current_database())";
+        let mut looks = 0..10_000;
+        while looks.next().is_some() {
+            let held: i64 = admin.query_one(waiting, &[]).await.expect("a count").get(0);
+            if held == limits::POOL_READS as i64 {
+                break;
+            }
+        }
+        assert!(looks.next().is_some(), "the readers never took all their connections");
+        let rows = service.ask(Sight::Decision(None), "select 1", &[]).await.expect("an answer");
+        admin.batch_execute("select pg_advisory_unlock(7)").await.expect("an end");
+        rows.len()
+    };
+    let (read, rows) = join(join_all(reading), commanded).await;
+    assert_eq!(rows, 1);
+    assert!(read.iter().all(Result::is_ok), "{read:?}");
 }

@@ -38,6 +38,7 @@ impl Assign {
         if (role, &reach) == (operator.role, &operator.reach) {
             return Ok(Vec::new());
         }
+        operator.history.takes_more("Disable it, and create another operator.")?;
         beside.may_grant(role, &reach)?;
         if role != Role::Root {
             beside.leaves_a_root(operator)?;

@@ -6,6 +6,7 @@ use super::{Beside, MintToken, Operator, OperatorEvent, Reach};
 use crate::domain::Context;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
+use crate::domain::history::History;
 use crate::domain::ids::OperatorId;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
@@ -70,7 +71,7 @@ impl Created {
             disabled_at: None,
             tokens: Vec::new(),
             version: 1,
-            stream_version: recorded.version,
+            history: History::begun_by(recorded),
         })
     }
 }

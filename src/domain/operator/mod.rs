@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::authority::{self, Role};
 use super::credential::SecretFacts;
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::history::History;
 use super::ids::{OperatorId, TenantId, TokenId};
 use super::personal::Personal;
 use super::refusal::Refusal;
@@ -87,7 +88,7 @@ pub struct Operator {
     pub disabled_at: Option<Timestamp>,
     pub tokens: Vec<Token>,
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +126,7 @@ impl Operator {
 
 /// Whom a decision about an operator reads beside it. Whoever stands here must not move before the decision is written:
 /// the ledger guards the versions that were read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Beside<'a> {
     /// who asks; nobody when it is the service itself
     pub asker: Option<&'a Operator>,
@@ -179,7 +180,7 @@ impl OperatorCommand {
             Self::Create(_) => unreachable!("decided above"),
             Self::Assign(assign) => assign.decide(operator, beside),
             Self::Disable(disable) => disable.decide(operator, beside),
-            Self::Enable(enable) => Ok(enable.decide(operator)),
+            Self::Enable(enable) => enable.decide(operator),
             Self::MintToken(mint) => mint.decide(operator, context),
             Self::RevokeToken(revoke) => revoke.decide(operator),
         }
@@ -225,7 +226,7 @@ pub fn fold(
             operator
         }
     };
-    operator.stream_version = recorded.version;
+    operator.history = operator.history.with(recorded);
     operator.version += 1;
     Ok(operator)
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{Operator, Reach};
 use crate::domain::authority::Role;
 use crate::domain::event::Actor;
+use crate::domain::history::History;
 use crate::domain::ids::OperatorId;
 use crate::domain::personal::Personal;
 use crate::domain::testing::at;
@@ -21,7 +22,7 @@ pub fn operator(number: u128, role: Role, reach: Reach) -> Operator {
         disabled_at: None,
         tokens: Vec::new(),
         version: 1,
-        stream_version: 1,
+        history: History { events: 1, bytes: 0 },
     }
 }
 

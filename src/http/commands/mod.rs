@@ -39,6 +39,7 @@ use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
 use super::resources::{key, operator, tenant};
+use crate::db::Errand;
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
@@ -222,7 +223,7 @@ impl Write {
 
     /// The credential, and the secret where the command made one, with a curl line that tries it.
     pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
-        let kept = self.app.ledger.tenant_kept(tenant).await?;
+        let kept = self.app.ledger.tenant_kept(Errand::Command, tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {
