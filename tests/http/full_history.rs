@@ -23,7 +23,7 @@ fn much(turn: usize) -> Value {
     let scopes: Vec<String> = (0..100).map(|index| format!("s{turn}-{index}.{}", "x".repeat(185))).collect();
     let entries = |list: &str| -> Vec<Value> {
         let address = |index| format!("2001:db8:{turn:x}:{index:x}:{list}:1111:2222:3333");
-        (0..200).map(|index| json!({"cidr": address(index)})).collect()
+        (0..100).map(|index| json!({"cidr": address(index)})).collect()
     };
     let ip_rules = json!({"allow": entries("aaaa"), "deny": entries("dddd")});
     let description = format!("{turn} {}", "\u{1f511}".repeat(990));
