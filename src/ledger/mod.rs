@@ -11,6 +11,7 @@ pub mod execute;
 pub mod follow;
 mod fresh;
 mod inline;
+mod lanes;
 mod load;
 mod order;
 pub mod proposal;

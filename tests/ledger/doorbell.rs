@@ -1,6 +1,5 @@
 //! The doorbell, and what it wakes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use credledger::domain::Caller;
@@ -10,9 +9,8 @@ use credledger::domain::ids::TenantId;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::tenant::{Create, Settings, TenantCommand};
 use credledger::ledger::doorbell::Doorbell;
-use credledger::ledger::execute::{Answer, Order};
+use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House, LEDGER};
-use serde_json::Map;
 use uuid::Uuid;
 
 use crate::support::Postgres;
@@ -21,17 +19,11 @@ async fn append_something(house: &House) -> u64 {
     let tenant = TenantId(Uuid::now_v7());
     let slug = format!("t-{}", tenant.0.simple());
     let create = Create { slug, name: "t".to_owned(), settings: Settings::starting(KeyFormat::default()) };
-    let order = Order {
-        stream: tenant.into(),
-        command: Command::Tenant(vec![TenantCommand::Create(create)]),
-        caller: Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
-        token: None,
-        if_versions: None,
-        retry: None,
-        housekeeping: false,
-        wait: false,
-        render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
-    };
+    let order = Order::of(
+        tenant.into(),
+        Command::Tenant(vec![TenantCommand::Create(create)]),
+        Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
+    );
     house.ledger.execute(order).await.expect("a command").position.expect("an event")
 }
 

@@ -1,7 +1,6 @@
 //! Rows written with the append, rows built anew, and the view made of either: all the same.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use credledger::domain::Caller;
 use credledger::domain::authority::Role;
@@ -16,7 +15,7 @@ use credledger::domain::key_format::KeyFormat;
 use credledger::domain::operator;
 use credledger::domain::operator::Reach;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
-use credledger::ledger::execute::{Answer, Order};
+use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House, LEDGER};
 use credledger::projections::active::{ActiveView, ViewDump};
 use credledger::projections::load::load;
@@ -43,17 +42,11 @@ impl World {
     }
 
     async fn execute(&self, stream: StreamId, command: Command) {
-        let order = Order {
+        let order = Order::of(
             stream,
             command,
-            caller: Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
-            token: None,
-            if_versions: None,
-            retry: None,
-            housekeeping: false,
-            wait: true,
-            render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
-        };
+            Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
+        );
         self.house.ledger.execute(order).await.expect("a command");
     }
 
