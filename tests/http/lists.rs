@@ -90,6 +90,7 @@ fn a_query_is_read_as_strictly_as_a_body() {
     let key = tenant.mint("k");
     let keys = format!("{}/keys", tenant.path());
     let history = format!("{}/history", key.path);
+    let operators = "/api/admin/v1/operators".to_owned();
     let cases = [
         (&keys, "limit=0", "limit"),
         (&keys, "limit=501", "limit"),
@@ -103,6 +104,9 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&keys, "name=%ff", "name"),
         (&keys, "prefix=%00", "prefix"),
         (&keys, "name=a%0ab", "name"),
+        (&operators, "name=", "name"),
+        (&operators, "prefix=", "prefix"),
+        (&operators, &format!("prefix={}", "p".repeat(101)), "prefix"),
         (&keys, "name=", "name"),
         (&keys, &format!("name={}", "n".repeat(101)), "name"),
         (&keys, "prefix=", "prefix"),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::db::Sight;
 use crate::domain::authority::Action;
+use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::stream::StreamState;
 use crate::http::app::App;
@@ -56,9 +57,9 @@ pub async fn handle(
 async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Vec<Positioned>, Problem> {
     let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.0));
     let events = app.ledger.reader().history(database, sight, id.into()).await?;
-    let is_credential = events
-        .first()
-        .is_some_and(|first| first.recorded.tenant == Some(tenant) && first.recorded.stream.0 != tenant.0);
+    let is_credential = events.first().is_some_and(|first| {
+        first.recorded.tenant == Some(tenant) && matches!(first.recorded.event, Event::Credential(_))
+    });
     if is_credential { Ok(events) } else { Err(Problem::not_found()) }
 }
 
@@ -82,7 +83,7 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
             "desc" => Ok(true),
             _ => Err("expected asc or desc"),
         });
-        let cursor = query.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        let cursor = query.cursor();
         let min_position = query.number("min_position");
         Some(Asked {
             limit: limit?,

@@ -11,14 +11,12 @@ use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
 use crate::domain::scope::Scope;
-use crate::domain::text::Name;
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::resources;
-use crate::limits;
 use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
 
 const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
@@ -77,15 +75,11 @@ pub async fn handle(
 
 fn read(query: &Query<'_>) -> Result<Asked, Problem> {
     query.decode(|query| {
-        let text = |text: &str| match text.chars().count() {
-            1..=limits::FILTER_CHARS => Ok(text.to_owned()),
-            _ => Err(format!("expected 1 to {} characters", limits::FILTER_CHARS)),
-        };
         let limit = query.limit();
-        let cursor = query.optional("cursor", text);
+        let cursor = query.cursor();
         let min_position = query.number("min_position");
-        let prefix = query.optional("prefix", text);
-        let name = query.optional("name", |text| Name::parse(text).map(|name| name.as_str().to_owned()));
+        let prefix = query.text("prefix");
+        let name = query.name();
         let status = query.optional("status", |word| {
             STATUSES
                 .into_iter()
@@ -95,7 +89,7 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
         let scope = query.optional("scope", |text| Scope::parse(text).map(|scope| scope.to_string()));
         let expires_before = query
             .optional("expires_before", |text| Timestamp::parse(text).ok_or("expected an RFC 3339 instant"));
-        let text = query.optional("q", text);
+        let text = query.text("q");
         Some(Asked {
             limit: limit?,
             cursor: cursor?,

@@ -65,12 +65,11 @@ pub async fn handle(
 
 fn read(query: &Query<'_>) -> Result<Asked, Problem> {
     query.decode(|query| {
-        let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
         let limit = query.limit();
-        let cursor = query.optional("cursor", text);
+        let cursor = query.cursor();
         let min_position = query.number("min_position");
-        let prefix = query.optional("prefix", text);
-        let name = query.optional("name", text);
+        let prefix = query.text("prefix");
+        let name = query.name();
         let status = query.optional("status", |word| {
             STATUSES.into_iter().find(|status| *status == word).ok_or("expected active or disabled")
         });
