@@ -25,6 +25,8 @@ pub const OPERATOR_TENANTS: usize = 1000;
 /// How long an operator token lives when nothing else is asked: 90 days.
 pub const OPERATOR_TOKEN_SECONDS: u32 = 90 * 24 * 60 * 60;
 pub const PAGE_DEFAULT: u32 = 50;
+/// Of a text that a list is filtered by.
+pub const FILTER_CHARS: usize = 100;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.
@@ -52,10 +54,17 @@ pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
 // ---- a stream ----
-/// Events of one credential that change it; it can always be suspended and revoked.
+/// Events of one credential, tenant or operator that people may add; it can always be suspended, disabled and revoked.
 pub const STREAM_EVENTS: u32 = 10_000;
+/// What all their members may come to; the event that passes it is the last. Whoever decides on a stream reads all of it.
+pub const STREAM_BYTES: u64 = 4 * 1024 * 1024;
+/// Events beyond [`STREAM_EVENTS`] until which what was suspended may be resumed.
+pub const STREAM_RESERVE: u32 = 1000;
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
+/// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't
+/// count: with so many, only all of them ending in the same moment would hide that there is yet another.
+pub const OTHER_ROOTS: usize = 64;
 
 // ---- an event ----
 pub const ENTRY_BYTES: usize = 48 * 1024;
@@ -98,6 +107,11 @@ pub const FOLLOW_PAGE: i64 = 1000;
 pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(200);
 pub const LEASE_RENEWALS: u32 = 3;
+/// Readings of the database's clock that took no longer are taken as they are: wrong by half of it at most. Wider ones only
+/// say how wrong the node's clock may be.
+pub const CLOCK_NARROW: Duration = Duration::from_millis(5);
+/// How often a start reads the database's clock, until a reading is narrow.
+pub const CLOCK_READINGS: u32 = 10;
 /// How soon a lapsed lease is asked for again while requests wait for it.
 pub const LEASE_RETRY: Duration = Duration::from_millis(50);
 /// How long a verdict waits for a lapsed lease, or a read for `min_position`.
@@ -118,8 +132,10 @@ pub const REBUILD_ROWS: usize = 1000;
 
 // ---- the database ----
 pub const POOL_SYSTEM: usize = 6;
-/// Connections for single reads: what commands decide on, and one resource or its history.
+/// Connections for what commands decide on. Nobody who only reads gets one, so that no reader keeps a revoke waiting.
 pub const POOL_ASKS: usize = 8;
+/// Connections for reading one resource or its history.
+pub const POOL_READS: usize = 8;
 /// Connections for lists.
 pub const POOL_SCOPES: usize = 16;
 /// How long a request waits for a connection of a pool.

@@ -2,19 +2,46 @@
 
 use std::net::TcpListener;
 
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+/// What is answered to everything: the bytes of a real answer.
+#[derive(Clone)]
+pub struct Answer {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: String,
+}
+
+impl Answer {
+    /// The server writes these three by itself.
+    const OWN: [&str; 3] = ["content-length", "date", "connection"];
+
+    pub fn like(answer: &str) -> Self {
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+        let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        let headers = headers.filter(|(name, _)| !Self::OWN.contains(&name.to_ascii_lowercase().as_str()));
+        let header = |(name, value): (&str, &str)| {
+            (name.parse().expect("a header's name"), value.parse().expect("a header's value"))
+        };
+        Answer { headers: headers.map(header).collect(), body: body.to_owned() }
+    }
+}
+
 /// Serves one fixed answer to whatever is sent, body read; runs until it is killed.
-pub fn serve(listener: TcpListener, answer: String) -> std::io::Result<()> {
+pub fn serve(listener: TcpListener, answer: Answer) -> std::io::Result<()> {
     let answer = Data::new(answer);
     actix_web::rt::System::new().block_on(
         HttpServer::new(move || {
             App::new().app_data(answer.clone()).default_service(web::to(
-                |_body: Bytes, answer: Data<String>| async move {
-                    HttpResponse::Ok().content_type("application/json").body(answer.as_ref().clone())
+                |_body: Bytes, answer: Data<Answer>| async move {
+                    let mut response = HttpResponse::Ok();
+                    for header in &answer.headers {
+                        response.insert_header(header.clone());
+                    }
+                    response.body(answer.body.clone())
                 },
             ))
         })
@@ -61,7 +88,7 @@ pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: S
     };
     let personal = async {
         client.execute(
-        "insert into bare.personal select 1, s, 1, $2::uuid, s, $3::text::jsonb from unnest($1::uuid[]) as u(s)",
+        "insert into bare.personal select 1, s, 1, $2::uuid, s, $3::text::json from unnest($1::uuid[]) as u(s)",
         &[&ids, &Uuid::nil(), &slots],
     ).await
     };
@@ -81,8 +108,8 @@ pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: S
     };
     let credentials = async {
         client.execute(
-        "insert into bare.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked, scopes, name_version) \
-         select 1, s, $2::uuid, 1, $3::bytea, $4::bytea, p, false, false, '{logs:read}'::text[], 1 from unnest($1::uuid[], $5::bigint[]) as u(s, p)",
+        "insert into bare.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked, scopes, description_version, name_version) \
+         select 1, s, $2::uuid, 1, $3::bytea, $4::bytea, p, false, false, '{logs:read}'::text[], 1, 1 from unnest($1::uuid[], $5::bigint[]) as u(s, p)",
         &[&ids, &Uuid::nil(), &credential, &mac, &positions],
     ).await
     };

@@ -94,7 +94,7 @@ async fn in_process(run: &Run, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Li
 fn serve_bare(answer: &str) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     println!("{}", listener.local_addr().expect("an address"));
-    bare::serve(listener, answer.to_owned()).expect("a server");
+    bare::serve(listener, bare::Answer::like(answer)).expect("a server");
 }
 
 // The bench is its own program; the service reads its environment in one place.

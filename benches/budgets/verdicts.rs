@@ -30,10 +30,10 @@ pub async fn gateway_token(world: &Arc<World>) -> String {
     let id = OperatorId(world.foundation.vault.uuid(world.house.clock.now().millis()));
     let create =
         Create { name: "bench".to_owned(), role: Role::Root, reach: Reach::All, first: false, token: None };
-    world.execute(id.into(), Command::Operator(OperatorCommand::Create(create))).await;
+    world.execute(id.into(), Command::Operator(vec![OperatorCommand::Create(create)])).await;
     let expires_at = world.house.clock.now().plus_seconds(86_400);
     let mint = MintToken { name: "bench".to_owned(), expires_at };
-    let made = world.execute(id.into(), Command::Operator(OperatorCommand::MintToken(mint))).await;
+    let made = world.execute(id.into(), Command::Operator(vec![OperatorCommand::MintToken(mint)])).await;
     format!("{} {}", made["secret"].as_str().expect("a secret"), world.tenant)
 }
 
@@ -159,14 +159,14 @@ fn rechecked(key: &str) -> String {
     format!("{body}{}", String::from_utf8_lossy(&digits))
 }
 
+/// A whole answer, head and body.
 fn sample(address: SocketAddr, requests: &Requests) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).expect("a connection");
     stream.write_all(&requests(1)).expect("a request");
     let mut buffer = vec![0; 16 * 1024];
     let read = stream.read(&mut buffer).expect("an answer");
-    let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
-    text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    String::from_utf8_lossy(&buffer[..read]).into_owned()
 }
 
 fn start_service(run: &Run) -> Server {

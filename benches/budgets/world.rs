@@ -16,7 +16,7 @@ use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings as TenantSettings, TenantCommand};
-use credledger::ledger::execute::{Answer, Order};
+use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House};
 use serde_json::{Map, Value};
 
@@ -52,24 +52,15 @@ impl World {
     }
 
     pub async fn execute(&self, stream: StreamId, command: Command) -> Map<String, Value> {
-        let order = Order {
+        let order = Order::of(
             stream,
             command,
-            caller: Caller {
+            Caller {
                 actor: Actor::System,
                 client_ip: "127.0.0.1".parse().ok(),
                 request_id: "bench".to_owned(),
             },
-            token: None,
-            if_versions: None,
-            retry: None,
-            housekeeping: false,
-            wait: true,
-            render: Arc::new(|_, secret, _| {
-                let secret = secret.map(|secret| ("secret".to_owned(), secret.reveal().into()));
-                Answer { status: 200, body: Map::from_iter(secret) }
-            }),
-        };
+        );
         self.house.ledger.execute(order).await.expect("a command").answer.body
     }
 

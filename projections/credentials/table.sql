@@ -11,7 +11,8 @@ create table credledger.credentials (
   due_at_ms bigint,
   ended_at_ms bigint,
   expires_at_ms bigint,
-  -- the version of the event whose personal row holds the name
+  -- the versions of the events whose personal rows hold the description and the name
+  description_version int not null,
   name_version int not null,
   -- the member that it belongs to
   owner_id uuid,
@@ -30,6 +31,7 @@ create index credentials_by_owner on credledger.credentials (ledger_id, tenant_i
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.credentials_facts as (
   created_at_ms bigint,
+  description_version int,
   due_at_ms bigint,
   ended_at_ms bigint,
   expires_at_ms bigint,

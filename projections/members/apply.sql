@@ -5,13 +5,13 @@ create or replace function credledger.apply_members(
 as $function$
 begin
   insert into credledger.members as held
-      (ledger_id, id, tenant_id, version, record, mac, created_at_ms, disabled)
-    select ledger, r.id, r.tenant_id, r.version, r.record, r.mac, r.created_at_ms, r.disabled
+      (ledger_id, id, tenant_id, version, record, mac, disabled, name_version)
+    select ledger, r.id, r.tenant_id, r.version, r.record, r.mac, r.disabled, r.name_version
       from unnest(ids, tenants, versions, records, macs, facts::credledger.members_facts[])
-        as r(id, tenant_id, version, record, mac, created_at_ms, disabled)
+        as r(id, tenant_id, version, record, mac, disabled, name_version)
     on conflict (ledger_id, id) do update set
-      version = excluded.version, record = excluded.record, mac = excluded.mac, created_at_ms = excluded.created_at_ms,
-      disabled = excluded.disabled
+      version = excluded.version, record = excluded.record, mac = excluded.mac, disabled = excluded.disabled,
+      name_version = excluded.name_version
       where excluded.version > held.version;
 end
 $function$;

@@ -6,14 +6,15 @@ create table credledger.members (
   version int not null,
   record bytea not null,
   mac bytea not null,
-  created_at_ms bigint not null,
   disabled boolean not null,
+  -- the version of the event whose personal row holds the name
+  name_version int not null,
   primary key (ledger_id, id)
 );
 -- queries/page.sql
-create index members_by_age on credledger.members (ledger_id, tenant_id, created_at_ms, id);
+create index members_by_tenant on credledger.members (ledger_id, tenant_id, id);
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.members_facts as (
-  created_at_ms bigint,
-  disabled boolean
+  disabled boolean,
+  name_version int
 );

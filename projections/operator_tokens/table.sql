@@ -10,6 +10,8 @@ create table credledger.operator_tokens (
   prefix text not null,
   primary key (ledger_id, id)
 );
+-- operators/queries/page.sql, by prefix
+create index operator_tokens_by_prefix on credledger.operator_tokens (ledger_id, prefix text_pattern_ops);
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.operator_tokens_facts as (
   operator_id uuid,

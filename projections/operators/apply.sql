@@ -5,12 +5,13 @@ create or replace function credledger.apply_operators(
 as $function$
 begin
   insert into credledger.operators as held
-      (ledger_id, id, tenant_id, version, record, mac)
-    select ledger, r.id, r.tenant_id, r.version, r.record, r.mac
-      from unnest(ids, tenants, versions, records, macs)
-        as r(id, tenant_id, version, record, mac)
+      (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, reached, role)
+    select ledger, r.id, r.tenant_id, r.version, r.record, r.mac, r.all_tenants, r.disabled, r.reached, r.role
+      from unnest(ids, tenants, versions, records, macs, facts::credledger.operators_facts[])
+        as r(id, tenant_id, version, record, mac, all_tenants, disabled, reached, role)
     on conflict (ledger_id, id) do update set
-      version = excluded.version, record = excluded.record, mac = excluded.mac
+      version = excluded.version, record = excluded.record, mac = excluded.mac, all_tenants = excluded.all_tenants,
+      disabled = excluded.disabled, reached = excluded.reached, role = excluded.role
       where excluded.version > held.version;
 end
 $function$;

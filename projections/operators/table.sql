@@ -6,5 +6,19 @@ create table credledger.operators (
   version int not null,
   record bytea not null,
   mac bytea not null,
+  all_tenants boolean not null,
+  disabled boolean not null,
+  -- the tenants that it reaches; empty with all_tenants
+  reached uuid[] not null,
+  role text not null,
   primary key (ledger_id, id)
+);
+-- queries/page.sql, by role
+create index operators_by_role on credledger.operators (ledger_id, role, id);
+-- The columns above that follow the mac, as the append is handed them: in the order of their names.
+create type credledger.operators_facts as (
+  all_tenants boolean,
+  disabled boolean,
+  reached uuid[],
+  role text
 );

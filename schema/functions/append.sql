@@ -1,4 +1,5 @@
--- The one way into the log: a whole batch in one call, in a constant number of statements.
+-- The one way into the log: a whole batch in one call, in a constant number of statements (but for claims that are given back, one
+-- each, when a quota refuses who has taken them).
 --
 -- The head's row is locked first, so one append runs at a time, and everything below it reads what will still hold at commit.
 -- Commands are numbered from 0; every other array says by its `*_command` to which one a row belongs.
@@ -84,7 +85,7 @@ begin
     guard_command || event_command || personal_command || claim_command || quota_command || answer_command || row_command);
 
   -- conflicts: nearly always each stream is where all its guards saw it, and written by none but the one command that guards it
-  select coalesce(bool_and(g.low = g.high
+  select array_position(guard_version, null) is null and coalesce(bool_and(g.low = g.high
              and g.low = coalesce((
                select e.version from credledger.events e
                  where e.ledger_id = ledger and e.stream_id = g.stream order by e.version desc limit 1), 0)
@@ -200,7 +201,7 @@ begin
     ) p;
 
   insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
-    select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::jsonb
+    select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::json
       from unnest(personal_command, personal_stream, personal_version, personal_tenant, personal_subject, personal_slots)
         as p(command, stream, version, tenant, subject, slots)
       where verdicts[p.command + 1] = 0;

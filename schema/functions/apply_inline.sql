@@ -1,5 +1,6 @@
 -- Hands rows to their projections. The list of inline projections is closed, and stands here. Rows of one projection stand together;
--- `row_facts` are texts of the type <projection>_facts.
+-- `row_facts` are texts of the type <projection>_facts. Returns how many rows found their projection; whether a row is newer than the
+-- one that is held there is judged by it.
 create or replace function credledger.apply_inline(
   ledger int, row_projection text[], row_id uuid[], row_tenant uuid[], row_version int[], row_record bytea[], row_mac bytea[],
   row_facts text[]

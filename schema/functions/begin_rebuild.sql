@@ -1,5 +1,6 @@
 -- The first step of building projections anew: appends wait from here to the end of the transaction, and the old tables go with
--- it. For the owner alone, inside a transaction.
+-- it; so do policies of other tables that read them, which the privileges, at the transaction's end, make again. For the owner alone,
+-- inside a transaction.
 create or replace function credledger.begin_rebuild(projections text[]) returns void
 language plpgsql
 as $function$
@@ -8,7 +9,7 @@ declare
 begin
   lock table credledger.heads in exclusive mode;
   foreach projection in array projections loop
-    execute format('drop table if exists credledger.%I', projection);
+    execute format('drop table if exists credledger.%I cascade', projection);
     execute format('drop type if exists credledger.%I', projection || '_facts');
   end loop;
 end

@@ -1,7 +1,7 @@
 -- Every event, stream by stream and each stream's in order, with the personal values that are still there: for folding all
 -- of them with one in memory at a time.
 create or replace function credledger.read_by_stream(ledger int)
-returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots jsonb)
+returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic

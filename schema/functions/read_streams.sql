@@ -1,6 +1,6 @@
 -- All events of some streams, each stream's in order, with the personal values that are still there.
 create or replace function credledger.read_streams(ledger int, streams uuid[])
-returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots jsonb)
+returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic

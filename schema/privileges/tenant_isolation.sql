@@ -63,3 +63,24 @@ create policy app_lists_tenants on credledger.tenants for select to credledger_a
   using ((select current_setting('credledger.tenants', true) = 'all')
     or tenant_id = any ((select string_to_array(
       nullif(current_setting('credledger.tenants', true), 'all'), ',')::uuid[])::uuid[]));
+
+-- Whoever lists operators sees those whose whole reach lies within its own, and their tokens. Where the rows of an older version
+-- do not say yet whom they reach, nobody is seen: they are built anew right after, and this runs again.
+do $operators$
+begin
+  drop policy if exists app_lists_operators on credledger.operators;
+  drop policy if exists app_lists_operators on credledger.operator_tokens;
+  if exists (
+    select from pg_catalog.pg_attribute
+      where attrelid = 'credledger.operators'::regclass and attname = 'reached' and not attisdropped
+  ) then
+    create policy app_lists_operators on credledger.operators for select to credledger_app
+      using ((select current_setting('credledger.operators', true) = 'all')
+        or (not all_tenants and reached <@ (select string_to_array(
+          nullif(nullif(current_setting('credledger.operators', true), 'all'), ''), ',')::uuid[])));
+    create policy app_lists_operators on credledger.operator_tokens for select to credledger_app
+      using ((select current_setting('credledger.operators', true) <> '')
+        and operator_id in (select o.id from credledger.operators o));
+  end if;
+end
+$operators$;

@@ -6,7 +6,7 @@ create table credledger.personal (
   version int not null,
   tenant_id uuid,
   subject uuid not null,
-  slots jsonb not null check (jsonb_typeof(slots) = 'object'),
+  slots json not null check (json_typeof(slots) = 'object'),
   primary key (ledger_id, stream_id, version)
 );
-comment on column credledger.personal.slots is '{"member": ["<salt>", value]}';
+comment on column credledger.personal.slots is '{"member": ["<salt>", value]}, canonical: a text that comes back as it was written, a number never longer';

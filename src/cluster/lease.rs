@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
-use crate::clock::{BootTime, Clock};
+use crate::clock::{BootTime, Clock, Reading};
 use crate::db::{Database, DbError, Dedicated, Role};
 use crate::ledger::follow::Progress;
 use crate::limits;
@@ -22,6 +23,10 @@ const RELEASE: &str = "select credledger.lease_release($1, $2, $3)";
 /// What a verdict looks at. Shared by all of them; written by the keeper alone.
 pub struct Lease {
     deadline_ns: AtomicU64,
+    /// when the renewal was asked for that counted last; 0: none yet
+    asked_ns: AtomicU64,
+    /// how many events the ledger held at the last renewal, whether this node has applied them or not
+    head: AtomicU64,
     renewed: Notify,
     /// asks the keeper not to wait for its next turn
     wanted: Notify,
@@ -36,6 +41,8 @@ impl Default for Lease {
     fn default() -> Self {
         Lease {
             deadline_ns: AtomicU64::new(0),
+            asked_ns: AtomicU64::new(0),
+            head: AtomicU64::new(0),
             renewed: Notify::new(),
             wanted: Notify::new(),
             waiting: Semaphore::new(limits::CATCH_UP_QUEUE),
@@ -86,7 +93,23 @@ impl Lease {
         Err(Lapsed)
     }
 
-    fn extend(&self, deadline: BootTime) {
+    /// How long ago the renewal was asked for that counted last: what the node knew of the ledger then, it knows since.
+    pub fn age(&self) -> Option<Duration> {
+        match self.asked_ns.load(Ordering::Relaxed) {
+            0 => None,
+            asked => Some(BootTime::now().since(BootTime::from_nanos(asked))),
+        }
+    }
+
+    /// How many events the ledger held at the last renewal.
+    pub fn head(&self) -> u64 {
+        self.head.load(Ordering::Relaxed)
+    }
+
+    /// However long the renewal took: the lease is counted from before it was asked for.
+    fn extend(&self, asked: BootTime) {
+        let deadline = asked.plus(limits::LEASE - limits::LEASE_MARGIN);
+        self.asked_ns.store(asked.nanos(), Ordering::Relaxed);
         self.deadline_ns.store(deadline.nanos(), Ordering::Release);
         self.renewed.notify_waiters();
     }
@@ -120,13 +143,12 @@ impl From<DbError> for TakeError {
 /// Takes the lease for the first time and reads the database's clock.
 pub async fn take(database: &Database, node: Node) -> Result<Clock, TakeError> {
     let connection = database.connect_dedicated(Role::System).await?;
-    let before = BootTime::now();
-    let row = ask(&connection, TAKE, node, 0).await?;
-    let after = BootTime::now();
-    if !row.granted {
-        return Err(TakeError::HeldByAnother);
-    }
-    Ok(Clock::measured(row.database_us, before, after))
+    Clock::read(async || {
+        // A node's own lease may be taken again, as often as the clock has to be read.
+        let row = ask(&connection, TAKE, node, 0).await?;
+        if row.granted { Ok(row.database_us) } else { Err(TakeError::HeldByAnother) }
+    })
+    .await
 }
 
 struct Renewal {
@@ -195,9 +217,10 @@ impl Keeper {
         if !renewal.granted {
             return Err(Failed::Refused);
         }
-        self.clock.measure(renewal.database_us, before, BootTime::now());
+        self.clock.measure(&Reading::new(renewal.database_us, before, BootTime::now()));
+        self.lease.head.store(renewal.head, Ordering::Relaxed);
         self.caught_up(renewal.head).await?;
-        self.lease.extend(before.plus(limits::LEASE - limits::LEASE_MARGIN));
+        self.lease.extend(before);
         Ok(())
     }
 
@@ -246,7 +269,7 @@ mod tests {
 
     fn held() -> Lease {
         let lease = Lease::default();
-        lease.extend(BootTime::now().plus(limits::LEASE));
+        lease.extend(BootTime::now());
         lease
     }
 
@@ -271,9 +294,27 @@ mod tests {
         });
         let renewing = async {
             lease.wanted.notified().await;
-            lease.extend(BootTime::now().plus(limits::LEASE));
+            lease.extend(BootTime::now());
         };
         let (seen, ()) = futures::join!(looking, renewing);
         assert_eq!(seen, Ok(2));
+    }
+    #[tokio::test]
+    async fn what_was_seen_across_a_lapse_is_seen_again_though_the_lease_holds_by_then() {
+        let lease = Lease::default();
+        lease.deadline_ns.store(BootTime::now().plus(Duration::from_millis(1)).nanos(), Ordering::Release);
+        let mut looks = 0;
+        let seen = lease.over(|| {
+            looks += 1;
+            if looks == 1 {
+                // It lapses under the look, and is renewed before that ends.
+                while lease.holds() {
+                    std::hint::spin_loop();
+                }
+                lease.extend(BootTime::now());
+            }
+            looks
+        });
+        assert_eq!(seen.await, Ok(2));
     }
 }

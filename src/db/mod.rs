@@ -18,7 +18,7 @@ pub use dedicated::Dedicated;
 pub use error::{Breach, DbError};
 pub use lent::{Lent, in_time};
 pub(crate) use pool::connect_plain;
-pub use pool::{Database, Role};
+pub use pool::{Database, Errand, Role};
 pub use scope::{Scope, Sight};
 pub use server::{Durability, append_only, check_server};
 pub use target::{DatabaseUrl, Settings};

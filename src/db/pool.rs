@@ -1,10 +1,13 @@
-//! A connection becomes its role when it is made, and stays it. Reads that are long have a pool of their own, so that no
-//! command waits behind a list.
+//! A connection becomes its role when it is made, and stays it. Reading has pools of its own, so that no command waits
+//! behind a list, nor behind whoever reads one history again and again.
+
+use std::pin::pin;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures::TryStreamExt;
 use futures::future::join3;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
+use tokio_postgres::{NoTls, Row, Statement};
 
 use super::target::Target;
 use super::{
@@ -45,12 +48,23 @@ impl Role {
     }
 }
 
+/// What a read is for: each has a pool of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// what a command decides on, or answers with
+    Command,
+    /// one resource or its history, for whoever reads it
+    Reading,
+}
+
 /// The service's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     system: Pool,
-    /// of the app role: one statement each
+    /// of the app role: one statement each, for commands
     asks: Pool,
+    /// the same, for reading
+    reads: Pool,
     /// of the app role: several statements under one snapshot of settings, or a long one
     scopes: Pool,
     target: Target,
@@ -66,6 +80,7 @@ impl Database {
         Ok(Self {
             system: pool(&target, Role::System, limits::POOL_SYSTEM)?,
             asks: pool(&target, Role::App, limits::POOL_ASKS)?,
+            reads: pool(&target, Role::App, limits::POOL_READS)?,
             scopes: pool(&target, Role::App, limits::POOL_SCOPES)?,
             target,
         })
@@ -80,31 +95,52 @@ impl Database {
         Scope::open(self.scopes.get().await?, sight).await
     }
 
-    /// One statement in a scope of its own. Its begin and its end travel with it: one round trip in all. Where the begin
-    /// fails, the statement sees nothing.
+    /// The few rows that one statement of a command has.
     pub async fn ask(
         &self,
         sight: Sight<'_>,
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, DbError> {
-        let client = Lent::new(self.asks.get().await?);
+        let mut rows = Vec::new();
+        let keep = |row| {
+            rows.push(row);
+            Ok::<_, DbError>(())
+        };
+        self.ask_each(Errand::Command, sight, sql, params, keep).await?;
+        Ok(rows)
+    }
+
+    /// One statement in a scope of its own, whose rows are taken as they come. Its begin and its end travel with it: one
+    /// round trip in all. Where the begin fails, the statement sees nothing.
+    pub async fn ask_each<E: From<DbError>>(
+        &self,
+        errand: Errand,
+        sight: Sight<'_>,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+        take: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let pool = match errand {
+            Errand::Command => &self.asks,
+            Errand::Reading => &self.reads,
+        };
+        let client = Lent::new(pool.get().await.map_err(DbError::from)?);
         let begin = sight.begin();
-        let rows = in_time(async {
-            let statement = client.prepare_cached(sql).await?;
-            let (begun, rows, ended) = join3(
+        in_time(async {
+            let statement = client.prepare_cached(sql).await.map_err(DbError::from)?;
+            let (begun, taken, ended) = join3(
                 client.batch_execute(&begin),
-                client.query(&statement, params),
+                each(&client, &statement, params, take),
                 client.batch_execute("commit"),
             )
             .await;
-            begun?;
-            ended?;
-            Ok::<_, DbError>(rows?)
+            begun.and(ended).map_err(DbError::from)?;
+            taken
         })
         .await?;
         client.give_back();
-        Ok(rows)
+        Ok(())
     }
 
     pub async fn connect_dedicated(&self, role: Role) -> Result<Dedicated, DbError> {
@@ -116,10 +152,24 @@ impl Database {
 
     /// Nothing is lent any more; what is lent ends when it is given back.
     pub fn close(&self) {
-        for pool in [&self.system, &self.asks, &self.scopes] {
+        for pool in [&self.system, &self.asks, &self.reads, &self.scopes] {
             pool.close();
         }
     }
+}
+
+async fn each<E: From<DbError>>(
+    client: &Lent,
+    statement: &Statement,
+    params: &[&(dyn ToSql + Sync)],
+    mut take: impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let rows = client.query_raw(statement, params.iter().copied()).await.map_err(DbError::from)?;
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await.map_err(DbError::from)? {
+        take(row)?;
+    }
+    Ok(())
 }
 
 /// A plain connection as whoever the URL names, with no role taken: for migrations.

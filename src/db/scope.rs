@@ -17,6 +17,8 @@ pub enum Sight<'a> {
     Decision(Option<Uuid>),
     /// tenants themselves and nothing that is in them: these, or all of them
     Tenants(Option<&'a [Uuid]>),
+    /// operators, with their tokens and the platform's streams: those who reach these tenants and no other, or all of them
+    Operators(Option<&'a [Uuid]>),
     /// the answers kept for one operator's retries
     Answers(Uuid),
 }
@@ -32,14 +34,21 @@ impl Sight<'_> {
                 tenant.map_or_else(|| platform.to_owned(), |tenant| format!("{}, {platform}", named(tenant)))
             }
             Sight::Answers(operator) => format!("set_config('credledger.operator', '{operator}', true)"),
-            Sight::Tenants(None) => "set_config('credledger.tenants', 'all', true)".to_owned(),
-            Sight::Tenants(Some(these)) => {
-                let these: Vec<String> = these.iter().map(Uuid::to_string).collect();
-                format!("set_config('credledger.tenants', '{}', true)", these.join(","))
+            Sight::Tenants(these) => format!("set_config('credledger.tenants', '{}', true)", listed(*these)),
+            Sight::Operators(these) => {
+                let these = listed(*these);
+                let platform = "set_config('credledger.platform', 'on', true)";
+                format!("set_config('credledger.operators', '{these}', true), {platform}")
             }
         };
         format!("begin read only; select {settings}")
     }
+}
+
+fn listed(these: Option<&[Uuid]>) -> String {
+    let Some(these) = these else { return "all".to_owned() };
+    let these: Vec<String> = these.iter().map(Uuid::to_string).collect();
+    these.join(",")
 }
 
 /// Dropped without [`Scope::finish`], its connection is closed, not lent again: no transaction and no tenant outlives its scope.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Reason;
 use super::ids::{TenantId, TokenId};
-use super::operator::Operator;
+use super::operator::{Operator, Reach};
 use super::refusal::{Refusal, RefusalKind};
 use crate::clock::Timestamp;
 
@@ -47,6 +47,7 @@ pub enum Action {
     /// verify, verify/batch
     Verify,
     ManageOperators,
+    ReadOperators,
     /// a tenant's own accounts
     ManageMembers,
     /// the ledger's whole feed
@@ -59,13 +60,19 @@ impl Role {
         use Action::*;
         match self {
             Role::Root => true,
-            Role::OrgAdmin => {
-                matches!(
-                    action,
-                    ConfigureTenant | ReadTenant | ChangeCredentials | ReadCredentials | ManageMembers
-                )
+            Role::OrgAdmin => matches!(
+                action,
+                ConfigureTenant
+                    | ReadTenant
+                    | ChangeCredentials
+                    | ReadCredentials
+                    | ManageMembers
+                    | ManageOperators
+                    | ReadOperators
+            ),
+            Role::Auditor => {
+                matches!(action, ReadTenant | ReadCredentials | ReadOperators | ReadLedger | ReadMetrics)
             }
-            Role::Auditor => matches!(action, ReadTenant | ReadCredentials | ReadLedger | ReadMetrics),
             Role::Gateway => matches!(action, Verify),
         }
     }
@@ -73,7 +80,35 @@ impl Role {
 
 /// What concerns the whole platform, and therefore asks for reach over all tenants.
 fn needs_whole_reach(action: Action) -> bool {
-    matches!(action, Action::RunTenants | Action::ManageOperators | Action::ReadLedger | Action::ReadMetrics)
+    matches!(action, Action::RunTenants | Action::ReadLedger | Action::ReadMetrics)
+}
+
+/// Is an operator of that reach there for one of this reach? Only when all of it lies within its own tenants.
+pub fn sees(reach: &Reach, other: &Reach) -> bool {
+    other.is_within(reach)
+}
+
+/// One operator, changing another or itself: what it doesn't see is not there, and root is root's alone.
+pub fn permit_over(role: Role, reach: &Reach, other: (Role, &Reach)) -> Result<(), Refusal> {
+    if !sees(reach, other.1) {
+        return Err(Refusal::not_found());
+    }
+    if other.0 == Role::Root && role != Role::Root {
+        return Err(Refusal::forbidden("Only root changes an operator who is root."));
+    }
+    Ok(())
+}
+
+/// May one operator make another this? Nobody gives more than it has; a tenant out of reach is not there.
+pub fn permit_grant(asker: &Operator, role: Role, reach: &Reach) -> Result<(), Refusal> {
+    if role == Role::Root && asker.role != Role::Root {
+        return Err(Refusal::forbidden("Only root makes an operator root."));
+    }
+    match reach {
+        _ if reach.is_within(&asker.reach) => Ok(()),
+        Reach::All => Err(Refusal::forbidden("You don't reach all tenants, and can't give that.")),
+        Reach::Tenants(_) => Err(Refusal::invalid("/tenants", "There is no such tenant.")),
+    }
 }
 
 /// One token of one operator, doing something to one tenant or to the whole platform. A tenant out of reach is not
@@ -104,11 +139,11 @@ pub fn permit(
 
 pub fn permit_role(
     role: Role,
-    reach: &super::operator::Reach,
+    reach: &Reach,
     action: Action,
     tenant: Option<TenantId>,
 ) -> Result<(), Refusal> {
-    let whole = *reach == super::operator::Reach::All;
+    let whole = *reach == Reach::All;
     if !role.may(action) || (needs_whole_reach(action) && !whole) {
         return Err(Refusal::forbidden(format!("The role {} may not do this.", role.word())));
     }
@@ -121,20 +156,20 @@ pub fn permit_role(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::operator::Reach;
     use crate::domain::testing::*;
 
     #[test]
     fn the_table_of_roles() {
         use Action::*;
-        let rows: [(Action, &[Role]); 10] = [
+        let rows: [(Action, &[Role]); 11] = [
             (RunTenants, &[Role::Root]),
             (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
             (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (ChangeCredentials, &[Role::Root, Role::OrgAdmin]),
             (ReadCredentials, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (Verify, &[Role::Root, Role::Gateway]),
-            (ManageOperators, &[Role::Root]),
+            (ManageOperators, &[Role::Root, Role::OrgAdmin]),
+            (ReadOperators, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (ManageMembers, &[Role::Root, Role::OrgAdmin]),
             (ReadLedger, &[Role::Root, Role::Auditor]),
             (ReadMetrics, &[Role::Root, Role::Auditor]),
@@ -153,6 +188,23 @@ mod tests {
         };
         assert_eq!(ask(tenant_id(1)), Ok(()));
         assert_eq!(ask(tenant_id(2)), Err(RefusalKind::NotFound));
+    }
+
+    #[test]
+    fn an_operator_who_reaches_further_is_not_there_and_root_is_roots_alone() {
+        let some = |tenants: &[u128]| Reach::Tenants(tenants.iter().map(|id| tenant_id(*id)).collect());
+        let ask = |reach: &Reach, other, other_reach: &Reach| {
+            permit_over(Role::OrgAdmin, reach, (other, other_reach)).map_err(|no| no.kind)
+        };
+        let mine = some(&[1, 2]);
+        assert_eq!(ask(&mine, Role::OrgAdmin, &some(&[1, 2])), Ok(()));
+        assert_eq!(ask(&mine, Role::Gateway, &some(&[2])), Ok(()));
+        assert_eq!(ask(&mine, Role::Gateway, &some(&[2, 3])), Err(RefusalKind::NotFound));
+        assert_eq!(ask(&mine, Role::Auditor, &Reach::All), Err(RefusalKind::NotFound));
+        assert_eq!(ask(&mine, Role::Root, &Reach::All), Err(RefusalKind::NotFound));
+        assert_eq!(ask(&Reach::All, Role::Auditor, &Reach::All), Ok(()));
+        assert_eq!(ask(&Reach::All, Role::Root, &Reach::All), Err(RefusalKind::Forbidden));
+        assert_eq!(permit_over(Role::Root, &Reach::All, (Role::Root, &Reach::All)), Ok(()));
     }
 
     #[test]

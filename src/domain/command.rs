@@ -4,9 +4,9 @@ use super::Context;
 use super::authority::{self, Action};
 use super::credential::CredentialCommand;
 use super::event::{Actor, Event, Recorded};
-use super::ids::{MemberId, StreamId, TenantId, TokenId};
+use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
 use super::member::{Member, MemberCommand};
-use super::operator::{Operator, OperatorCommand};
+use super::operator::{Beside, Operator, OperatorCommand};
 use super::refusal::{Refusal, RefusalKind};
 use super::stream::StreamState;
 use super::tenant::{Tenant, TenantCommand};
@@ -16,8 +16,10 @@ pub enum Command {
     Tenant(Vec<TenantCommand>),
     /// Several actions on one credential are one atomic batch, an event each.
     Credential(TenantId, Vec<CredentialCommand>),
-    Operator(OperatorCommand),
+    /// Several actions on one member are one atomic batch, an event each.
     Member(TenantId, Vec<MemberCommand>),
+    /// Several actions on one operator are one atomic batch, an event each.
+    Operator(Vec<OperatorCommand>),
 }
 
 /// The states of the other streams that the decision reads.
@@ -28,6 +30,8 @@ pub struct Seen {
     pub operator: Option<(Operator, Option<TokenId>)>,
     /// the account that the command gives a credential to
     pub owner: Option<Member>,
+    /// an operator of [`Command::other_roots`] who is an active root
+    pub other_root: Option<Operator>,
 }
 
 /// A command with everything that its decision needs: the decision is a function of (state, this).
@@ -72,8 +76,19 @@ impl Command {
         match self {
             Command::Tenant(actions) => matches!(actions.first(), Some(TenantCommand::Create(_))),
             Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
-            Command::Operator(action) => matches!(action, OperatorCommand::Create(_)),
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
+            Command::Operator(actions) => matches!(actions.first(), Some(OperatorCommand::Create(_))),
+        }
+    }
+
+    /// Of whom the decision reads the first that is an active root.
+    pub fn other_roots(&self) -> &[OperatorId] {
+        match self {
+            Command::Operator(actions) => {
+                let mut named = actions.iter().map(OperatorCommand::other_roots);
+                named.find(|named| !named.is_empty()).unwrap_or_default()
+            }
+            Command::Tenant(_) | Command::Credential(..) | Command::Member(..) => &[],
         }
     }
 
@@ -120,12 +135,10 @@ impl Asked {
                 let events = action.decide(state.member(), self.seen_tenant(*tenant)?, &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
             }),
-            Command::Operator(action) => {
-                self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
-                    let events = action.decide(state.operator(), &self.context)?;
-                    Ok(events.into_iter().map(Event::from).collect())
-                })
-            }
+            Command::Operator(actions) => self.in_turn(stream, state, actions, |action, state| {
+                let events = action.decide(state.operator(), &self.beside(), &self.context)?;
+                Ok(events.into_iter().map(Event::from).collect())
+            }),
         }
     }
 
@@ -148,12 +161,23 @@ impl Asked {
         }
     }
 
+    fn beside(&self) -> Beside<'_> {
+        let asker = self.seen.operator.as_ref().map(|(operator, _)| operator);
+        Beside { asker, other_root: self.seen.other_root.as_ref() }
+    }
+
     /// What is another tenant's is not there, whatever else is wrong with the command.
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
             Command::Tenant(_) => state.tenant().is_some(),
-            Command::Operator(_) => state.operator().is_some(),
+            Command::Operator(_) => match (state.operator(), self.beside().asker) {
+                (Some(operator), Some(asker)) => {
+                    let over = (operator.role, &operator.reach);
+                    return authority::permit_over(asker.role, &asker.reach, over);
+                }
+                (operator, _) => operator.is_some(),
+            },
             Command::Credential(tenant, _) => {
                 state.credential().is_some_and(|credential| credential.tenant == *tenant)
             }

@@ -93,6 +93,11 @@ macro_rules! family {
                 match self { $(Self::$variant(event) => $crate::domain::event::members_of(event),)* }
             }
 
+            /// How many bytes the canonical text of its members has.
+            pub fn length(&self) -> usize {
+                match self { $(Self::$variant(event) => $crate::domain::canonical::length(event),)* }
+            }
+
             pub fn read(
                 name: &str,
                 schema: u16,

@@ -6,11 +6,13 @@
 pub mod access;
 pub mod authority;
 pub mod base64url;
+pub mod canonical;
 pub mod command;
 pub mod credential;
 pub mod effective;
 pub mod event;
 pub mod formats;
+pub mod history;
 pub mod ids;
 pub mod ip_rules;
 mod joiners;

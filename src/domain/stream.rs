@@ -30,10 +30,10 @@ impl StreamState {
     pub fn version(&self) -> u32 {
         match self {
             StreamState::Empty => 0,
-            StreamState::Tenant(tenant) => tenant.stream_version,
-            StreamState::Credential(credential) => credential.stream_version,
-            StreamState::Operator(operator) => operator.stream_version,
-            StreamState::Member(member) => member.stream_version,
+            StreamState::Tenant(tenant) => tenant.history.events,
+            StreamState::Credential(credential) => credential.history.events,
+            StreamState::Operator(operator) => operator.history.events,
+            StreamState::Member(member) => member.history.events,
         }
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::command::{Asked, Command, Seen};
 use super::credential::*;
 use super::event::{Actor, Event, Recorded};
+use super::history::History;
 use super::ids::{MemberId, SecretId, StreamId, TenantId};
 use super::ip_rules::IpRules;
 use super::key_format::KeyFormat;
@@ -57,7 +58,7 @@ pub fn tenant_with(change: impl FnOnce(&mut Settings)) -> Tenant {
         created_at: at(-1000),
         suspended_at: None,
         version: 1,
-        stream_version: 1,
+        history: History { events: 1, bytes: 0 },
     }
 }
 
@@ -114,6 +115,15 @@ pub fn created_until(end: Timestamp) -> CredentialEvent {
 
 pub fn rescoped(to: &[&str]) -> CredentialEvent {
     CredentialEvent::Rescoped(Rescoped { scopes: scopes(to) })
+}
+
+pub fn described(text: &str) -> CredentialEvent {
+    let description = Some(Personal::Known(text.to_owned()));
+    CredentialEvent::Edited(Edited { description, ..Edited::default() })
+}
+
+pub fn described_and_erased() -> CredentialEvent {
+    CredentialEvent::Edited(Edited { description: Some(Personal::Erased), ..Edited::default() })
 }
 
 pub fn restricted(cidr: &str) -> CredentialEvent {
@@ -271,7 +281,7 @@ impl<K: Decided> Given<K> {
     pub fn when(self, command: K::Command) -> When<K> {
         let asked = Asked {
             command: K::command(command),
-            seen: Seen { tenant: Some(self.tenant.clone()), operator: None, owner: self.member.clone() },
+            seen: Seen { tenant: Some(self.tenant.clone()), owner: self.member.clone(), ..Seen::default() },
             context: Context { now: self.now, caller: caller(), fresh: self.fresh.clone() },
             if_versions: None,
         };

@@ -55,19 +55,10 @@ impl App {
         peer.is_some_and(|peer| self.trusted_proxies.iter().any(|range| range.contains(peer)))
     }
 
-    /// Waits for the lease when it has lapsed, within the bounds of a request.
-    pub async fn lease(&self) -> Result<(), Problem> {
-        self.lease.valid().await.map_err(|_| lapsed())
-    }
-
-    /// What `look` sees, and at what time, while the lease holds from before the look until after it.
+    /// What `look` sees, and at what time, while the lease holds from before the look until after it. When the lease has
+    /// lapsed it is waited for, within the bounds of a request.
     pub async fn leased<T>(&self, look: impl Fn(Timestamp) -> T) -> Result<T, Problem> {
         self.lease.over(|| look(self.now())).await.map_err(|_| lapsed())
-    }
-
-    /// The last look before a verdict leaves.
-    pub fn still_leased(&self) -> Result<(), Problem> {
-        if self.lease.holds() { Ok(()) } else { Err(lapsed()) }
     }
 
     /// For a read that must not be older than a write.

@@ -1,5 +1,5 @@
-//! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403 or 503, since a proxy turns
-//! anything else into an error of its own.
+//! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403 or 503 for whatever can be
+//! read as a request, since a proxy turns anything else into an error of its own.
 
 use std::net::IpAddr;
 

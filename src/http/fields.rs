@@ -85,10 +85,12 @@ fn ip_entry(node: Node<'_, '_>) -> Option<IpEntry> {
 pub fn metadata(node: Node<'_, '_>) -> Option<Map<String, Value>> {
     let value: Value = node.accept(serde_json::from_str(&node.json().canonical()))?;
     let Value::Object(members) = value else { return node.refuse("expected an object") };
-    if !metadata_fits(&members) {
+    let cleaned = node.accept(clean_members(members))?;
+    // Measured as it will be stored: a letter may be longer in the composed form.
+    if !metadata_fits(&cleaned) {
         return node.refuse(format!("metadata holds at most {} bytes", limits::METADATA_BYTES));
     }
-    node.accept(clean_members(members))
+    Some(cleaned)
 }
 
 fn clean_members(members: Map<String, Value>) -> Result<Map<String, Value>, String> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::json_parser;
-use crate::ledger::canonical::double_text;
+use crate::domain::canonical::double_text;
 use crate::limits;
 
 #[derive(Clone, Debug, PartialEq)]

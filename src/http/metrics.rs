@@ -82,26 +82,7 @@ fn page(app: &App) -> String {
             );
         }
     }
-    let gauge = |page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display| {
-        heading(page, name, "gauge", help);
-        line(page, format_args!("{name} {value}"));
-    };
-    let progress = app.ledger.progress();
-    gauge(&mut page, "credledger_applied_events", "Events that this node's view holds.", &progress.applied);
-    gauge(
-        &mut page,
-        "credledger_view_stopped",
-        "1 when the view met an event that it can't apply.",
-        &u8::from(progress.stopped),
-    );
-    let left = app.lease.deadline().since(BootTime::now()).as_secs_f64();
-    gauge(&mut page, "credledger_lease_seconds", "How long this node's lease still holds.", &left);
-    gauge(
-        &mut page,
-        "credledger_lease_bound_seconds",
-        "The longest time for which a verdict may lag behind the ledger.",
-        &crate::limits::LEASE.as_secs_f64(),
-    );
+    staleness(&mut page, app);
     gauge(
         &mut page,
         "credledger_append_only",
@@ -141,6 +122,55 @@ fn page(app: &App) -> String {
         &counts.bytes,
     );
     page
+}
+
+/// How far a verdict of now may lag behind the ledger, and by which clock it is judged.
+fn staleness(page: &mut String, app: &App) {
+    let (progress, lease, clock) = (app.ledger.progress(), &app.lease, app.ledger.clock());
+    gauge(page, "credledger_applied_events", "Events that this node's view holds.", &progress.applied);
+    gauge(
+        page,
+        "credledger_lag_events",
+        "Events that the ledger held at the last renewal of the lease and this node's view does not hold yet.",
+        &lease.head().saturating_sub(progress.applied),
+    );
+    gauge(
+        page,
+        "credledger_view_stopped",
+        "1 when the view met an event that it can't apply.",
+        &u8::from(progress.stopped),
+    );
+    let left = lease.deadline().since(BootTime::now()).as_secs_f64();
+    gauge(page, "credledger_lease_seconds", "How long this node's lease still holds.", &left);
+    gauge(
+        page,
+        "credledger_lease_age_seconds",
+        "How long ago the renewal was asked for that this node's lease stands on.",
+        &lease.age().map_or(f64::NAN, |age| age.as_secs_f64()),
+    );
+    gauge(
+        page,
+        "credledger_lease_bound_seconds",
+        "The longest time for which a verdict may lag behind the ledger.",
+        &crate::limits::LEASE.as_secs_f64(),
+    );
+    gauge(
+        page,
+        "credledger_clock_offset_seconds",
+        "How far the database's clock is ahead of this machine's.",
+        &clock.ahead_of_the_machine_seconds(),
+    );
+    gauge(
+        page,
+        "credledger_clock_reading_seconds",
+        "How long the last reading of the database's clock took.",
+        &clock.reading_seconds(),
+    );
+}
+
+fn gauge(page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display) {
+    heading(page, name, "gauge", help);
+    line(page, format_args!("{name} {value}"));
 }
 
 fn heading(page: &mut String, name: &str, kind: &str, help: &str) {

@@ -14,9 +14,9 @@ use super::app::{App, not_answering};
 use super::bearer::presented;
 use super::problem::Problem;
 use crate::domain::access::Reason;
-use crate::domain::authority::{Action, permit_role};
+use crate::domain::authority::{Action, permit_over, permit_role};
 use crate::domain::event::Actor;
-use crate::domain::ids::{CredentialId, TenantId};
+use crate::domain::ids::{CredentialId, OperatorId, TenantId};
 use crate::domain::operator::Reach;
 use crate::projections::active::{OperatorPass, TenantSummary};
 
@@ -65,6 +65,15 @@ impl Operator {
         let tenant = self.tenant(app, tenant, action)?;
         let id = credential.parse().map_err(|_| Problem::not_found())?;
         Ok((tenant, id))
+    }
+
+    /// An operator's path, for whoever may change it. One that reaches further looks like one that is not there.
+    pub fn over(&self, app: &App, named: &str) -> Result<OperatorId, Problem> {
+        self.may(Action::ManageOperators)?;
+        let id = named.parse().map_err(|_| Problem::not_found())?;
+        let other = app.view.operator(id).map_err(|_| not_answering())?.ok_or_else(Problem::not_found)?;
+        permit_over(self.0.role, &self.0.reach, (other.role, &other.reach))?;
+        Ok(id)
     }
 
     /// The tenants it may see, for a verdict.

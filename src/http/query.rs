@@ -15,6 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::problem::{Fault, FaultPlace, Problem};
+use crate::domain::text::Name;
 use crate::limits;
 
 /// Decoded parameters, in their order. Their number is bounded by the length of a URL.
@@ -131,6 +132,24 @@ impl<'q> Parameters<'q> {
             wanted.ok_or_else(|| format!("expected an integer from 1 to {}", limits::PAGE_MAX))
         })?;
         Some(limit.unwrap_or(limits::PAGE_DEFAULT))
+    }
+
+    /// Where a list goes on. What it says is for the list to open.
+    pub fn cursor(&mut self) -> Option<Option<String>> {
+        self.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()))
+    }
+
+    /// A text that a list is filtered by.
+    pub fn text(&mut self, name: &'static str) -> Option<Option<String>> {
+        self.optional(name, |text| match text.chars().count() {
+            1..=limits::FILTER_CHARS => Ok(text.to_owned()),
+            _ => Err(format!("expected 1 to {} characters", limits::FILTER_CHARS)),
+        })
+    }
+
+    /// A whole name that a list is filtered by.
+    pub fn name(&mut self) -> Option<Option<String>> {
+        self.optional("name", |text| Name::parse(text).map(|name| name.as_str().to_owned()))
     }
 
     /// A position of the ledger, or any other number that is not negative.

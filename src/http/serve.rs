@@ -69,6 +69,7 @@ fn callers(service: &mut ServiceConfig) {
         );
 }
 
+/// Each level looks at its own part of the path alone: one long list of patterns would try them one after the other.
 fn admin(service: &mut ServiceConfig) {
     service
         .service(
@@ -77,60 +78,66 @@ fn admin(service: &mut ServiceConfig) {
                 .post(command::create_tenant::handle)
                 .done(),
         )
+        .service(web::scope("/tenants/{tenant}").configure(tenant))
         .service(
-            Routes::at("/tenants/{tenant}")
-                .get(read::get_tenant::handle)
-                .patch(command::edit_tenant::handle)
+            Routes::at("/operators")
+                .get(read::list_operators::handle)
+                .post(command::create_operator::handle)
                 .done(),
         )
-        .service(Routes::at("/tenants/{tenant}/suspend").post(command::suspend_tenant::handle).done())
-        .service(Routes::at("/tenants/{tenant}/resume").post(command::resume_tenant::handle).done())
-        .configure(keys)
-        .configure(members)
-        .service(Routes::at("/operators").post(command::create_operator::handle).done())
-        .service(
-            Routes::at("/operators/{operator}")
-                .get(read::get_operator::handle)
-                .patch(command::edit_operator::handle)
-                .done(),
-        )
-        .service(Routes::at("/operators/{operator}/tokens").post(command::mint_token::handle).done())
-        .service(
-            Routes::at("/operators/{operator}/tokens/{token}").delete(command::revoke_token::handle).done(),
-        );
+        .service(web::scope("/operators/{operator}").configure(operator));
 }
 
-fn keys(service: &mut ServiceConfig) {
-    const KEYS: &str = "/tenants/{tenant}/keys";
-    let key = |rest: &str| format!("{KEYS}/{{key}}{rest}");
+fn tenant(service: &mut ServiceConfig) {
     service
-        .service(Routes::at(KEYS).get(read::list_keys::handle).post(command::create_key::handle).done())
+        .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
+        .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
+        .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
+        .service(Routes::at("/keys").get(read::list_keys::handle).post(command::create_key::handle).done())
+        .service(web::scope("/keys/{key}").configure(key))
         .service(
-            Routes::at(&key(""))
+            Routes::at("/members")
+                .get(read::list_members::handle)
+                .post(command::create_member::handle)
+                .done(),
+        )
+        .service(web::scope("/members/{member}").configure(member));
+}
+
+fn key(service: &mut ServiceConfig) {
+    service
+        .service(
+            Routes::at("")
                 .get(read::get_key::handle)
                 .patch(command::edit_key::handle)
                 .delete(command::revoke::delete)
                 .done(),
         )
-        .service(Routes::at(&key("/rotate")).post(command::rotate::handle).done())
-        .service(Routes::at(&key("/revoke")).post(command::revoke::handle).done())
-        .service(Routes::at(&key("/suspend")).post(command::suspend_key::handle).done())
-        .service(Routes::at(&key("/resume")).post(command::resume_key::handle).done())
-        .service(Routes::at(&key("/history")).get(read::history::handle).done())
-        .service(Routes::at(&key("/secrets/{secret}")).patch(command::grace::handle).done())
-        .service(Routes::at(&key("/secrets/{secret}/revoke")).post(command::revoke_secret::handle).done());
+        .service(Routes::at("/rotate").post(command::rotate::handle).done())
+        .service(Routes::at("/revoke").post(command::revoke::handle).done())
+        .service(Routes::at("/suspend").post(command::suspend_key::handle).done())
+        .service(Routes::at("/resume").post(command::resume_key::handle).done())
+        .service(Routes::at("/history").get(read::history::handle).done())
+        .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
+        .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }
 
-fn members(service: &mut ServiceConfig) {
-    const MEMBERS: &str = "/tenants/{tenant}/members";
-    let member = |rest: &str| format!("{MEMBERS}/{{member}}{rest}");
+fn member(service: &mut ServiceConfig) {
+    service
+        .service(Routes::at("").get(read::get_member::handle).patch(command::edit_member::handle).done())
+        .service(Routes::at("/disable").post(command::disable_member::handle).done())
+        .service(Routes::at("/enable").post(command::enable_member::handle).done());
+}
+
+fn operator(service: &mut ServiceConfig) {
     service
         .service(
-            Routes::at(MEMBERS).get(read::list_members::handle).post(command::create_member::handle).done(),
+            Routes::at("")
+                .get(read::get_operator::handle)
+                .patch(command::edit_operator::handle)
+                .delete(command::disable_operator::handle)
+                .done(),
         )
-        .service(
-            Routes::at(&member("")).get(read::get_member::handle).patch(command::edit_member::handle).done(),
-        )
-        .service(Routes::at(&member("/disable")).post(command::disable_member::handle).done())
-        .service(Routes::at(&member("/enable")).post(command::enable_member::handle).done());
+        .service(Routes::at("/tokens").post(command::mint_token::handle).done())
+        .service(Routes::at("/tokens/{token}").delete(command::revoke_token::handle).done());
 }

@@ -46,9 +46,19 @@ impl App {
         self.counted(judgement, door)
     }
 
-    /// For many at once: the caller looks at the lease before the first and after the last.
-    pub fn judge_leased(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        self.counted(self.verdict(asking, self.now()), door)
+    /// Judges many at one instant, under one lease that holds from before the first until after the last. Each is asked anew
+    /// for each look.
+    pub async fn judge_all<'q, Q>(
+        &self,
+        questions: &'q [Q],
+        asking: impl Fn(&'q Q) -> Asking<'q>,
+        door: Door,
+    ) -> Result<Vec<Judged>, Problem> {
+        let look = |now| -> Vec<_> {
+            questions.iter().map(|question| self.verdict(&asking(question), now)).collect()
+        };
+        let judgements = self.leased(look).await?;
+        judgements.into_iter().map(|judgement| self.counted(judgement, door)).collect()
     }
 
     fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Judgement, NotAnswering> {

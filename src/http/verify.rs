@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::app::App;
 use super::body::{JsonBody, Wants};
@@ -55,22 +55,28 @@ pub async fn batch(
     let items = document.decode(|members| {
         members.required("items", |list| list.list(limits::VERIFY_BATCH, |item| Some(item.json())))
     })?;
-    app.lease().await?;
-    let mut data = Vec::with_capacity(items.len());
+    let (mut questions, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, item) in items.into_iter().enumerate() {
-        let answer = match super::members::decode(item, question) {
-            Ok(question) => json!(app.judge_leased(&question.asking(&app, &operator), Door::Verify)?),
-            Err(problem) => {
-                let item = format!("/items/{index}");
-                let errors: Vec<_> = problem.listed().iter().map(|fault| fault.within(&item)).collect();
-                let (code, detail) = (problem.code().text(), problem.detail());
-                json!({"valid": false, "code": code, "detail": detail, "errors": errors})
-            }
-        };
-        data.push(answer);
+        match super::members::decode(item, question) {
+            Ok(question) => questions.push(question),
+            Err(problem) => unreadable.push((index, told_of(index, &problem))),
+        }
     }
-    app.still_leased()?;
+    let judged = app.judge_all(&questions, |question| question.asking(&app, &operator), Door::Verify).await?;
+    let mut data: Vec<_> = judged.iter().map(|judged| json!(judged)).collect();
+    for (index, told) in unreadable {
+        // Those before it stand in their places by now.
+        data.insert(index, told);
+    }
     Ok(HttpResponse::Ok().json(json!({"data": data})))
+}
+
+/// An item that can't be read, in the place of its verdict.
+fn told_of(index: usize, problem: &Problem) -> Value {
+    let item = format!("/items/{index}");
+    let errors: Vec<_> = problem.listed().iter().map(|fault| fault.within(&item)).collect();
+    let (code, detail) = (problem.code().text(), problem.detail());
+    json!({"valid": false, "code": code, "detail": detail, "errors": errors})
 }
 
 fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {

@@ -77,7 +77,7 @@ impl Press {
             entry: encoded.entry,
             mac: [0; MAC_BYTES],
             leaf: [0; 32],
-            slots: (!encoded.slots.is_empty()).then(|| encoded.slots.to_json().to_string()),
+            slots: (!encoded.slots.is_empty()).then(|| encoded.slots.to_text()),
         })
     }
 

@@ -14,12 +14,11 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::canonical;
 use crate::clock::Timestamp;
-use crate::domain::base64url;
 use crate::domain::event::{Actor, Event, Recorded, Unreadable, kinds};
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::domain::personal::Personal;
+use crate::domain::{base64url, canonical};
 use crate::limits;
 use crate::vault::sha256;
 
@@ -83,6 +82,11 @@ impl Slots {
             })
             .collect::<Map<_, _>>()
             .into()
+    }
+
+    /// The text that is stored: canonical, so that what comes back is as long as what was measured.
+    pub fn to_text(&self) -> String {
+        canonical::string(&self.to_json())
     }
 
     /// What does not have the stored shape counts as changed.

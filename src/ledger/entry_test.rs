@@ -352,10 +352,13 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
         Just(Reach::All),
         prop::collection::btree_set(id().prop_map(TenantId), 0..3).prop_map(Reach::Tenants),
     ];
+    let (role_again, reach_again) = (role.clone(), reach.clone());
     prop_oneof![
         (typed(), role, reach, any::<bool>()).prop_map(|(name, role, reach, first)| OperatorEvent::Created(
             operator::Created { name, role, reach, first }
         )),
+        (role_again, reach_again)
+            .prop_map(|(role, reach)| OperatorEvent::Assigned(operator::Assigned { role, reach })),
         Just(OperatorEvent::Disabled(operator::Disabled {})),
         Just(OperatorEvent::Enabled(operator::Enabled {})),
         (typed(), secret(), at()).prop_map(|(name, token, expires_at)| OperatorEvent::TokenMinted(

@@ -156,9 +156,15 @@ impl Ledger {
         let tenant = loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned());
         let owner = loaded.owner.as_ref().and_then(|loaded| loaded.state.member().cloned());
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
+        let other_root = loaded.other_root.as_ref().and_then(|loaded| loaded.state.operator().cloned());
         Asked {
             command: order.command.clone(),
-            seen: Seen { tenant, operator: operator.map(|operator| (operator, order.token)), owner },
+            seen: Seen {
+                tenant,
+                operator: operator.map(|operator| (operator, order.token)),
+                owner,
+                other_root,
+            },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
             if_versions: order.if_versions.clone(),
         }

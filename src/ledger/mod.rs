@@ -5,13 +5,13 @@
 //! lock; whoever reads, reads `last + 1` or stops.
 
 mod append;
-pub mod canonical;
 pub mod doorbell;
 pub mod entry;
 pub mod execute;
 pub mod follow;
 mod fresh;
 mod inline;
+mod lanes;
 mod load;
 mod order;
 pub mod proposal;

@@ -108,6 +108,25 @@ impl From<DbError> for ExecuteError {
 }
 
 impl Order {
+    /// Of nobody's token, without conditions, carried out before it is answered; the answer holds the secret that was made, and
+    /// nothing else.
+    pub fn of(stream: StreamId, command: Command, caller: Caller) -> Self {
+        Order {
+            stream,
+            command,
+            caller,
+            token: None,
+            if_versions: None,
+            retry: None,
+            housekeeping: false,
+            wait: true,
+            render: Arc::new(|_, secret, _| {
+                let secret = secret.map(|secret| ("secret".to_owned(), secret.reveal().into()));
+                Answer { status: 200, body: Map::from_iter(secret) }
+            }),
+        }
+    }
+
     pub(super) fn creates(&self) -> bool {
         self.command.creates()
     }

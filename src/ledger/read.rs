@@ -1,14 +1,16 @@
 //! Reading the ledger back: entries checked against their mac, decoded, in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use serde_json::Value;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::entry::{self, BadEntry, Slots};
-use crate::db::{Database, DbError, Scope, Sight};
+use crate::db::{Database, DbError, Errand, Scope, Sight, in_time};
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
@@ -113,33 +115,30 @@ impl Reader {
     pub async fn streams(
         &self,
         database: &Database,
+        errand: Errand,
         sight: Sight<'_>,
         streams: &[StreamId],
     ) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
-        let rows = database.ask(sight, STREAMS, &[&self.ledger, &ids]).await?;
-        self.folds(streams, &rows)
+        let mut folds = Folds::of(streams);
+        let fold = |row: Row| folds.fold(self.positioned(&row)?);
+        database.ask_each(errand, sight, STREAMS, &[&self.ledger, &ids], fold).await?;
+        Ok(folds.done())
     }
 
     /// The same in a scope that is open.
     pub async fn streams_in(&self, scope: &Scope, streams: &[StreamId]) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
-        let rows = scope.query(STREAMS, &[&self.ledger, &ids]).await?;
-        self.folds(streams, &rows)
-    }
-
-    fn folds(&self, streams: &[StreamId], rows: &[Row]) -> Result<Vec<Loaded>, ReadError> {
-        let mut loaded = vec![(StreamState::Empty, None); streams.len()];
-        for row in rows {
-            let Positioned { position, recorded } = self.positioned(row)?;
-            let index = streams.iter().position(|stream| *stream == recorded.stream);
-            let (state, last) = &mut loaded[index.ok_or(ReadError::Forged { position })?];
-            *state = std::mem::take(state)
-                .folded(recorded)
-                .map_err(|cause| ReadError::Unfoldable { position, cause })?;
-            *last = Some(position);
-        }
-        Ok(loaded.into_iter().map(|(state, position)| Loaded { state: Arc::new(state), position }).collect())
+        let mut folds = Folds::of(streams);
+        in_time(async {
+            let mut rows = pin!(scope.stream(STREAMS, &[&self.ledger, &ids]).await?);
+            while let Some(row) = rows.try_next().await? {
+                folds.fold(self.positioned(&row)?)?;
+            }
+            Ok::<_, ReadError>(())
+        })
+        .await?;
+        Ok(folds.done())
     }
 
     /// One stream's events, whosever it is: for the kernel's event store.
@@ -152,15 +151,21 @@ impl Reader {
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
-    /// One stream's events, as far as that sight goes.
+    /// One stream's events, as far as that sight goes: as many as [`crate::domain::history`] lets a stream have.
     pub async fn history(
         &self,
         database: &Database,
         sight: Sight<'_>,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
-        let rows = database.ask(sight, STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
-        rows.iter().map(|row| self.positioned(row)).collect()
+        let mut events = Vec::new();
+        let keep = |row: Row| {
+            events.push(self.positioned(&row)?);
+            Ok::<_, ReadError>(())
+        };
+        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &vec![stream.0]];
+        database.ask_each(Errand::Reading, sight, STREAMS, &params, keep).await?;
+        Ok(events)
     }
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {
@@ -188,6 +193,33 @@ impl Reader {
             return Err(ReadError::Forged { position });
         }
         Ok(Positioned { position, recorded })
+    }
+}
+
+/// The folds of some streams whose events come in order, each stream's for itself.
+struct Folds<'a> {
+    streams: &'a [StreamId],
+    loaded: Vec<(StreamState, Option<u64>)>,
+}
+
+impl<'a> Folds<'a> {
+    fn of(streams: &'a [StreamId]) -> Self {
+        Folds { streams, loaded: vec![(StreamState::Empty, None); streams.len()] }
+    }
+
+    fn fold(&mut self, Positioned { position, recorded }: Positioned) -> Result<(), ReadError> {
+        let index = self.streams.iter().position(|stream| *stream == recorded.stream);
+        let (state, last) = &mut self.loaded[index.ok_or(ReadError::Forged { position })?];
+        *state = std::mem::take(state)
+            .folded(recorded)
+            .map_err(|cause| ReadError::Unfoldable { position, cause })?;
+        *last = Some(position);
+        Ok(())
+    }
+
+    fn done(self) -> Vec<Loaded> {
+        let loaded = self.loaded.into_iter();
+        loaded.map(|(state, position)| Loaded { state: Arc::new(state), position }).collect()
     }
 }
 

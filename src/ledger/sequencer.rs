@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::append::{APPEND, Columns, Draft, Prepared, Press};
 use super::follow::Batch;
+use super::lanes::{Lanes, Ways};
 use super::proposal::{CommitError, Committed, Proposal};
 use crate::clock::{BootTime, Clock, Timestamp};
 use crate::db::{Database, DbError, Dedicated, Role};
@@ -19,12 +20,10 @@ use crate::limits;
 type Reply = oneshot::Sender<Result<Committed, CommitError>>;
 type Submission = (Draft, Reply);
 
-/// The way into the sequencer: one queue for people, one for housekeeping. Cheap to clone.
-#[derive(Clone)]
+/// The way into the sequencer: one queue for people, one for housekeeping.
 pub struct Submit {
     press: Arc<Press>,
-    people: mpsc::Sender<Submission>,
-    housekeeping: mpsc::Sender<Submission>,
+    ways: Ways<Submission>,
 }
 
 impl Submit {
@@ -32,7 +31,7 @@ impl Submit {
         let draft =
             self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
-        let queue = if housekeeping { &self.housekeeping } else { &self.people };
+        let queue = if housekeeping { &self.ways.housekeeping } else { &self.ways.people };
         queue.try_send((draft, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommitError::Busy,
             mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
@@ -46,13 +45,10 @@ pub struct Sequencer {
     database: Database,
     clock: Arc<Clock>,
     writer: Uuid,
-    people: mpsc::Receiver<Submission>,
-    housekeeping: mpsc::Receiver<Submission>,
+    lanes: Lanes<Submission>,
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
-    /// when a command of people came last: housekeeping has no batch of its own soon after
-    people_seen: BootTime,
     /// stamps never fall back behind this
     last_at: Timestamp,
 }
@@ -92,56 +88,26 @@ impl Sequencer {
         writer: Uuid,
         committed: mpsc::UnboundedSender<Batch>,
     ) -> (Submit, Sequencer) {
-        let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
-        let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
+        let (ways, lanes) = Lanes::new();
         let press = Arc::new(press);
         let sequencer = Sequencer {
             press: press.clone(),
             database,
             clock,
             writer,
-            people,
-            housekeeping,
+            lanes,
             committed,
             connection: None,
-            people_seen: BootTime::now(),
             last_at: Timestamp::default(),
         };
-        (Submit { press, people: people_in, housekeeping: housekeeping_in }, sequencer)
+        (Submit { press, ways }, sequencer)
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.
     pub async fn run(mut self) {
-        while let Some(batch) = self.gather().await {
+        while let Some(batch) = self.lanes.gather().await {
             self.settle_batch(batch).await;
         }
-    }
-
-    async fn gather(&mut self) -> Option<Vec<Submission>> {
-        let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
-        let (people, housekeeping) = (&mut self.people, &mut self.housekeeping);
-        let alone = async {
-            tokio::time::sleep(rest).await;
-            housekeeping.recv().await
-        };
-        let first = tokio::select! {
-            biased;
-            Some(submission) = people.recv() => {
-                self.people_seen = BootTime::now();
-                submission
-            }
-            Some(submission) = alone => submission,
-            else => return None,
-        };
-        let mut batch = vec![first];
-        while batch.len() < limits::BATCH_COMMANDS
-            && let Ok(submission) = self.people.try_recv()
-        {
-            batch.push(submission);
-        }
-        let room = limits::HOUSEKEEPING_PER_BATCH.min(limits::BATCH_COMMANDS - batch.len());
-        batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
-        Some(batch)
     }
 
     /// Commits a batch. One that fails definitely is run again one by one, so that no command hurts another.

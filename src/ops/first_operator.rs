@@ -1,9 +1,5 @@
 //! Operators that are made on the machine: the first one of a ledger, others, and their tokens.
 
-use std::sync::Arc;
-
-use serde_json::Map;
-
 use super::StartError;
 use super::house::House;
 use crate::clock::Timestamp;
@@ -110,20 +106,8 @@ pub async fn mint_token(
 }
 
 fn order(id: OperatorId, command: OperatorCommand) -> Order {
-    Order {
-        stream: id.into(),
-        command: Command::Operator(command),
-        caller: Caller { actor: Actor::System, client_ip: None, request_id: "local".to_owned() },
-        token: None,
-        if_versions: None,
-        retry: None,
-        housekeeping: false,
-        wait: true,
-        render: Arc::new(|_, secret, _| {
-            let secret = secret.map(|secret| ("secret".to_owned(), secret.reveal().into()));
-            Answer { status: 200, body: Map::from_iter(secret) }
-        }),
-    }
+    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "local".to_owned() };
+    Order::of(id.into(), Command::Operator(vec![command]), caller)
 }
 
 fn failed(error: &ExecuteError) -> StartError {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::StartError;
 use super::migrate::{make_private_login, migrate, rebuild_projections};
-use crate::clock::{BootTime, Clock};
+use crate::clock::Clock;
 use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
 use crate::db::{self, Database, Dedicated, Role, Settings};
 use crate::ledger::doorbell::Doorbell;
@@ -238,10 +238,12 @@ pub(super) async fn long_reader(database: &Database) -> Result<Dedicated, StartE
 
 async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
     let connection = database.connect_dedicated(Role::System).await.map_err(explained)?;
-    let before = BootTime::now();
-    let row = connection.query_one("select database_us from credledger.read_head($1)", &[&LEDGER]).await;
-    let row = row.map_err(|cause| explained(db::DbError::from(cause)))?;
-    Ok(Clock::measured(row.get(0), before, BootTime::now()))
+    let read = Clock::read(async || {
+        let row =
+            connection.query_one("select database_us from credledger.read_head($1)", &[&LEDGER]).await?;
+        Ok::<i64, db::DbError>(row.get(0))
+    });
+    read.await.map_err(explained)
 }
 
 /// An error with its causes, as one line.

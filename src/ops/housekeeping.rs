@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use serde_json::Map;
 use tokio::sync::watch;
 
 use crate::clock::Timestamp;
@@ -14,7 +13,7 @@ use crate::domain::Caller;
 use crate::domain::command::Command;
 use crate::domain::credential::{CredentialCommand, RecordDue};
 use crate::domain::event::Actor;
-use crate::ledger::execute::{Answer, Ledger, Order};
+use crate::ledger::execute::{ExecuteError, Ledger, Order};
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
 
@@ -74,14 +73,14 @@ async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
         let due = answered(due(ledger, now, after)).await?;
         let (found, last) = (due.len(), due.last().map(|due| due.place));
         let pace = tokio::time::sleep(page_time);
-        let recorded = stream::iter(due)
+        let failed: Vec<ExecuteError> = stream::iter(due)
             .map(|due| record(ledger, due))
             .buffer_unordered(limits::HOUSEKEEPING_AT_ONCE)
-            .filter(|recorded| std::future::ready(*recorded))
-            .count()
+            .filter_map(|recorded| std::future::ready(recorded.err()))
+            .collect()
             .await;
-        if recorded < found {
-            tracing::debug!(found, recorded, "some ends are recorded on a later turn");
+        if let Some(cause) = failed.last() {
+            tracing::warn!(found, failed = failed.len(), %cause, "some ends are recorded on a later turn");
         }
         match last {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
@@ -98,19 +97,12 @@ async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Ve
     Ok(due)
 }
 
-async fn record(ledger: &Arc<Ledger>, due: Due) -> bool {
-    let order = Order {
-        stream: due.credential.into(),
-        command: Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]),
-        caller: Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() },
-        token: None,
-        if_versions: None,
-        retry: None,
-        housekeeping: true,
-        wait: false,
-        render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
-    };
-    ledger.execute(order).await.is_ok()
+async fn record(ledger: &Arc<Ledger>, due: Due) -> Result<(), ExecuteError> {
+    let command = Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]);
+    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() };
+    let order =
+        Order { housekeeping: true, wait: false, ..Order::of(due.credential.into(), command, caller) };
+    ledger.execute(order).await.map(drop)
 }
 
 /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.

@@ -34,10 +34,14 @@ pub fn serve(prepared: Prepared) -> Result<(), StartError> {
     let outcome = runtime.block_on(run(prepared, settings));
     // The rooms are closed; whatever still waits for the database has nobody to answer.
     runtime.shutdown_background();
-    match postgres {
+    let outcome = match postgres {
         Some(postgres) => outcome.and(postgres.stop().map_err(StartError::from)),
         None => outcome,
+    };
+    if outcome.is_ok() {
+        tracing::info!("stopped");
     }
+    outcome
 }
 
 /// Starts the private server when no other is named.
@@ -88,11 +92,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         ready_file,
     };
     let outcome = keep(opening, stop).await;
-    let outcome = outcome.and(house.close().await.map_err(StartError::from));
-    if outcome.is_ok() {
-        tracing::info!("stopped");
-    }
-    outcome
+    outcome.and(house.close().await.map_err(StartError::from))
 }
 
 /// The ledger's rooms, as the one node that serves it.
@@ -118,9 +118,20 @@ struct Opening<'a> {
 }
 
 /// However it ends, what was begun here has ended when it returns.
-async fn keep(opening: Opening<'_>, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) -> Result<(), StartError> {
     let house = opening.house;
-    let token = first_operator::ensure(house).await?;
+    let token = tokio::select! {
+        // A token that is made is shown, whoever has said stop meanwhile.
+        biased;
+        token = first_operator::ensure(house) => token?,
+        () = &mut stop => {
+            tracing::warn!(
+                "stopped while the first operator was looked for; if it was made, its token is lost, and the next start \
+                 shows none: credledger operator token makes another"
+            );
+            return Ok(());
+        }
+    };
     let (quiet, told) = watch::channel(false);
     let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
     let outcome = answer(opening, token.as_deref(), stop).await;

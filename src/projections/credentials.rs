@@ -32,11 +32,12 @@ pub fn row(credential: &Credential) -> InlineRow {
         projection: NAME,
         id: credential.id.0,
         tenant: Some(credential.tenant),
-        version: credential.stream_version,
+        version: credential.history.events,
         record: CredentialRecord::of(credential, &policy.0).encode(),
         name: credential.name.value.known().cloned(),
         facts: json!({
             "created_at_ms": credential.created_at.millis(),
+            "description_version": credential.description.since,
             "expires_at_ms": millis(credential.expires_at),
             "suspended": credential.suspended_at.is_some(),
             "revoked": credential.revoked.is_some(),

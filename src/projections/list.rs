@@ -1,12 +1,12 @@
 //! The lists that operators read: which resources, in which order. What each one is comes from its events.
 
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Lent, Scope};
-use crate::domain::ids::{CredentialId, MemberId, TenantId};
+use crate::domain::authority::Role;
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 
 const CREDENTIALS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
@@ -14,6 +14,8 @@ const TENANTS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/tenants/queries/page.sql"));
 const MEMBERS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/members/queries/page.sql"));
+const OPERATORS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/page.sql"));
 const DUE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
 
@@ -29,30 +31,30 @@ pub struct CredentialFilter {
     pub owner: Option<MemberId>,
 }
 
-/// Where a list that is newest first goes on: behind this one.
+/// Where a list of credentials goes on: behind this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CredentialPlace {
     pub created_at_ms: i64,
     pub id: Uuid,
 }
 
-impl Place {
+impl CredentialPlace {
     /// Before the newest.
-    pub const START: Place = Place { created_at_ms: i64::MAX, id: Uuid::max() };
+    pub const START: CredentialPlace = CredentialPlace { created_at_ms: i64::MAX, id: Uuid::max() };
 }
 
 pub struct CredentialPage<'a> {
     pub ledger: i32,
     pub tenant: TenantId,
     pub filter: &'a CredentialFilter,
-    pub after: Place,
+    pub after: CredentialPlace,
     pub rows: i64,
     pub now: Timestamp,
     pub warning_seconds: u32,
 }
 
 /// Newest first.
-pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec<Place>, DbError> {
+pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec<CredentialPlace>, DbError> {
     let filter = page.filter;
     let warning_ms = i64::from(page.warning_seconds) * 1000;
     let rows = scope
@@ -76,24 +78,27 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
             ],
         )
         .await?;
-    Ok(rows.iter().map(place).collect())
+    Ok(rows.iter().map(|row| CredentialPlace { id: row.get(0), created_at_ms: row.get(1) }).collect())
 }
 
-fn place(row: &Row) -> Place {
-    Place { id: row.get(0), created_at_ms: row.get(1) }
+/// Which of a tenant's members are asked for; absent filters let all pass.
+#[derive(Clone, Debug, Default)]
+pub struct MemberFilter {
+    pub status: Option<&'static str>,
+    pub name: Option<String>,
 }
 
-/// Newest first; of both statuses unless one is asked for.
+/// Newest first, after the last of the page before.
 pub async fn members(
     scope: &Scope,
     (ledger, tenant): (i32, TenantId),
-    after: Place,
+    after: Uuid,
     rows: i64,
-    disabled: Option<bool>,
-) -> Result<Vec<Place>, DbError> {
-    let parameters: [&(dyn ToSql + Sync); 6] =
-        [&ledger, &tenant.0, &after.created_at_ms, &after.id, &rows, &disabled];
-    Ok(scope.query(MEMBERS, &parameters).await?.iter().map(place).collect())
+    filter: &MemberFilter,
+) -> Result<Vec<MemberId>, DbError> {
+    let rows =
+        scope.query(MEMBERS, &[&ledger, &tenant.0, &after, &rows, &filter.status, &filter.name]).await?;
+    Ok(rows.iter().map(|row| MemberId(row.get(0))).collect())
 }
 
 /// By slug; `visible` are the tenants that may be seen, none for all.
@@ -106,6 +111,30 @@ pub async fn tenants(
 ) -> Result<Vec<(TenantId, String)>, DbError> {
     let rows = scope.query(TENANTS, &[&ledger, &after, &rows, &visible]).await?;
     Ok(rows.iter().map(|row| (TenantId(row.get(0)), row.get(1))).collect())
+}
+
+/// Which operators are asked for; absent filters let all pass.
+#[derive(Clone, Debug, Default)]
+pub struct OperatorFilter {
+    pub role: Option<Role>,
+    pub status: Option<&'static str>,
+    pub name: Option<String>,
+    pub prefix: Option<String>,
+}
+
+/// Newest first, after the last of the page before; the scope says which may be seen.
+pub async fn operators(
+    scope: &Scope,
+    ledger: i32,
+    after: Uuid,
+    rows: i64,
+    filter: &OperatorFilter,
+) -> Result<Vec<OperatorId>, DbError> {
+    let role = filter.role.map(Role::word);
+    let rows = scope
+        .query(OPERATORS, &[&ledger, &after, &rows, &role, &filter.status, &filter.name, &filter.prefix])
+        .await?;
+    Ok(rows.iter().map(|row| OperatorId(row.get(0))).collect())
 }
 
 /// A credential that housekeeping has something to record of.

@@ -22,12 +22,12 @@ pub fn row(member: &Member) -> InlineRow {
         projection: NAME,
         id: member.id.0,
         tenant: Some(member.tenant),
-        version: member.stream_version,
+        version: member.history.events,
         record: MemberRecord::of(member).encode(),
         name: None,
         facts: json!({
-            "created_at_ms": member.created_at.millis(),
             "disabled": member.disabled_at.is_some(),
+            "name_version": member.name_since,
         }),
     }
 }

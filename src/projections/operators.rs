@@ -1,4 +1,4 @@
-//! One row an operator.
+//! One row an operator: the view's record, and the columns that the list goes by.
 
 use std::collections::BTreeSet;
 
@@ -27,10 +27,18 @@ pub fn row(operator: &Operator) -> InlineRow {
         projection: NAME,
         id: operator.id.0,
         tenant: None,
-        version: operator.stream_version,
+        version: operator.history.events,
         record: OperatorRecord::of(operator).encode(),
         name: operator.name.known().cloned(),
-        facts: json!({}),
+        facts: json!({
+            "all_tenants": operator.reach == Reach::All,
+            "disabled": operator.disabled_at.is_some(),
+            "reached": match &operator.reach {
+                Reach::All => json!([]),
+                Reach::Tenants(tenants) => json!(tenants),
+            },
+            "role": operator.role,
+        }),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn row(tenant: &Tenant) -> InlineRow {
         projection: NAME,
         id: tenant.id.0,
         tenant: Some(tenant.id),
-        version: tenant.stream_version,
+        version: tenant.history.events,
         record: TenantRecord::of(tenant).encode(),
         name: None,
         facts: json!({"slug": tenant.slug}),

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use credledger::domain::base64url;
+use credledger::domain::canonical;
 use credledger::domain::event::{Kind, kinds};
-use credledger::ledger::canonical;
 use credledger::ledger::entry::{self, Slots};
 use credledger::vault::sha256;
 use serde_json::{Map, Value, json};

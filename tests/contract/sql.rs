@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 5] = ["events", "credentials", "members", "secrets", "personal"];
+const GROWING: [&str; 7] =
+    ["events", "credentials", "members", "secrets", "personal", "operators", "operator_tokens"];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
 /// A hundred tenants of two hundred keys, each with two events.
@@ -17,21 +18,27 @@ create function pg_temp.id(kind int, number int) returns uuid language sql
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 'tenant-' || n from generate_series(1, 100) n;
 insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, suspended,
-    ended_at_ms, revoked, scopes, name_version, owner_id, due_at_ms)
+    ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms)
   select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end, n % 97 = 0,
-         null, n % 89 = 0, array['orders.read'], 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end
+         null, n % 89 = 0, array['orders.read'], 1, 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end
     from generate_series(1, 20000) n;
-insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, created_at_ms, disabled)
-  select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n, n % 9 = 0 from generate_series(1, 20000) n;
+insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, disabled, name_version)
+  select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
 insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
     from generate_series(1, 20000) n;
 insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
-  select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), jsonb_build_object('name', jsonb_build_array('s', 'key ' || n))
+  select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), json_build_object('name', json_build_array('s', 'key ' || n))
     from generate_series(1, 20000) n;
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
     from generate_series(1, 40000) n;
+insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, reached, role)
+  select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, array[pg_temp.id(0, n % 100)], 'gateway'
+    from generate_series(1, 20000) n;
+insert into credledger.operator_tokens (ledger_id, id, tenant_id, version, record, mac, operator_id, prefix)
+  select 1, pg_temp.id(4, n), null, 1, '', '', pg_temp.id(3, n), 'cl_operator_' || md5(n::text)
+    from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -52,13 +59,17 @@ fn arguments(name: &str) -> Vec<String> {
             page("null, null, null, null, null, 'key', null"),
             page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007'"),
         ],
-        "members/page" => ["null", "true"]
-            .map(|disabled| {
-                format!(
-                    "1, {TENANT}, 9223372036854775807, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {disabled}"
-                )
-            })
+        "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
+            .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
             .to_vec(),
+        "operators/page" => [
+            "null, null, null, null",
+            "'auditor', 'active', null, null",
+            "null, null, 'edge', null",
+            "null, null, null, 'cl_operator_ab'",
+        ]
+        .map(|filters| format!("1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
+        .to_vec(),
         "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "tenants/page" => {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]

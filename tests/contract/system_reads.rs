@@ -12,7 +12,11 @@ const SYSTEM: [(&str, usize, &str); 9] = [
     ("src/ledger/doorbell.rs", 1, "rings and listens: no rows at all"),
     ("src/ledger/follow.rs", 1, "follows every tenant's events into the view"),
     ("src/ledger/store.rs", 2, "the kernel's event store names streams and no tenant; no door leads to it"),
-    ("src/ops/house.rs", 3, "the ledger's head at the start, and a rebuild: every tenant's events"),
+    (
+        "src/ops/house.rs",
+        3,
+        "the ledger's head at the start; a rebuild and the list of old peppers: every tenant's events",
+    ),
     ("src/ops/housekeeping.rs", 2, "ends that came by time, of all tenants; forgets old answers"),
     ("src/ops/rotate_key.rs", 2, "seals every kept answer anew, on the machine; no door leads to it"),
     ("src/projections/load.rs", 1, "loads every tenant into the view"),

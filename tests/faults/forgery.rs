@@ -357,10 +357,10 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
     for (projection, id) in [("credentials", &key), ("operators", &operator)] {
         ledger.run("create table kept_names as table credledger.personal");
         for forged in [
-            "jsonb_set(slots, '{name,1}', '\"renamed\"')".to_owned(),
+            "jsonb_set(slots::jsonb, '{name,1}', '\"renamed\"')::json".to_owned(),
             // Another's name, with its salt.
             format!(
-                "jsonb_set(slots, '{{name}}', (select slots->'name' from credledger.personal {} limit 1))",
+                "jsonb_set(slots::jsonb, '{{name}}', (select slots::jsonb->'name' from credledger.personal {} limit 1))::json",
                 of(&ledger.wide.id)
             ),
         ] {
@@ -377,7 +377,7 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
         }
         ledger.run("drop table kept_names");
     }
-    ledger.run(&format!("update credledger.personal set slots = slots - 'name' {}", of(&key)));
+    ledger.run(&format!("update credledger.personal set slots = (slots::jsonb - 'name')::json {}", of(&key)));
     ledger.service.start_again();
     ledger.gateway().verify(&ledger.wide.text).is_accepted();
 }

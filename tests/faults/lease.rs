@@ -13,10 +13,10 @@ use credledger::domain::credential::revoke::Reason;
 use credledger::domain::credential::{CredentialCommand, Revoke};
 use credledger::domain::event::Actor as By;
 use credledger::domain::ids::{CredentialId, TenantId};
-use credledger::ledger::execute::{Answer, Order};
+use credledger::ledger::execute::Order;
 use credledger::limits;
 use credledger::ops::house::House;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::cut_off::CutOff;
 use crate::library;
@@ -212,17 +212,11 @@ fn revoke_beside(service: &Service, tenant: &str, key: &str) {
         let tenant = TenantId(tenant.parse().expect("an id"));
         let revoke = Revoke { reason: Reason::Leaked, note: None };
         let credential: CredentialId = key.parse().expect("an id");
-        let order = Order {
-            stream: credential.into(),
-            command: Command::Credential(tenant, vec![CredentialCommand::Revoke(revoke)]),
-            caller: Caller { actor: By::System, client_ip: None, request_id: "beside".to_owned() },
-            token: None,
-            if_versions: None,
-            retry: None,
-            housekeeping: false,
-            wait: true,
-            render: std::sync::Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
-        };
+        let order = Order::of(
+            credential.into(),
+            Command::Credential(tenant, vec![CredentialCommand::Revoke(revoke)]),
+            Caller { actor: By::System, client_ip: None, request_id: "beside".to_owned() },
+        );
         let executed = house.ledger.execute(order).await.expect("a revoke");
         assert!(executed.position.is_some());
         house.close().await.expect("an orderly end");

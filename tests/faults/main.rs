@@ -16,6 +16,7 @@ mod proxy;
 mod random;
 
 mod canary;
+mod clock;
 mod crash;
 mod cut_off;
 mod forgery;

@@ -104,6 +104,21 @@ fn no_mint_of_an_operator_lands_after_it_was_disabled() {
 }
 
 #[test]
+fn no_mint_of_an_operator_lands_after_it_was_given_another_role() {
+    let race = Race::new();
+    let path = format!("/api/admin/v1/operators/{}", race.operator);
+    race.is_won_by(|root| root.patch(&path, &json!({"role": "auditor"})), &[(403, "forbidden")]);
+}
+
+#[test]
+fn no_mint_of_an_operator_lands_after_it_was_given_another_tenant() {
+    let race = Race::new();
+    let path = format!("/api/admin/v1/operators/{}", race.operator);
+    let elsewhere = race.service.root().tenant("elsewhere", json!({})).id;
+    race.is_won_by(|root| root.patch(&path, &json!({"tenants": [elsewhere]})), &[(404, "not_found")]);
+}
+
+#[test]
 fn no_mint_by_an_operator_token_lands_after_it_was_revoked() {
     let race = Race::new();
     let path = format!("/api/admin/v1/operators/{}/tokens/{}", race.operator, race.token_id);

@@ -63,7 +63,7 @@ fn targets(root: &Actor) -> Vec<Target> {
         .map(|row| Target {
             row,
             path: row.path_of(&parts),
-            body: row.body().map_or(json!({}), |body| serde_json::from_str(&body).expect("a body")),
+            body: row.body(&parts).map_or(json!({}), |body| serde_json::from_str(&body).expect("a body")),
         })
         .collect();
     assert!(targets.len() >= 16, "only {} writes were found", targets.len());
@@ -260,7 +260,7 @@ fn every_route_refuses_a_token_that_is_not_written_as_one() {
         for row in ROWS {
             for (header, status, code) in &forms {
                 let request = Request::new(row.method, &row.path_of(&parts)).header("Authorization", header);
-                let request = match row.body() {
+                let request = match row.body(&parts) {
                     None => request,
                     Some(body) => request.header("Content-Type", "application/json").body(body.into()),
                 };

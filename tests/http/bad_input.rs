@@ -284,7 +284,8 @@ fn a_body_of_ten_mebibytes_is_refused_in_constant_memory() {
         (0..8).for_each(|_| drop(send()));
         let before = peak_memory_kib(&service);
         (0..16).for_each(|_| drop(send()));
-        let grown = peak_memory_kib(&service) - before;
+        // The kernel sums it up from approximate counters: it may even seem to fall.
+        let grown = peak_memory_kib(&service).saturating_sub(before);
         assert!(grown < 16 * 1024, "160 MiB more of refused bodies took {grown} KiB more");
     });
 }

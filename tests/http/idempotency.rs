@@ -56,7 +56,9 @@ fn every_write_is_done_once_and_answered_twice_alike() {
         ("POST", of_tenant("/resume"), json!({})),
         ("POST", operators.to_owned(), json!({"name": "new", "role": "auditor", "all_tenants": true})),
         ("POST", format!("{operator}/tokens"), json!({"name": "t"})),
-        ("PATCH", operator.clone(), json!({"disabled": true})),
+        ("PATCH", operator.clone(), json!({"role": "auditor", "tenants": [tenant.id], "disabled": true})),
+        ("PATCH", operator.clone(), json!({"disabled": false})),
+        ("DELETE", operator.clone(), json!({})),
         ("DELETE", format!("{operator}/tokens/{}", text(&token["token"]["id"])), json!({})),
     ];
     for (number, (method, path, body)) in writes.iter().enumerate() {

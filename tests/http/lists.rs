@@ -90,6 +90,7 @@ fn a_query_is_read_as_strictly_as_a_body() {
     let key = tenant.mint("k");
     let keys = format!("{}/keys", tenant.path());
     let history = format!("{}/history", key.path);
+    let operators = "/api/admin/v1/operators".to_owned();
     let cases = [
         (&keys, "limit=0", "limit"),
         (&keys, "limit=501", "limit"),
@@ -103,6 +104,15 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&keys, "name=%ff", "name"),
         (&keys, "prefix=%00", "prefix"),
         (&keys, "name=a%0ab", "name"),
+        (&operators, "name=", "name"),
+        (&operators, "prefix=", "prefix"),
+        (&operators, &format!("prefix={}", "p".repeat(101)), "prefix"),
+        (&keys, "name=", "name"),
+        (&keys, &format!("name={}", "n".repeat(101)), "name"),
+        (&keys, "prefix=", "prefix"),
+        (&keys, &format!("prefix={}", "p".repeat(101)), "prefix"),
+        (&keys, "q=", "q"),
+        (&keys, &format!("q={}", "q".repeat(101)), "q"),
         (&history, "order=up", "order"),
         (&history, "status=active", "status"),
         (&key.path, "at=2026-01-01T00:00:00Z", "at"),
@@ -123,7 +133,10 @@ fn keys_are_filtered_by_what_they_are() {
     let tenant = root.tenant("acme", json!({"expiry_warning_seconds": 3600}));
     tenant.mint_with(json!({"name": "plain", "description": "reads Invoices"}));
     let scoped = tenant.mint_with(json!({"name": "scoped", "scopes": ["a:b", "c:*"]}));
-    tenant.mint_with(json!({"name": "dated", "expires_at": "2040-01-01T00:00:00Z"}));
+    let dated = json!({"name": "dated", "expires_at": "2040-01-01T00:00:00Z", "description": "the first"});
+    let dated = tenant.mint_with(dated);
+    dated.edit(json!({"description": "the second"}));
+    dated.edit(json!({"scopes": ["z"]}));
     let suspended = tenant.mint("suspended");
     root.post(&format!("{}/suspend", suspended.path), &json!({})).expect(200);
     let revoked = tenant.mint("revoked");
@@ -147,6 +160,9 @@ fn keys_are_filtered_by_what_they_are() {
         ("expires_before=2041-01-01T00:00:00Z".into(), vec!["dated"]),
         ("expires_before=2039-01-01T00:00:00Z".into(), vec![]),
         ("q=INVOICE".into(), vec!["plain"]),
+        ("q=second".into(), vec!["dated"]),
+        ("q=first".into(), vec![]),
+        ("q=DATED".into(), vec!["dated"]),
         ("q=ed".into(), vec!["rotated", "revoked", "suspended", "dated", "scoped"]),
         (format!("prefix={}", prefix(&scoped.read())), vec!["scoped"]),
         // A secret that is over still leads to its key, and the beginning of a prefix is enough.

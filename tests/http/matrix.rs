@@ -46,7 +46,7 @@ const WRITERS: &[&str] = &["root", "org_admin"];
 const READERS: &[&str] = &["root", "org_admin", "auditor"];
 const ASKERS: &[&str] = &["root", "gateway"];
 
-/// Paths without a tenant are the platform's; those with one are tried on each.
+/// Paths with a tenant, or with an operator, are tried on own, foreign and absent ones; the others are the platform's.
 pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/tenants", r#"{"name":"@"}"#, ROOT),
     row("GET", "/api/admin/v1/tenants", "", READERS),
@@ -82,11 +82,18 @@ pub const ROWS: &[Row] = &[
     row("PATCH", "/api/admin/v1/tenants/{tenant}/members/{member}", r#"{"name":"@"}"#, WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/disable", "{}", WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/enable", "{}", WRITERS),
-    whole("POST", "/api/admin/v1/operators", r#"{"name":"o","role":"gateway","all_tenants":true}"#, ROOT),
-    whole("GET", "/api/admin/v1/operators/{operator}", "", ROOT),
-    whole("PATCH", "/api/admin/v1/operators/{operator}", r#"{"disabled":false}"#, ROOT),
-    whole("POST", "/api/admin/v1/operators/{operator}/tokens", "{}", ROOT),
-    whole("DELETE", "/api/admin/v1/operators/{operator}/tokens/{token}", "", ROOT),
+    row(
+        "POST",
+        "/api/admin/v1/operators",
+        r#"{"name":"o","role":"gateway","tenants":["{tenant}"]}"#,
+        WRITERS,
+    ),
+    row("GET", "/api/admin/v1/operators", "", READERS),
+    row("GET", "/api/admin/v1/operators/{operator}", "", READERS),
+    row("PATCH", "/api/admin/v1/operators/{operator}", r#"{"role":"auditor"}"#, WRITERS),
+    row("DELETE", "/api/admin/v1/operators/{operator}", "", WRITERS),
+    row("POST", "/api/admin/v1/operators/{operator}/tokens", "{}", WRITERS),
+    row("DELETE", "/api/admin/v1/operators/{operator}/tokens/{token}", "", WRITERS),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
 ];
@@ -95,7 +102,7 @@ impl Row {
     /// By somebody, on a path whose parts are filled in.
     fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
         let request = actor.request(self.method, &self.path_of(parts));
-        match self.body() {
+        match self.body(parts) {
             None => actor.send(&request),
             Some(body) => actor.send(&request.header("Content-Type", "application/json").body(body.into())),
         }
@@ -108,12 +115,13 @@ impl Row {
     }
 
     /// One that does something.
-    pub fn body(&self) -> Option<String> {
+    pub fn body(&self, parts: &[(&str, &str)]) -> Option<String> {
         // A window may end within the tenant's longest one.
         let now = credledger::clock::Timestamp::from_millis(since_1970()).expect("an instant");
         let later = now.plus_seconds(24 * 3600).to_string();
         let unique = format!("n-{}", uuid::Uuid::now_v7().simple());
-        (!self.body.is_empty()).then(|| self.body.replace('@', &unique).replace('!', &later))
+        let body = parts.iter().fold(self.body.to_owned(), |body, (name, id)| body.replace(name, id));
+        (!body.is_empty()).then(|| body.replace('@', &unique).replace('!', &later))
     }
 }
 
@@ -134,6 +142,18 @@ pub fn member_of(tenant: &Tenant<'_>) -> String {
     let body = json!({"kind": "person", "name": "m", "scopes": []});
     let made = tenant.admin.post(&format!("{}/members", tenant.path()), &body).expect(201);
     text(&made["member"]["id"])
+}
+
+/// An operator that reaches these tenants (none: all of them), and its token.
+pub fn operator_of(root: &Actor, role: &str, tenants: &[&str]) -> (String, String) {
+    let operators = "/api/admin/v1/operators";
+    let body = match tenants {
+        [] => json!({"name": "o", "role": role, "all_tenants": true}),
+        tenants => json!({"name": "o", "role": role, "tenants": tenants}),
+    };
+    let operator = text(&root.post(operators, &body).expect(201)["operator"]["id"]);
+    let token = root.post(&format!("{operators}/{operator}/tokens"), &json!({})).expect(201);
+    (operator, text(&token["token"]["id"]))
 }
 
 /// All of an answer but what names the request and the time.
@@ -197,6 +217,14 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
     let root = service.root();
     let (own, foreign) = (root.tenant("own", json!({})), root.tenant("foreign", json!({})));
     let ((foreign_key, foreign_secret), foreign_member) = (parts_of(&foreign), member_of(&foreign));
+    let out_of_reach: Vec<(String, String)> = [
+        operator_of(&root, "gateway", &[&foreign.id]),
+        operator_of(&root, "gateway", &[&own.id, &foreign.id]),
+        operator_of(&root, "gateway", &[]),
+        operator_of(&root, "root", &[]),
+    ]
+    .into();
+    let before: Vec<Value> = out_of_reach.iter().map(|(id, _)| read_operator(&root, id)).collect();
     for role in ROLES {
         // Root reaches all tenants in any case.
         let actor =
@@ -206,14 +234,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             // The row before may have suspended it.
             root.post(&format!("{}/resume", own.path()), &json!({})).expect(200);
             let ((key, secret), member) = (parts_of(&own), member_of(&own));
-            let operator = root.post(
-                "/api/admin/v1/operators",
-                &json!({"name": "o", "role": "gateway", "all_tenants": true}),
-            );
-            let operator = text(&operator.expect(201)["operator"]["id"]);
-            let token =
-                root.post(&format!("/api/admin/v1/operators/{operator}/tokens"), &json!({})).expect(201);
-            let token = text(&token["token"]["id"]);
+            let (operator, token) = operator_of(&root, "gateway", &[&own.id]);
             let ids = |tenant, key, secret, member| {
                 [
                     ("{tenant}", tenant),
@@ -229,6 +250,23 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             match allowed {
                 true => assert!(matches!(mine.status, 200 | 201), "{place}: {}", mine.text()),
                 false => drop(mine.problem(403, "forbidden")),
+            }
+            if row.path.contains("{operator}") {
+                let on = |operator, token| {
+                    told(&row.send(&actor, &[("{operator}", operator), ("{token}", token)]))
+                };
+                let (status, code) = if allowed { (404, "not_found") } else { (403, "forbidden") };
+                let absent = on(ABSENT, ABSENT);
+                assert_eq!((absent.0, &absent.2["code"]), (status, &json!(code)), "{place}");
+                // What is no operator's id at all is told as early as one that is out of sight.
+                for id in ["nonsense", &own.id] {
+                    assert_eq!((on(id, ABSENT).0, on(id, ABSENT).2), (absent.0, absent.2.clone()), "{place}");
+                }
+                if role != "root" {
+                    for (id, token) in &out_of_reach {
+                        assert_eq!(on(id, token), absent, "{place} {id}");
+                    }
+                }
             }
             if !row.path.contains("{tenant}") {
                 continue;
@@ -257,11 +295,17 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             }
         }
     }
+    let after: Vec<Value> = out_of_reach.iter().map(|(id, _)| read_operator(&root, id)).collect();
+    assert_eq!(after, before, "nothing that was refused has touched an operator out of reach");
     // Nothing that was refused has touched the foreign key but root's own doing; it is there still.
     assert_eq!(
         root.get(&format!("{}/keys/{foreign_key}/history?limit=1", foreign.path())).expect(200)["data"][0]["type"],
         "api_key.created"
     );
+}
+
+fn read_operator(root: &Actor, id: &str) -> Value {
+    root.get(&format!("/api/admin/v1/operators/{id}")).expect(200)
 }
 
 #[test]

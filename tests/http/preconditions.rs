@@ -33,6 +33,8 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
         ("PATCH", window.clone(), json!({"expires_at": "2099-01-01T00:00:00Z"})),
         ("POST", format!("{window}/revoke"), json!({})),
         ("PATCH", operator.clone(), json!({"disabled": true})),
+        ("PATCH", operator.clone(), json!({"role": "auditor"})),
+        ("DELETE", operator.clone(), json!({})),
         ("POST", format!("{operator}/tokens"), json!({})),
         ("DELETE", format!("{operator}/tokens/{}", text(&token["token"]["id"])), json!({})),
     ];

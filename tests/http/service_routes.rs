@@ -47,6 +47,23 @@ fn metrics_count_verdicts_and_name_no_tenant_or_credential() {
     }
 }
 
+/// The service and its database are on one machine here.
+#[test]
+fn metrics_tell_how_far_a_verdict_may_lag_and_by_which_clock_it_is_judged() {
+    let service = Service::start();
+    acme(&service.root()).mint("k");
+    let page = service.anonymous().get("/metrics").text();
+    let value = |name: &str| -> f64 {
+        let own = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        own.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{page}"))
+    };
+    assert_eq!(value("credledger_lag_events"), 0.0);
+    assert!(value("credledger_lease_age_seconds") > 0.0);
+    assert!(value("credledger_clock_reading_seconds") > 0.0);
+    let offset = value("credledger_clock_offset_seconds");
+    assert!(offset.abs() < 0.05, "{offset} s from a clock that is the same");
+}
+
 #[test]
 fn metrics_behind_a_proxy_are_for_auditors_of_all_and_root() {
     let service = Service::start();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::support::batch::{Batch, Done, LEDGER, Writer};
+use crate::support::batch::{Batch, Done, LEDGER, SLOTS, Writer};
 use crate::support::{Postgres, TestDatabase};
 
 const DONE: i16 = 0;
@@ -54,6 +54,23 @@ async fn positions_run_from_zero_without_a_gap_in_the_order_of_commands() {
         .expect("events");
     let rows: Vec<(i64, Uuid, i32)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     assert_eq!(rows, [(0, a, 1), (1, a, 2), (2, b, 1), (3, a, 3)]);
+}
+
+#[tokio::test]
+async fn personal_values_come_back_as_they_were_written() {
+    let (database, writer) = start().await;
+    let stream = Uuid::now_v7();
+    let mut batch = Batch::new();
+    let command = batch.write(stream, 0);
+    batch.personal.push((command, stream, 1, None));
+    assert_eq!(writer.append(1000, &batch).await.verdicts, [DONE]);
+    let reader = database.role("credledger_system").await;
+    let by_id = format!("read_streams($1, array['{stream}'::uuid])");
+    for read in ["read_by_stream($1)", "read_events($1, 0, 9)", &by_id] {
+        let sql = format!("select slots::text from credledger.{read}");
+        let row = reader.query_one(&sql, &[&LEDGER]).await.expect("a row");
+        assert_eq!(row.get::<_, &str>(0), SLOTS, "{read}");
+    }
 }
 
 #[tokio::test]
@@ -361,12 +378,16 @@ async fn every_inline_projection_takes_its_rows() {
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "name_version": 1, "owner_id": "OWNER", "due_at_ms": 9}"#
+                "scopes": ["a.b", "c"], "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9}"#
                 .replace("OWNER", &id.to_string()),
         ),
-        ("members", Some(id), r#"{"created_at_ms": 6, "disabled": true}"#.to_owned()),
+        ("members", Some(id), r#"{"disabled": true, "name_version": 1}"#.to_owned()),
         ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
-        ("operators", None, "{}".to_owned()),
+        (
+            "operators",
+            None,
+            format!(r#"{{"all_tenants": false, "disabled": true, "reached": ["{id}"], "role": "gateway"}}"#),
+        ),
         ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
     ];
     let mut batch = Batch::new();
@@ -379,7 +400,7 @@ async fn every_inline_projection_takes_its_rows() {
         .admin()
         .await
         .query_one(
-            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix,
+            "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix, o.reached,
                     c.owner_id, m.disabled
                from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
                join credledger.operators o using (id) join credledger.operator_tokens k using (id)
@@ -392,7 +413,8 @@ async fn every_inline_projection_takes_its_rows() {
     assert_eq!((row.get(1), row.get(2)), (Some(9i64), None::<i64>));
     assert_eq!((row.get(3), row.get(4), row.get(5)), ("cl_live_abc", Some(7i64), "acme"));
     assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
-    assert_eq!((row.get(8), row.get(9)), (id, true));
+    assert_eq!(row.get::<_, Vec<Uuid>>(8), [id]);
+    assert_eq!((row.get(9), row.get(10)), (id, true));
 }
 
 #[tokio::test]

@@ -23,9 +23,9 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.guards.push((command, tenant, 0));
         batch.events.push((command, tenant, 1, Some(tenant)));
         batch.personal.push((command, tenant, 1, Some(tenant)));
-        let credential = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
+        let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
                 "owner_id": null, "revoked": false, "scopes": [], "suspended": false}"#;
-        let member = r#"{"created_at_ms": 1, "disabled": false}"#;
+        let member = r#"{"disabled": false, "name_version": 1}"#;
         let secret = format!(r#"{{"credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#);
         for (projection, facts) in [
             ("tenants", r#"{"slug": "s"}"#),

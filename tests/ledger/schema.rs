@@ -238,8 +238,8 @@ async fn a_walk_over_what_is_due_meets_each_once_though_nothing_is_recorded() {
     // many at one instant, more than a page; one that is not due yet, and one that never is
     let rows = "
         insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked,
-            scopes, name_version, due_at_ms)
-          select 1, gen_random_uuid(), gen_random_uuid(), 1, '', '', 1, false, false, '{}', 1,
+            scopes, description_version, name_version, due_at_ms)
+          select 1, gen_random_uuid(), gen_random_uuid(), 1, '', '', 1, false, false, '{}', 1, 1,
                  case when n = 10 then 101 when n < 10 then 90 + n / 5 end
             from generate_series(0, 11) n";
     database.admin().await.batch_execute(rows).await.expect("the rows");

@@ -1,14 +1,17 @@
 //! What a transaction of the app role sees of two tenants and the platform (P8): the database shows no more than the sight that
-//! it was begun with, whatever is asked.
+//! it was begun with, whatever is asked. And on whose connections.
 
-use credledger::db::{Database, Sight};
+use credledger::db::{Database, DbError, Errand, Sight};
+use credledger::limits;
+use futures::future::{join, join_all};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::support::batch::{Batch, LEDGER, Writer};
 use crate::support::{Postgres, TestDatabase};
 
-/// Two tenants with a credential and a member each, and two operators with a kept answer each.
+/// Two tenants with a credential and a member each, and two operators with a token and a kept answer each: one reaches the
+/// first tenant, the other one all.
 struct Ids {
     tenants: [Uuid; 2],
     credentials: [Uuid; 2],
@@ -22,7 +25,7 @@ impl Ids {
     }
 }
 
-const CREDENTIAL: &str = r#"{"created_at_ms": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
+const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
     "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false}"#;
 
 async fn world(database: &TestDatabase) -> Ids {
@@ -46,10 +49,23 @@ async fn world(database: &TestDatabase) -> Ids {
         rows.push((of_credential, "secrets", credential, Some(tenant), 1, secret));
     }
     for (tenant, member) in ids.tenants.into_iter().zip(ids.members) {
-        let facts = r#"{"created_at_ms": 1, "disabled": false}"#.to_owned();
+        let facts = r#"{"disabled": false, "name_version": 1}"#.to_owned();
         rows.push((stream(member, Some(tenant)), "members", member, Some(tenant), 1, facts));
     }
     let commands = ids.operators.map(|operator| stream(operator, None));
+    for (command, (operator, reached)) in
+        commands.iter().zip(ids.operators.into_iter().zip([&ids.tenants[..1], &[]]))
+    {
+        let all = reached.is_empty();
+        let reached: Vec<String> = reached.iter().map(|tenant| format!("\"{tenant}\"")).collect();
+        let reached = reached.join(",");
+        let facts = format!(
+            r#"{{"all_tenants": {all}, "disabled": false, "reached": [{reached}], "role": "auditor"}}"#
+        );
+        let token = format!(r#"{{"operator_id": "{operator}", "prefix": "p"}}"#);
+        rows.push((*command, "operators", operator, None, 1, facts));
+        rows.push((*command, "operator_tokens", operator, None, 1, token));
+    }
     batch.rows = rows;
     for (command, operator) in commands.into_iter().zip(ids.operators) {
         batch.answers.push((command, operator, b"key".to_vec()));
@@ -69,13 +85,14 @@ async fn seen(database: &Database, sight: Sight<'_>, sql: &str, params: &[&(dyn 
     asked
 }
 
-/// The streams whose events and texts are seen, and the resources in the tables of tenants and of credentials.
+/// The streams whose events and texts are seen, and the resources in the tables of tenants, of credentials and of operators.
 struct Seen {
     streams: Vec<Uuid>,
     tenants: Vec<Uuid>,
     credentials: Vec<Uuid>,
     members: Vec<Uuid>,
     answers: Vec<Uuid>,
+    operators: Vec<Uuid>,
 }
 
 fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
@@ -91,10 +108,18 @@ fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
         let (streams, tenants) = (sorted(streams), sorted(tenants));
         // Whoever sees a tenant's credentials sees its members, and nobody else does.
         let members = if credentials.is_empty() { Vec::new() } else { vec![ada] };
-        Seen { streams, tenants, credentials: sorted(credentials), members, answers: sorted(answers) }
+        let (credentials, answers) = (sorted(credentials), sorted(answers));
+        Seen { streams, tenants, credentials, members, answers, operators: Vec::new() }
     };
     let [one, other] = ids.operators;
+    let list =
+        |operators: &[Uuid]| Seen { operators: operators.to_vec(), ..see(&[one, other], &[], &[], &[]) };
     vec![
+        (Sight::Operators(None), list(&[one.min(other), one.max(other)])),
+        (Sight::Operators(Some(&ids.tenants)), list(&[one])),
+        (Sight::Operators(Some(&ids.tenants[..1])), list(&[one])),
+        (Sight::Operators(Some(&ids.tenants[1..])), list(&[])),
+        (Sight::Operators(Some(&[])), list(&[])),
         (Sight::Tenant(a), see(&[a, of_a, ada], &[a], &[of_a], &[])),
         (Sight::Tenant(of_a), see(&[], &[], &[], &[])),
         (Sight::Tenant(ada), see(&[], &[], &[], &[])),
@@ -123,6 +148,8 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let secrets = "select credential_id from credledger.secrets order by 1";
     let members = "select id from credledger.members order by 1";
     let answers = "select operator_id from credledger.idempotency order by 1";
+    let operators = "select id from credledger.operators order by 1";
+    let tokens = "select operator_id from credledger.operator_tokens order by 1";
     // Twice: what one transaction was shown is not left on its connection for the next.
     for (sight, expected) in cases(&ids).into_iter().chain(cases(&ids)) {
         let params: [&(dyn ToSql + Sync); 2] = [&LEDGER, &all];
@@ -133,6 +160,8 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
         assert_eq!(seen(&service, sight, secrets, &[]).await, expected.credentials, "{sight:?}");
         assert_eq!(seen(&service, sight, members, &[]).await, expected.members, "{sight:?}");
         assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
+        assert_eq!(seen(&service, sight, operators, &[]).await, expected.operators, "{sight:?}");
+        assert_eq!(seen(&service, sight, tokens, &[]).await, expected.operators, "{sight:?}");
     }
 }
 
@@ -148,4 +177,34 @@ async fn a_statement_that_fails_leaves_neither_its_transaction_nor_its_sight_beh
     let state = "select coalesce(current_setting('credledger.tenant', true), '')";
     let rows = service.ask(Sight::Decision(None), state, &[]).await.expect("an answer");
     assert_eq!(rows.iter().map(|row| row.get(0)).collect::<Vec<String>>(), [""]);
+}
+
+#[tokio::test]
+async fn whoever_reads_holds_no_connection_that_a_command_needs() {
+    let database = Postgres::database().await;
+    let service = database.open().await;
+    let admin = database.admin().await;
+    admin.batch_execute("select pg_advisory_lock(7)").await.expect("the lock");
+    let stuck = "select pg_advisory_xact_lock_shared(7)::text";
+    let reading = (0..limits::POOL_READS).map(|_| {
+        service.ask_each(Errand::Reading, Sight::Decision(None), stuck, &[], |_| Ok::<_, DbError>(()))
+    });
+    let commanded = async {
+        let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted \
+             and database = (select oid from pg_database where datname = current_database())";
+        let mut looks = 0..10_000;
+        while looks.next().is_some() {
+            let held: i64 = admin.query_one(waiting, &[]).await.expect("a count").get(0);
+            if held == limits::POOL_READS as i64 {
+                break;
+            }
+        }
+        assert!(looks.next().is_some(), "the readers never took all their connections");
+        let rows = service.ask(Sight::Decision(None), "select 1", &[]).await.expect("an answer");
+        admin.batch_execute("select pg_advisory_unlock(7)").await.expect("an end");
+        rows.len()
+    };
+    let (read, rows) = join(join_all(reading), commanded).await;
+    assert_eq!(rows, 1);
+    assert!(read.iter().all(Result::is_ok), "{read:?}");
 }

@@ -97,7 +97,7 @@ impl Oracle {
         let caller = Caller { actor: Actor::System, client_ip: None, request_id: request_id.to_owned() };
         Asked {
             command,
-            seen: Seen { tenant: seen_tenant, operator: None, owner },
+            seen: Seen { tenant: seen_tenant, owner, ..Seen::default() },
             context: Context { now, caller, fresh },
             if_versions,
         }

@@ -1,7 +1,6 @@
 //! Rows written with the append, rows built anew, and the view made of either: all the same.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use credledger::domain::Caller;
 use credledger::domain::authority::Role;
@@ -18,7 +17,7 @@ use credledger::domain::operator;
 use credledger::domain::operator::Reach;
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
-use credledger::ledger::execute::{Answer, Order};
+use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House, LEDGER};
 use credledger::projections::active::{ActiveView, ViewDump};
 use credledger::projections::load::load;
@@ -46,17 +45,11 @@ impl World {
     }
 
     async fn execute(&self, stream: StreamId, command: Command) {
-        let order = Order {
+        let order = Order::of(
             stream,
             command,
-            caller: Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
-            token: None,
-            if_versions: None,
-            retry: None,
-            housekeeping: false,
-            wait: true,
-            render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
-        };
+            Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() },
+        );
         self.house.ledger.execute(order).await.expect("a command");
     }
 
@@ -74,10 +67,10 @@ impl World {
             first: true,
             token: None,
         };
-        self.execute(id.into(), Operator(operator::OperatorCommand::Create(create))).await;
+        self.execute(id.into(), Operator(vec![operator::OperatorCommand::Create(create)])).await;
         let expires_at = self.house.clock.now().plus_seconds(3600);
         let mint = operator::MintToken { name: "token".to_owned(), expires_at };
-        self.execute(id.into(), Operator(operator::OperatorCommand::MintToken(mint))).await;
+        self.execute(id.into(), Operator(vec![operator::OperatorCommand::MintToken(mint)])).await;
         for life in 0..12 {
             let owner = MemberId(uuid::Uuid::now_v7());
             for action in lives(life) {
@@ -188,6 +181,22 @@ async fn a_projection_whose_files_changed_is_built_anew_at_the_next_start() {
     let again =
         admin.query_one("select count(*) from credledger.migrations where digest = sha256('')", &[]).await;
     assert_eq!(again.expect("a count").get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn what_row_security_reads_of_a_projection_may_change_with_it() {
+    let world = World::open().await;
+    world.live().await;
+    let rows = world.rows().await;
+    let admin = world.database.admin().await;
+    let older = "alter table credledger.operators drop column reached cascade;
+        update credledger.migrations set digest = sha256('') where name = 'operators' and kind = 'projections';
+        delete from credledger.migrations where kind = 'schema/privileges'";
+    admin.batch_execute(older).await.expect("as an older version left it");
+    Foundation::lay(&world.database.settings(), false, &world.key_file).await.expect("the next start");
+    assert_eq!(world.rows().await, rows);
+    let policies = "select count(*) from pg_policies where policyname = 'app_lists_operators'";
+    assert_eq!(admin.query_one(policies, &[]).await.expect("a count").get::<_, i64>(0), 2);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 pub const LEDGER: i32 = 1;
+/// What stands in a personal row: a number that is short only as it is written.
+pub const SLOTS: &str = r#"{"metadata":["salt",{"n":1e+308}],"name":["salt","a name"]}"#;
 
 /// command, projection, id, tenant, version, facts
 pub type InlineRow = (i32, &'static str, Uuid, Option<Uuid>, i32, String);
@@ -100,8 +102,7 @@ impl Writer {
         let (ee, em) = (column(&b.events, |_| entry.clone()), column(&b.events, |_| digest.clone()));
         let (pc, ps, pv) =
             (column(&b.personal, |p| p.0), column(&b.personal, |p| p.1), column(&b.personal, |p| p.2));
-        let (pt, pj) =
-            (column(&b.personal, |p| p.3), column(&b.personal, |_| r#"{"name": ["salt", "a name"]}"#));
+        let (pt, pj) = (column(&b.personal, |p| p.3), column(&b.personal, |_| SLOTS));
         let (cc, ck) = (column(&b.claims, |c| c.0), column(&b.claims, |c| c.1));
         let (cb, cs) = (column(&b.claims, |c| c.2.clone()), column(&b.claims, |c| c.3));
         let (qc, qs, qn) =

@@ -51,13 +51,21 @@ impl Service {
         Self::start_from(None, flags.iter().map(|flag| (*flag).to_owned()).collect())
     }
 
+    /// Its first start is yet to come.
+    pub fn placed(flags: &[&str]) -> Self {
+        Self::placed_on(None, flags.iter().map(|flag| (*flag).to_owned()).collect())
+    }
+
     fn start_from(database: Option<TestDatabase>, flags: Vec<String>) -> Self {
-        let folder = PathBuf::from(format!("/tmp/credledger-{}", uuid::Uuid::now_v7().simple()));
-        std::fs::create_dir(&folder).expect("a folder");
-        let mut service =
-            Service { database, folder, flags, process: None, address: None, first_token: String::new() };
+        let mut service = Self::placed_on(database, flags);
         service.start_again();
         service
+    }
+
+    fn placed_on(database: Option<TestDatabase>, flags: Vec<String>) -> Self {
+        let folder = PathBuf::from(format!("/tmp/credledger-{}", uuid::Uuid::now_v7().simple()));
+        std::fs::create_dir(&folder).expect("a folder");
+        Service { database, folder, flags, process: None, address: None, first_token: String::new() }
     }
 
     /// Starts the service on its data directory, for whoever looks after it.

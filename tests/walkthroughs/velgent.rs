@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::service::{Actor, Service, Tenant, eventually, is_window_of, text};
 
 const DAY: i64 = 24 * 60 * 60;
+const OPERATORS: &str = "/api/admin/v1/operators";
 
 /// An organisation whose keys are written as the engine's owner publishes them.
 fn organisation<'a>(root: &'a Actor, slug: &str) -> Tenant<'a> {
@@ -67,6 +68,61 @@ fn v3_rotating_or_revoking_one_of_any_number_of_keys_touches_no_other() {
         gateway.verify(&key.secret).is_accepted();
         assert_eq!(key.read(), before);
     }
+}
+
+#[test]
+fn v4_an_org_admin_manages_its_own_tenant_and_whom_it_lets_in_without_an_invitation() {
+    let service = Service::start();
+    let root = service.root();
+    let (own, other) = (organisation(&root, "acme"), organisation(&root, "other"));
+    let admin = service.operator("org_admin", &[&own.id]);
+    let seen = own.seen_by(&admin);
+
+    admin.patch(&own.path(), &json!({"name": "Acme Corp."})).expect(200);
+    let key = seen.mint("nightly report");
+    service.whoami(&key.secret).expect(200);
+    key.revoke("superseded");
+    is_unauthorized(&service, &key.secret, "revoked");
+
+    let colleague = json!({"name": "colleague", "role": "org_admin", "tenants": [own.id]});
+    let colleague = text(&admin.post(OPERATORS, &colleague).expect(201)["operator"]["id"]);
+    let path = format!("{OPERATORS}/{colleague}");
+    let secret = text(&admin.post(&format!("{path}/tokens"), &json!({})).expect(201)["secret"]);
+    let colleague = service.actor(&secret);
+    own.seen_by(&colleague).mint("theirs");
+    admin.patch(&path, &json!({"role": "auditor"})).expect(200);
+    colleague.post(&format!("{}/keys", own.path()), &json!({"name": "no"})).problem(403, "forbidden");
+    admin.delete(&path).expect(200);
+    assert_eq!(colleague.get(&own.path()).problem(401, "unauthorized")["reason"], "owner_disabled");
+
+    // The next organisation is not there for it, and the platform is not its own.
+    for path in [other.path(), format!("{}/keys", other.path()), "/api/admin/v1/tenants/other".to_owned()] {
+        admin.get(&path).problem(404, "not_found");
+    }
+    let beyond = json!({"name": "x", "role": "auditor", "tenants": [other.id]});
+    admin.post(OPERATORS, &beyond).problem(400, "invalid_request");
+    admin.post("/api/admin/v1/tenants", &json!({"name": "mine"})).problem(403, "forbidden");
+    admin.post(&format!("{}/suspend", own.path()), &json!({})).problem(403, "forbidden");
+}
+
+#[test]
+fn v4_root_manages_all_and_picks_the_tenant_first() {
+    let service = Service::start();
+    let root = service.root();
+    ["acme", "other"].iter().for_each(|slug| drop(organisation(&root, slug)));
+    let tenants = root.get("/api/admin/v1/tenants").expect(200);
+    let picked = &tenants["data"][1];
+    assert_eq!(picked["slug"], "other");
+    let keys = format!("/api/admin/v1/tenants/{}/keys", text(&picked["id"]));
+    let minted = root.post(&keys, &json!({"name": "by the platform"})).expect(201);
+    assert_eq!(minted["key"]["tenant_id"], picked["id"]);
+    // There is no list of keys but a tenant's.
+    root.get("/api/admin/v1/keys").problem(404, "not_found");
+    assert_eq!(root.get("/api/admin/v1/tenants/acme/keys").expect(200)["data"], json!([]));
+    let admin = service.operator("org_admin", &[&text(&picked["id"])]);
+    let seen = root.get(&format!("{OPERATORS}?role=org_admin")).expect(200);
+    assert_eq!(seen["data"][0]["tenants"], json!([picked["id"]]));
+    admin.get(&keys).expect(200);
 }
 
 #[test]
@@ -174,6 +230,36 @@ fn v8_a_revocation_has_no_grace_and_ends_open_windows() {
     key.revoke("leaked");
     is_unauthorized(&service, &key.secret, "revoked");
     is_unauthorized(&service, &new_secret, "revoked");
+}
+
+#[test]
+fn v9_a_key_opens_neither_another_tenant_nor_the_admin_api_and_an_operators_token_is_no_key() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let (own, other) = (organisation(&root, "acme"), organisation(&root, "other"));
+    let key = own.mint_with(json!({"name": "everything", "scopes": ["*"]}));
+    let holder = service.actor(&key.secret);
+    let verdict = gateway.verify_as(json!({"credential": key.secret, "scopes": ["a:b", "c:d"]}));
+    verdict.is_accepted();
+    gateway.verify_as(json!({"credential": key.secret, "tenant": other.id})).is_refused("wrong_tenant");
+    let doors = ["/api/admin/v1/tenants".to_owned(), own.path(), key.path.clone(), OPERATORS.to_owned()];
+    for path in &doors {
+        assert_eq!(holder.get(path).problem(401, "unauthorized")["reason"], "not_found", "{path}");
+    }
+    for path in [format!("{}/keys", own.path()), OPERATORS.to_owned()] {
+        holder.post(&path, &json!({"name": "x"})).problem(401, "unauthorized");
+    }
+    holder.post("/api/v1/verify", &json!({"credential": key.secret})).problem(401, "unauthorized");
+
+    for role in ["root", "org_admin", "auditor", "gateway"] {
+        let operator =
+            if role == "root" { service.operator(role, &[]) } else { service.operator(role, &[&own.id]) };
+        operator.get("/api/v1/whoami").problem(401, "unauthorized");
+        operator.post("/api/v1/self/revoke", &json!({})).problem(401, "unauthorized");
+        let token = operator.token.clone().expect("a token");
+        let verdict = gateway.post("/api/v1/verify", &json!({"credential": token})).expect(200);
+        assert_eq!(verdict["valid"], false, "{role}: {verdict}");
+    }
 }
 
 #[test]

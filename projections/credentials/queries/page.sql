@@ -22,10 +22,12 @@ select c.id, c.created_at_ms
     and ($9::text is null or $9 = (
       select p.slots->'name'->>1 from credledger.personal p
         where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version))
-    and ($13::text is null or (
-      select strpos(lower(p.slots->'name'->>1), lower($13)) > 0
-          or strpos(lower(p.slots->'description'->>1), lower($13)) > 0
-        from credledger.personal p
-        where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version))
+    and ($13::text is null
+      or strpos(lower((
+        select p.slots->'name'->>1 from credledger.personal p
+          where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.name_version)), lower($13)) > 0
+      or strpos(lower((
+        select p.slots->'description'->>1 from credledger.personal p
+          where p.ledger_id = c.ledger_id and p.stream_id = c.id and p.version = c.description_version)), lower($13)) > 0)
   order by c.created_at_ms desc, c.id desc
   limit $5

@@ -7,6 +7,7 @@ use super::{Credential, CredentialEvent, Secret, SecretFacts, Typed, rescope, se
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::event::Recorded;
+use crate::domain::history::History;
 use crate::domain::ids::{CredentialId, MemberId, TenantId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::member::Member;
@@ -96,7 +97,7 @@ impl Created {
             revoked: None,
             expiry_recorded: false,
             version: 1,
-            stream_version: recorded.version,
+            history: History::begun_by(recorded),
         })
     }
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Credential, CredentialEvent, Typed};
-use crate::domain::Context;
 use crate::domain::personal::{Personal, present};
 use crate::domain::refusal::Refusal;
+use crate::domain::{Context, canonical};
 use crate::limits;
 
 /// Absent members stay as they are. An empty description is none.
@@ -45,7 +45,7 @@ impl Edit {
             return Ok(Vec::new());
         }
         credential.still_editable(context.now)?;
-        if !metadata.is_none_or(|metadata| metadata_fits(&metadata)) {
+        if edited.metadata.as_ref().and_then(Personal::known).is_some_and(|merged| !metadata_fits(merged)) {
             return Err(Refusal::invalid(
                 "/metadata",
                 format!("Merged, it is over {} bytes.", limits::METADATA_BYTES),
@@ -55,8 +55,9 @@ impl Edit {
     }
 }
 
+/// In the form in which it is stored and read back.
 pub fn metadata_fits(metadata: &Map<String, Value>) -> bool {
-    serde_json::to_string(metadata).is_ok_and(|text| text.len() <= limits::METADATA_BYTES)
+    canonical::length(metadata) <= limits::METADATA_BYTES
 }
 
 fn merged(patch: Option<&Map<String, Value>>, present: &Typed<Map<String, Value>>) -> Map<String, Value> {

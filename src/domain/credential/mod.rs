@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::history::History;
 use super::ids::{CredentialId, MemberId, SecretId, TenantId};
 use super::ip_rules::IpRules;
 use super::member::Member;
@@ -32,7 +33,6 @@ use super::secret::{Digest, PepperNumber};
 use super::tenant::Tenant;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
-use crate::limits;
 
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
@@ -152,7 +152,7 @@ pub struct Credential {
     pub expiry_recorded: bool,
     /// what people did, not housekeeping
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 /// A value that a person typed, and the version of the event whose personal row holds it.
@@ -307,16 +307,10 @@ impl Credential {
         Ok(())
     }
 
-    /// Still open, and with room in its history: whoever reads a credential reads all of it. Ending one takes no room.
+    /// Still open, and with room in its history. Ending it takes none.
     fn still_editable(&self, now: Timestamp) -> Result<(), Refusal> {
         self.still_open(now)?;
-        if self.stream_version >= limits::STREAM_EVENTS {
-            return Err(Refusal::conflict(format!(
-                "The history of this credential is full ({} events). Create a new one, then revoke this one.",
-                limits::STREAM_EVENTS
-            )));
-        }
-        Ok(())
+        self.history.takes_more("Create a new credential, then revoke this one.")
     }
 
     fn secret_mut(&mut self, id: SecretId) -> Result<&mut Secret, &'static str> {
@@ -381,7 +375,7 @@ pub fn fold(
             credential
         }
     };
-    credential.stream_version = recorded.version;
+    credential.history = credential.history.with(recorded);
     credential.version += u64::from(!housekeeping);
     Ok(credential)
 }

@@ -86,7 +86,7 @@ mod tests {
         let before = given([created_until(at(9))]).state();
         let after = given([created_until(at(9))]).now(at(9)).when(due()).state();
         assert_eq!(after.version, before.version);
-        assert!(after.stream_version > before.stream_version);
+        assert!(after.history.events > before.history.events);
     }
 
     #[test]

@@ -22,7 +22,8 @@ impl Resume {
         if credential.revoked.is_none() && credential.suspended_at.is_none() {
             return Ok(Vec::new());
         }
-        credential.still_editable(context.now)?;
+        credential.still_open(context.now)?;
+        credential.history.takes_a_resumption()?;
         Ok(vec![CredentialEvent::Resumed(Resumed {})])
     }
 }

@@ -139,14 +139,6 @@ mod tests {
     }
 
     #[test]
-    fn a_full_history_takes_no_more_changes_but_an_end() {
-        let full = Credential { stream_version: limits::STREAM_EVENTS, ..given([created()]).state() };
-        given_state(full.clone()).when(rotate(None)).refused(RefusalKind::Conflict, None);
-        let revoke = super::super::Revoke { reason: super::super::Reason::Other, note: None };
-        given_state(full).when(CredentialCommand::Revoke(revoke)).accepted();
-    }
-
-    #[test]
     fn a_window_over_the_tenants_longest_is_refused() {
         given([created()])
             .when(rotate(Some(7_776_001)))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Member, MemberEvent};
 use crate::domain::credential::rescope;
 use crate::domain::event::Recorded;
+use crate::domain::history::History;
 use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
@@ -65,6 +66,7 @@ impl Created {
             tenant: self.tenant_id,
             kind: self.kind,
             name: self.name,
+            name_since: recorded.version,
             email: self.email,
             description: self.description,
             scopes: self.scopes,
@@ -72,7 +74,7 @@ impl Created {
             created_by: recorded.actor,
             disabled_at: None,
             version: 1,
-            stream_version: recorded.version,
+            history: History::begun_by(recorded),
         })
     }
 }

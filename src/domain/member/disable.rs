@@ -22,7 +22,6 @@ mod tests {
     use super::*;
     use crate::domain::member::MemberCommand;
     use crate::domain::testing::*;
-    use crate::limits;
 
     #[test]
     fn a_second_time_does_nothing() {
@@ -30,12 +29,5 @@ mod tests {
         let disabled = given_member([member_created(&[])]).when(disable()).state();
         assert_eq!(disabled.disabled_at, Some(at(0)));
         given_member([member_created(&[]), member_disabled()]).when(disable()).then([]);
-    }
-
-    #[test]
-    fn a_member_with_a_full_history_can_still_be_disabled() {
-        let full =
-            Member { stream_version: limits::STREAM_EVENTS, ..given_member([member_created(&[])]).state() };
-        given_member_state(full).when(MemberCommand::Disable(Disable)).then([member_disabled()]);
     }
 }

@@ -35,7 +35,7 @@ impl Edit {
         if edited == Edited::default() {
             return Ok(Vec::new());
         }
-        member.has_room()?;
+        member.still_editable()?;
         Ok(vec![MemberEvent::Edited(edited)])
     }
 }
@@ -46,15 +46,17 @@ fn changed(asked: &Option<String>, present: &Personal<String>) -> Option<Persona
 }
 
 impl Edited {
-    pub(super) fn apply(self, member: &mut Member) {
-        let replace = |present: &mut Personal<String>, new: Option<Personal<String>>| {
-            if let Some(new) = new {
-                *present = new;
-            }
-        };
-        replace(&mut member.name, self.name);
-        replace(&mut member.email, self.email);
-        replace(&mut member.description, self.description);
+    pub(super) fn apply(self, member: &mut Member, version: u32) {
+        if let Some(name) = self.name {
+            member.name = name;
+            member.name_since = version;
+        }
+        if let Some(email) = self.email {
+            member.email = email;
+        }
+        if let Some(description) = self.description {
+            member.description = description;
+        }
     }
 }
 
@@ -72,7 +74,7 @@ mod tests {
     fn a_rename_changes_the_name_and_nothing_else() {
         let before = given_member([member_created(&["a"])]).state();
         let after = given_member([member_created(&["a"])]).when(rename("Grace")).state();
-        assert_eq!(after.name, Personal::Known("Grace".into()));
+        assert_eq!((after.name, after.name_since), (Personal::Known("Grace".into()), 2));
         assert_eq!((after.email, after.scopes, after.version), (before.email, before.scopes, 2));
     }
 

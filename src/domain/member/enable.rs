@@ -17,7 +17,7 @@ impl Enable {
         if member.disabled_at.is_none() {
             return Ok(Vec::new());
         }
-        member.has_room()?;
+        member.history.takes_a_resumption()?;
         Ok(vec![MemberEvent::Enabled(Enabled {})])
     }
 }
@@ -26,9 +26,7 @@ impl Enable {
 mod tests {
     use super::*;
     use crate::domain::member::MemberCommand;
-    use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;
-    use crate::limits;
 
     #[test]
     fn enabling_ends_what_disabling_began_and_a_second_time_does_nothing() {
@@ -37,12 +35,5 @@ mod tests {
         let enabled = disabled().when(enable()).state();
         assert_eq!((enabled.disabled_at, enabled.scopes), (None, scopes(&["a"])));
         given_member([member_created(&[])]).when(enable()).then([]);
-    }
-
-    #[test]
-    fn a_full_history_is_told_instead_of_going_on_for_ever() {
-        let disabled = given_member([member_created(&[]), member_disabled()]).state();
-        let full = Member { stream_version: limits::STREAM_EVENTS, ..disabled };
-        given_member_state(full).when(MemberCommand::Enable(Enable)).refused(RefusalKind::Conflict, None);
     }
 }

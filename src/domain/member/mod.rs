@@ -10,6 +10,7 @@ pub mod rescope;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Recorded, family};
+use super::history::History;
 use super::ids::{MemberId, TenantId};
 use super::personal::Personal;
 use super::refusal::Refusal;
@@ -17,7 +18,6 @@ use super::scope::Scope;
 use super::tenant::Tenant;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
-use crate::limits;
 
 pub use create::{Create, Created};
 pub use disable::{Disable, Disabled};
@@ -67,6 +67,8 @@ pub struct Member {
     pub tenant: TenantId,
     pub kind: Kind,
     pub name: Personal<String>,
+    /// the version of the event whose personal row holds the name
+    pub name_since: u32,
     /// empty when there is none
     pub email: Personal<String>,
     /// empty when there is none
@@ -76,25 +78,19 @@ pub struct Member {
     pub created_by: Actor,
     pub disabled_at: Option<Timestamp>,
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 impl Member {
-    /// Whoever reads a member reads all of its history. Disabling it takes no room there.
-    fn has_room(&self) -> Result<(), Refusal> {
-        if self.stream_version < limits::STREAM_EVENTS {
-            return Ok(());
-        }
-        Err(Refusal::conflict(format!(
-            "The history of this member is full ({} events). Create a new one and give it the keys of this one.",
-            limits::STREAM_EVENTS
-        )))
+    /// With room in its history. Disabling it takes none.
+    fn still_editable(&self) -> Result<(), Refusal> {
+        self.history.takes_more("Create another member, give it the keys of this one, then disable this one.")
     }
 
     fn apply(&mut self, event: MemberEvent, recorded: &Recorded) -> Result<(), &'static str> {
         match event {
             MemberEvent::Created(_) => return Err("the member is there already"),
-            MemberEvent::Edited(event) => event.apply(self),
+            MemberEvent::Edited(event) => event.apply(self, recorded.version),
             MemberEvent::Rescoped(event) => self.scopes = event.scopes,
             MemberEvent::Disabled(_) => self.disabled_at = Some(recorded.at),
             MemberEvent::Enabled(_) => self.disabled_at = None,
@@ -136,7 +132,7 @@ pub fn fold(state: Option<Member>, event: MemberEvent, recorded: &Recorded) -> R
             member
         }
     };
-    member.stream_version = recorded.version;
+    member.history = member.history.with(recorded);
     member.version += 1;
     Ok(member)
 }

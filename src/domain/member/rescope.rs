@@ -24,7 +24,7 @@ impl Rescope {
         if self.scopes == member.scopes {
             return Ok(Vec::new());
         }
-        member.has_room()?;
+        member.still_editable()?;
         allowed(&self.scopes, tenant)?;
         Ok(vec![MemberEvent::Rescoped(Rescoped { scopes: self.scopes.clone() })])
     }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MintToken, Operator, OperatorEvent, Reach};
+use super::{Beside, MintToken, Operator, OperatorEvent, Reach};
 use crate::domain::Context;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
+use crate::domain::history::History;
 use crate::domain::ids::OperatorId;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
@@ -33,14 +34,13 @@ impl Create {
     pub(super) fn decide(
         &self,
         operator: Option<&Operator>,
+        beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
         if operator.is_some() {
             return Err(Refusal::conflict("This id is taken. Send the request again."));
         }
-        if self.role == Role::Root && self.reach != Reach::All {
-            return Err(Refusal::invalid("/tenants", "root acts on all tenants. Leave tenants out."));
-        }
+        beside.may_grant(self.role, &self.reach)?;
         let created = OperatorEvent::Created(Created {
             name: Personal::Known(self.name.clone()),
             role: self.role,
@@ -71,7 +71,7 @@ impl Created {
             disabled_at: None,
             tokens: Vec::new(),
             version: 1,
-            stream_version: recorded.version,
+            history: History::begun_by(recorded),
         })
     }
 }

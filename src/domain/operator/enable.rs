@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Operator, OperatorEvent};
+use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct Enable;
@@ -12,7 +13,11 @@ pub struct Enable;
 pub struct Enabled {}
 
 impl Enable {
-    pub(super) fn decide(&self, operator: &Operator) -> Vec<OperatorEvent> {
-        if operator.disabled_at.is_none() { Vec::new() } else { vec![OperatorEvent::Enabled(Enabled {})] }
+    pub(super) fn decide(&self, operator: &Operator) -> Result<Vec<OperatorEvent>, Refusal> {
+        if operator.disabled_at.is_none() {
+            return Ok(Vec::new());
+        }
+        operator.history.takes_a_resumption()?;
+        Ok(vec![OperatorEvent::Enabled(Enabled {})])
     }
 }

@@ -36,13 +36,12 @@ impl MintToken {
             return Err(Refusal::conflict("The operator is disabled. Enable it first."));
         }
         let working = operator.tokens.iter().filter(|token| token.works(context.now)).count();
-        if working >= limits::OPERATOR_TOKENS || operator.stream_version >= limits::STREAM_EVENTS {
+        if working >= limits::OPERATOR_TOKENS {
             return Err(Refusal::conflict(format!(
-                "The operator has {working} working tokens and a history of {} events, which is all it may have. Revoke \
-                 tokens, or create another operator.",
-                operator.stream_version
+                "The operator has {working} working tokens, which is all it may have. Revoke one first."
             )));
         }
+        operator.history.takes_more("Create another operator, then disable this one.")?;
         Ok(vec![self.minted(context)?])
     }
 

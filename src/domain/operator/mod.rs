@@ -1,24 +1,30 @@
 //! An operator: who may command, in which role, over which tenants, and with which tokens.
 
+pub mod assign;
 pub mod create;
 pub mod disable;
 pub mod enable;
 pub mod mint_token;
 pub mod revoke_token;
 
+#[cfg(test)]
+pub mod testing;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::authority::Role;
+use super::authority::{self, Role};
 use super::credential::SecretFacts;
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
+use super::history::History;
 use super::ids::{OperatorId, TenantId, TokenId};
 use super::personal::Personal;
 use super::refusal::Refusal;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
+pub use assign::{Assign, Assigned};
 pub use create::{Create, Created};
 pub use disable::{Disable, Disabled};
 pub use enable::{Enable, Enabled};
@@ -27,6 +33,7 @@ pub use revoke_token::{RevokeToken, TokenRevoked};
 
 family! { OperatorEvent,
     Created = "operator.created" v 1 personal ["name"];
+    Assigned = "operator.assigned" v 1 personal [];
     Disabled = "operator.disabled" v 1 personal [];
     Enabled = "operator.enabled" v 1 personal [];
     TokenMinted = "operator.token_minted" v 1 personal ["name"];
@@ -36,6 +43,7 @@ family! { OperatorEvent,
 #[derive(Clone, Debug)]
 pub enum OperatorCommand {
     Create(Create),
+    Assign(Assign),
     Disable(Disable),
     Enable(Enable),
     MintToken(MintToken),
@@ -57,6 +65,15 @@ impl Reach {
             Reach::Tenants(tenants) => tenants.contains(&tenant),
         }
     }
+
+    /// Whether all that it reaches lies within the other.
+    pub fn is_within(&self, other: &Reach) -> bool {
+        match (self, other) {
+            (_, Reach::All) => true,
+            (Reach::All, Reach::Tenants(_)) => false,
+            (Reach::Tenants(tenants), Reach::Tenants(others)) => tenants.is_subset(others),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +88,7 @@ pub struct Operator {
     pub disabled_at: Option<Timestamp>,
     pub tokens: Vec<Token>,
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,22 +117,70 @@ impl Operator {
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         self.tokens.iter().find(|token| token.id() == id)
     }
+
+    /// Root and enabled. There is always one.
+    pub fn is_active_root(&self) -> bool {
+        self.role == Role::Root && self.disabled_at.is_none()
+    }
+}
+
+/// Whom a decision about an operator reads beside it. Whoever stands here must not move before the decision is written:
+/// the ledger guards the versions that were read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// who asks; nobody when it is the service itself
+    pub asker: Option<&'a Operator>,
+    /// another active root, looked for where the command names who may be one
+    pub other_root: Option<&'a Operator>,
+}
+
+impl Beside<'_> {
+    /// For a decision after which this operator is no active root: another one has to be there.
+    fn leaves_a_root(&self, operator: &Operator) -> Result<(), Refusal> {
+        let mut others = [self.asker, self.other_root].into_iter().flatten();
+        if !operator.is_active_root() || others.any(|other| other.id != operator.id && other.is_active_root())
+        {
+            return Ok(());
+        }
+        Err(Refusal::conflict(
+            "This is the last enabled operator of role root. Make another operator root first.",
+        ))
+    }
+
+    /// May whoever asks make an operator this?
+    fn may_grant(&self, role: Role, reach: &Reach) -> Result<(), Refusal> {
+        if role == Role::Root && *reach != Reach::All {
+            return Err(Refusal::invalid("/tenants", "root acts on all tenants. Leave tenants out."));
+        }
+        self.asker.map_or(Ok(()), |asker| authority::permit_grant(asker, role, reach))
+    }
 }
 
 impl OperatorCommand {
+    /// Whom to ask for another active root, when the command may end one.
+    pub fn other_roots(&self) -> &[OperatorId] {
+        match self {
+            Self::Assign(assign) => &assign.other_roots,
+            Self::Disable(disable) => &disable.other_roots,
+            Self::Create(_) | Self::Enable(_) | Self::MintToken(_) | Self::RevokeToken(_) => &[],
+        }
+    }
+
     pub fn decide(
         &self,
         operator: Option<&Operator>,
+        beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
         if let Self::Create(create) = self {
-            return create.decide(operator, context);
+            return create.decide(operator, beside, context);
         }
         let operator = operator.ok_or_else(Refusal::not_found)?;
         match self {
             Self::Create(_) => unreachable!("decided above"),
-            Self::Disable(disable) => Ok(disable.decide(operator)),
-            Self::Enable(enable) => Ok(enable.decide(operator)),
+            Self::Assign(assign) => assign.decide(operator, beside),
+            Self::Disable(disable) => disable.decide(operator, beside),
+            Self::Enable(enable) => enable.decide(operator),
             Self::MintToken(mint) => mint.decide(operator, context),
             Self::RevokeToken(revoke) => revoke.decide(operator),
         }
@@ -150,6 +215,7 @@ pub fn fold(
         (Some(mut operator), event) => {
             match event {
                 OperatorEvent::Created(_) => unreachable!("refused above"),
+                OperatorEvent::Assigned(event) => event.apply(&mut operator),
                 OperatorEvent::Disabled(_) => operator.disabled_at = Some(recorded.at),
                 OperatorEvent::Enabled(_) => operator.disabled_at = None,
                 OperatorEvent::TokenMinted(event) => operator.tokens.push(event.into_token(recorded)),
@@ -160,7 +226,7 @@ pub fn fold(
             operator
         }
     };
-    operator.stream_version = recorded.version;
+    operator.history = operator.history.with(recorded);
     operator.version += 1;
     Ok(operator)
 }

@@ -23,6 +23,7 @@ impl Configure {
         if settings == tenant.settings {
             return Ok(Vec::new());
         }
+        tenant.still_editable()?;
         settings.check()?;
         Ok(vec![TenantEvent::Configured(Configured { settings })])
     }

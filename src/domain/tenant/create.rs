@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Settings, Tenant, TenantEvent};
 use crate::domain::event::Recorded;
+use crate::domain::history::History;
 use crate::domain::ids::TenantId;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
@@ -56,7 +57,7 @@ impl Created {
             created_at: recorded.at,
             suspended_at: None,
             version: 1,
-            stream_version: recorded.version,
+            history: History::begun_by(recorded),
         })
     }
 }

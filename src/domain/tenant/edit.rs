@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Tenant, TenantEvent};
 use crate::domain::personal::Personal;
+use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct Edit {
@@ -17,10 +18,11 @@ pub struct Edited {
 }
 
 impl Edit {
-    pub(super) fn decide(&self, tenant: &Tenant) -> Vec<TenantEvent> {
+    pub(super) fn decide(&self, tenant: &Tenant) -> Result<Vec<TenantEvent>, Refusal> {
         if tenant.name.known() == Some(&self.name) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        vec![TenantEvent::Edited(Edited { name: Personal::Known(self.name.clone()) })]
+        tenant.still_editable()?;
+        Ok(vec![TenantEvent::Edited(Edited { name: Personal::Known(self.name.clone()) })])
     }
 }

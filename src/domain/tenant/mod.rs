@@ -8,6 +8,7 @@ pub mod settings;
 pub mod suspend;
 
 use super::event::{Claim, ClaimKind, Recorded, family};
+use super::history::History;
 use super::ids::TenantId;
 use super::key_format::KeyFormat;
 use super::personal::Personal;
@@ -52,7 +53,7 @@ pub struct Tenant {
     pub created_at: Timestamp,
     pub suspended_at: Option<Timestamp>,
     pub version: u64,
-    pub stream_version: u32,
+    pub history: History,
 }
 
 impl Tenant {
@@ -61,6 +62,11 @@ impl Tenant {
             self.formats.push(settings.key_format.clone());
         }
         self.settings = settings;
+    }
+
+    /// With room in its history. Suspending it takes none.
+    fn still_editable(&self) -> Result<(), Refusal> {
+        self.history.takes_more("It stays as it is; it can be suspended, and its credentials go on. Create another tenant for new settings.")
     }
 
     pub(super) fn takes_new_credentials(&self) -> Result<(), Refusal> {
@@ -79,10 +85,10 @@ impl TenantCommand {
         let tenant = tenant.ok_or_else(Refusal::not_found)?;
         match self {
             Self::Create(_) => unreachable!("decided above"),
-            Self::Edit(edit) => Ok(edit.decide(tenant)),
+            Self::Edit(edit) => edit.decide(tenant),
             Self::Configure(configure) => configure.decide(tenant),
             Self::Suspend(suspend) => Ok(suspend.decide(tenant)),
-            Self::Resume(resume) => Ok(resume.decide(tenant)),
+            Self::Resume(resume) => resume.decide(tenant),
         }
     }
 }
@@ -117,7 +123,7 @@ pub fn fold(state: Option<Tenant>, event: TenantEvent, recorded: &Recorded) -> R
             tenant
         }
     };
-    tenant.stream_version = recorded.version;
+    tenant.history = tenant.history.with(recorded);
     tenant.version += 1;
     Ok(tenant)
 }

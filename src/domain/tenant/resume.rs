@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Tenant, TenantEvent};
+use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct Resume;
@@ -12,7 +13,11 @@ pub struct Resume;
 pub struct Resumed {}
 
 impl Resume {
-    pub(super) fn decide(&self, tenant: &Tenant) -> Vec<TenantEvent> {
-        if tenant.suspended_at.is_none() { Vec::new() } else { vec![TenantEvent::Resumed(Resumed {})] }
+    pub(super) fn decide(&self, tenant: &Tenant) -> Result<Vec<TenantEvent>, Refusal> {
+        if tenant.suspended_at.is_none() {
+            return Ok(Vec::new());
+        }
+        tenant.history.takes_a_resumption()?;
+        Ok(vec![TenantEvent::Resumed(Resumed {})])
     }
 }

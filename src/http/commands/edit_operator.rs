@@ -1,27 +1,40 @@
-//! PATCH /operators/{id}: disable and enable
+//! PATCH /operators/{id}: role, tenants, and whether it is disabled
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write, render};
-use crate::domain::authority::Action;
-use crate::domain::command::Command;
+use super::{Write, reach};
+use crate::domain::authority::Role;
 use crate::domain::ids::OperatorId;
-use crate::domain::operator::{Disable, Enable, OperatorCommand};
-use crate::http::body::Wants;
+use crate::domain::operator::{Assign, Disable, Enable, OperatorCommand};
+use crate::http::body::{Document, Wants};
 use crate::http::problem::Problem;
-use crate::http::resources;
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    write.operator.may(Action::ManageOperators)?;
-    let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
+    let id = write.operator(&path)?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
-    let disabled = document.decode(|members| members.required("disabled", |switch| switch.boolean()))?;
-    let command = if disabled { OperatorCommand::Disable(Disable) } else { OperatorCommand::Enable(Enable) };
-    let render = render("operator", 200, |state, now| {
-        state.operator().map(|each| resources::operator::operator(each, now))
-    });
-    let order = write.order(id.into(), Command::Operator(command), &document, render)?;
-    write.carry_out(order, Told::ENFORCED).await
+    let actions = read(&write, write.other_roots(id), &document)?;
+    write.on_operator(id, actions, &document).await
+}
+
+fn read(
+    write: &Write,
+    other_roots: Vec<OperatorId>,
+    document: &Document<'_>,
+) -> Result<Vec<OperatorCommand>, Problem> {
+    document.decode(|members| {
+        let role = members.optional("role", |word| word.one_of(&Role::ALL.map(|role| (role.word(), role))));
+        let reach = reach::read(members, &write.app, &write.operator);
+        let disabled = members.optional("disabled", |switch| switch.boolean());
+        let (role, reach) = (role?, reach?);
+        let assigns = role.is_some() || reach.is_some();
+        let assign = Assign { role, reach, other_roots: other_roots.clone() };
+        let assign = assigns.then_some(OperatorCommand::Assign(assign));
+        let switch = disabled?.map(|disabled| match disabled {
+            true => OperatorCommand::Disable(Disable { other_roots }),
+            false => OperatorCommand::Enable(Enable),
+        });
+        Some([assign, switch].into_iter().flatten().collect())
+    })
 }

@@ -9,9 +9,7 @@ use serde_json::{Map, json};
 
 use super::{Told, Write};
 use crate::clock::Timestamp;
-use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::ids::OperatorId;
 use crate::domain::operator::{MintToken, OperatorCommand};
 use crate::http::body::{Document, Wants};
 use crate::http::problem::Problem;
@@ -21,12 +19,11 @@ use crate::ledger::execute::{Answer, Render};
 use crate::limits;
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    write.operator.may(Action::ManageOperators)?;
-    let id: OperatorId = path.parse().map_err(|_| Problem::not_found())?;
+    let id = write.operator(&path)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
     let document = body.parse()?;
     let mint = read(&document, write.app.now())?;
-    let command = Command::Operator(OperatorCommand::MintToken(mint));
+    let command = Command::Operator(vec![OperatorCommand::MintToken(mint)]);
     let order = write.order(id.into(), command, &document, render_token())?;
     let executed = write.app.ledger.execute(order).await?;
     // A repeated request tells the id of then.

@@ -5,6 +5,7 @@ pub mod create_member;
 pub mod create_operator;
 pub mod create_tenant;
 pub mod disable_member;
+pub mod disable_operator;
 pub mod edit_key;
 pub mod edit_member;
 pub mod edit_operator;
@@ -12,6 +13,7 @@ pub mod edit_tenant;
 pub mod enable_member;
 pub mod grace;
 pub mod mint_token;
+mod reach;
 pub mod resume_key;
 pub mod resume_tenant;
 pub mod revoke;
@@ -40,13 +42,15 @@ use super::members::Members;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
-use super::resources::{member, tenant};
+use super::resources::{member, operator, tenant};
+use crate::db::Errand;
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
-use crate::domain::ids::{CredentialId, MemberId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, StreamId, TenantId, TokenId};
 use crate::domain::member::MemberCommand;
+use crate::domain::operator::OperatorCommand;
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
@@ -107,6 +111,16 @@ impl Write {
     pub fn member(&self, tenant: &str, member: &str) -> Result<(TenantId, MemberId), Problem> {
         let tenant = self.tenant(tenant, Action::ManageMembers)?;
         Ok((tenant, member.parse().map_err(|_| Problem::not_found())?))
+    }
+
+    /// An operator's path, for an operator who may change it.
+    pub fn operator(&self, named: &str) -> Result<OperatorId, Problem> {
+        self.operator.over(&self.app, named)
+    }
+
+    /// Who may be root beside an operator: asked for when a root may give itself up. Whoever ends another one stays itself.
+    pub fn other_roots(&self, id: OperatorId) -> Vec<OperatorId> {
+        if id == self.operator.pass().operator { self.app.view.roots_beside(id) } else { Vec::new() }
     }
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
@@ -224,9 +238,22 @@ impl Write {
         })
     }
 
+    /// One or more actions on one operator, answered with the operator.
+    pub async fn on_operator(
+        &self,
+        id: OperatorId,
+        actions: Vec<OperatorCommand>,
+        document: &Document<'_>,
+    ) -> Result<HttpResponse, Problem> {
+        let render =
+            render("operator", 200, |state, now| state.operator().map(|each| operator::operator(each, now)));
+        let order = self.order(id.into(), Command::Operator(actions), document, render)?;
+        self.carry_out(order, Told::ENFORCED).await
+    }
+
     /// The credential, and the secret where the command made one, with a curl line that tries it.
     pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
-        let kept = self.app.ledger.tenant_kept(tenant).await?;
+        let kept = self.app.ledger.tenant_kept(Errand::Command, tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {

@@ -4,9 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
 use super::{Told, Write, render};
-use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::ids::{OperatorId, TokenId};
+use crate::domain::ids::TokenId;
 use crate::domain::operator::{OperatorCommand, RevokeToken};
 use crate::http::problem::Problem;
 use crate::http::resources;
@@ -16,14 +15,13 @@ pub async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    write.operator.may(Action::ManageOperators)?;
-    let id: OperatorId = path.0.parse().map_err(|_| Problem::not_found())?;
+    let id = write.operator(&path.0)?;
     let token: TokenId = path.1.parse().map_err(|_| Problem::not_found())?;
     let body = write.no_body(payload).await?;
     let render = render("token", 200, move |state, now| {
         state.operator()?.token(token).map(|token| resources::operator::token(token, now))
     });
-    let command = Command::Operator(OperatorCommand::RevokeToken(RevokeToken { token }));
+    let command = Command::Operator(vec![OperatorCommand::RevokeToken(RevokeToken { token })]);
     let order = write.order(id.into(), command, &body.parse()?, render)?;
     write.carry_out(order, Told::ENFORCED).await
 }

@@ -50,7 +50,6 @@ pub async fn handle(
 /// Who holds a secret that lives, whatever else it may not do at present.
 async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
     let judged = judge_bearer(app, request, Door::SelfRevoke).await?;
-    app.still_leased()?;
     let dead = |reason| {
         matches!(
             reason,
@@ -69,15 +68,8 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
 
 fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {
     let (credential_id, secret_id) = (known.credential_id, known.secret_id);
+    let command = Command::Credential(known.tenant_id, vec![CredentialCommand::SelfRevoke(revoke)]);
     Order {
-        stream: credential_id.into(),
-        command: Command::Credential(known.tenant_id, vec![CredentialCommand::SelfRevoke(revoke)]),
-        caller,
-        token: None,
-        if_versions: None,
-        retry: None,
-        housekeeping: false,
-        wait: true,
         render: Arc::new(move |state, _, _| {
             let whole = state.credential().is_some_and(|credential| credential.revoked.is_some());
             let body = [
@@ -87,5 +79,6 @@ fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {
             ];
             Answer { status: 200, body: Map::from_iter(body) }
         }),
+        ..Order::of(credential_id.into(), command, caller)
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::get_key::warning_seconds;
 use crate::clock::Timestamp;
@@ -15,7 +16,7 @@ use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::projections::list::{self, CredentialFilter, CredentialPage, Place};
+use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
 
 const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
 
@@ -38,8 +39,8 @@ pub async fn handle(
     app.reached(asked.min_position).await?;
     let cursors = super::cursors(&app, &query, request.path());
     let after = match &asked.cursor {
-        Some(cursor) => super::place(&cursors.open(cursor)?)?,
-        None => Place::START,
+        Some(cursor) => place(&cursors.open(cursor)?)?,
+        None => CredentialPlace::START,
     };
     let (now, warning_seconds) = (app.now(), warning_seconds(&app, tenant).await?);
     let reader = app.ledger.reader();
@@ -62,18 +63,20 @@ pub async fn handle(
     scope.finish().await?;
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
     let data: Vec<Value> = credentials.map(|credential| app.key(credential, now, warning_seconds)).collect();
-    let next_cursor = places.last().filter(|_| more).map(|last| cursors.seal(&super::sealed(last)));
+    let last = places.last().filter(|_| more);
+    let next_cursor = last.map(|last| {
+        cursors.seal(&[last.created_at_ms.to_be_bytes().as_slice(), last.id.as_bytes().as_slice()].concat())
+    });
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
 
 fn read(query: &Query<'_>) -> Result<Asked, Problem> {
     query.decode(|query| {
-        let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
         let limit = query.limit();
-        let cursor = query.optional("cursor", text);
+        let cursor = query.cursor();
         let min_position = query.number("min_position");
-        let prefix = query.optional("prefix", text);
-        let name = query.optional("name", text);
+        let prefix = query.text("prefix");
+        let name = query.name();
         let status = query.optional("status", |word| {
             STATUSES
                 .into_iter()
@@ -83,7 +86,7 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
         let scope = query.optional("scope", |text| Scope::parse(text).map(|scope| scope.to_string()));
         let expires_before = query
             .optional("expires_before", |text| Timestamp::parse(text).ok_or("expected an RFC 3339 instant"));
-        let text = query.optional("q", text);
+        let text = query.text("q");
         let owner =
             query.optional("owner", |text| text.parse::<MemberId>().map_err(|_| "expected a member's id"));
         Some(Asked {
@@ -101,4 +104,11 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
             },
         })
     })
+}
+
+fn place(bytes: &[u8]) -> Result<CredentialPlace, Problem> {
+    let unreadable = || Problem::invalid("this cursor is of another version; begin anew");
+    let (created_at, id) = bytes.split_first_chunk::<8>().ok_or_else(unreadable)?;
+    let id = Uuid::from_slice(id).map_err(|_| unreadable())?;
+    Ok(CredentialPlace { created_at_ms: i64::from_be_bytes(*created_at), id })
 }

@@ -26,7 +26,7 @@ pub async fn handle(
     let query = Query::parse(request.query_string())?;
     let (limit, cursor, min_position) = query.decode(|query| {
         let limit = query.limit();
-        let cursor = query.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        let cursor = query.cursor();
         let min_position = query.number("min_position");
         Some((limit?, cursor?, min_position?))
     })?;

@@ -7,6 +7,7 @@ pub mod get_tenant;
 pub mod history;
 pub mod list_keys;
 pub mod list_members;
+pub mod list_operators;
 pub mod list_tenants;
 
 use actix_web::HttpResponse;
@@ -19,7 +20,6 @@ use super::page::Cursors;
 use super::problem::Problem;
 use super::query::Query;
 use crate::http::app::App;
-use crate::projections::list::Place;
 
 /// One resource, tagged with its version.
 fn resource(body: Value) -> HttpResponse {
@@ -35,14 +35,9 @@ fn cursors<'a>(app: &'a App, query: &Query<'_>, path: &str) -> Cursors<impl Fn(&
     Cursors::of(&query.identity(path), |bytes| app.ledger.vault().lookup("cursor", bytes))
 }
 
-/// What a cursor of a list that is newest first holds.
-fn sealed(last: &Place) -> Vec<u8> {
-    [last.created_at_ms.to_be_bytes().as_slice(), last.id.as_bytes().as_slice()].concat()
-}
-
-fn place(bytes: &[u8]) -> Result<Place, Problem> {
-    let unreadable = || Problem::invalid("this cursor is of another version; begin anew");
-    let (created_at, id) = bytes.split_first_chunk::<8>().ok_or_else(unreadable)?;
-    let id = Uuid::from_slice(id).map_err(|_| unreadable())?;
-    Ok(Place { created_at_ms: i64::from_be_bytes(*created_at), id })
+/// What a cursor of a list by id holds: the last id of its page. Without one the list begins with the newest.
+fn id_after(cursors: &Cursors<impl Fn(&[u8]) -> [u8; 32]>, cursor: Option<&str>) -> Result<Uuid, Problem> {
+    let Some(cursor) = cursor else { return Ok(Uuid::max()) };
+    let of_another_version = |_| Problem::invalid("this cursor is of another version; begin anew");
+    Uuid::from_slice(&cursors.open(cursor)?).map_err(of_another_version)
 }

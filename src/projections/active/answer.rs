@@ -174,6 +174,13 @@ pub struct TenantSummary {
     pub suspended: bool,
 }
 
+/// What an operator may do, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperatorSummary {
+    pub role: Role,
+    pub reach: Arc<Reach>,
+}
+
 /// An operator token that exists, whether or not it works.
 #[derive(Clone, Debug)]
 pub struct OperatorPass {

@@ -277,6 +277,10 @@ fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> 
     let mut entry = OperatorEntry { version: recorded.version, ..OperatorEntry::clone(&entry) };
     match event {
         OperatorEvent::Created(_) => return Err("the operator is there already"),
+        OperatorEvent::Assigned(event) => {
+            entry.role = event.role;
+            entry.reach = Arc::new(event.reach.clone());
+        }
         OperatorEvent::Disabled(_) => entry.disabled = true,
         OperatorEvent::Enabled(_) => entry.disabled = false,
         OperatorEvent::TokenMinted(event) => {

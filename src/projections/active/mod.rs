@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use answer::{
     Counts, CredentialSummary, Inline, InlineName, Judgement, Kind, Known, Name, NotAnswering, OperatorPass,
-    Prefix, TenantSummary,
+    OperatorSummary, Prefix, TenantSummary,
 };
 pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
 pub use entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
@@ -43,6 +43,7 @@ use crate::domain::event::Recorded;
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
+use crate::limits;
 use crate::vault::Vault;
 use layout::Credential;
 use store::{Books, Store};
@@ -109,12 +110,36 @@ impl ActiveView {
 
     /// The oldest operator who is root and enabled; ids begin with the time they were made at.
     pub fn first_root(&self) -> Option<OperatorId> {
-        let books = self.books()?;
+        self.roots().into_iter().next()
+    }
+
+    /// Some of the other operators who are root and enabled. Those who ask at the same time begin at different ones.
+    pub fn roots_beside(&self, id: OperatorId) -> Vec<OperatorId> {
+        let mut roots = self.roots();
+        let older = roots.partition_point(|root| *root <= id);
+        roots.rotate_left(older);
+        roots.retain(|root| *root != id);
+        roots.truncate(limits::OTHER_ROOTS);
+        roots
+    }
+
+    /// The oldest first.
+    fn roots(&self) -> Vec<OperatorId> {
+        let Some(books) = self.books() else { return Vec::new() };
         let operators = self.store.operators.all(&books.operators);
-        operators
+        let mut roots: Vec<_> = operators
             .filter(|operator| operator.role == Role::Root && !operator.disabled)
             .map(|operator| operator.id)
-            .min()
+            .collect();
+        roots.sort_unstable();
+        roots
+    }
+
+    pub fn operator(&self, id: OperatorId) -> Result<Option<OperatorSummary>, NotAnswering> {
+        self.look(|store| {
+            let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
+            Some(OperatorSummary { role: operator.role, reach: operator.reach.clone() })
+        })
     }
 
     /// `None` for an unknown operator, and for one whose name was erased.

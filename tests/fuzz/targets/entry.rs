@@ -1,11 +1,12 @@
 use std::sync::LazyLock;
 
 use credledger::clock::Timestamp;
+use credledger::domain::canonical;
 use credledger::domain::credential::{CredentialEvent, Edited, Reason, Revoked};
 use credledger::domain::event::{Actor, Event, Recorded};
 use credledger::domain::ids::{StreamId, TenantId};
 use credledger::domain::personal::Personal;
-use credledger::ledger::{canonical, entry};
+use credledger::ledger::entry;
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -66,6 +66,7 @@ pub enum MemberStep {
 pub enum OperatorStep {
     Mint(u8),
     RevokeToken(u8),
+    Assign(u8, Option<u8>),
     Disable,
     Enable,
 }
@@ -112,6 +113,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
     let operator = prop_oneof![
         3 => (1..90u8).prop_map(OperatorStep::Mint),
         1 => (0..4u8).prop_map(OperatorStep::RevokeToken),
+        2 => (0..4u8, prop::option::of(0..TENANTS)).prop_map(|(role, tenant)| OperatorStep::Assign(role, tenant)),
         1 => Just(OperatorStep::Disable),
         2 => Just(OperatorStep::Enable),
     ];

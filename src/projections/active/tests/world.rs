@@ -134,7 +134,7 @@ impl World {
                 if slot == 0 { Reach::All } else { Reach::Tenants([TenantId(tenant_of(0).0)].into()) };
             let (name, role) = ("Op".to_owned(), if slot == 0 { Role::Root } else { Role::Gateway });
             let create = operator::Create { name, role, reach, first: slot == 0, token: None };
-            world.ask(operator_of(slot), Command::Operator(OperatorCommand::Create(create)));
+            world.ask(operator_of(slot), Command::Operator(vec![OperatorCommand::Create(create)]));
         }
         world
     }
@@ -184,7 +184,7 @@ impl World {
             }
             Step::Operator(slot, step) => {
                 let command = self.operator_command(*slot, step);
-                self.ask(operator_of(*slot), Command::Operator(command));
+                self.ask(operator_of(*slot), Command::Operator(vec![command]));
             }
         }
     }
@@ -249,7 +249,12 @@ impl World {
                 let token = tokens.get(usize::from(*which)).map_or(TokenId(Uuid::nil()), |token| token.id());
                 OperatorCommand::RevokeToken(operator::RevokeToken { token })
             }
-            OperatorStep::Disable => OperatorCommand::Disable(operator::Disable),
+            OperatorStep::Assign(role, tenant) => OperatorCommand::Assign(operator::Assign {
+                role: Some(Role::ALL[usize::from(*role) % Role::ALL.len()]),
+                reach: tenant.map(|slot| Reach::Tenants([TenantId(tenant_of(slot).0)].into())),
+                ..operator::Assign::default()
+            }),
+            OperatorStep::Disable => OperatorCommand::Disable(operator::Disable::default()),
             OperatorStep::Enable => OperatorCommand::Enable(operator::Enable),
         }
     }
@@ -264,7 +269,10 @@ impl World {
         let tenant = command.tenant(stream).and_then(|id| self.states.get(&id.into())?.tenant().cloned());
         let context = Context { now: self.now, caller: caller(), fresh: self.mint.clone() };
         let owner = command.owner().and_then(|id| self.states.get(&id.into())?.member().cloned());
-        let seen = Seen { tenant, operator: None, owner };
+        let mut others = self.states.iter().filter(|(other, _)| **other != stream);
+        let other_root = others
+            .find_map(|(_, state)| state.operator().filter(|operator| operator.is_active_root()).cloned());
+        let seen = Seen { tenant, operator: None, owner, other_root };
         let asked = Asked { command, seen, context, if_versions: None };
         for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
             if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)

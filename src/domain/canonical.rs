@@ -1,6 +1,10 @@
 //! RFC 8785 (JCS): one text for one JSON value. Our own numbers are integers that every JSON reader holds exactly; doubles
 //! occur only in free metadata.
 
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Number, Value};
 
 /// Appends the canonical text.
@@ -25,8 +29,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// The database keeps a number and not its spelling (`1e16` comes back as an integer, `-0.0` as `0.0`), so one number must have
-/// one text however it was spelt. An integer beyond 2^53 keeps all its digits.
+/// One number has one text however it was spelt (`1e16` is an integer, `-0.0` is 0): what is hashed, stored and measured. An integer beyond 2^53 keeps all its digits.
 fn number_text(number: &Number) -> String {
     let double = number.as_f64().filter(|_| number.is_f64());
     double.map_or_else(|| number.to_string(), double_text)
@@ -83,6 +86,41 @@ pub fn text(value: &Value) -> Vec<u8> {
     out
 }
 
+/// The canonical text, for where text is wanted.
+pub fn string(value: &Value) -> String {
+    String::from_utf8(text(value)).unwrap_or_else(|_| panic!("JSON is UTF-8"))
+}
+
+/// How many bytes the canonical text of a value has, without making it.
+pub fn length(value: &impl Serialize) -> usize {
+    let mut counted = Counted(0);
+    let written = value.serialize(&mut Serializer::with_formatter(&mut counted, Canonical));
+    written.unwrap_or_else(|cause| panic!("a value of plain members is written: {cause}"));
+    counted.0
+}
+
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The order of members does not change a length; what doubles look like does.
+struct Canonical;
+
+impl Formatter for Canonical {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, double: f64) -> io::Result<()> {
+        writer.write_all(double_text(double).as_bytes())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +163,17 @@ mod tests {
             ("31.245270191439438", "31.245270191439438"),
         ] {
             let value: Value = serde_json::from_str(spelt).expect(spelt);
-            assert_eq!(String::from_utf8(text(&value)).as_deref(), Ok(canonical), "{spelt}");
+            assert_eq!((string(&value).as_str(), length(&value)), (canonical, canonical.len()), "{spelt}");
+        }
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_text() {
+        for value in [
+            json!({"b": [1, -2, null, true, {"x": {}}], "\u{20ac}": "\u{0}\u{1f}\u{7f}\"\\/\n\r\t\u{8}\u{c}", "c": u64::MAX}),
+            json!([1e308, 1e20, -0.0, 0.1, 1e-7, [], {}, ""]),
+        ] {
+            assert_eq!(length(&value), text(&value).len(), "{value}");
         }
     }
 

@@ -1,0 +1,113 @@
+//! What waits for the sequencer: one lane of people, one of housekeeping, and which of it makes the next batch.
+
+use tokio::sync::mpsc;
+
+use crate::clock::BootTime;
+use crate::limits;
+
+pub struct Lanes<T> {
+    people: mpsc::Receiver<T>,
+    housekeeping: mpsc::Receiver<T>,
+    /// when people came last: housekeeping has no batch of its own soon after
+    people_seen: BootTime,
+}
+
+/// The ways in. When they are dropped, what is left makes the last batches.
+pub struct Ways<T> {
+    pub people: mpsc::Sender<T>,
+    pub housekeeping: mpsc::Sender<T>,
+}
+
+impl<T> Lanes<T> {
+    pub fn new() -> (Ways<T>, Self) {
+        let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
+        let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
+        let ways = Ways { people: people_in, housekeeping: housekeeping_in };
+        (ways, Lanes { people, housekeeping, people_seen: BootTime::now() })
+    }
+
+    /// Waits for the first, and takes what else is there; `None` at the end. Under load housekeeping goes on, a few with each
+    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch.
+    pub async fn gather(&mut self) -> Option<Vec<T>> {
+        let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
+        let (people, housekeeping) = (&mut self.people, &mut self.housekeeping);
+        let alone = async {
+            tokio::time::sleep(rest).await;
+            housekeeping.recv().await
+        };
+        let first = tokio::select! {
+            biased;
+            Some(first) = people.recv() => {
+                self.people_seen = BootTime::now();
+                first
+            }
+            Some(first) = alone => first,
+            else => return None,
+        };
+        let mut batch = vec![first];
+        while batch.len() < limits::BATCH_COMMANDS
+            && let Ok(next) = self.people.try_recv()
+        {
+            batch.push(next);
+        }
+        let room = limits::HOUSEKEEPING_PER_BATCH.min(limits::BATCH_COMMANDS - batch.len());
+        batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
+        Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum From {
+        People,
+        Housekeeping,
+    }
+
+    fn waiting(people: usize, housekeeping: usize) -> (Ways<From>, Lanes<From>) {
+        let (ways, lanes) = Lanes::new();
+        (0..people).for_each(|_| ways.people.try_send(From::People).expect("room"));
+        (0..housekeeping).for_each(|_| ways.housekeeping.try_send(From::Housekeeping).expect("room"));
+        (ways, lanes)
+    }
+
+    fn of_people(batch: &[From]) -> usize {
+        batch.iter().filter(|each| **each == From::People).count()
+    }
+
+    #[tokio::test]
+    async fn people_come_first_and_a_few_of_housekeeping_ride_along() {
+        let (_ways, mut lanes) = waiting(2, 2 * limits::HOUSEKEEPING_PER_BATCH);
+        let batch = lanes.gather().await.expect("a batch");
+        assert_eq!((of_people(&batch), batch.len()), (2, 2 + limits::HOUSEKEEPING_PER_BATCH));
+        assert_eq!(batch[..2], [From::People, From::People]);
+    }
+
+    #[tokio::test]
+    async fn housekeeping_goes_on_though_people_never_rest() {
+        let (ways, mut lanes) = waiting(1, 3 * limits::HOUSEKEEPING_PER_BATCH);
+        for _ in 0..3 {
+            let batch = lanes.gather().await.expect("a batch");
+            assert_eq!((of_people(&batch), batch.len()), (1, 1 + limits::HOUSEKEEPING_PER_BATCH));
+            ways.people.try_send(From::People).expect("room");
+        }
+    }
+
+    #[tokio::test]
+    async fn once_people_rest_housekeeping_has_a_batch_of_its_own() {
+        let (_ways, mut lanes) = waiting(0, 1);
+        assert_eq!(lanes.gather().await, Some(vec![From::Housekeeping]));
+        assert!(BootTime::now().since(lanes.people_seen) >= limits::PEOPLE_REST);
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_full_at_its_limit_and_what_is_left_makes_the_next() {
+        let (ways, mut lanes) = waiting(limits::BATCH_COMMANDS + 1, 1);
+        assert_eq!(lanes.gather().await.expect("a batch").len(), limits::BATCH_COMMANDS);
+        drop(ways);
+        assert_eq!(lanes.gather().await, Some(vec![From::People, From::Housekeeping]));
+        assert_eq!(lanes.gather().await, None);
+    }
+}
