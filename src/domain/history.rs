@@ -55,6 +55,7 @@ fn bytes(event: &Event) -> u64 {
         Event::Credential(event) => event.length(),
         Event::Member(event) => event.length(),
         Event::Operator(event) => event.length(),
+        Event::Plan(event) => event.length(),
     };
     u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -79,6 +79,10 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(Routes::at("/plans").get(read::list_plans::handle).done())
+        .service(
+            Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),
+        )
         .service(
             Routes::at("/operators")
                 .get(read::list_operators::handle)
