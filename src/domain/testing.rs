@@ -107,6 +107,10 @@ pub fn caller() -> Caller {
     Caller { actor: Actor::System, client_ip: None, request_id: "test".into() }
 }
 
+pub fn context() -> Context {
+    Context { now: at(0), caller: caller(), fresh: Arc::new(Counting::default()) }
+}
+
 fn facts() -> SecretFacts {
     Counting::default().secret(&KeyFormat::default())
 }
