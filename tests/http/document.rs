@@ -58,7 +58,7 @@ fn beside_the_document_there_is_nothing() {
         "/api/v1/activity",
         "/api/v1/oauth/token",
         "/api/admin/v1",
-        "/api/admin/v1/plans",
+        "/api/admin/v1/plans/",
         "/api/admin/v1/tenants/",
         "/api/admin/v1/ledger/events",
         "/ledger/checkpoint",
