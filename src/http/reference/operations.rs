@@ -135,13 +135,19 @@ impl<'a> Document<'a> {
         }
         for (_, example) in first.member("examples").map(Json::members_of).unwrap_or_default() {
             let title = inline(example.text_of("summary").unwrap_or("Example"));
-            let Some(value) = example.member("value") else { continue };
-            page.put(&format!(
-                "<p><small>{title}</small></p>\n<pre><code>{}</code></pre>\n",
-                escaped(&pretty(value))
-            ));
+            if let Some(value) = example.member("value") {
+                write_example(page, &title, value);
+            }
+        }
+        if let Some(value) = first.member("example") {
+            write_example(page, "Example", value);
         }
     }
+}
+
+fn write_example(page: &mut Page, title: &str, value: &Json<'_>) {
+    let shown = escaped(&pretty(value));
+    page.put(&format!("<p><small>{title}</small></p>\n<pre><code>{shown}</code></pre>\n"));
 }
 
 /// In the order of the document, indented; a text stands as it is.
