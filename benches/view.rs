@@ -130,7 +130,7 @@ impl Bench {
     fn tenant_created(&self, number: u64) -> Recorded {
         let settings = Settings::starting(self.format.clone());
         let (slug, name) = (format!("tenant-{number}"), Personal::Known("T".to_owned()));
-        let created = TenantEvent::Created(tenant::Created { slug, name, settings });
+        let created = TenantEvent::Created(tenant::Created { slug, name, plan: None, settings });
         self.recorded(id(9, number), 1, number, created)
     }
 

@@ -221,6 +221,8 @@ pub const ROOM_THREADS: usize = 2;
 
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
+/// How many credentials that are over by time are recorded as such for one who meets a full plan.
+pub const ENDED_AT_ONCE: i64 = 8;
 pub const HOUSEKEEPING_PAGE: i64 = 500;
 /// How many of housekeeping's commands are under way at once.
 pub const HOUSEKEEPING_AT_ONCE: usize = 8;

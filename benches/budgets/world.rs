@@ -38,6 +38,7 @@ impl World {
         let create = tenant::Create {
             slug: format!("bench-{}", &tenant.0.simple().to_string()[20..]),
             name: "bench".to_owned(),
+            plan: None,
             settings: TenantSettings::starting(KeyFormat::default()),
         };
         world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;

@@ -25,6 +25,8 @@ create table credledger.credentials (
 create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
 -- queries/due.sql
 create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;
+-- queries/ended.sql
+create index credentials_due_in_tenant on credledger.credentials (ledger_id, tenant_id, due_at_ms) where due_at_ms is not null;
 -- queries/page.sql, of one member
 create index credentials_by_owner on credledger.credentials (ledger_id, tenant_id, owner_id, created_at_ms, id)
   where owner_id is not null;

@@ -48,6 +48,10 @@ begin
   end loop;
 end
 $more$;
+-- Plans are the platform's, and no secret of it.
+drop policy if exists app_reads_plans on credledger.plans;
+create policy app_reads_plans on credledger.plans for select to credledger_app
+  using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));
 -- An operator's kept answers are its own.
 alter table credledger.idempotency enable row level security;
 alter table credledger.idempotency force row level security;

@@ -7,6 +7,7 @@ use super::event::{Actor, Event, Recorded};
 use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
 use super::member::{Member, MemberCommand};
 use super::operator::{Beside, Operator, OperatorCommand};
+use super::plan::{Plan, PlanName, SetPlan};
 use super::refusal::{Refusal, RefusalKind};
 use super::stream::StreamState;
 use super::tenant::{Tenant, TenantCommand};
@@ -20,6 +21,7 @@ pub enum Command {
     Member(TenantId, Vec<MemberCommand>),
     /// Several actions on one operator are one atomic batch, an event each.
     Operator(Vec<OperatorCommand>),
+    Plan(SetPlan),
 }
 
 /// The states of the other streams that the decision reads.
@@ -30,6 +32,8 @@ pub struct Seen {
     pub operator: Option<(Operator, Option<TokenId>)>,
     /// the account that the command gives a credential to
     pub owner: Option<Member>,
+    /// the plan that the command puts a tenant on, or that the tenant is on
+    pub plan: Option<Plan>,
     /// an operator of [`Command::other_roots`] who is an active root
     pub other_root: Option<Operator>,
 }
@@ -49,7 +53,7 @@ impl Command {
         match self {
             Command::Tenant(_) => Some(TenantId(stream.0)),
             Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
-            Command::Operator(_) => None,
+            Command::Operator(_) | Command::Plan(_) => None,
         }
     }
 
@@ -57,7 +61,20 @@ impl Command {
     pub fn reads_tenant(&self) -> Option<TenantId> {
         match self {
             Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
-            Command::Tenant(_) | Command::Operator(_) => None,
+            Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) => None,
+        }
+    }
+
+    /// The plan that bounds what it may do; `tenant` is the one of [`Command::reads_tenant`].
+    pub fn reads_plan<'a>(&'a self, tenant: Option<&'a Tenant>) -> Option<&'a PlanName> {
+        match self {
+            Command::Tenant(actions) => actions.iter().find_map(|action| match action {
+                TenantCommand::Create(create) => create.plan.as_ref(),
+                TenantCommand::Edit(edit) => edit.plan.as_ref()?.as_ref(),
+                _ => None,
+            }),
+            Command::Credential(..) if self.creates() => tenant?.plan.as_ref(),
+            Command::Credential(..) | Command::Member(..) | Command::Operator(_) | Command::Plan(_) => None,
         }
     }
 
@@ -78,6 +95,8 @@ impl Command {
             Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => matches!(actions.first(), Some(OperatorCommand::Create(_))),
+            // Its stream is the same whether there is one or not.
+            Command::Plan(_) => false,
         }
     }
 
@@ -88,21 +107,24 @@ impl Command {
                 let mut named = actions.iter().map(OperatorCommand::other_roots);
                 named.find(|named| !named.is_empty()).unwrap_or_default()
             }
-            Command::Tenant(_) | Command::Credential(..) | Command::Member(..) => &[],
+            Command::Tenant(_) | Command::Credential(..) | Command::Member(..) | Command::Plan(_) => &[],
         }
     }
 
     fn action(&self) -> Action {
         match self {
             Command::Tenant(actions) => {
-                let configures = |action: &TenantCommand| {
-                    matches!(action, TenantCommand::Edit(_) | TenantCommand::Configure(_))
+                let configures = |action: &TenantCommand| match action {
+                    TenantCommand::Edit(edit) => edit.plan.is_none(),
+                    TenantCommand::Configure(_) => true,
+                    _ => false,
                 };
                 if actions.iter().all(configures) { Action::ConfigureTenant } else { Action::RunTenants }
             }
             Command::Credential(..) => Action::ChangeCredentials,
             Command::Operator(_) => Action::ManageOperators,
             Command::Member(..) => Action::ManageMembers,
+            Command::Plan(_) => Action::RunTenants,
         }
     }
 }
@@ -123,7 +145,7 @@ impl Asked {
         }
         match &self.command {
             Command::Tenant(actions) => self.in_turn(stream, state, actions, |action, state| {
-                let events = action.decide(state.tenant(), &self.context)?;
+                let events = action.decide(state.tenant(), self.seen.plan.as_ref(), &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
             }),
             Command::Credential(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
@@ -138,6 +160,9 @@ impl Asked {
             Command::Operator(actions) => self.in_turn(stream, state, actions, |action, state| {
                 let events = action.decide(state.operator(), &self.beside(), &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
+            }),
+            Command::Plan(set) => self.in_turn(stream, state, std::slice::from_ref(set), |set, state| {
+                Ok(set.decide(state.plan())?.into_iter().map(Event::from).collect())
             }),
         }
     }
@@ -170,6 +195,7 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
+            Command::Plan(_) => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {
                 (Some(operator), Some(asker)) => {

@@ -15,6 +15,7 @@ use super::ids::{OperatorId, StreamId, TenantId};
 use super::member::MemberEvent;
 use super::operator::{self, OperatorEvent};
 use super::personal::Personal;
+use super::plan::PlanEvent;
 use super::tenant::{self, TenantEvent};
 use crate::clock::Timestamp;
 
@@ -121,11 +122,18 @@ pub enum Event {
     Credential(CredentialEvent),
     Operator(OperatorEvent),
     Member(MemberEvent),
+    Plan(PlanEvent),
 }
 
 /// Every event there is.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    let families = [TenantEvent::KINDS, CredentialEvent::KINDS, OperatorEvent::KINDS, MemberEvent::KINDS];
+    let families = [
+        TenantEvent::KINDS,
+        CredentialEvent::KINDS,
+        OperatorEvent::KINDS,
+        MemberEvent::KINDS,
+        PlanEvent::KINDS,
+    ];
     families.into_iter().flatten()
 }
 
@@ -152,6 +160,7 @@ impl Event {
             Event::Credential(event) => event.kind(),
             Event::Operator(event) => event.kind(),
             Event::Member(event) => event.kind(),
+            Event::Plan(event) => event.kind(),
         }
     }
 
@@ -162,6 +171,7 @@ impl Event {
             Event::Credential(event) => event.members(),
             Event::Operator(event) => event.members(),
             Event::Member(event) => event.members(),
+            Event::Plan(event) => event.members(),
         }
     }
 
@@ -172,6 +182,7 @@ impl Event {
             "api_key" => CredentialEvent::read(name, schema, members).map(|read| read.map(Event::Credential)),
             "operator" => OperatorEvent::read(name, schema, members).map(|read| read.map(Event::Operator)),
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
+            "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
             _ => None,
         };
         read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
@@ -182,8 +193,8 @@ impl Event {
             Event::Tenant(event) => tenant::claims(event),
             Event::Credential(event) => credential::claims(event),
             Event::Operator(event) => operator::claims(event),
-            // Two accounts may have one name, and one address.
-            Event::Member(_) => Vec::new(),
+            // Two accounts may have one name, and one address; a plan's name is its stream.
+            Event::Member(_) | Event::Plan(_) => Vec::new(),
         }
     }
 }
@@ -203,6 +214,12 @@ impl From<CredentialEvent> for Event {
 impl From<OperatorEvent> for Event {
     fn from(event: OperatorEvent) -> Self {
         Event::Operator(event)
+    }
+}
+
+impl From<PlanEvent> for Event {
+    fn from(event: PlanEvent) -> Self {
+        Event::Plan(event)
     }
 }
 

@@ -55,16 +55,14 @@ fn bytes(event: &Event) -> u64 {
         Event::Credential(event) => event.length(),
         Event::Member(event) => event.length(),
         Event::Operator(event) => event.length(),
+        Event::Plan(event) => event.length(),
     };
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::domain::Context;
     use crate::domain::authority::Role;
     use crate::domain::credential::*;
     use crate::domain::ids::StreamId;
@@ -148,12 +146,15 @@ mod tests {
     fn a_full_tenant_keeps_its_settings_and_can_be_suspended_and_resumed() {
         for history in FULL {
             let tenant = Tenant { history, ..tenant_with(|_| ()) };
-            let decide = |tenant: &Tenant, command: TenantCommand| command.decide(Some(tenant), &context());
+            let decide =
+                |tenant: &Tenant, command: TenantCommand| command.decide(Some(tenant), None, &context());
             let configure = |grace| {
                 let patch = SettingsPatch { default_grace_seconds: Some(grace), ..SettingsPatch::default() };
                 TenantCommand::Configure(Box::new(Configure { patch }))
             };
-            let rename = |name: &str| TenantCommand::Edit(tenant::Edit { name: name.to_owned() });
+            let rename = |name: &str| {
+                TenantCommand::Edit(tenant::Edit { name: Some(name.to_owned()), ..tenant::Edit::default() })
+            };
             for change in [configure(60), rename("Other")] {
                 assert_eq!(
                     decide(&tenant, change).map_err(|refusal| refusal.kind),
@@ -217,10 +218,6 @@ mod tests {
             let enabled = decide(&disabled, OperatorCommand::Enable(Enable));
             assert_eq!(enabled.map(|events| events.len()), Ok(1));
         }
-    }
-
-    fn context() -> Context {
-        Context { now: at(0), caller: caller(), fresh: Arc::new(Counting::default()) }
     }
 
     /// With one token.

@@ -1,4 +1,4 @@
-//! Ids that can't be taken for one another. All are UUIDv7, made outside and handed in.
+//! Ids that can't be taken for one another. All are UUIDv7, made outside and handed in; but a plan's is made of its name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,12 +45,19 @@ ids! {
     OperatorId;
     TokenId;
     MemberId;
-    /// One stream of events: a tenant's, a credential's, an operator's or a member's id.
+    PlanId;
+    /// One stream of events: a tenant's, a credential's, an operator's, a member's or a plan's id.
     StreamId;
 }
 
 impl From<TenantId> for StreamId {
     fn from(id: TenantId) -> Self {
+        StreamId(id.0)
+    }
+}
+
+impl From<PlanId> for StreamId {
+    fn from(id: PlanId) -> Self {
         StreamId(id.0)
     }
 }

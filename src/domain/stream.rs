@@ -11,6 +11,7 @@ use super::event::{Event, Recorded};
 use super::ids::StreamId;
 use super::member::{self, Member};
 use super::operator::{self, Operator};
+use super::plan::{self, Plan};
 use super::refusal::Refusal;
 use super::tenant::{self, Tenant};
 
@@ -23,6 +24,7 @@ pub enum StreamState {
     Credential(Credential),
     Operator(Operator),
     Member(Member),
+    Plan(Plan),
 }
 
 impl StreamState {
@@ -34,6 +36,7 @@ impl StreamState {
             StreamState::Credential(credential) => credential.history.events,
             StreamState::Operator(operator) => operator.history.events,
             StreamState::Member(member) => member.history.events,
+            StreamState::Plan(plan) => plan.history.events,
         }
     }
 
@@ -45,6 +48,7 @@ impl StreamState {
             StreamState::Credential(credential) => credential.version,
             StreamState::Operator(operator) => operator.version,
             StreamState::Member(member) => member.version,
+            StreamState::Plan(plan) => plan.version,
         }
     }
 
@@ -62,6 +66,10 @@ impl StreamState {
 
     pub fn member(&self) -> Option<&Member> {
         if let StreamState::Member(member) = self { Some(member) } else { None }
+    }
+
+    pub fn plan(&self) -> Option<&Plan> {
+        if let StreamState::Plan(plan) = self { Some(plan) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
@@ -94,6 +102,12 @@ impl StreamState {
             }
             (StreamState::Member(state), Event::Member(event)) => {
                 member::fold(Some(state), event, &recorded).map(StreamState::Member)
+            }
+            (StreamState::Empty, Event::Plan(event)) => {
+                plan::fold(None, event, &recorded).map(StreamState::Plan)
+            }
+            (StreamState::Plan(state), Event::Plan(event)) => {
+                plan::fold(Some(state), event, &recorded).map(StreamState::Plan)
             }
             _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
         }

@@ -15,6 +15,7 @@ use super::ip_rules::IpRules;
 use super::key_format::KeyFormat;
 use super::member::{self, Member, MemberCommand, MemberEvent};
 use super::personal::Personal;
+use super::plan::{Bounds, Plan, PlanName};
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{ConcreteScope, Scope};
 use super::secret::{Digest, PepperNumber};
@@ -55,8 +56,24 @@ pub fn tenant_with(change: impl FnOnce(&mut Settings)) -> Tenant {
         name_since: 1,
         formats: vec![settings.key_format.clone()],
         settings,
+        plan: None,
         created_at: at(-1000),
         suspended_at: None,
+        version: 1,
+        history: History { events: 1, bytes: 0 },
+    }
+}
+
+pub fn plan_name(text: &str) -> PlanName {
+    PlanName::parse(text).expect("a name")
+}
+
+/// One that is called free.
+pub fn plan_with(active_credentials: Option<u32>) -> Plan {
+    Plan {
+        name: plan_name("free"),
+        bounds: Bounds { active_credentials },
+        created_at: at(-1000),
         version: 1,
         history: History { events: 1, bytes: 0 },
     }
@@ -88,6 +105,10 @@ impl Fresh for Counting {
 
 pub fn caller() -> Caller {
     Caller { actor: Actor::System, client_ip: None, request_id: "test".into() }
+}
+
+pub fn context() -> Context {
+    Context { now: at(0), caller: caller(), fresh: Arc::new(Counting::default()) }
 }
 
 fn facts() -> SecretFacts {

@@ -35,6 +35,8 @@ pub struct App {
     /// the database's roles can't change history; told by `/readyz`
     pub append_only: bool,
     pub openapi: Bytes,
+    /// the same as a page to read
+    pub reference: Bytes,
 }
 
 impl App {

@@ -6,15 +6,13 @@ use actix_web::HttpResponse;
 
 use super::problem::Code;
 
+/// For a page that holds all it needs: it loads nothing, runs nothing, and stands in nobody's frame.
+pub const STATIC_PAGE: (&str, &str) =
+    ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+
 /// One heading a code, under the anchor that a `type` names.
 pub async fn problems() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((
-            "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-        ))
-        .content_type("text/html; charset=utf-8")
-        .body(page())
+    HttpResponse::Ok().insert_header(STATIC_PAGE).content_type("text/html; charset=utf-8").body(page())
 }
 
 fn page() -> String {

@@ -9,7 +9,9 @@ use crate::domain::credential::{Reason, metadata_fits};
 use crate::domain::ids::MemberId;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::Checksum;
+use crate::domain::plan::PlanName;
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
+use crate::domain::slug;
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
 use crate::domain::text::{Description, Layout, Line, Name, Note, clean};
 use crate::limits;
@@ -25,6 +27,15 @@ pub fn description(node: Node<'_, '_>) -> Option<String> {
     } else {
         node.parsed(Description::parse).map(|text| text.as_str().to_owned())
     }
+}
+
+pub fn plan(node: Node<'_, '_>) -> Option<PlanName> {
+    node.parsed(PlanName::parse)
+}
+
+/// How many of something there may be; null is no bound.
+pub fn bound(node: Node<'_, '_>) -> Option<Option<u32>> {
+    if node.is_null() { Some(None) } else { whole_number(node).map(Some) }
 }
 
 pub fn member(node: Node<'_, '_>) -> Option<MemberId> {
@@ -142,7 +153,11 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
 }
 
 pub fn seconds(node: Node<'_, '_>) -> Option<u32> {
-    node.integer(0..=i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok())
+    whole_number(node)
+}
+
+fn whole_number(node: Node<'_, '_>) -> Option<u32> {
+    node.integer(0..=i64::from(u32::MAX)).and_then(|number| u32::try_from(number).ok())
 }
 
 fn key_format(node: Node<'_, '_>) -> Option<KeyFormatPatch> {
@@ -179,23 +194,12 @@ fn operations(node: Node<'_, '_>) -> Option<BTreeMap<String, Option<ConcreteScop
 /// A name that stands in URLs: lower-case words and numbers joined by single hyphens.
 pub fn slug(node: Node<'_, '_>) -> Option<String> {
     let text = node.text()?;
-    if is_slug(text) {
-        Some(text.to_owned())
-    } else {
-        node.refuse(format!(
-            "expected words of a-z and 0-9 joined by single hyphens, at most {} characters",
-            limits::SLUG_CHARS
-        ))
-    }
+    if is_slug(text) { Some(text.to_owned()) } else { node.refuse(slug::expected()) }
 }
 
+/// An id in its place would be taken for another tenant's.
 fn is_slug(text: &str) -> bool {
-    let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    text.len() <= limits::SLUG_CHARS
-        && text.split('-').all(word)
-        && text.parse::<crate::domain::ids::TenantId>().is_err()
+    slug::is_slug(text) && text.parse::<crate::domain::ids::TenantId>().is_err()
 }
 
 /// The slug that a name gives by itself; none when nothing of it can stand in one.

@@ -30,6 +30,7 @@ pub mod page;
 pub mod problem;
 mod queries;
 pub mod query;
+pub mod reference;
 pub mod request;
 pub mod request_id;
 mod resources;

@@ -53,6 +53,15 @@ impl Routes {
         self.on(Method::PATCH, conneg::JSON_ONLY, handler)
     }
 
+    pub fn put<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::PUT, conneg::JSON_ONLY, handler)
+    }
+
     pub fn delete<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args>,

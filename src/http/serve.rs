@@ -13,7 +13,7 @@ use super::operator::AdminDoor;
 use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
-use super::{API, API_ADMIN, authorize, docs, health, metrics, verify, whoami};
+use super::{API, API_ADMIN, authorize, docs, health, metrics, reference, verify, whoami};
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
@@ -51,6 +51,7 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/healthz").get(health::alive).done())
         .service(Routes::at("/readyz").get(health::ready).done())
         .service(Routes::at("/openapi.json").get(health::openapi).done())
+        .service(Routes::at("/docs").on(Method::GET, &["text/html"], reference::handle).done())
         .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
         .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
         .service(web::scope(API_ADMIN).configure(admin).default_service(web::to(not_found)).wrap(AdminDoor))
@@ -79,6 +80,10 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(Routes::at("/plans").get(read::list_plans::handle).done())
+        .service(
+            Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),
+        )
         .service(
             Routes::at("/operators")
                 .get(read::list_operators::handle)

@@ -16,6 +16,7 @@ use crate::domain::ip_rules::IpRules;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::member::{self, MemberEvent};
 use crate::domain::operator::{self, OperatorEvent, Reach};
+use crate::domain::plan::{self, PlanEvent, PlanName};
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::tenant::{self, Settings, TenantEvent};
@@ -83,7 +84,10 @@ fn goldens() -> Vec<Golden> {
         Golden {
             recorded: Recorded {
                 client_ip: Some(Personal::Known("192.0.2.7".parse().expect("an address"))),
-                ..recorded(TenantEvent::Edited(tenant::Edited { name: Personal::Known("Acmé".to_owned()) }))
+                ..recorded(TenantEvent::Edited(tenant::Edited {
+                    name: Some(Personal::Known("Acmé".to_owned())),
+                    plan: None,
+                }))
             },
             header: "0100000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00000001bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\
                      bb000001a3185c507b01cccccccccccccccccccccccccccccccc00010d74656e616e742e65646974\
@@ -336,14 +340,26 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn tenant_event() -> impl Strategy<Value = TenantEvent> {
     prop_oneof![
-        (word(), typed(), settings()).prop_map(|(slug, name, settings)| TenantEvent::Created(
-            tenant::Created { slug, name, settings }
+        (word(), typed(), plan(), settings()).prop_map(|(slug, name, plan, settings)| TenantEvent::Created(
+            tenant::Created { slug, name, plan, settings }
         )),
-        typed().prop_map(|name| TenantEvent::Edited(tenant::Edited { name })),
+        (option::of(typed()), option::of(plan()))
+            .prop_map(|(name, plan)| TenantEvent::Edited(tenant::Edited { name, plan })),
         settings().prop_map(|settings| TenantEvent::Configured(tenant::Configured { settings })),
         Just(TenantEvent::Suspended(tenant::Suspended {})),
         Just(TenantEvent::Resumed(tenant::Resumed {})),
     ]
+}
+
+fn plan() -> impl Strategy<Value = Option<PlanName>> {
+    option::of("[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}".prop_map(|name| PlanName::parse(&name).expect("a name")))
+}
+
+fn plan_event() -> impl Strategy<Value = PlanEvent> {
+    let name = plan().prop_filter_map("a name", |name| name);
+    (name, option::of(any::<u32>())).prop_map(|(name, active_credentials)| {
+        PlanEvent::Set(plan::Set { name, bounds: plan::Bounds { active_credentials } })
+    })
 }
 
 fn operator_event() -> impl Strategy<Value = OperatorEvent> {
@@ -448,6 +464,7 @@ fn any_recorded() -> impl Strategy<Value = Recorded> {
         credential_event().prop_map(Event::Credential),
         operator_event().prop_map(Event::Operator),
         member_event().prop_map(Event::Member),
+        plan_event().prop_map(Event::Plan),
     ];
     let actor = prop_oneof![
         Just(Actor::System),

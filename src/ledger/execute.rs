@@ -20,6 +20,7 @@ use crate::db::Database;
 use crate::domain::Context;
 use crate::domain::command::{Asked, Seen};
 use crate::domain::event::{ClaimKind, Recorded};
+use crate::domain::plan::Plan;
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::stream::{Lifecycle, StreamState};
 use crate::limits;
@@ -114,6 +115,7 @@ impl Ledger {
                         return Ok(replayed);
                     }
                 }
+                Err(CommitError::QuotaExceeded) => return Err(over_quota(&loaded)),
                 Err(error) => return Err(ExecuteError::Commit(error)),
             }
         }
@@ -156,6 +158,7 @@ impl Ledger {
         let tenant = loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned());
         let owner = loaded.owner.as_ref().and_then(|loaded| loaded.state.member().cloned());
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
+        let plan = loaded.plan.as_ref().and_then(|loaded| loaded.state.plan().cloned());
         let other_root = loaded.other_root.as_ref().and_then(|loaded| loaded.state.operator().cloned());
         Asked {
             command: order.command.clone(),
@@ -163,6 +166,7 @@ impl Ledger {
                 tenant,
                 operator: operator.map(|operator| (operator, order.token)),
                 owner,
+                plan,
                 other_root,
             },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
@@ -180,7 +184,8 @@ impl Ledger {
         now: Timestamp,
     ) -> Proposal {
         let guards = loaded.guards(order, events.is_empty());
-        let quotas = quotas(&loaded.subject.state, &events);
+        let plan = loaded.plan.as_ref().and_then(|loaded| loaded.state.plan());
+        let quotas = quotas(&loaded.subject.state, &events, plan);
         let unmoved = loaded.subject.position.filter(|_| events.is_empty());
         let answer =
             key.and_then(|key| self.answer_draft(order, &loaded.subject.state, unmoved, key, secrets, now));
@@ -255,8 +260,16 @@ impl Claims {
     }
 }
 
+/// The plan that was read is the one that the append counted by: otherwise the command would have been decided again.
+fn over_quota(loaded: &LoadedStreams) -> ExecuteError {
+    match loaded.plan.as_ref().and_then(|loaded| loaded.state.plan()) {
+        Some(plan) => ExecuteError::Refused(plan.exceeded()),
+        None => ExecuteError::Commit(CommitError::QuotaExceeded),
+    }
+}
+
 /// Active credentials are counted exactly, in the append.
-pub(super) fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
+pub(super) fn quotas(before: &StreamState, events: &[Recorded], plan: Option<&Plan>) -> Vec<Quota> {
     let counts =
         |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
     let after = Lifecycle::after_decided(before.clone(), events.to_vec());
@@ -266,7 +279,8 @@ pub(super) fn quotas(before: &StreamState, events: &[Recorded]) -> Vec<Quota> {
         tenant,
         name: "active_credentials",
         delta,
-        limit: None,
+        // What is given back is never too much.
+        limit: plan.filter(|_| delta > 0).and_then(|plan| plan.bounds.active_credentials).map(i64::from),
     });
     quota.into_iter().collect()
 }

@@ -1,10 +1,11 @@
-//! What a decision reads: the folds of its own stream, its tenant's, its operator's, and that of the account which it gives a
-//! credential to. The database shows a decision the rows of its tenant and the platform's, and no other tenant's.
+//! What a decision reads: the folds of its own stream, its tenant's, its operator's, of the account that it gives a credential
+//! to, and of the plan that bounds it. The database shows a decision the rows of its tenant and the platform's, and no other
+//! tenant's.
 
 use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;
 use crate::db::{Errand, Sight};
-use crate::domain::ids::{MemberId, OperatorId, StreamId, TenantId};
+use crate::domain::ids::{MemberId, OperatorId, PlanId, StreamId, TenantId};
 use crate::domain::operator::Operator;
 
 pub(super) struct LoadedStreams {
@@ -16,6 +17,9 @@ pub(super) struct LoadedStreams {
     /// the account that a credential is given to
     pub owner: Option<Loaded>,
     owner_stream: Option<StreamId>,
+    /// the plan that bounds it
+    pub plan: Option<Loaded>,
+    plan_stream: Option<StreamId>,
     /// the active root that a decision which may end one stands on
     pub other_root: Option<Loaded>,
 }
@@ -31,9 +35,10 @@ impl LoadedStreams {
         let tenant = version(self.tenant_stream, &self.tenant);
         let operator = version(self.operator_stream, &self.operator);
         let owner = version(self.owner_stream, &self.owner);
+        let plan = version(self.plan_stream, &self.plan);
         let root = self.other_root.as_ref();
         let root = root.and_then(|root| Some((root.state.operator()?.id.into(), root.state.version())));
-        [subject, tenant, operator, owner, root].into_iter().flatten().collect()
+        [subject, tenant, operator, owner, plan, root].into_iter().flatten().collect()
     }
 }
 
@@ -51,16 +56,30 @@ impl Ledger {
             let index = wanted.iter().position(|wanted| *wanted == stream);
             index.map_or_else(Loaded::default, |index| streams[index].clone())
         };
+        let tenant_stream = tenant;
+        let tenant = tenant.map(found);
+        let plan_stream = self.plan_of(order, tenant.as_ref());
+        let plan = match plan_stream {
+            Some(plan) => self.read(Errand::Command, sight, &[plan], fresh, false).await?.pop(),
+            None => None,
+        };
         Ok(LoadedStreams {
             subject: found(order.stream),
-            tenant: tenant.map(found),
+            tenant,
+            plan,
+            plan_stream,
             operator: operator.map(found),
             operator_stream: operator,
             owner: owner.map(found),
             owner_stream: owner,
-            tenant_stream: tenant,
+            tenant_stream,
             other_root: self.other_root(order, fresh).await?,
         })
+    }
+
+    fn plan_of(&self, order: &Order, tenant: Option<&Loaded>) -> Option<StreamId> {
+        let tenant = tenant.and_then(|loaded| loaded.state.tenant());
+        order.command.reads_plan(tenant).map(|plan| StreamId::from(plan.id()))
     }
 
     /// The first of those whom the command names that is an active root, other than who asks and whom it is about.
@@ -126,6 +145,11 @@ impl Ledger {
     /// A member's state as the database has it now; one of another tenant is not seen.
     pub async fn member_now(&self, tenant: TenantId, member: MemberId) -> Result<Loaded, ExecuteError> {
         self.one(Errand::Reading, Sight::Tenant(tenant.0), member.into(), true).await
+    }
+
+    /// A plan's state as the database has it now.
+    pub async fn plan_now(&self, plan: PlanId) -> Result<Loaded, ExecuteError> {
+        self.one(Errand::Reading, Sight::Decision(None), plan.into(), true).await
     }
 
     async fn one(

@@ -10,8 +10,9 @@ use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::domain::Caller;
 use crate::domain::command::Command;
+use crate::domain::credential::{CredentialCommand, RecordDue};
 use crate::domain::event::Actor;
-use crate::domain::ids::{OperatorId, StreamId, TokenId};
+use crate::domain::ids::{CredentialId, OperatorId, StreamId, TenantId, TokenId};
 use crate::domain::refusal::Refusal;
 use crate::domain::secret::PlainSecret;
 use crate::domain::stream::StreamState;
@@ -125,6 +126,13 @@ impl Order {
                 Answer { status: 200, body: Map::from_iter(secret) }
             }),
         }
+    }
+
+    /// Write down that something of a credential came to its end by time.
+    pub fn record_due(tenant: TenantId, credential: CredentialId, request_id: String) -> Self {
+        let command = Command::Credential(tenant, vec![CredentialCommand::RecordDue(RecordDue)]);
+        let caller = Caller { actor: Actor::System, client_ip: None, request_id };
+        Order { wait: false, ..Order::of(credential.into(), command, caller) }
     }
 
     pub(super) fn creates(&self) -> bool {

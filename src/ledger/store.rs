@@ -133,7 +133,7 @@ impl LedgerStore {
         events: Vec<Recorded>,
     ) -> Result<u32, StoreError> {
         let after = foldable(stream, &before, &events)?;
-        let quotas = quotas(&before, &events);
+        let quotas = quotas(&before, &events, None);
         let writes = vec![Write { stream, before, events }];
         let proposal = Proposal { writes, guards: Vec::new(), quotas, answer: None };
         self.ledger.submit.commit(proposal, false).await.map_err(StoreError::Commit)?;

@@ -1,5 +1,5 @@
-//! Folded states of the streams that many decisions read: tenants, operators and members. What stands here may be old; a
-//! decision made on it is guarded by its version, and a refusal is decided again on what the database says.
+//! Folded states of the streams that many decisions read: tenants, operators, members and plans. What stands here may be old;
+//! a decision made on it is guarded by its version, and a refusal is decided again on what the database says.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,7 @@ impl Streams {
     pub fn keep(&self, stream: StreamId, loaded: &Loaded) {
         if !matches!(
             *loaded.state,
-            StreamState::Tenant(_) | StreamState::Operator(_) | StreamState::Member(_)
+            StreamState::Tenant(_) | StreamState::Operator(_) | StreamState::Member(_) | StreamState::Plan(_)
         ) {
             return;
         }

@@ -9,10 +9,6 @@ use tokio::sync::watch;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::db::DbError;
-use crate::domain::Caller;
-use crate::domain::command::Command;
-use crate::domain::credential::{CredentialCommand, RecordDue};
-use crate::domain::event::Actor;
 use crate::ledger::execute::{ExecuteError, Ledger, Order};
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
@@ -98,11 +94,8 @@ async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Ve
 }
 
 async fn record(ledger: &Arc<Ledger>, due: Due) -> Result<(), ExecuteError> {
-    let command = Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]);
-    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() };
-    let order =
-        Order { housekeeping: true, wait: false, ..Order::of(due.credential.into(), command, caller) };
-    ledger.execute(order).await.map(drop)
+    let order = Order::record_due(due.tenant, due.credential, "housekeeping".to_owned());
+    ledger.execute(Order { housekeeping: true, ..order }).await.map(drop)
 }
 
 /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.

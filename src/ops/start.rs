@@ -18,6 +18,7 @@ use crate::db::{DatabaseUrl, Settings};
 use crate::http::app::App;
 use crate::http::metrics::Metrics;
 use crate::http::openapi::document;
+use crate::http::reference;
 use crate::http::serve::serve as serve_http;
 use crate::limits;
 use crate::vault::{id_bytes, random_bytes};
@@ -158,6 +159,9 @@ async fn answer(
     let bound = listener
         .local_addr()
         .map_err(|error| StartError::new(format!("The bound address cannot be told: {error}.")))?;
+    let openapi = document(&config.public_url(bound));
+    let reference = reference::page(&openapi)
+        .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
     let app = Data::new(App {
         ledger: house.ledger.clone(),
         view: house.view.clone(),
@@ -166,7 +170,8 @@ async fn answer(
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         append_only,
-        openapi: document(&config.public_url(bound)),
+        openapi,
+        reference,
     });
     house
         .lease

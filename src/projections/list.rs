@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::db::{DbError, Lent, Scope};
 use crate::domain::authority::Role;
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, TenantId};
 
 const CREDENTIALS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
@@ -14,6 +14,9 @@ const TENANTS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/tenants/queries/page.sql"));
 const MEMBERS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/members/queries/page.sql"));
+const PLANS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/plans/queries/page.sql"));
+const ENDED: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/ended.sql"));
 const OPERATORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/page.sql"));
 const DUE: &str =
@@ -99,6 +102,28 @@ pub async fn members(
     let rows =
         scope.query(MEMBERS, &[&ledger, &tenant.0, &after, &rows, &filter.status, &filter.name]).await?;
     Ok(rows.iter().map(|row| MemberId(row.get(0))).collect())
+}
+
+/// By name, after the last of the page before.
+pub async fn plans(
+    scope: &Scope,
+    ledger: i32,
+    after: &str,
+    rows: i64,
+) -> Result<Vec<(PlanId, String)>, DbError> {
+    let rows = scope.query(PLANS, &[&ledger, &after, &rows]).await?;
+    Ok(rows.iter().map(|row| (PlanId(row.get(0)), row.get(1))).collect())
+}
+
+/// Those of one tenant that are over by `now` and still count, since nothing has recorded it.
+pub async fn ended(
+    scope: &Scope,
+    (ledger, tenant): (i32, TenantId),
+    now: Timestamp,
+    rows: i64,
+) -> Result<Vec<CredentialId>, DbError> {
+    let rows = scope.query(ENDED, &[&ledger, &tenant.0, &now.millis(), &rows]).await?;
+    Ok(rows.iter().map(|row| CredentialId(row.get(0))).collect())
 }
 
 /// By slug; `visible` are the tenants that may be seen, none for all.

@@ -11,6 +11,7 @@ pub mod load;
 pub mod members;
 pub mod operator_tokens;
 pub mod operators;
+pub mod plans;
 pub mod policy;
 pub mod rebuild;
 pub mod secrets;
@@ -40,6 +41,7 @@ impl Inline for InlineProjections {
             StreamState::Empty => Vec::new(),
             StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
             StreamState::Member(member) => vec![members::row(member)],
+            StreamState::Plan(plan) => vec![plans::row(plan)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

@@ -17,7 +17,7 @@ mod whole;
 use crate::support::json_schema::Validator;
 
 const URL: &str = "http://127.0.0.1:8080";
-const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 fn api() -> Validator {
     Validator::new(serde_json::from_slice(&document(URL)).expect("the document is JSON"))

@@ -7,8 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 7] =
-    ["events", "credentials", "members", "secrets", "personal", "operators", "operator_tokens"];
+const GROWING: [&str; 8] =
+    ["events", "credentials", "members", "secrets", "personal", "operators", "operator_tokens", "plans"];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
 /// A hundred tenants of two hundred keys, each with two events.
@@ -24,6 +24,8 @@ insert into credledger.credentials (ledger_id, id, tenant_id, version, record, m
     from generate_series(1, 20000) n;
 insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, disabled, name_version)
   select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
+insert into credledger.plans (ledger_id, id, version, record, mac, name)
+  select 1, pg_temp.id(5, n), 1, '', '', 'plan-' || n from generate_series(1, 20000) n;
 insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
     from generate_series(1, 20000) n;
@@ -62,6 +64,8 @@ fn arguments(name: &str) -> Vec<String> {
         "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
             .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
             .to_vec(),
+        "plans/page" => vec!["1, 'free', 50".to_owned()],
+        "credentials/ended" => vec![format!("1, {TENANT}, 1000100, 8")],
         "operators/page" => [
             "null, null, null, null",
             "'auditor', 'active', null, null",

@@ -259,3 +259,29 @@ fn act(own: &Actor, path: &str, writer: usize, turn: usize) -> Response {
         (_, _) => own.patch(path, &json!({"scopes": [format!("by{writer}.in{turn}")]})),
     }
 }
+
+/// A plan of n, many mints at once: n succeed, and each of the others is told so.
+#[test]
+fn a_plan_of_n_admits_exactly_n_of_many_mints_at_once() {
+    const ADMITTED: usize = 7;
+    let service = Service::start();
+    let root = service.root();
+    root.put("/api/admin/v1/plans/free", &json!({"active_credentials": ADMITTED})).expect(201);
+    let tenant = root.tenant("acme", json!({}));
+    root.patch(&tenant.path(), &json!({"plan": "free"})).expect(200);
+    let path = format!("{}/keys", tenant.path());
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let mints: Vec<_> = (0..RACERS)
+            .map(|_| {
+                let (own, path) = (service.root(), &path);
+                scope.spawn(move || own.post(path, &json!({"name": "raced"})))
+            })
+            .collect();
+        mints.into_iter().map(|mint| mint.join().expect("a mint")).collect()
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (ADMITTED, RACERS - ADMITTED));
+    refused.iter().for_each(|answer| drop(answer.problem(409, "quota_exceeded")));
+    let there = root.get(&path).expect(200)["data"].as_array().map(Vec::len);
+    assert_eq!(there, Some(ADMITTED));
+}

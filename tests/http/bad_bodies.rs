@@ -57,6 +57,7 @@ fn targets(root: &Actor) -> Vec<Target> {
         ("{member}", &member),
         ("{operator}", &operator),
         ("{token}", &token),
+        ("{plan}", "free"),
     ];
     let writes = ROWS.iter().filter(|row| row.method != "GET" && row.path.starts_with("/api/admin/"));
     let targets: Vec<Target> = writes
@@ -244,8 +245,8 @@ fn every_route_refuses_a_token_that_is_not_written_as_one() {
     let root = service.root();
     let token = root.token.clone().expect("a token");
     let anonymous = service.anonymous();
-    let parts =
-        ["{tenant}", "{key}", "{secret}", "{member}", "{operator}", "{token}"].map(|part| (part, ABSENT));
+    let parts = ["{tenant}", "{key}", "{secret}", "{member}", "{operator}", "{token}", "{plan}"]
+        .map(|part| (part, ABSENT));
     let forms = [
         (format!("Bearer  {token}"), 401, "unauthorized"),
         (format!("Bearer {token} x"), 401, "unauthorized"),

@@ -1,5 +1,6 @@
 //! The routes of the service are those of the API document.
 
+use crate::support::client::Request;
 use crate::support::document;
 use crate::support::service::Service;
 
@@ -58,7 +59,7 @@ fn beside_the_document_there_is_nothing() {
         "/api/v1/activity",
         "/api/v1/oauth/token",
         "/api/admin/v1",
-        "/api/admin/v1/plans",
+        "/api/admin/v1/plans/",
         "/api/admin/v1/tenants/",
         "/api/admin/v1/ledger/events",
         "/ledger/checkpoint",
@@ -69,4 +70,21 @@ fn beside_the_document_there_is_nothing() {
     ] {
         root.get(path).problem(404, "not_found");
     }
+}
+
+#[test]
+fn the_document_reads_as_a_page_that_needs_nothing_from_elsewhere() {
+    let service = Service::start();
+    let anonymous = service.anonymous();
+    let send = |request: &Request| anonymous.try_send(request).expect("an answer");
+    let page = send(&anonymous.request("GET", "/docs"));
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"), "{policy}");
+    let text = page.text();
+    for operation in ["id=\"mintKey\"", "id=\"verify\"", "id=\"schema-Key\"", "POST /api/v1/verify"] {
+        assert!(text.contains(operation), "{operation}");
+    }
+    let json = anonymous.request("GET", "/docs").header("Accept", "application/json");
+    assert_eq!(send(&json).status, 406);
 }

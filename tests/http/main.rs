@@ -23,6 +23,7 @@ mod metadata;
 mod operators;
 mod operators_below;
 mod order_of_checks;
+mod plans;
 mod preconditions;
 mod secrets;
 mod self_revoke;

@@ -54,6 +54,9 @@ pub const ROWS: &[Row] = &[
     row("PATCH", "/api/admin/v1/tenants/{tenant}", r#"{"name":"@"}"#, WRITERS),
     whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
     whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
+    row("GET", "/api/admin/v1/plans", "", READERS),
+    row("GET", "/api/admin/v1/plans/{plan}", "", READERS),
+    whole("PUT", "/api/admin/v1/plans/{plan}", r#"{"active_credentials":3}"#, ROOT),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys", r#"{"name":"k"}"#, WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}", "", READERS),
@@ -125,7 +128,7 @@ impl Row {
     }
 }
 
-fn since_1970() -> i64 {
+pub fn since_1970() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     i64::try_from(now.as_millis()).expect("an instant")
 }
@@ -197,6 +200,7 @@ fn without_a_token_every_route_is_401_whatever_stands_behind_it() {
                 ("{member}", member),
                 ("{operator}", ABSENT),
                 ("{token}", ABSENT),
+                ("{plan}", "free"),
             ]
         };
         let there = row.send(&anonymous, &ids(&tenant.id, &key, &secret, &member));
@@ -216,6 +220,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
     let service = Service::start();
     let root = service.root();
     let (own, foreign) = (root.tenant("own", json!({})), root.tenant("foreign", json!({})));
+    root.put("/api/admin/v1/plans/free", &json!({"active_credentials": 1})).expect(201);
     let ((foreign_key, foreign_secret), foreign_member) = (parts_of(&foreign), member_of(&foreign));
     let out_of_reach: Vec<(String, String)> = [
         operator_of(&root, "gateway", &[&foreign.id]),
@@ -243,6 +248,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
                     ("{member}", member),
                     ("{operator}", operator.as_str()),
                     ("{token}", &token),
+                    ("{plan}", "free"),
                 ]
             };
             let mine = row.send(&actor, &ids(&own.id, &key, &secret, &member));

@@ -18,7 +18,8 @@ use crate::support::Postgres;
 async fn append_something(house: &House) -> u64 {
     let tenant = TenantId(Uuid::now_v7());
     let slug = format!("t-{}", tenant.0.simple());
-    let create = Create { slug, name: "t".to_owned(), settings: Settings::starting(KeyFormat::default()) };
+    let create =
+        Create { slug, name: "t".to_owned(), plan: None, settings: Settings::starting(KeyFormat::default()) };
     let order = Order::of(
         tenant.into(),
         Command::Tenant(vec![TenantCommand::Create(create)]),

@@ -220,6 +220,16 @@ async fn every_query_of_the_projections_uses_its_index() {
             format!("1, 9, 0, {TENANT}, 64"),
             "Scan using credentials_due",
         ),
+        (
+            include_str!("../../projections/credentials/queries/ended.sql"),
+            format!("1, {TENANT}, 9, 8"),
+            "Scan using credentials_due_in_tenant",
+        ),
+        (
+            include_str!("../../projections/plans/queries/page.sql"),
+            "1, 'free', 64".to_owned(),
+            "Scan using plans_by_name",
+        ),
     ];
     for (query, arguments, expected) in queries {
         let client = database.admin().await;

@@ -100,7 +100,8 @@ impl<'a> Run<'a> {
         let answer = self.root.send(&request.json(&json!({"name": slug, "slug": slug}))).expect(201);
         let id: TenantId = answer["tenant"]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         let settings = Settings::starting(KeyFormat::default());
-        let create = TenantCommand::Create(tenant::Create { slug: slug.clone(), name: slug, settings });
+        let create =
+            TenantCommand::Create(tenant::Create { slug: slug.clone(), name: slug, plan: None, settings });
         self.oracle.now = latest(&answer);
         let now = self.oracle.now;
         let events =

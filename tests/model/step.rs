@@ -351,7 +351,9 @@ impl Action {
             Action::TenantSuspend => vec![TenantCommand::Suspend(tenant::Suspend)],
             Action::TenantResume => vec![TenantCommand::Resume(tenant::Resume)],
             Action::TenantEdit { name, settings } => {
-                let edit = name.clone().map(|name| TenantCommand::Edit(tenant::Edit { name }));
+                let edit = name
+                    .clone()
+                    .map(|name| TenantCommand::Edit(tenant::Edit { name: Some(name), plan: None }));
                 let configure = settings.as_ref().map(|settings| {
                     TenantCommand::Configure(Box::new(tenant::Configure { patch: settings.patch() }))
                 });

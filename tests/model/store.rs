@@ -98,11 +98,11 @@ fn asked(command: TenantCommand) -> Asked {
 
 fn create(id: StreamId) -> TenantCommand {
     let settings = Settings::starting(KeyFormat::default());
-    TenantCommand::Create(tenant::Create { slug: id.to_string(), name: "Acme".into(), settings })
+    TenantCommand::Create(tenant::Create { slug: id.to_string(), name: "Acme".into(), plan: None, settings })
 }
 
 fn rename(name: &str) -> TenantCommand {
-    TenantCommand::Edit(tenant::Edit { name: name.into() })
+    TenantCommand::Edit(tenant::Edit { name: Some(name.into()), plan: None })
 }
 
 /// The events that commands amount to, one after the other, on a stream in this state.

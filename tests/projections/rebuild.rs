@@ -57,7 +57,8 @@ impl World {
     async fn live(&self) {
         let tenant = TenantId(uuid::Uuid::now_v7());
         let settings = Settings::starting(KeyFormat::default());
-        let create = tenant::Create { slug: "acme".to_owned(), name: "Acme".to_owned(), settings };
+        let create =
+            tenant::Create { slug: "acme".to_owned(), name: "Acme".to_owned(), plan: None, settings };
         self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
         let id = OperatorId(uuid::Uuid::now_v7());
         let create = operator::Create {
@@ -213,6 +214,7 @@ async fn the_service_goes_on_after_a_rebuild_as_before() {
     let create = tenant::Create {
         slug: "later".to_owned(),
         name: "Later".to_owned(),
+        plan: None,
         settings: Settings::starting(KeyFormat::default()),
     };
     world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;

@@ -276,6 +276,10 @@ impl Actor {
     }
 
     #[track_caller]
+    pub fn put(&self, path: &str, body: &Value) -> Response {
+        self.send(&self.request("PUT", path).json(body))
+    }
+
     pub fn delete(&self, path: &str) -> Response {
         self.send(&self.request("DELETE", path))
     }

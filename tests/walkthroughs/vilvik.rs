@@ -140,3 +140,28 @@ fn k8_a_revoked_key_is_401_for_ever_and_nothing_brings_it_back() {
     assert_eq!(service.whoami(&secret).problem(401, "unauthorized")["reason"], "revoked");
     assert_eq!(service.actor(&token).get(&path).expect(200)["status"], "revoked");
 }
+
+#[test]
+fn k9_the_number_of_active_keys_is_limited_by_the_plan_and_none_is_ever_removed_by_itself() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    for (plan, keys) in [("free", 2), ("premium", 4)] {
+        root.put(&format!("/api/admin/v1/plans/{plan}"), &json!({"active_credentials": keys})).expect(201);
+    }
+    let account = account(&root);
+    root.patch(&account.path(), &json!({"plan": "free"})).expect(200);
+    let minted = ["one", "two"].map(|name| account.mint(name));
+    let one_more = || root.post(&format!("{}/keys", account.path()), &json!({"name": "more"}));
+    let detail = text(&one_more().problem(409, "quota_exceeded")["detail"]);
+    assert!(detail.contains("\"free\"") && detail.contains(" 2 "), "{detail}");
+    // An upgrade admits more; going back takes nothing away.
+    root.patch(&account.path(), &json!({"plan": "premium"})).expect(200);
+    let third = account.mint("three");
+    root.patch(&account.path(), &json!({"plan": "free"})).expect(200);
+    for key in minted.iter().chain([&third]) {
+        gateway.verify(&key.secret).is_accepted();
+    }
+    one_more().problem(409, "quota_exceeded");
+    minted.iter().for_each(|key| drop(root.delete(&key.path).expect(200)));
+    one_more().expect(201);
+}

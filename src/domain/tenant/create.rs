@@ -7,12 +7,14 @@ use crate::domain::event::Recorded;
 use crate::domain::history::History;
 use crate::domain::ids::TenantId;
 use crate::domain::personal::Personal;
+use crate::domain::plan::{self, Plan, PlanName};
 use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct Create {
     pub slug: String,
     pub name: String,
+    pub plan: Option<PlanName>,
     pub settings: Settings,
 }
 
@@ -21,18 +23,27 @@ pub struct Create {
 pub struct Created {
     pub slug: String,
     pub name: Personal<String>,
+    pub plan: Option<PlanName>,
     pub settings: Settings,
 }
 
 impl Create {
-    pub(super) fn decide(&self, tenant: Option<&Tenant>) -> Result<Vec<TenantEvent>, Refusal> {
+    pub(super) fn decide(
+        &self,
+        tenant: Option<&Tenant>,
+        plan: Option<&Plan>,
+    ) -> Result<Vec<TenantEvent>, Refusal> {
         if tenant.is_some() {
             return Err(Refusal::conflict("This id is taken. Send the request again."));
         }
         self.settings.check()?;
+        if let Some(name) = &self.plan {
+            plan::named(name, plan)?;
+        }
         Ok(vec![TenantEvent::Created(Created {
             slug: self.slug.clone(),
             name: Personal::Known(self.name.clone()),
+            plan: self.plan.clone(),
             settings: self.settings.clone(),
         })])
     }
@@ -52,6 +63,7 @@ impl Created {
             slug: self.slug,
             name: self.name,
             name_since: recorded.version,
+            plan: self.plan,
             formats: vec![self.settings.key_format.clone()],
             settings: self.settings,
             created_at: recorded.at,

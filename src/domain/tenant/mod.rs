@@ -12,6 +12,7 @@ use super::history::History;
 use super::ids::TenantId;
 use super::key_format::KeyFormat;
 use super::personal::Personal;
+use super::plan::{Plan, PlanName};
 use super::refusal::Refusal;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
@@ -47,6 +48,7 @@ pub struct Tenant {
     pub name: Personal<String>,
     /// the version of the event whose personal row holds the name
     pub name_since: u32,
+    pub plan: Option<PlanName>,
     pub settings: Settings,
     /// every key format that was ever set, oldest first: secrets of each may be about
     pub formats: Vec<KeyFormat>,
@@ -78,14 +80,20 @@ impl Tenant {
 }
 
 impl TenantCommand {
-    pub fn decide(&self, tenant: Option<&Tenant>, _context: &Context) -> Result<Vec<TenantEvent>, Refusal> {
+    /// `plan` is the one that it names, as far as there is one.
+    pub fn decide(
+        &self,
+        tenant: Option<&Tenant>,
+        plan: Option<&Plan>,
+        _context: &Context,
+    ) -> Result<Vec<TenantEvent>, Refusal> {
         if let Self::Create(create) = self {
-            return create.decide(tenant);
+            return create.decide(tenant, plan);
         }
         let tenant = tenant.ok_or_else(Refusal::not_found)?;
         match self {
             Self::Create(_) => unreachable!("decided above"),
-            Self::Edit(edit) => edit.decide(tenant),
+            Self::Edit(edit) => edit.decide(tenant, plan),
             Self::Configure(configure) => configure.decide(tenant),
             Self::Suspend(suspend) => Ok(suspend.decide(tenant)),
             Self::Resume(resume) => resume.decide(tenant),
@@ -112,10 +120,7 @@ pub fn fold(state: Option<Tenant>, event: TenantEvent, recorded: &Recorded) -> R
         (Some(mut tenant), event) => {
             match event {
                 TenantEvent::Created(_) => unreachable!("refused above"),
-                TenantEvent::Edited(event) => {
-                    tenant.name = event.name;
-                    tenant.name_since = recorded.version;
-                }
+                TenantEvent::Edited(event) => event.apply(&mut tenant, recorded.version),
                 TenantEvent::Configured(event) => tenant.configure(event.settings),
                 TenantEvent::Suspended(_) => tenant.suspended_at = Some(recorded.at),
                 TenantEvent::Resumed(_) => tenant.suspended_at = None,

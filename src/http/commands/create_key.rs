@@ -20,9 +20,11 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let vault = write.app.ledger.vault();
     let id = CredentialId(vault.uuid(write.app.now().millis()));
     let render = write.render_key(tenant, 201).await?;
-    let command = Command::Credential(tenant, vec![CredentialCommand::Create(create)]);
-    let order = write.order(id.into(), command, &document, render)?;
-    let executed = write.app.ledger.execute(order).await?;
+    let order = || {
+        let command = Command::Credential(tenant, vec![CredentialCommand::Create(create.clone())]);
+        write.order(id.into(), command, &document, render.clone())
+    };
+    let executed = write.app.within_plan(tenant, order).await?;
     // A repeated request tells the id of then.
     let made = executed.answer.body.get("key").and_then(|key| key["id"].as_str()).unwrap_or_default();
     let location = Some(format!("{API_ADMIN}/tenants/{}/keys/{made}", tenant));

@@ -32,9 +32,10 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {
-    let (slug, name, settings) = document.decode(|members| {
+    let (slug, name, plan, settings) = document.decode(|members| {
         let name = members.required("name", fields::name);
         let slug = members.optional("slug", fields::slug);
+        let plan = members.nullable("plan", fields::plan);
         let settings = members.optional("settings", fields::settings);
         let name = name?;
         let slug = match slug? {
@@ -44,8 +45,8 @@ fn read(document: &Document<'_>) -> Result<Create, Problem> {
                 None => return members.refuse("no slug can be made from this name; give one as slug"),
             },
         };
-        Some((slug, name, settings?.unwrap_or_default()))
+        Some((slug, name, plan?, settings?.unwrap_or_default()))
     })?;
     let settings = settings.applied_to(&Settings::starting(KeyFormat::default()))?;
-    Ok(Create { slug, name, settings })
+    Ok(Create { slug, name, plan, settings })
 }

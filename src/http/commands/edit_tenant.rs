@@ -1,4 +1,4 @@
-//! PATCH /tenants/{t}: name and settings
+//! PATCH /tenants/{t}: name, plan and settings
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -8,6 +8,7 @@ use crate::domain::authority::Action;
 use crate::domain::tenant::{Configure, Edit, TenantCommand};
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
+use crate::http::members::Patch;
 use crate::http::problem::Problem;
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
@@ -20,9 +21,10 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
 fn read(document: &Document<'_>) -> Result<Vec<TenantCommand>, Problem> {
     document.decode(|members| {
         let name = members.optional("name", fields::name);
+        let plan = members.patch("plan", fields::plan).map(Patch::change);
         let settings = members.optional("settings", fields::settings);
-        let edit = name?.map(|name| TenantCommand::Edit(Edit { name }));
+        let edit = TenantCommand::Edit(Edit { name: name?, plan: plan? });
         let configure = settings?.map(|patch| TenantCommand::Configure(Box::new(Configure { patch })));
-        Some([edit, configure].into_iter().flatten().collect())
+        Some([Some(edit), configure].into_iter().flatten().collect())
     })
 }

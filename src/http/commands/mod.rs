@@ -13,6 +13,7 @@ pub mod edit_tenant;
 pub mod enable_member;
 pub mod grace;
 pub mod mint_token;
+mod quota;
 mod reach;
 pub mod resume_key;
 pub mod resume_tenant;
@@ -21,6 +22,7 @@ pub mod revoke_secret;
 pub mod revoke_token;
 pub mod rotate;
 pub mod self_revoke;
+pub mod set_plan;
 pub mod suspend_key;
 pub mod suspend_tenant;
 

@@ -14,6 +14,7 @@ const HEAD: &str = include_str!("head.json");
 
 const PATHS: &[&str] = &[
     include_str!("paths/tenants.json"),
+    include_str!("paths/plans.json"),
     include_str!("paths/keys.json"),
     include_str!("paths/secrets.json"),
     include_str!("paths/members.json"),
@@ -25,6 +26,7 @@ const PATHS: &[&str] = &[
 const SCHEMAS: &[&str] = &[
     include_str!("schemas/common.json"),
     include_str!("schemas/tenant.json"),
+    include_str!("schemas/plan.json"),
     include_str!("schemas/key.json"),
     include_str!("schemas/event.json"),
     include_str!("schemas/member.json"),
@@ -36,6 +38,7 @@ const SCHEMAS: &[&str] = &[
 
 const RESPONSES: &[&str] = &[
     include_str!("responses/tenants.json"),
+    include_str!("responses/plans.json"),
     include_str!("responses/keys.json"),
     include_str!("responses/members.json"),
     include_str!("responses/operators.json"),

@@ -32,11 +32,7 @@ pub async fn handle(
     })?;
     app.reached(min_position).await?;
     let cursors = super::cursors(&app, &query, request.path());
-    let after = match cursor {
-        Some(cursor) => String::from_utf8(cursors.open(&cursor)?)
-            .map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))?,
-        None => String::new(),
-    };
+    let after = super::text_after(&cursors, cursor.as_deref())?;
     let visible: Option<Vec<Uuid>> = match operator.reach() {
         Reach::All => None,
         Reach::Tenants(tenants) => Some(tenants.iter().map(|tenant| tenant.0).collect()),

@@ -3,11 +3,13 @@
 pub mod get_key;
 pub mod get_member;
 pub mod get_operator;
+pub mod get_plan;
 pub mod get_tenant;
 pub mod history;
 pub mod list_keys;
 pub mod list_members;
 pub mod list_operators;
+pub mod list_plans;
 pub mod list_tenants;
 
 use actix_web::HttpResponse;
@@ -40,4 +42,14 @@ fn id_after(cursors: &Cursors<impl Fn(&[u8]) -> [u8; 32]>, cursor: Option<&str>)
     let Some(cursor) = cursor else { return Ok(Uuid::max()) };
     let of_another_version = |_| Problem::invalid("this cursor is of another version; begin anew");
     Uuid::from_slice(&cursors.open(cursor)?).map_err(of_another_version)
+}
+
+/// What a cursor of a list by a unique name holds: the last name of its page.
+fn text_after(
+    cursors: &Cursors<impl Fn(&[u8]) -> [u8; 32]>,
+    cursor: Option<&str>,
+) -> Result<String, Problem> {
+    let Some(cursor) = cursor else { return Ok(String::new()) };
+    String::from_utf8(cursors.open(cursor)?)
+        .map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))
 }

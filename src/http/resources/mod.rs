@@ -4,6 +4,7 @@ pub mod event;
 pub mod key;
 pub mod member;
 pub mod operator;
+pub mod plan;
 pub mod tenant;
 
 use serde_json::{Value, json};

@@ -11,6 +11,7 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "slug": tenant.slug,
         "name": tenant.name,
         "status": status,
+        "plan": tenant.plan,
         "settings": tenant.settings,
         "created_at": tenant.created_at,
         "version": tenant.version,

@@ -63,6 +63,8 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Credential(event) => credential(edit, recorded, event),
         Event::Operator(event) => operator(edit, recorded, event),
         Event::Member(event) => member(edit, recorded, event),
+        // Bounds what is made, and no verdict.
+        Event::Plan(_) => Ok(()),
     }
 }
 

@@ -113,7 +113,8 @@ impl World {
         };
         for slot in 0..TENANTS {
             let settings = Settings::starting(format(slot));
-            let create = tenant::Create { slug: format!("tenant-{slot}"), name: "T".into(), settings };
+            let create =
+                tenant::Create { slug: format!("tenant-{slot}"), name: "T".into(), plan: None, settings };
             world.ask(tenant_of(slot), Command::Tenant(vec![TenantCommand::Create(create)]));
         }
         for slot in 0..MEMBERS {
@@ -195,7 +196,9 @@ impl World {
         match step {
             TenantStep::Suspend => TenantCommand::Suspend(tenant::Suspend),
             TenantStep::Resume => TenantCommand::Resume(tenant::Resume),
-            TenantStep::Rename(name) => TenantCommand::Edit(tenant::Edit { name: name.clone() }),
+            TenantStep::Rename(name) => {
+                TenantCommand::Edit(tenant::Edit { name: Some(name.clone()), plan: None })
+            }
             TenantStep::Format(which) => configure(SettingsPatch {
                 key_format: KeyFormatPatch::of(&format(*which)),
                 ..SettingsPatch::default()
@@ -272,7 +275,7 @@ impl World {
         let mut others = self.states.iter().filter(|(other, _)| **other != stream);
         let other_root = others
             .find_map(|(_, state)| state.operator().filter(|operator| operator.is_active_root()).cloned());
-        let seen = Seen { tenant, operator: None, owner, other_root };
+        let seen = Seen { tenant, owner, other_root, ..Seen::default() };
         let asked = Asked { command, seen, context, if_versions: None };
         for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
             if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)
