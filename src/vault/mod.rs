@@ -47,6 +47,16 @@ struct Derived {
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotOpened;
 
+/// A digest that has taken its text in, and is yet to be worked out.
+pub struct Digesting(hmac::Context);
+
+impl Digesting {
+    #[inline]
+    pub fn finish(self) -> [u8; 32] {
+        tag_bytes(self.0.sign())
+    }
+}
+
 pub struct Vault {
     /// newest first; never empty
     keys: Vec<Derived>,
@@ -76,8 +86,17 @@ impl Vault {
     }
 
     /// HMAC-SHA-256 of a secret's text under one pepper; `None` when this vault has no such pepper.
+    #[inline]
     pub fn digest(&self, pepper: u32, text: &[u8]) -> Option<[u8; 32]> {
-        Some(tag_bytes(hmac::sign(&self.key(pepper)?.pepper, text)))
+        self.digesting(pepper, text).map(Digesting::finish)
+    }
+
+    /// The same, for whoever has something to do between its two halves.
+    #[inline]
+    pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting> {
+        let mut context = hmac::Context::with_key(&self.key(pepper)?.pepper);
+        context.update(text);
+        Some(Digesting(context))
     }
 
     /// A mac under the newest key over the parts, each preceded by its length.

@@ -89,16 +89,19 @@ impl Index {
     pub fn find<T>(&self, tag: u32, mut accept: impl FnMut(Entry) -> Option<T>) -> Option<T> {
         let mut line = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1)))?;
         for _ in 0..limits::VIEW_CHAIN {
-            let mut last = 0;
-            for cell in &line.0 {
-                last = cell.load(Ordering::Relaxed);
-                if last as u32 == tag
-                    && let Some(found) = Entry::of(last).and_then(&mut accept)
-                {
+            // All are compared before any is looked at: which one it is can't be foreseen, that there is one can, and so
+            // what follows goes on while the line is still on its way from memory.
+            let words: [u64; ENTRIES] = from_fn(|place| line.0[place].load(Ordering::Relaxed));
+            let mut hits =
+                (0..ENTRIES).fold(0, |hits, place| hits | u32::from(words[place] as u32 == tag) << place);
+            while hits != 0 {
+                let word = words[hits.trailing_zeros() as usize % ENTRIES];
+                if let Some(found) = Entry::of(word).and_then(&mut accept) {
                     return Some(found);
                 }
+                hits &= hits - 1;
             }
-            line = self.overflow.get(link(last)?)?;
+            line = self.overflow.get(link(words[LAST])?)?;
         }
         None
     }

@@ -19,7 +19,7 @@ use crate::domain::formats::Misfit;
 use crate::domain::ids::{CredentialId, SecretId};
 use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
-use crate::vault::Vault;
+use crate::vault::{Digesting, Vault};
 
 /// What one look found of a real secret.
 struct Seen {
@@ -46,19 +46,24 @@ pub fn judge(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Judgement, NotAnswering> {
-    // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too.
+    // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too. What is
+    // asked of the formats comes before the first touch: it takes and gives back a count, and that waits for what was touched.
     let mut first = head(store)?;
+    let formats = store.formats.load();
     let tag = tag_of_public(store.seed, text);
     if let Some(public) = tag {
         store.secrets.touch(public.tag);
     }
-    if let Some(misfit) = misfit(store, text) {
-        return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
+    if !formats.fits(text) {
+        return Ok(first.refusal(Reason::Malformed, Some(formats.misfit(text)), now));
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
+    // The text is taken in while the index is on its way, and worked out while the record is.
+    let mut taken_in = vault.digesting(vault.newest(), text.as_bytes());
     let record = fetch(store, tag.tag);
     for (turn, pepper) in vault.numbers().enumerate() {
-        let Some(digest) = vault.digest(pepper, text.as_bytes()) else { continue };
+        let digesting = taken_in.take().or_else(|| vault.digesting(pepper, text.as_bytes()));
+        let Some(digest) = digesting.map(Digesting::finish) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
         if let Some(place) = record.and_then(tail_of_name) {
             store.texts.touch(place);
@@ -94,11 +99,6 @@ fn fetch(store: &Store, tag: u32) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
 
 fn head(store: &Store) -> Result<Head, NotAnswering> {
     store.lock.read(|| Head::of(store)).ok_or(NotAnswering)
-}
-
-fn misfit(store: &Store, text: &str) -> Option<Misfit> {
-    let formats = store.formats.load();
-    (!formats.fits(text)).then(|| formats.misfit(text))
 }
 
 impl Head {
