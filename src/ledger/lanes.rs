@@ -27,7 +27,8 @@ impl<T> Lanes<T> {
     }
 
     /// Waits for the first, and takes what else is there; `None` at the end. Under load housekeeping goes on, a few with each
-    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch.
+    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch, and in large batches only
+    /// once they are away.
     pub async fn gather(&mut self) -> Option<Vec<T>> {
         let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
         let (people, housekeeping) = (&mut self.people, &mut self.housekeeping);
@@ -50,7 +51,11 @@ impl<T> Lanes<T> {
         {
             batch.push(next);
         }
-        let room = limits::HOUSEKEEPING_PER_BATCH.min(limits::BATCH_COMMANDS - batch.len());
+        let at_most = match BootTime::now().since(self.people_seen) < limits::PEOPLE_AWAY {
+            true => limits::HOUSEKEEPING_PER_BATCH,
+            false => limits::HOUSEKEEPING_ALONE - 1,
+        };
+        let room = at_most.min(limits::BATCH_COMMANDS - batch.len());
         batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
         Some(batch)
     }

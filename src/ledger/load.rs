@@ -5,7 +5,7 @@ use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;
 use crate::db::{Errand, Sight};
 use crate::domain::command::Command;
-use crate::domain::ids::{OperatorId, StreamId, TenantId};
+use crate::domain::ids::{CredentialId, OperatorId, StreamId, TenantId};
 use crate::domain::operator::Operator;
 
 pub(super) struct LoadedStreams {
@@ -58,6 +58,29 @@ impl Ledger {
             tenant_stream: tenant,
             other_root: self.other_root(order, fresh).await?,
         })
+    }
+
+    /// What commands of nobody on some credentials of one tenant are decided on, with one query.
+    pub(super) async fn load_together(
+        &self,
+        tenant: TenantId,
+        credentials: &[CredentialId],
+    ) -> Result<Vec<LoadedStreams>, ExecuteError> {
+        let tenant_stream = StreamId::from(tenant);
+        let subjects = credentials.iter().map(|credential| StreamId::from(*credential));
+        let wanted: Vec<StreamId> = std::iter::once(tenant_stream).chain(subjects).collect();
+        let sight = Sight::Decision(Some(tenant.0));
+        let mut streams = self.read(Errand::Command, sight, &wanted, true, false).await?.into_iter();
+        let tenant = streams.next();
+        let loaded = streams.map(|subject| LoadedStreams {
+            subject,
+            tenant: tenant.clone(),
+            tenant_stream: Some(tenant_stream),
+            operator: None,
+            operator_stream: None,
+            other_root: None,
+        });
+        Ok(loaded.collect())
     }
 
     /// The first of those whom the command names that is an active root, other than who asks and whom it is about.

@@ -5,6 +5,8 @@
 //! answered; the writer's epoch is raised there, so a late copy of the lost statement can't commit afterwards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -24,6 +26,8 @@ type Submission = (Draft, Reply);
 pub struct Submit {
     press: Arc<Press>,
     ways: Ways<Submission>,
+    /// when people's last command came, on the boot-time clock
+    people_seen: AtomicU64,
 }
 
 impl Submit {
@@ -31,12 +35,19 @@ impl Submit {
         let draft =
             self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
+        if !housekeeping {
+            self.people_seen.store(BootTime::now().nanos(), Ordering::Relaxed);
+        }
         let queue = if housekeeping { &self.ways.housekeeping } else { &self.ways.people };
         queue.try_send((draft, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommitError::Busy,
             mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
         })?;
         outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
+    }
+
+    pub fn people_away(&self) -> Duration {
+        BootTime::now().since(BootTime::from_nanos(self.people_seen.load(Ordering::Relaxed)))
     }
 }
 
@@ -100,7 +111,7 @@ impl Sequencer {
             connection: None,
             last_at: Timestamp::default(),
         };
-        (Submit { press, ways }, sequencer)
+        (Submit { press, ways, people_seen: AtomicU64::new(0) }, sequencer)
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.

@@ -2,6 +2,7 @@
 //! It stands behind people: its own queue, a bounded number at once, a bounded rate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
@@ -9,11 +10,8 @@ use tokio::sync::watch;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::db::DbError;
-use crate::domain::Caller;
-use crate::domain::command::Command;
 use crate::domain::credential::{CredentialCommand, RecordDue};
-use crate::domain::event::Actor;
-use crate::ledger::execute::{ExecuteError, Ledger, Order};
+use crate::ledger::execute::{ExecuteError, Ledger};
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
 
@@ -32,7 +30,7 @@ pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiv
         since_forgot += limits::HOUSEKEEPING_PAUSE;
         let forget = since_forgot >= limits::FORGET_PAUSE;
         if forget {
-            since_forgot = std::time::Duration::ZERO;
+            since_forgot = Duration::ZERO;
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
         tokio::select! {
@@ -62,23 +60,15 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
     answer.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
 }
 
-/// Walks once over all that was due when it began, never faster than the limit. What could not be recorded is left behind for
-/// the next turn, so nothing that fails again and again stands before the rest.
+/// Walks once over all that was due when it began. What could not be recorded is left behind for the next turn, so nothing
+/// that fails again and again stands before the rest.
 async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
-    let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
-        / limits::HOUSEKEEPING_PER_SECOND;
     let now = ledger.clock().now();
     let mut after = DuePlace::START;
     loop {
         let due = answered(due(ledger, now, after)).await?;
         let (found, last) = (due.len(), due.last().map(|due| due.place));
-        let pace = tokio::time::sleep(page_time);
-        let failed: Vec<ExecuteError> = stream::iter(due)
-            .map(|due| record(ledger, due))
-            .buffer_unordered(limits::HOUSEKEEPING_AT_ONCE)
-            .filter_map(|recorded| std::future::ready(recorded.err()))
-            .collect()
-            .await;
+        let failed = record(ledger, due).await;
         if let Some(cause) = failed.last() {
             tracing::warn!(found, failed = failed.len(), %cause, "some ends are recorded on a later turn");
         }
@@ -86,7 +76,71 @@ async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
             _ => return Ok(()),
         }
-        pace.await;
+    }
+}
+
+/// Records portion by portion, each at its pace. Why it failed, where it did.
+async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Vec<ExecuteError> {
+    // Those of one tenant are read with one query.
+    due.sort_by_key(|due| due.tenant.0);
+    let (mut due, mut failed) = (due.as_slice(), Vec::new());
+    while !due.is_empty() {
+        let pace = Pace::beside(ledger.people_away());
+        let (portion, rest) = due.split_at(portion(due, pace.at_once));
+        let spent = tokio::time::sleep(pace.time(portion.len()));
+        let tenants = portion.chunk_by(|one, next| one.tenant == next.tenant);
+        let tenants: Vec<_> = tenants.map(|due| record_of_one(ledger.clone(), due.to_vec())).collect();
+        let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
+        while let Some(of_one) = tenants.next().await {
+            failed.extend(of_one);
+        }
+        spent.await;
+        due = rest;
+    }
+    failed
+}
+
+/// All of one tenant.
+async fn record_of_one(ledger: Arc<Ledger>, due: Vec<Due>) -> Vec<ExecuteError> {
+    let Some(tenant) = due.first().map(|due| due.tenant) else { return Vec::new() };
+    let credentials = due.into_iter().map(|due| due.credential).collect();
+    ledger.housekeep(tenant, credentials, CredentialCommand::RecordDue(RecordDue)).await
+}
+
+/// How many of them, from the first on, are recorded at once: what they are decided on is all in memory then.
+fn portion(due: &[Due], at_once: usize) -> usize {
+    let mut events = 0u32;
+    let fits = |due: &&Due| {
+        events = events.saturating_add(due.events);
+        events <= limits::HOUSEKEEPING_EVENTS
+    };
+    due.iter().take(at_once).take_while(fits).count().max(1)
+}
+
+/// How fast housekeeping goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    at_once: usize,
+    per_second: u32,
+}
+
+impl Pace {
+    /// Beside people whose last command came so long ago.
+    fn beside(people_away: Duration) -> Self {
+        match people_away < limits::PEOPLE_AWAY {
+            true => Pace {
+                at_once: limits::HOUSEKEEPING_BESIDE,
+                per_second: limits::HOUSEKEEPING_BESIDE_PER_SECOND,
+            },
+            false => {
+                Pace { at_once: limits::HOUSEKEEPING_ALONE, per_second: limits::HOUSEKEEPING_PER_SECOND }
+            }
+        }
+    }
+
+    /// What so many take at least.
+    fn time(self, count: usize) -> Duration {
+        Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX) / self.per_second
     }
 }
 
@@ -95,14 +149,6 @@ async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Ve
     let due = list::due(&client, ledger.reader().ledger, now, after, limits::HOUSEKEEPING_PAGE).await?;
     client.give_back();
     Ok(due)
-}
-
-async fn record(ledger: &Arc<Ledger>, due: Due) -> Result<(), ExecuteError> {
-    let command = Command::Credential(due.tenant, vec![CredentialCommand::RecordDue(RecordDue)]);
-    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() };
-    let order =
-        Order { housekeeping: true, wait: false, ..Order::of(due.credential.into(), command, caller) };
-    ledger.execute(order).await.map(drop)
 }
 
 /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.
