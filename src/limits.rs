@@ -75,6 +75,10 @@ pub const RESEAL_PAGE: i32 = 500;
 
 // ---- the sequencer ----
 pub const BATCH_COMMANDS: usize = 256;
+/// With so many waiting, the next batch is closed and made ready while the one before is under way.
+pub const BATCH_AHEAD: usize = 128;
+/// How old the time of a batch that was closed ahead may be when it is sent; an older batch is stamped again.
+pub const STAMP_KEPT: Duration = Duration::from_millis(100);
 /// Few, so that whoever comes next waits for a short batch.
 pub const HOUSEKEEPING_PER_BATCH: usize = 4;
 /// In a batch of its own, once people are away.
