@@ -232,8 +232,8 @@ pub const HOUSEKEEPING_PAGE: i64 = 500;
 pub const HOUSEKEEPING_BESIDE: usize = 8;
 /// How many events their histories may come to (but for one history that is longer by itself): 256 hold 12 MiB at most.
 pub const HOUSEKEEPING_EVENTS: u32 = 256;
-/// How many tenants' credentials it reads at once.
-pub const HOUSEKEEPING_READS: usize = 8;
+/// How many tenants' credentials it reads at once: half of [`POOL_ASKS`] is always people's.
+pub const HOUSEKEEPING_READS: usize = 4;
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;

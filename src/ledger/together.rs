@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 
 use super::execute::{ExecuteError, Ledger, Order};
+use super::load::LoadedStreams;
 use super::proposal::CommitError;
 use super::read::ReadError;
 use crate::domain::Caller;
@@ -14,46 +15,63 @@ use crate::domain::credential::CredentialCommand;
 use crate::domain::event::Actor;
 use crate::domain::ids::{CredentialId, TenantId};
 
+/// For how many it failed, and why for one of them.
+#[derive(Debug)]
+pub struct Failed {
+    pub count: usize,
+    pub cause: ExecuteError,
+}
+
 impl Ledger {
-    /// Why it failed, for each where it did. The caller bounds how many they are, and how much their histories come to.
+    /// Carries the command out on each of them. The caller bounds how many they are, and how much their histories come to.
     pub async fn housekeep(
         self: &Arc<Self>,
         tenant: TenantId,
         credentials: Vec<CredentialId>,
         command: CredentialCommand,
-    ) -> Vec<ExecuteError> {
+    ) -> Result<(), Failed> {
         let (ledger, count) = (self.clone(), credentials.len());
-        let task = self.runtime.spawn(async move { ledger.each(tenant, &credentials, &command).await });
-        task.await.unwrap_or_else(|_| {
-            (0..count).map(|_| ExecuteError::Commit(CommitError::OutcomeUnknown)).collect()
-        })
+        let task = self.runtime.spawn(async move { ledger.each(tenant, credentials, command).await });
+        let lost = ExecuteError::Commit(CommitError::OutcomeUnknown);
+        task.await.unwrap_or(Err(Failed { count, cause: lost }))
     }
 
     async fn each(
         &self,
         tenant: TenantId,
-        credentials: &[CredentialId],
-        command: &CredentialCommand,
-    ) -> Vec<ExecuteError> {
-        let mut read: Vec<_> = match self.load_together(tenant, credentials).await {
-            Ok(loaded) => loaded.into_iter().map(Some).collect(),
-            // One stream that can't be read stops only itself: each is read alone then.
+        credentials: Vec<CredentialId>,
+        command: CredentialCommand,
+    ) -> Result<(), Failed> {
+        let count = credentials.len();
+        let (mut read, at_once): (Vec<_>, _) = match self.load_together(tenant, &credentials).await {
+            Ok(loaded) => (loaded.into_iter().map(Some).collect(), count),
+            // One stream that can't be read stops only itself: each is read alone then, one after the other.
             Err(ExecuteError::Read(
                 ReadError::Forged { .. } | ReadError::Bad { .. } | ReadError::Unfoldable { .. },
-            )) => Vec::new(),
-            Err(cause) => return vec![cause],
+            )) => (Vec::new(), 1),
+            Err(cause) => return Err(Failed { count, cause }),
         };
-        read.resize_with(credentials.len(), || None);
-        let outcomes = credentials.iter().zip(read).map(|(credential, read)| async move {
-            let order = housekeeping(tenant, *credential, command.clone());
-            self.carry_out(&order, None, read).await
-        });
-        join_all(outcomes).await.into_iter().filter_map(Result::err).collect()
+        read.resize_with(count, || None);
+        let each = credentials.into_iter().zip(read);
+        let each: Vec<_> =
+            each.map(|(credential, read)| self.one_of(tenant, credential, command.clone(), read)).collect();
+        let outcomes: Vec<_> = stream::iter(each).buffer_unordered(at_once.max(1)).collect().await;
+        let failed: Vec<ExecuteError> = outcomes.into_iter().filter_map(Result::err).collect();
+        let count = failed.len();
+        failed.into_iter().next_back().map_or(Ok(()), |cause| Err(Failed { count, cause }))
     }
-}
 
-fn housekeeping(tenant: TenantId, credential: CredentialId, command: CredentialCommand) -> Order {
-    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() };
-    let command = Command::Credential(tenant, vec![command]);
-    Order { housekeeping: true, wait: false, ..Order::of(credential.into(), command, caller) }
+    async fn one_of(
+        &self,
+        tenant: TenantId,
+        credential: CredentialId,
+        command: CredentialCommand,
+        read: Option<LoadedStreams>,
+    ) -> Result<(), ExecuteError> {
+        let caller = Caller { actor: Actor::System, client_ip: None, request_id: "housekeeping".to_owned() };
+        let command = Command::Credential(tenant, vec![command]);
+        let order =
+            Order { housekeeping: true, wait: false, ..Order::of(credential.into(), command, caller) };
+        self.carry_out(&order, None, read).await.map(drop)
+    }
 }

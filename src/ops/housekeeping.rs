@@ -11,7 +11,8 @@ use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::db::DbError;
 use crate::domain::credential::{CredentialCommand, RecordDue};
-use crate::ledger::execute::{ExecuteError, Ledger};
+use crate::ledger::execute::Ledger;
+use crate::ledger::together::Failed;
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
 
@@ -69,8 +70,8 @@ async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
         let due = answered(due(ledger, now, after)).await?;
         let (found, last) = (due.len(), due.last().map(|due| due.place));
         let failed = record(ledger, due).await;
-        if let Some(cause) = failed.last() {
-            tracing::warn!(found, failed = failed.len(), %cause, "some ends are recorded on a later turn");
+        if let Some(Failed { count, cause }) = failed {
+            tracing::warn!(found, failed = count, %cause, "some ends are recorded on a later turn");
         }
         match last {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
@@ -79,11 +80,11 @@ async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     }
 }
 
-/// Records portion by portion, each at its pace. Why it failed, where it did.
-async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Vec<ExecuteError> {
+/// Records portion by portion, each at its pace.
+async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Option<Failed> {
     // Those of one tenant are read with one query.
     due.sort_by_key(|due| due.tenant.0);
-    let (mut due, mut failed) = (due.as_slice(), Vec::new());
+    let (mut due, mut failed) = (due.as_slice(), None);
     while !due.is_empty() {
         let pace = Pace::beside(ledger.people_away());
         let (portion, rest) = due.split_at(portion(due, pace.at_once));
@@ -92,7 +93,11 @@ async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Vec<ExecuteError> {
         let tenants: Vec<_> = tenants.map(|due| record_of_one(ledger.clone(), due.to_vec())).collect();
         let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
         while let Some(of_one) = tenants.next().await {
-            failed.extend(of_one);
+            failed = of_one
+                .err()
+                .into_iter()
+                .chain(failed)
+                .reduce(|new, old| Failed { count: new.count + old.count, ..new });
         }
         spent.await;
         due = rest;
@@ -101,8 +106,8 @@ async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Vec<ExecuteError> {
 }
 
 /// All of one tenant.
-async fn record_of_one(ledger: Arc<Ledger>, due: Vec<Due>) -> Vec<ExecuteError> {
-    let Some(tenant) = due.first().map(|due| due.tenant) else { return Vec::new() };
+async fn record_of_one(ledger: Arc<Ledger>, due: Vec<Due>) -> Result<(), Failed> {
+    let Some(tenant) = due.first().map(|due| due.tenant) else { return Ok(()) };
     let credentials = due.into_iter().map(|due| due.credential).collect();
     ledger.housekeep(tenant, credentials, CredentialCommand::RecordDue(RecordDue)).await
 }
@@ -170,7 +175,37 @@ async fn forget_page(ledger: &Arc<Ledger>) -> Result<i64, DbError> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::domain::ids::{CredentialId, TenantId};
+
+    fn due(events: u32) -> Due {
+        let place = DuePlace { due_at_ms: 0, id: Uuid::nil() };
+        Due { credential: CredentialId(Uuid::nil()), tenant: TenantId(Uuid::nil()), events, place }
+    }
+
+    #[test]
+    fn a_portion_is_bounded_by_how_many_they_are_and_by_what_their_histories_come_to() {
+        assert_eq!(portion(&[due(1), due(1), due(1)], 2), 2);
+        let half = limits::HOUSEKEEPING_EVENTS / 2;
+        assert_eq!(portion(&[due(half), due(half), due(1)], 64), 2);
+        assert_eq!(
+            portion(&[due(limits::HOUSEKEEPING_EVENTS + 1), due(1)], 64),
+            1,
+            "a long history goes alone"
+        );
+        assert_eq!(portion(&[due(u32::MAX), due(u32::MAX)], 64), 1);
+    }
+
+    #[test]
+    fn beside_people_the_pace_is_slow_and_never_nothing() {
+        let beside = Pace::beside(limits::PEOPLE_AWAY - Duration::from_millis(1));
+        let alone = Pace::beside(limits::PEOPLE_AWAY);
+        assert!(beside.per_second > 0 && beside.per_second < alone.per_second);
+        assert_eq!(alone.time(alone.per_second as usize), Duration::from_secs(1));
+        assert!(alone.at_once <= limits::HOUSEKEEPING_QUEUE, "none is refused because the queue is full");
+    }
 
     #[test]
     fn the_append_and_the_service_keep_answers_equally_long() {
