@@ -80,11 +80,21 @@ pub const RESEAL_PAGE: i32 = 500;
 
 // ---- the sequencer ----
 pub const BATCH_COMMANDS: usize = 256;
+/// With so many waiting, the next batch is closed and made ready while the one before is under way.
+pub const BATCH_AHEAD: usize = 128;
+/// How old the time of a batch that was closed ahead may be when it is sent; an older batch is stamped again.
+pub const STAMP_KEPT: Duration = Duration::from_millis(100);
 /// Few, so that whoever comes next waits for a short batch.
 pub const HOUSEKEEPING_PER_BATCH: usize = 4;
+/// In a batch of its own, once people are away.
+pub const HOUSEKEEPING_ALONE: usize = 64;
 /// How long after a command of people housekeeping may have a batch of its own; before, it only rides along with theirs.
 pub const PEOPLE_REST: Duration = Duration::from_millis(10);
+/// How long after their last command people are away: housekeeping takes its full pace, and batches of its own.
+pub const PEOPLE_AWAY: Duration = Duration::from_secs(1);
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
+/// Its pace while people are there: slow, so that they hardly feel it, and never nothing.
+pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
 /// How often a command is decided again when a stream it read has moved.
@@ -224,8 +234,13 @@ pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.
 pub const ENDED_AT_ONCE: i64 = 8;
 pub const HOUSEKEEPING_PAGE: i64 = 500;
-/// How many of housekeeping's commands are under way at once.
-pub const HOUSEKEEPING_AT_ONCE: usize = 8;
+/// How many of housekeeping's commands are under way at once while people are there; while they are away, as many as a batch
+/// of its own takes.
+pub const HOUSEKEEPING_BESIDE: usize = 8;
+/// How many events their histories may come to (but for one history that is longer by itself): 256 hold 12 MiB at most.
+pub const HOUSEKEEPING_EVENTS: u32 = 256;
+/// How many tenants' credentials it reads at once: half of [`POOL_ASKS`] is always people's.
+pub const HOUSEKEEPING_READS: usize = 4;
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;

@@ -47,6 +47,7 @@ declare
   moved int[] := '{}';
   stored int[] := '{}';
   claim record;
+  places bigint[];
   written bigint;
   refused int[] := '{}';
   retried int[] := '{}';
@@ -134,7 +135,8 @@ begin
     begin
       insert into credledger.claims (ledger_id, kind, key, stream_id)
         select ledger, c.kind, c.key, c.stream
-          from unnest(claim_command, claim_kind, claim_key, claim_stream) as c(command, kind, key, stream)
+          from (select unnest(claim_command) as command, unnest(claim_kind) as kind, unnest(claim_key) as key,
+                       unnest(claim_stream) as stream) c
           where verdicts[c.command + 1] = 0;
       get diagnostics n = row_count;
       exit;
@@ -181,29 +183,43 @@ begin
 
   -- from here on: the rows of the winners
   first_position := head;
+  if not lost and event_command = array(select generate_series(0, commands - 1)) then
+    -- nearly always: every command has one event
+    places := array(select generate_series(head, head + commands - 1));
+    positions := places;
+  else
+    select array_agg(p.position order by p.place) into places
+      from (
+        select e.place, case when e.won then head - 1 + count(*) filter (where e.won) over (order by e.command, e.place) end
+                 as position
+          from (
+            select u.command, u.place, verdicts[u.command + 1] = 0 as won
+              from unnest(event_command) with ordinality as u(command, place)
+          ) e
+      ) p;
+    select array_agg(p.upto order by p.c) into positions
+      from (
+        select c, max(e.position) as upto
+          from generate_series(0, commands - 1) as c
+          left join unnest(event_command, places) as e(command, position) on e.command = c
+          group by c
+      ) p;
+  end if;
   insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
-    select ledger, head + row_number() over (order by e.command, e.place) - 1,
-           e.stream, e.version, e.tenant, e.type, append.at_ms, e.entry, e.mac, e.leaf
-      from unnest(event_command, event_stream, event_version, event_tenant, event_type, event_entry, event_mac, event_leaf)
-        with ordinality as e(command, stream, version, tenant, type, entry, mac, leaf, place)
-      where verdicts[e.command + 1] = 0;
+    select ledger, e.position, e.stream, e.version, e.tenant, e.type, append.at_ms, e.entry, e.mac, e.leaf
+      from (select unnest(places) as position, unnest(event_stream) as stream, unnest(event_version) as version,
+                   unnest(event_tenant) as tenant, unnest(event_type) as type, unnest(event_entry) as entry,
+                   unnest(event_mac) as mac, unnest(event_leaf) as leaf) e
+      where e.position is not null;
   get diagnostics written = row_count;
   if lost or written <> cardinality(event_command) then
     perform credledger.assert_rows(written, event_command, verdicts, lost, 'events');
   end if;
 
-  select array_agg(case when p.events > 0 then p.upto end order by p.c) into positions
-    from (
-      select c, count(e.command) as events, head - 1 + sum(count(e.command)) over (order by c) as upto
-        from generate_series(0, commands - 1) as c
-        left join unnest(event_command) as e(command) on e.command = c and verdicts[c + 1] = 0
-        group by c
-    ) p;
-
   insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
     select ledger, p.stream, p.version, p.tenant, p.subject, p.slots::json
-      from unnest(personal_command, personal_stream, personal_version, personal_tenant, personal_subject, personal_slots)
-        as p(command, stream, version, tenant, subject, slots)
+      from (select unnest(personal_command) as command, unnest(personal_stream) as stream, unnest(personal_version) as version,
+                   unnest(personal_tenant) as tenant, unnest(personal_subject) as subject, unnest(personal_slots) as slots) p
       where verdicts[p.command + 1] = 0;
   get diagnostics n = row_count;
   if lost or n <> cardinality(personal_command) then

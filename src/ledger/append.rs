@@ -68,7 +68,8 @@ impl Press {
     }
 
     fn event_row(&self, event: &Recorded) -> Result<EventRow, TooLarge> {
-        let encoded = entry::encode(self.ledger, event, &mut || self.vault.bytes())?;
+        let mut salts = Salts { vault: &self.vault, drawn: [[0; entry::SALT_BYTES]; SALTS], left: 0 };
+        let encoded = entry::encode(self.ledger, event, &mut || salts.next())?;
         Ok(EventRow {
             stream: event.stream,
             version: event.version.cast_signed(),
@@ -108,6 +109,31 @@ impl Press {
 
     fn row(&self, row: InlineRow) -> Row {
         Row { mac: row.mac(&self.vault), facts: row.facts_text(), row }
+    }
+}
+
+/// Salts, drawn several at once: asking for randomness costs more than having it.
+struct Salts<'a> {
+    vault: &'a Vault,
+    drawn: [[u8; entry::SALT_BYTES]; SALTS],
+    left: usize,
+}
+
+/// As many as most events need.
+const SALTS: usize = 4;
+
+impl Salts<'_> {
+    /// Each is given once.
+    fn next(&mut self) -> [u8; entry::SALT_BYTES] {
+        if self.left == 0 {
+            let drawn = self.vault.bytes::<{ SALTS * entry::SALT_BYTES }>();
+            for (salt, drawn) in self.drawn.iter_mut().zip(drawn.chunks(entry::SALT_BYTES)) {
+                salt.copy_from_slice(drawn);
+            }
+            self.left = SALTS;
+        }
+        self.left -= 1;
+        std::mem::take(&mut self.drawn[self.left])
     }
 }
 

@@ -24,7 +24,7 @@ use crate::vault::sha256;
 
 const FORMAT: u8 = 1;
 const CLIENT_IP: &str = "client_ip";
-const SALT_BYTES: usize = 16;
+pub(super) const SALT_BYTES: usize = 16;
 /// Where the time stands: after format, ledger, stream, version and tenant.
 const TIME: std::ops::Range<usize> = 41..49;
 const FIXED_BYTES: usize = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 16 + 2;

@@ -36,7 +36,7 @@ pub struct Ledger {
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) running: Mutex<HashSet<AnswerKey>>,
     /// where commands run: beside the requests that brought them
-    runtime: Handle,
+    pub(super) runtime: Handle,
 }
 
 impl Ledger {
@@ -70,19 +70,28 @@ impl Ledger {
 
     async fn run(&self, order: Order) -> Result<Executed, ExecuteError> {
         let key = self.answer_key(&order);
-        let Some(key) = key else { return self.carry_out(&order, None).await };
+        let Some(key) = key else { return self.carry_out(&order, None, None).await };
         let _running = self.run_alone(key).ok_or(ExecuteError::RetryInProgress)?;
         if let Some(replayed) = self.stored_answer(&order, key).await? {
             return Ok(replayed);
         }
-        self.carry_out(&order, Some(key)).await
+        self.carry_out(&order, Some(key), None).await
     }
 
-    async fn carry_out(&self, order: &Order, key: Option<AnswerKey>) -> Result<Executed, ExecuteError> {
-        let mut fresh_reads = false;
+    /// `read`: what the database has just said, for the first attempt.
+    pub(super) async fn carry_out(
+        &self,
+        order: &Order,
+        key: Option<AnswerKey>,
+        mut read: Option<LoadedStreams>,
+    ) -> Result<Executed, ExecuteError> {
+        let mut fresh_reads = read.is_some();
         for _ in 0..limits::DECISION_ATTEMPTS {
             let secrets = Arc::new(FreshSecrets::new(self.reader.vault.clone(), self.clock.clone()));
-            let loaded = self.load(order, fresh_reads).await?;
+            let loaded = match read.take() {
+                Some(read) => read,
+                None => self.load(order, fresh_reads).await?,
+            };
             let asked = self.asked(order, &loaded, &secrets);
             let events = match asked.decide(order.stream, &loaded.subject.state) {
                 Ok(events) if fresh_reads || !events.is_empty() => events,
@@ -232,6 +241,11 @@ impl Ledger {
 
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
+    }
+
+    /// How long ago the last command of people came.
+    pub fn people_away(&self) -> std::time::Duration {
+        self.submit.people_away()
     }
 }
 

@@ -7,6 +7,8 @@ use crate::limits;
 
 pub struct Lanes<T> {
     people: mpsc::Receiver<T>,
+    /// people's, taken from their lane for the next batch: a batch of them at most
+    held: Vec<T>,
     housekeeping: mpsc::Receiver<T>,
     /// when people came last: housekeeping has no batch of its own soon after
     people_seen: BootTime,
@@ -23,41 +25,74 @@ impl<T> Lanes<T> {
         let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
         let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
         let ways = Ways { people: people_in, housekeeping: housekeeping_in };
-        (ways, Lanes { people, housekeeping, people_seen: BootTime::now() })
+        (ways, Lanes { people, held: Vec::new(), housekeeping, people_seen: BootTime::now() })
     }
 
     /// Waits for the first, and takes what else is there; `None` at the end. Under load housekeeping goes on, a few with each
-    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch.
+    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch, and in large batches only
+    /// once they are away.
     pub async fn gather(&mut self) -> Option<Vec<T>> {
+        if self.held.is_empty() {
+            let first = self.first().await?;
+            self.held.push(first);
+        }
+        while self.held.len() < limits::BATCH_COMMANDS
+            && let Ok(next) = self.people.try_recv()
+        {
+            self.held.push(next);
+        }
+        Some(self.close())
+    }
+
+    /// The same while another batch is under way: waits until half a batch of people is there, however long that takes. What
+    /// has come by the time that this is given up is in the next batch.
+    pub async fn gather_ahead(&mut self) -> Vec<T> {
+        while self.held.len() < limits::BATCH_AHEAD {
+            let room = limits::BATCH_COMMANDS - self.held.len();
+            if self.people.recv_many(&mut self.held, room).await == 0 {
+                // Nobody else will come; what is held makes the last batch.
+                return std::future::pending().await;
+            }
+            self.people_seen = BootTime::now();
+        }
+        self.close()
+    }
+
+    async fn first(&mut self) -> Option<T> {
         let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
-        let (people, housekeeping) = (&mut self.people, &mut self.housekeeping);
+        let housekeeping = &mut self.housekeeping;
         let alone = async {
             tokio::time::sleep(rest).await;
             housekeeping.recv().await
         };
-        let first = tokio::select! {
+        tokio::select! {
             biased;
-            Some(first) = people.recv() => {
+            Some(first) = self.people.recv() => {
                 self.people_seen = BootTime::now();
-                first
+                Some(first)
             }
-            Some(first) = alone => first,
-            else => return None,
-        };
-        let mut batch = vec![first];
-        while batch.len() < limits::BATCH_COMMANDS
-            && let Ok(next) = self.people.try_recv()
-        {
-            batch.push(next);
+            Some(first) = alone => Some(first),
+            else => None,
         }
-        let room = limits::HOUSEKEEPING_PER_BATCH.min(limits::BATCH_COMMANDS - batch.len());
+    }
+
+    /// The batch, with those of housekeeping that ride along.
+    fn close(&mut self) -> Vec<T> {
+        let mut batch = std::mem::take(&mut self.held);
+        let at_most = match BootTime::now().since(self.people_seen) < limits::PEOPLE_AWAY {
+            true => limits::HOUSEKEEPING_PER_BATCH,
+            false => limits::HOUSEKEEPING_ALONE - 1,
+        };
+        let room = at_most.min(limits::BATCH_COMMANDS - batch.len());
         batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
-        Some(batch)
+        batch
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[derive(Debug, PartialEq)]
@@ -100,6 +135,39 @@ mod tests {
         let (_ways, mut lanes) = waiting(0, 1);
         assert_eq!(lanes.gather().await, Some(vec![From::Housekeeping]));
         assert!(BootTime::now().since(lanes.people_seen) >= limits::PEOPLE_REST);
+    }
+
+    #[tokio::test]
+    async fn once_people_are_away_its_batch_is_large() {
+        let (_ways, mut lanes) = waiting(0, limits::HOUSEKEEPING_ALONE + 1);
+        lanes.people_seen = BootTime::default();
+        assert_eq!(lanes.gather().await.expect("a batch").len(), limits::HOUSEKEEPING_ALONE);
+    }
+
+    #[tokio::test]
+    async fn the_next_batch_is_closed_ahead_once_half_of_it_waits_and_housekeeping_rides_along() {
+        let (_ways, mut lanes) = waiting(limits::BATCH_AHEAD, 2 * limits::HOUSEKEEPING_PER_BATCH);
+        let batch = lanes.gather_ahead().await;
+        assert_eq!(of_people(&batch), limits::BATCH_AHEAD);
+        assert_eq!(batch.len(), limits::BATCH_AHEAD + limits::HOUSEKEEPING_PER_BATCH);
+        let (_ways, mut lanes) = waiting(limits::BATCH_COMMANDS + 1, 0);
+        assert_eq!(lanes.gather_ahead().await.len(), limits::BATCH_COMMANDS);
+        assert_eq!(lanes.gather().await.expect("a batch").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_came_before_gathering_ahead_was_given_up_is_in_the_next_batch_in_its_order() {
+        let (ways, mut lanes) = Lanes::new();
+        ways.people.try_send(1).expect("room");
+        assert!(lanes.gather_ahead().now_or_never().is_none(), "one is not half a batch");
+        ways.people.try_send(2).expect("room");
+        assert_eq!(lanes.gather().await, Some(vec![1, 2]));
+        ways.people.try_send(3).expect("room");
+        drop(ways);
+        assert!(lanes.gather_ahead().now_or_never().is_none());
+        assert!(lanes.gather_ahead().now_or_never().is_none(), "the end is no batch");
+        assert_eq!(lanes.gather().await, Some(vec![3]));
+        assert_eq!(lanes.gather().await, None);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;
 use crate::db::{Errand, Sight};
-use crate::domain::ids::{MemberId, OperatorId, PlanId, StreamId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, StreamId, TenantId};
 use crate::domain::operator::Operator;
 
 pub(super) struct LoadedStreams {
@@ -80,6 +80,33 @@ impl Ledger {
     fn plan_of(&self, order: &Order, tenant: Option<&Loaded>) -> Option<StreamId> {
         let tenant = tenant.and_then(|loaded| loaded.state.tenant());
         order.command.reads_plan(tenant).map(|plan| StreamId::from(plan.id()))
+    }
+
+    /// What commands of nobody on some credentials of one tenant are decided on, with one query.
+    pub(super) async fn load_together(
+        &self,
+        tenant: TenantId,
+        credentials: &[CredentialId],
+    ) -> Result<Vec<LoadedStreams>, ExecuteError> {
+        let tenant_stream = StreamId::from(tenant);
+        let subjects = credentials.iter().map(|credential| StreamId::from(*credential));
+        let wanted: Vec<StreamId> = std::iter::once(tenant_stream).chain(subjects).collect();
+        let sight = Sight::Decision(Some(tenant.0));
+        let mut streams = self.read(Errand::Command, sight, &wanted, true, false).await?.into_iter();
+        let tenant = streams.next();
+        let loaded = streams.map(|subject| LoadedStreams {
+            subject,
+            tenant: tenant.clone(),
+            tenant_stream: Some(tenant_stream),
+            operator: None,
+            operator_stream: None,
+            owner: None,
+            owner_stream: None,
+            plan: None,
+            plan_stream: None,
+            other_root: None,
+        });
+        Ok(loaded.collect())
     }
 
     /// The first of those whom the command names that is an active root, other than who asks and whom it is about.

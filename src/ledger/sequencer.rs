@@ -1,10 +1,14 @@
 //! The one writer. It gathers what is waiting into a batch, stamps it with one time, and has one server-side function
-//! append it. A lone command never waits for others: a batch closes as soon as the pipe is idle.
+//! append it. A lone command never waits for others: a batch closes as soon as the pipe is idle. Where many wait meanwhile, the next
+//! one is closed and made ready while the one before is under way; it is sent once that one is settled, never before.
 //!
 //! It owns its connection. When that breaks with a batch on it, the outcome is looked up on a new one before anybody is
 //! answered; the writer's epoch is raised there, so a late copy of the lost statement can't commit afterwards.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -24,6 +28,8 @@ type Submission = (Draft, Reply);
 pub struct Submit {
     press: Arc<Press>,
     ways: Ways<Submission>,
+    /// when people's last command came, on the boot-time clock
+    people_seen: AtomicU64,
 }
 
 impl Submit {
@@ -31,6 +37,9 @@ impl Submit {
         let draft =
             self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
+        if !housekeeping {
+            self.people_seen.store(BootTime::now().nanos(), Ordering::Relaxed);
+        }
         let queue = if housekeeping { &self.ways.housekeeping } else { &self.ways.people };
         queue.try_send((draft, reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommitError::Busy,
@@ -38,14 +47,35 @@ impl Submit {
         })?;
         outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
+
+    pub fn people_away(&self) -> Duration {
+        BootTime::now().since(BootTime::from_nanos(self.people_seen.load(Ordering::Relaxed)))
+    }
 }
 
 pub struct Sequencer {
-    press: Arc<Press>,
-    database: Database,
-    clock: Arc<Clock>,
-    writer: Uuid,
     lanes: Lanes<Submission>,
+    writer: Writer,
+}
+
+/// A batch that nothing is added to any more, under one time.
+struct Closed {
+    at: Timestamp,
+    prepared: Vec<Prepared>,
+    replies: Vec<Reply>,
+}
+
+/// Closes batches, also while another one is under way.
+#[derive(Clone)]
+struct Closer {
+    press: Arc<Press>,
+    clock: Arc<Clock>,
+}
+
+struct Writer {
+    closer: Closer,
+    database: Database,
+    writer: Uuid,
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
@@ -90,56 +120,83 @@ impl Sequencer {
     ) -> (Submit, Sequencer) {
         let (ways, lanes) = Lanes::new();
         let press = Arc::new(press);
-        let sequencer = Sequencer {
-            press: press.clone(),
-            database,
-            clock,
-            writer,
-            lanes,
-            committed,
-            connection: None,
-            last_at: Timestamp::default(),
-        };
-        (Submit { press, ways }, sequencer)
+        let closer = Closer { press: press.clone(), clock };
+        let last_at = Timestamp::default();
+        let writer = Writer { closer, database, writer, committed, connection: None, last_at };
+        (Submit { press, ways, people_seen: AtomicU64::new(0) }, Sequencer { lanes, writer })
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.
-    pub async fn run(mut self) {
-        while let Some(batch) = self.lanes.gather().await {
-            self.settle_batch(batch).await;
+    pub async fn run(self) {
+        let Sequencer { mut lanes, mut writer } = self;
+        let closer = writer.closer.clone();
+        let mut ahead = None;
+        loop {
+            let batch = match ahead.take() {
+                Some(batch) => batch,
+                None => match lanes.gather().await {
+                    Some(batch) => closer.close(batch, writer.last_at),
+                    None => return,
+                },
+            };
+            let at = batch.at;
+            let mut settled = pin!(writer.settle_batch(batch));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut settled => break,
+                    next = lanes.gather_ahead(), if ahead.is_none() => ahead = Some(closer.close(next, at)),
+                }
+            }
         }
     }
+}
 
+impl Closer {
+    /// `last_at`: the time of the batch before.
+    fn close(&self, batch: Vec<Submission>, last_at: Timestamp) -> Closed {
+        let (drafts, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let at = self.clock.now().max(last_at);
+        Closed { at, prepared: self.prepare(drafts, at), replies }
+    }
+
+    fn prepare(&self, drafts: impl IntoIterator<Item = Draft>, at: Timestamp) -> Vec<Prepared> {
+        drafts.into_iter().map(|draft| self.press.prepare(draft, at)).collect()
+    }
+}
+
+impl Writer {
     /// Commits a batch. One that fails definitely is run again one by one, so that no command hurts another.
-    async fn settle_batch(&mut self, batch: Vec<Submission>) {
-        let several = batch.len() > 1;
+    async fn settle_batch(&mut self, batch: Closed) {
+        let several = batch.replies.len() > 1;
         let Err(failed) = self.commit(batch, several).await else { return };
         for submission in failed {
+            let alone = self.closer.close(vec![submission], self.last_at);
             // The second argument is false, so nothing comes back.
-            let _ = self.commit(vec![submission], false).await;
+            let _ = self.commit(alone, false).await;
         }
     }
 
     /// Answers every caller, or gives the batch back when `may_return` and the batch itself was refused.
-    async fn commit(&mut self, batch: Vec<Submission>, may_return: bool) -> Result<(), Vec<Submission>> {
-        let (mut drafts, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let id = self.press.vault.uuid(self.clock.now().millis());
+    async fn commit(&mut self, batch: Closed, may_return: bool) -> Result<(), Vec<Submission>> {
+        let Closed { mut at, mut prepared, replies } = batch;
+        let id = self.closer.press.vault.uuid(self.closer.clock.now().millis());
         for _ in 0..limits::STAMP_ATTEMPTS {
-            let at = self.clock.now().max(self.last_at);
-            if self.last_at.millis_since(self.clock.now()) > limits::CLOCK_BEHIND.as_millis() as u64 {
+            let now = self.closer.clock.now();
+            if self.last_at.millis_since(now) > limits::CLOCK_BEHIND.as_millis() as u64 {
                 return answer_all(replies, CommitError::ClockBehind);
             }
-            let prepared: Vec<_> = drafts.into_iter().map(|draft| self.press.prepare(draft, at)).collect();
+            if at < self.last_at || now.millis_since(at) > limits::STAMP_KEPT.as_millis() as u64 {
+                at = now.max(self.last_at);
+                prepared = self.closer.prepare(prepared.into_iter().map(Prepared::unstamped), at);
+            }
             match self.append(id, at, &prepared).await {
                 Tried::Appended(appended) => {
                     self.last_at = at;
                     self.publish(prepared, replies, &appended);
                     return Ok(());
                 }
-                Tried::Behind(last_at) => {
-                    self.last_at = last_at;
-                    drafts = prepared.into_iter().map(Prepared::unstamped).collect();
-                }
+                Tried::Behind(last_at) => self.last_at = last_at,
                 Tried::Refused(cause) => {
                     tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if matches!(cause, DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_))
@@ -238,7 +295,7 @@ impl Sequencer {
         let row = client
             .query_one(
                 "select epoch, known, first_position, verdicts, positions from credledger.settle($1, $2, $3)",
-                &[&self.press.ledger, &self.writer, &id],
+                &[&self.closer.press.ledger, &self.writer, &id],
             )
             .await?;
         self.connection = Some(self.prepared(client, row.get(0)).await?);
@@ -255,7 +312,7 @@ impl Sequencer {
             let row = client
                 .query_one(
                     "select epoch, last_at_ms from credledger.register_writer($1, $2)",
-                    &[&self.press.ledger, &self.writer],
+                    &[&self.closer.press.ledger, &self.writer],
                 )
                 .await?;
             self.last_at = self.last_at.max(Timestamp::from_millis(row.get(1)).unwrap_or_default());
@@ -268,7 +325,7 @@ impl Sequencer {
 
     async fn prepared(&self, client: Dedicated, epoch: i64) -> Result<Connected, DbError> {
         let append = client.prepare(APPEND).await?;
-        Ok(Connected { client, append, ledger: self.press.ledger, writer: self.writer, epoch })
+        Ok(Connected { client, append, ledger: self.closer.press.ledger, writer: self.writer, epoch })
     }
 
     /// Hands the batch to the applier first, so that whoever is answered finds it on its way; then answers.

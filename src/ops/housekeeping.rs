@@ -2,6 +2,7 @@
 //! It stands behind people: its own queue, a bounded number at once, a bounded rate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
@@ -9,7 +10,8 @@ use tokio::sync::watch;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
 use crate::db::DbError;
-use crate::ledger::execute::{ExecuteError, Ledger, Order};
+use crate::ledger::execute::Ledger;
+use crate::ledger::together::Failed;
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
 
@@ -28,7 +30,7 @@ pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiv
         since_forgot += limits::HOUSEKEEPING_PAUSE;
         let forget = since_forgot >= limits::FORGET_PAUSE;
         if forget {
-            since_forgot = std::time::Duration::ZERO;
+            since_forgot = Duration::ZERO;
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
         tokio::select! {
@@ -58,31 +60,91 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
     answer.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
 }
 
-/// Walks once over all that was due when it began, never faster than the limit. What could not be recorded is left behind for
-/// the next turn, so nothing that fails again and again stands before the rest.
+/// Walks once over all that was due when it began. What could not be recorded is left behind for the next turn, so nothing
+/// that fails again and again stands before the rest.
 async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
-    let page_time = std::time::Duration::from_secs(1) * limits::HOUSEKEEPING_PAGE as u32
-        / limits::HOUSEKEEPING_PER_SECOND;
     let now = ledger.clock().now();
     let mut after = DuePlace::START;
     loop {
         let due = answered(due(ledger, now, after)).await?;
         let (found, last) = (due.len(), due.last().map(|due| due.place));
-        let pace = tokio::time::sleep(page_time);
-        let failed: Vec<ExecuteError> = stream::iter(due)
-            .map(|due| record(ledger, due))
-            .buffer_unordered(limits::HOUSEKEEPING_AT_ONCE)
-            .filter_map(|recorded| std::future::ready(recorded.err()))
-            .collect()
-            .await;
-        if let Some(cause) = failed.last() {
-            tracing::warn!(found, failed = failed.len(), %cause, "some ends are recorded on a later turn");
+        let failed = record(ledger, due).await;
+        if let Some(Failed { count, cause }) = failed {
+            tracing::warn!(found, failed = count, %cause, "some ends are recorded on a later turn");
         }
         match last {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
             _ => return Ok(()),
         }
-        pace.await;
+    }
+}
+
+/// Records portion by portion, each at its pace.
+async fn record(ledger: &Arc<Ledger>, mut due: Vec<Due>) -> Option<Failed> {
+    // Those of one tenant are read with one query.
+    due.sort_by_key(|due| due.tenant.0);
+    let (mut due, mut failed) = (due.as_slice(), None);
+    while !due.is_empty() {
+        let pace = Pace::beside(ledger.people_away());
+        let (portion, rest) = due.split_at(portion(due, pace.at_once));
+        let spent = tokio::time::sleep(pace.time(portion.len()));
+        let tenants = portion.chunk_by(|one, next| one.tenant == next.tenant);
+        let tenants: Vec<_> = tenants.map(|due| record_of_one(ledger.clone(), due.to_vec())).collect();
+        let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
+        while let Some(of_one) = tenants.next().await {
+            failed = of_one
+                .err()
+                .into_iter()
+                .chain(failed)
+                .reduce(|new, old| Failed { count: new.count + old.count, ..new });
+        }
+        spent.await;
+        due = rest;
+    }
+    failed
+}
+
+/// All of one tenant.
+async fn record_of_one(ledger: Arc<Ledger>, due: Vec<Due>) -> Result<(), Failed> {
+    let Some(tenant) = due.first().map(|due| due.tenant) else { return Ok(()) };
+    let credentials = due.into_iter().map(|due| due.credential).collect();
+    ledger.record_due(tenant, credentials).await
+}
+
+/// How many of them, from the first on, are recorded at once: what they are decided on is all in memory then.
+fn portion(due: &[Due], at_once: usize) -> usize {
+    let mut events = 0u32;
+    let fits = |due: &&Due| {
+        events = events.saturating_add(due.events);
+        events <= limits::HOUSEKEEPING_EVENTS
+    };
+    due.iter().take(at_once).take_while(fits).count().max(1)
+}
+
+/// How fast housekeeping goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    at_once: usize,
+    per_second: u32,
+}
+
+impl Pace {
+    /// Beside people whose last command came so long ago.
+    fn beside(people_away: Duration) -> Self {
+        match people_away < limits::PEOPLE_AWAY {
+            true => Pace {
+                at_once: limits::HOUSEKEEPING_BESIDE,
+                per_second: limits::HOUSEKEEPING_BESIDE_PER_SECOND,
+            },
+            false => {
+                Pace { at_once: limits::HOUSEKEEPING_ALONE, per_second: limits::HOUSEKEEPING_PER_SECOND }
+            }
+        }
+    }
+
+    /// What so many take at least.
+    fn time(self, count: usize) -> Duration {
+        Duration::from_secs(1) * u32::try_from(count).unwrap_or(u32::MAX) / self.per_second
     }
 }
 
@@ -91,11 +153,6 @@ async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Ve
     let due = list::due(&client, ledger.reader().ledger, now, after, limits::HOUSEKEEPING_PAGE).await?;
     client.give_back();
     Ok(due)
-}
-
-async fn record(ledger: &Arc<Ledger>, due: Due) -> Result<(), ExecuteError> {
-    let order = Order::record_due(due.tenant, due.credential, "housekeeping".to_owned());
-    ledger.execute(Order { housekeeping: true, ..order }).await.map(drop)
 }
 
 /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.
@@ -117,7 +174,37 @@ async fn forget_page(ledger: &Arc<Ledger>) -> Result<i64, DbError> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::domain::ids::{CredentialId, TenantId};
+
+    fn due(events: u32) -> Due {
+        let place = DuePlace { due_at_ms: 0, id: Uuid::nil() };
+        Due { credential: CredentialId(Uuid::nil()), tenant: TenantId(Uuid::nil()), events, place }
+    }
+
+    #[test]
+    fn a_portion_is_bounded_by_how_many_they_are_and_by_what_their_histories_come_to() {
+        assert_eq!(portion(&[due(1), due(1), due(1)], 2), 2);
+        let half = limits::HOUSEKEEPING_EVENTS / 2;
+        assert_eq!(portion(&[due(half), due(half), due(1)], 64), 2);
+        assert_eq!(
+            portion(&[due(limits::HOUSEKEEPING_EVENTS + 1), due(1)], 64),
+            1,
+            "a long history goes alone"
+        );
+        assert_eq!(portion(&[due(u32::MAX), due(u32::MAX)], 64), 1);
+    }
+
+    #[test]
+    fn beside_people_the_pace_is_slow_and_never_nothing() {
+        let beside = Pace::beside(limits::PEOPLE_AWAY - Duration::from_millis(1));
+        let alone = Pace::beside(limits::PEOPLE_AWAY);
+        assert!(beside.per_second > 0 && beside.per_second < alone.per_second);
+        assert_eq!(alone.time(alone.per_second as usize), Duration::from_secs(1));
+        assert!(alone.at_once <= limits::HOUSEKEEPING_QUEUE, "none is refused because the queue is full");
+    }
 
     #[test]
     fn the_append_and_the_service_keep_answers_equally_long() {

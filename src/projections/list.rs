@@ -167,6 +167,8 @@ pub async fn operators(
 pub struct Due {
     pub credential: CredentialId,
     pub tenant: TenantId,
+    /// how many events its stream holds
+    pub events: u32,
     pub place: DuePlace,
 }
 
@@ -196,6 +198,7 @@ pub async fn due(
     let due = |row: &Row| Due {
         credential: CredentialId(row.get(0)),
         tenant: TenantId(row.get(1)),
+        events: row.get::<_, i32>(3).unsigned_abs(),
         place: DuePlace { id: row.get(0), due_at_ms: row.get(2) },
     };
     Ok(found.iter().map(due).collect())
