@@ -20,6 +20,7 @@ pub mod key_format;
 pub mod member;
 pub mod operator;
 pub mod personal;
+pub mod rate_limit;
 pub mod refusal;
 pub mod scope;
 pub mod secret;

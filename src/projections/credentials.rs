@@ -27,7 +27,7 @@ pub struct CredentialRecord<'a> {
 
 pub fn row(credential: &Credential) -> InlineRow {
     let mut policy = Writer::default();
-    Policy::encode(&credential.scopes, &credential.ip_rules, &mut policy);
+    Policy::encode(&credential.scopes, &credential.ip_rules, credential.rate_limit, &mut policy);
     InlineRow {
         projection: NAME,
         id: credential.id.0,

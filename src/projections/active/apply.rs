@@ -14,6 +14,7 @@ use crate::domain::ip_rules::IpRules;
 use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
+use crate::domain::rate_limit::OwnRateLimit;
 use crate::domain::scope::Scope;
 use crate::domain::tenant::TenantEvent;
 use crate::projections::bytes::Writer;
@@ -85,6 +86,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
             slug: created.slug.as_str().into(),
             suspended: false,
             operations: Arc::new(created.settings.operations.clone()),
+            default_rate_limit: created.settings.default_rate_limit,
             version: recorded.version,
         };
         edit.add_tenant(entry)?;
@@ -98,6 +100,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         TenantEvent::Edited(_) => {}
         TenantEvent::Configured(event) => {
             entry.operations = Arc::new(event.settings.operations.clone());
+            entry.default_rate_limit = event.settings.default_rate_limit;
             use_formats(edit, std::slice::from_ref(&event.settings.key_format))?;
         }
         TenantEvent::Suspended(_) => entry.suspended = true,
@@ -120,9 +123,9 @@ fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
     NewSecret { id: facts.id, digest: half(&facts.digest), prefix: &facts.prefix, ends_at: None }
 }
 
-fn encode_policy(scopes: &[Scope], ip_rules: &IpRules) -> Vec<u8> {
+fn encode_policy(scopes: &[Scope], ip_rules: &IpRules, rate_limit: OwnRateLimit) -> Vec<u8> {
     let mut out = Writer::default();
-    Policy::encode(scopes, ip_rules, &mut out);
+    Policy::encode(scopes, ip_rules, rate_limit, &mut out);
     out.0
 }
 
@@ -137,7 +140,7 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         expires_at: created.expires_at,
         suspended: false,
         revoked: false,
-        policy: &encode_policy(&created.scopes, &created.ip_rules),
+        policy: &encode_policy(&created.scopes, &created.ip_rules, created.rate_limit),
     })?;
     let mut credential = edit.credential(ordinal)?;
     edit.add_active(ordinal, &mut credential, &new_secret(&created.secret))?;
@@ -158,10 +161,16 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
             }
         }
         CredentialEvent::Rescoped(event) => {
-            repolicy(edit, &mut credential, |old| encode_policy(&event.scopes, &old.ip_rules))?;
+            let new = |old: &Policy| encode_policy(&event.scopes, &old.ip_rules, old.rate_limit);
+            repolicy(edit, &mut credential, new)?;
         }
         CredentialEvent::Restricted(event) => {
-            repolicy(edit, &mut credential, |old| encode_policy(&old.scopes, &event.ip_rules))?;
+            let new = |old: &Policy| encode_policy(&old.scopes, &event.ip_rules, old.rate_limit);
+            repolicy(edit, &mut credential, new)?;
+        }
+        CredentialEvent::Limited(event) => {
+            let new = |old: &Policy| encode_policy(&old.scopes, &old.ip_rules, event.rate_limit);
+            repolicy(edit, &mut credential, new)?;
         }
         CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
         CredentialEvent::OwnerSet(event) => credential.owner = edit.owner(credential.tenant, event.owner)?,
