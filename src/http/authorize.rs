@@ -18,6 +18,7 @@ use super::problem::{Code, Problem};
 use super::query::Query;
 use super::verdict::Asking;
 use super::verify::named_tenant;
+use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::limits;
@@ -72,6 +73,8 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
     let answer = ask(&app, &request, &demand).await;
     answer.map_err(|problem| match problem.reason() {
         Some(reason) => refuse(demand.told(problem), reason),
+        // Nothing was presented, which a proxy's log calls by one name with what can't be read.
+        None if problem.code() == Code::Unauthorized => refuse(problem, Reason::Malformed.word()),
         None => problem,
     })
 }

@@ -31,22 +31,14 @@ impl Held {
         self.outcome.map_or(0, |left| left.remaining)
     }
 
-    /// Until all of it is there again.
+    /// Until all of it is there again; for whoever is refused, until there is one again.
     pub fn reset_seconds(&self) -> u64 {
-        whole_seconds(match self.outcome {
-            Ok(left) => left.reset,
-            Err(spent) => spent.reset,
-        })
+        whole_seconds(self.outcome.map_or_else(|spent| spent.retry_after, |left| left.reset))
     }
 
     /// The two fields, for an answer to the one who is limited.
     pub fn headers(&self, quota: Quota) -> [(HeaderName, HeaderValue); 2] {
-        let (word, limit) = (quota.word(), self.limit);
-        // Whoever is refused waits until there is one again, and need not wait until all are.
-        let seconds = match self.outcome {
-            Ok(left) => whole_seconds(left.reset),
-            Err(spent) => whole_seconds(spent.retry_after),
-        };
+        let (word, limit, seconds) = (quota.word(), self.limit, self.reset_seconds());
         let policy = format!("\"{word}\";q={};w={}", limit.requests(), limit.per_seconds());
         let state = format!("\"{word}\";r={};t={seconds}", self.remaining());
         [(RATE_LIMIT_POLICY, plain(&policy)), (RATE_LIMIT, plain(&state))]
@@ -111,7 +103,7 @@ mod tests {
             told(Ok(left)),
             [r#"ratelimit-policy: "credential";q=100;w=60"#, r#"ratelimit: "credential";r=12;t=30"#]
         );
-        let spent = Spent { retry_after: Duration::from_millis(600), reset: Duration::from_secs(60) };
+        let spent = Spent { retry_after: Duration::from_millis(600) };
         assert_eq!(told(Err(spent))[1], r#"ratelimit: "credential";r=0;t=1"#);
     }
 }

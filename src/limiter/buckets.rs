@@ -28,8 +28,6 @@ pub struct Left {
 pub struct Spent {
     /// until there is one again
     pub retry_after: Duration,
-    /// until the bucket is full again
-    pub reset: Duration,
 }
 
 pub struct Buckets<K> {
@@ -56,13 +54,13 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         }
     }
 
-    /// Takes one of the key's bucket, if there is one.
-    pub fn take(&self, key: K, limit: RateLimit, now: BootTime) -> Result<Left, Spent> {
+    /// Takes one of the key's bucket, if there is one. The clock is read while nobody else takes of it: an instant from
+    /// before another's would find the bucket emptier than it is.
+    pub fn take(&self, key: K, limit: RateLimit, now: impl FnOnce() -> BootTime) -> Result<Left, Spent> {
         let mut shard = self.shard(&key);
-        let now = now.nanos();
-        let full_at = shard.full_at.get(&key).copied();
-        let bucket = Bucket::of(limit);
-        let (full_at, left) = bucket.take(full_at.unwrap_or(now).max(now), now)?;
+        let now = now().nanos();
+        let full_at = shard.full_at.get(&key).copied().unwrap_or(now);
+        let (full_at, left) = Bucket::of(limit).take(full_at, now)?;
         shard.keep(key, full_at, now, self.most);
         Ok(left)
     }
@@ -83,6 +81,7 @@ impl<K: Copy + Eq + Hash> Shard<K> {
         if self.full_at.len() >= self.sweep_at.min(most) {
             self.full_at.retain(|_, full_at| *full_at > now);
             self.sweep_at = (2 * self.full_at.len()).max(SWEEP_FROM);
+            self.full_at.shrink_to(self.sweep_at.min(most));
         }
         if self.full_at.len() < most {
             self.full_at.insert(key, full_at);
@@ -105,13 +104,13 @@ impl Bucket {
         Bucket { each, full: each * u64::from(limit.requests()) }
     }
 
-    /// When it will be full, with one taken from it.
+    /// When it will be full, with one taken from it. It was filled under another limit, perhaps, of a longer period: then
+    /// it is empty now, and no emptier.
     fn take(self, full_at: u64, now: u64) -> Result<(u64, Left), Spent> {
-        let taken = full_at + self.each;
+        let taken = full_at.clamp(now, now + self.full) + self.each;
         let missing = taken - now;
         if missing > self.full {
-            let reset = Duration::from_nanos(full_at - now);
-            return Err(Spent { retry_after: Duration::from_nanos(missing - self.full), reset });
+            return Err(Spent { retry_after: Duration::from_nanos(missing - self.full) });
         }
         let remaining = ((self.full - missing) / self.each) as u32;
         Ok((taken, Left { remaining, reset: Duration::from_nanos(missing) }))
@@ -128,8 +127,12 @@ mod tests {
         RateLimit::new(requests, per_seconds).expect("in bounds")
     }
 
-    fn at(millis: u64) -> BootTime {
-        BootTime::from_nanos(START + millis * 1_000_000)
+    fn at(millis: u64) -> impl FnOnce() -> BootTime {
+        move || BootTime::from_nanos(START + millis * 1_000_000)
+    }
+
+    fn kept<K>(buckets: &Buckets<K>) -> usize {
+        buckets.shards.iter().map(|shard| shard.lock().expect("whole").full_at.len()).sum()
     }
 
     fn remaining(taken: Result<Left, Spent>) -> Option<u32> {
@@ -156,9 +159,8 @@ mod tests {
         let limit = limit(1, 10);
         assert_eq!(buckets.take(1, limit, at(0)), Ok(Left { remaining: 0, reset: Duration::from_secs(10) }));
         for millis in [0, 1, 5_000, 9_999] {
-            let left = Duration::from_millis(10_000 - millis);
-            let spent = Spent { retry_after: left, reset: left };
-            assert_eq!(buckets.take(1, limit, at(millis)), Err(spent));
+            let retry_after = Duration::from_millis(10_000 - millis);
+            assert_eq!(buckets.take(1, limit, at(millis)), Err(Spent { retry_after }));
         }
         assert_eq!(remaining(buckets.take(1, limit, at(10_000))), Some(0));
     }
@@ -180,22 +182,44 @@ mod tests {
     #[test]
     fn a_limit_that_is_lowered_or_raised_holds_from_the_next_call() {
         let buckets = Buckets::at_most(1000);
-        (0..10).for_each(|_| drop(buckets.take(1, limit(10, 10), at(0))));
+        assert!((0..10).all(|_| buckets.take(1, limit(10, 10), at(0)).is_ok()));
         assert_eq!(remaining(buckets.take(1, limit(1, 1), at(0))), None);
         assert_eq!(remaining(buckets.take(1, limit(100, 100), at(0))), Some(89));
     }
 
     #[test]
+    fn whoever_spent_a_days_limit_waits_for_one_request_of_the_next_limit_and_not_for_the_day() {
+        let buckets = Buckets::at_most(1000);
+        assert!(buckets.take(1, limit(1, 86_400), at(0)).is_ok());
+        let retry_after = Duration::from_secs(1);
+        assert_eq!(buckets.take(1, limit(60, 60), at(0)), Err(Spent { retry_after }));
+        assert_eq!(remaining(buckets.take(1, limit(60, 60), at(1000))), Some(0));
+    }
+
+    #[test]
+    fn of_many_who_ask_at_once_exactly_as_many_get_one_as_there_are() {
+        for _ in 0..20 {
+            let (buckets, limit) = (Buckets::at_most(1000), limit(400, 86_400));
+            let taken = std::thread::scope(|scope| {
+                let ask = || (0..200).filter(|_| buckets.take(1, limit, BootTime::now).is_ok()).count();
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+                threads.into_iter().map(|thread| thread.join().expect("it counts")).sum::<usize>()
+            });
+            assert_eq!(taken, 400);
+        }
+    }
+
+    #[test]
     fn full_buckets_are_forgotten() {
         let buckets = Buckets::at_most(1_000_000);
-        let kept =
-            || buckets.shards.iter().map(|shard| shard.lock().expect("whole").full_at.len()).sum::<usize>();
         for second in 0..100_u64 {
             (0..1000_u64).for_each(|key| {
-                drop(buckets.take(second * 1000 + key, limit(1, 1), at(second * 1000)));
+                assert!(buckets.take(second * 1000 + key, limit(1, 1), at(second * 1000)).is_ok());
             });
         }
-        assert!(kept() < 4 * SHARDS * SWEEP_FROM, "{}", kept());
+        assert!(kept(&buckets) < 4 * SHARDS * SWEEP_FROM, "{}", kept(&buckets));
+        let room = buckets.shards.iter().map(|shard| shard.lock().expect("whole").full_at.capacity());
+        assert!(room.sum::<usize>() < 8 * SHARDS * SWEEP_FROM, "what they took is given back");
     }
 
     #[test]
@@ -203,11 +227,9 @@ mod tests {
         let buckets = Buckets::at_most(SHARDS);
         let limit = limit(1, 60);
         let refused = (0..1000).filter(|key| {
-            drop(buckets.take(*key, limit, at(0)));
+            assert!(buckets.take(*key, limit, at(0)).is_ok());
             buckets.take(*key, limit, at(0)).is_err()
         });
-        let refused = refused.count();
-        let kept: usize = buckets.shards.iter().map(|shard| shard.lock().expect("whole").full_at.len()).sum();
-        assert_eq!((refused, kept), (SHARDS, SHARDS));
+        assert_eq!((refused.count(), kept(&buckets)), (SHARDS, SHARDS));
     }
 }

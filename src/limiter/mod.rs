@@ -43,19 +43,19 @@ impl Limiter {
 
     /// A call by this credential, at whatever door and by whichever of its secrets.
     pub fn credential(&self, id: CredentialId, limit: RateLimit) -> Result<Left, Spent> {
-        self.credentials.take(id, limit, BootTime::now())
+        self.credentials.take(id, limit, BootTime::now)
     }
 
     /// A call by this operator to the admin API. The limit is told with the refusal.
     pub fn operator(&self, id: OperatorId) -> Result<(), (RateLimit, Spent)> {
         let Some(limit) = self.of_operators else { return Ok(()) };
-        let taken = self.operators.take(id, limit, BootTime::now());
+        let taken = self.operators.take(id, limit, BootTime::now);
         taken.map(drop).map_err(|spent| (limit, spent))
     }
 
     /// A text that is no credential, from this address.
     pub fn stranger(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
-        let taken = self.strangers.take(Block::of(address), OF_STRANGERS, BootTime::now());
+        let taken = self.strangers.take(Block::of(address), OF_STRANGERS, BootTime::now);
         taken.map(drop).map_err(|spent| (OF_STRANGERS, spent))
     }
 }

@@ -14,18 +14,20 @@ pub struct Policy {
 
 impl Policy {
     /// One policy has one encoding, so that policies can be told apart by their bytes.
-    pub fn encode(scopes: &[Scope], ip_rules: &IpRules, rate_limit: OwnRateLimit, out: &mut Writer) {
-        out.count(scopes.len());
-        for scope in scopes {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.count(self.scopes.len());
+        for scope in &self.scopes {
             out.text(scope.as_str());
         }
-        for entries in [ip_rules.allow(), ip_rules.deny()] {
+        for entries in [self.ip_rules.allow(), self.ip_rules.deny()] {
             out.count(entries.len());
             for entry in entries {
-                encode_entry(entry, out);
+                encode_entry(entry, &mut out);
             }
         }
-        encode_limit(rate_limit, out);
+        encode_limit(self.rate_limit, &mut out);
+        out.0
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Policy, BadRecord> {

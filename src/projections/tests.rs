@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bytes::Writer;
 use super::credentials::CredentialRecord;
 use super::members::MemberRecord;
 use super::operator_tokens::TokenRecord;
@@ -75,11 +74,10 @@ fn nothing_near_it_reads<T>(record: &[u8], read: impl Fn(&[u8]) -> Result<T, Bad
 proptest! {
     #[test]
     fn a_policy_reads_back(policy in policies()) {
-        let mut out = Writer::default();
-        Policy::encode(&policy.scopes, &policy.ip_rules, policy.rate_limit, &mut out);
-        prop_assert_eq!(Policy::decode(&out.0), Ok(policy));
-        for end in 0..out.0.len() {
-            prop_assert!(Policy::decode(&out.0[..end]).is_err());
+        let encoded = policy.encode();
+        prop_assert_eq!(Policy::decode(&encoded), Ok(policy));
+        for end in 0..encoded.len() {
+            prop_assert!(Policy::decode(&encoded[..end]).is_err());
         }
     }
 
