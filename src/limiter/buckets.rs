@@ -60,9 +60,9 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         let mut shard = self.shard(&key);
         let now = now().nanos();
         let full_at = shard.full_at.get(&key).copied().unwrap_or(now);
-        let (full_at, left) = Bucket::of(limit).take(full_at, now)?;
+        let (full_at, outcome) = Bucket::of(limit).take(full_at, now);
         shard.keep(key, full_at, now, self.most);
-        Ok(left)
+        outcome
     }
 
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K>> {
@@ -104,16 +104,17 @@ impl Bucket {
         Bucket { each, full: each * u64::from(limit.requests()) }
     }
 
-    /// When it will be full, with one taken from it. It was filled under another limit, perhaps, of a longer period: then
-    /// it is empty now, and no emptier.
-    fn take(self, full_at: u64, now: u64) -> Result<(u64, Left), Spent> {
-        let taken = full_at.clamp(now, now + self.full) + self.each;
+    /// Takes one, if there is one; and when it will be full from then on. What was taken under another limit, of a longer
+    /// period perhaps, leaves it empty now, and no emptier.
+    fn take(self, full_at: u64, now: u64) -> (u64, Result<Left, Spent>) {
+        let full_at = full_at.clamp(now, now + self.full);
+        let taken = full_at + self.each;
         let missing = taken - now;
         if missing > self.full {
-            return Err(Spent { retry_after: Duration::from_nanos(missing - self.full) });
+            return (full_at, Err(Spent { retry_after: Duration::from_nanos(missing - self.full) }));
         }
         let remaining = ((self.full - missing) / self.each) as u32;
-        Ok((taken, Left { remaining, reset: Duration::from_nanos(missing) }))
+        (taken, Ok(Left { remaining, reset: Duration::from_nanos(missing) }))
     }
 }
 
@@ -171,19 +172,19 @@ mod tests {
             let bucket = Bucket::of(limit);
             let mut full_at = START;
             for left in (0..limit.requests()).rev() {
-                let (taken, told) = bucket.take(full_at, START).expect("not yet spent");
-                assert_eq!(told.remaining, left);
+                let (taken, told) = bucket.take(full_at, START);
+                assert_eq!(remaining(told), Some(left));
                 full_at = taken;
             }
-            assert!(bucket.take(full_at, START).is_err());
+            assert!(bucket.take(full_at, START).1.is_err());
         }
     }
 
     #[test]
     fn a_limit_that_is_lowered_or_raised_holds_from_the_next_call() {
         let buckets = Buckets::at_most(1000);
-        assert!((0..10).all(|_| buckets.take(1, limit(10, 10), at(0)).is_ok()));
-        assert_eq!(remaining(buckets.take(1, limit(1, 1), at(0))), None);
+        assert!((0..20).all(|call| buckets.take(call % 2, limit(10, 10), at(0)).is_ok()));
+        assert_eq!(remaining(buckets.take(0, limit(1, 1), at(0))), None);
         assert_eq!(remaining(buckets.take(1, limit(100, 100), at(0))), Some(89));
     }
 
