@@ -1,7 +1,5 @@
 //! How often a credential may be used, and what it says about that itself.
 
-use std::time::Duration;
-
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -46,10 +44,6 @@ impl RateLimit {
 
     pub fn per_seconds(self) -> u32 {
         self.per_seconds
-    }
-
-    pub fn period(self) -> Duration {
-        Duration::from_secs(self.per_seconds.into())
     }
 }
 

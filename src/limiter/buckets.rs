@@ -15,6 +15,8 @@ const SHARDS: usize = 64;
 /// A shard is looked through for full buckets when it has doubled since the last look, and not before it has so many.
 const SWEEP_FROM: usize = 64;
 
+const NANOS: u64 = 1_000_000_000;
+
 /// What is left after one was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
@@ -100,7 +102,7 @@ struct Bucket {
 
 impl Bucket {
     fn of(limit: RateLimit) -> Self {
-        let each = limit.period().as_nanos() as u64 / u64::from(limit.requests());
+        let each = u64::from(limit.per_seconds()) * NANOS / u64::from(limit.requests());
         Bucket { each, full: each * u64::from(limit.requests()) }
     }
 

@@ -20,8 +20,11 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_TRUSTED_PROXIES: &str = "127.0.0.0/8,::1";
 /// The server's own notes on its threads say nothing that ours do not.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
-/// Enough for any console and any script that waits for its answers, and a brake on one that runs wild.
-const OPERATOR_REQUESTS_A_MINUTE: u32 = 6000;
+/// A hundred a second: enough for any console and any script that waits for its answers, and a brake on one that runs wild.
+const DEFAULT_OPERATOR_RATE_LIMIT: RateLimit = match RateLimit::new(6000, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("the default is outside the bounds of limits"),
+};
 const ROOT_DATA_DIR: &str = "/var/lib/credledger";
 
 #[derive(Debug)]
@@ -129,7 +132,7 @@ impl Config {
             },
             operator_rate_limit: match member(&mut values, "operator-rate-limit", rate_limit)? {
                 Some(limit) => limit,
-                None => RateLimit::new(OPERATOR_REQUESTS_A_MINUTE, 60).ok(),
+                None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
@@ -279,7 +282,7 @@ fn rate_limit(given: &Given) -> Result<Option<RateLimit>, ConfigError> {
         Some(Ok(limit)) => Ok(Some(limit)),
         Some(Err(error)) => Err(wrong(format!("has {} out of bounds: {error}", error.member()))),
         None => Err(wrong(format!(
-            "must be requests and seconds, such as {OPERATOR_REQUESTS_A_MINUTE}/60, or none, not {:?}",
+            "must be requests and seconds, such as 6000/60, or none, not {:?}",
             given.text
         ))),
     }
