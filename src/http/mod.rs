@@ -23,7 +23,7 @@ mod joined;
 pub mod json;
 mod json_parser;
 mod limited;
-mod members;
+pub mod members;
 pub mod metrics;
 pub mod openapi;
 pub mod operator;

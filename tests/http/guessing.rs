@@ -153,11 +153,18 @@ fn what_is_dead_what_goes_too_far_what_is_missing_and_what_a_gateway_asks_is_nev
     let (dead, rotated, narrow) = (tenant.mint("dead"), tenant.mint("rotated"), tenant.mint("narrow"));
     dead.revoke("leaked");
     rotated.rotate(json!({"grace_seconds": 0}));
+    let operator = world.service.operator("auditor", &[]);
+    let ended = operator.token.clone().expect("a token");
+    let own = root.get("/api/admin/v1/operators?limit=500").expect(200)["data"].clone();
+    let own =
+        own.as_array().into_iter().flatten().find(|each| each["name"] == "auditor").expect("the auditor");
+    root.delete(&format!("/api/admin/v1/operators/{}", text(&own["id"]))).expect(200);
     let over = format!("{AUTHORIZE}?scope=a:b");
     for _ in 0..2 * ALLOWED {
         for (address, secret) in [("192.0.2.1", &dead.secret), ("192.0.2.2", &rotated.secret)] {
             world.from(address, WHOAMI, secret).problem(401, "unauthorized");
         }
+        world.from("192.0.2.7", TENANTS, &ended).problem(401, "unauthorized");
         world.from("192.0.2.3", &over, &narrow.secret).problem(403, "forbidden");
         let nothing = |path| Request::new("GET", path).header("X-Forwarded-For", "192.0.2.4");
         for path in [WHOAMI, TENANTS] {
@@ -170,7 +177,7 @@ fn what_is_dead_what_goes_too_far_what_is_missing_and_what_a_gateway_asks_is_nev
             gateway.request("POST", "/api/v1/verify").json(&question).header("X-Forwarded-For", "192.0.2.6");
         assert_eq!(gateway.send(&asked).expect(200)["reason"], "not_found");
     }
-    (1..=6).for_each(|host| world.is_not_counted(&format!("192.0.2.{host}")));
+    (1..=7).for_each(|host| world.is_not_counted(&format!("192.0.2.{host}")));
     assert_eq!(world.told_to_wait(), 0);
 }
 
