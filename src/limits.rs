@@ -49,6 +49,9 @@ pub const NOTE_CHARS: usize = 1000;
 pub const METADATA_BYTES: usize = 16 * 1024;
 pub const SCOPES: usize = 100;
 pub const SCOPE_CHARS: usize = 200;
+/// Of scopes that are held against each other to tell what a credential has in common with its owner. Two lists of a hundred
+/// such as people write take less; lists made to be compared slowly would take ten times as long for each call.
+pub const EFFECTIVE_BYTES: usize = 512 * 1024;
 pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
 pub const OPERATION_CHARS: usize = 200;

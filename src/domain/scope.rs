@@ -29,6 +29,10 @@ impl Scope {
         &self.0
     }
 
+    pub fn is_pattern(&self) -> bool {
+        self.0.contains('*')
+    }
+
     pub fn admits(&self, asked: &ConcreteScope) -> bool {
         matches(&self.0, &asked.0)
     }
@@ -55,8 +59,8 @@ pub fn covers(granted: &Scope, narrower: &Scope) -> bool {
 
 /// What both admit, as one scope; `None` when there is nothing. What would be longer than a scope may be, nobody can ask for.
 pub fn meet(one: &Scope, other: &Scope) -> Option<Scope> {
+    let mut common = Vec::with_capacity(one.0.len() + other.0.len());
     let (mut one, mut other) = (Words::of(&one.0), Words::of(&other.0));
-    let mut common = Vec::new();
     loop {
         let (ones, others) = match (one.next(), other.next()) {
             (Some(ones), Some(others)) => (ones, others),

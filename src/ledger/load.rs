@@ -1,6 +1,5 @@
-//! What a decision reads: the folds of its own stream, its tenant's, its operator's, and those of the account that it gives
-//! a credential to. The database shows a decision the
-//! rows of its tenant and the platform's, and no other tenant's.
+//! What a decision reads: the folds of its own stream, its tenant's, its operator's, and that of the account which it gives a
+//! credential to. The database shows a decision the rows of its tenant and the platform's, and no other tenant's.
 
 use super::execute::{ExecuteError, Ledger, Order};
 use super::read::Loaded;

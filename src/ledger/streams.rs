@@ -1,5 +1,5 @@
-//! Folded states of the streams that many decisions read: tenants, operators and members. What stands here may be old; a decision
-//! made on it is guarded by its version, and a refusal is decided again on what the database says.
+//! Folded states of the streams that many decisions read: tenants, operators and members. What stands here may be old; a
+//! decision made on it is guarded by its version, and a refusal is decided again on what the database says.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

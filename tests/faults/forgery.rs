@@ -154,6 +154,14 @@ fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
         row("members", member),
     );
     forge(
+        "a member is given the scopes of another tenant's",
+        format!(
+            "update credledger.members m set record = f.record, mac = f.mac, version = f.version \
+             from credledger.members f where m.id = '{member}' and f.tenant_id = '{other}'"
+        ),
+        row("members", member),
+    );
+    forge(
         "a key is taken from its owner",
         format!(
             "update credledger.credentials set owner_id = null, record = set_byte(substr(record, 1, 14), 1, \
@@ -316,7 +324,7 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
         for change in [
             "update credledger.credentials set scopes = '{*}', revoked = not revoked, suspended = not suspended, \
              ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null, owner_id = null",
-            "update credledger.members set created_at_ms = 1, disabled = not disabled",
+            "update credledger.members set disabled = not disabled, name_version = 9",
             "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id",
             "update credledger.tenants set slug = 'forged-' || id",
             "update credledger.operator_tokens set prefix = 'forged', operator_id = id",

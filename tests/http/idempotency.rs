@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::matrix::member_of;
 use crate::support::client::{Client, Request, Response};
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
@@ -31,6 +32,7 @@ fn every_write_is_done_once_and_answered_twice_alike() {
     key.rotate(json!({}));
     key.rotate(json!({}));
     let (window, closed) = (key.secret_path(0), format!("{}/revoke", key.secret_path(1)));
+    let member = member_of(&tenant);
     let operators = "/api/admin/v1/operators";
     let operator =
         root.post(operators, &json!({"name": "o", "role": "gateway", "all_tenants": true})).expect(201);
@@ -38,6 +40,7 @@ fn every_write_is_done_once_and_answered_twice_alike() {
     let token = root.post(&format!("{operator}/tokens"), &json!({})).expect(201);
     let of_key = |rest: &str| format!("{}{rest}", key.path);
     let of_tenant = |rest: &str| format!("{}{rest}", tenant.path());
+    let of_member = |rest: &str| format!("{}/members/{member}{rest}", tenant.path());
     let later = credledger::clock::Timestamp::parse(&text(&key.read()["created_at"])).expect("an instant");
     let later = later.plus_seconds(3600);
     let writes = [
@@ -50,6 +53,11 @@ fn every_write_is_done_once_and_answered_twice_alike() {
         ("POST", closed, json!({})),
         ("POST", of_key("/suspend"), json!({})),
         ("POST", of_key("/resume"), json!({})),
+        ("POST", of_tenant("/members"), json!({"kind": "service", "name": "new", "scopes": []})),
+        ("PATCH", of_key(""), json!({"owner": member})),
+        ("PATCH", of_member(""), json!({"name": "renamed", "email": "m@acme.example", "scopes": ["a"]})),
+        ("POST", of_member("/disable"), json!({})),
+        ("POST", of_member("/enable"), json!({})),
         ("POST", of_key("/revoke"), json!({"reason": "leaked"})),
         ("DELETE", of_key(""), json!({})),
         ("POST", of_tenant("/suspend"), json!({})),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::acme;
+use crate::matrix::member_of;
 use crate::support::service::{Actor, Service, text};
 
 /// All names along the cursors of a list; `between` is run before each further page.
@@ -32,6 +33,14 @@ fn a_walk_gives_everything_that_was_there_exactly_once_while_more_is_minted() {
     let newest_first: Vec<String> = there.iter().rev().cloned().collect();
     let of_then: Vec<String> = walked.iter().filter(|name| *name != "late").cloned().collect();
     assert_eq!(of_then, newest_first);
+
+    let members: Vec<String> = (0..9).map(|_| member_of(&tenant)).collect();
+    let mut late = Vec::new();
+    let path = format!("{}/members?limit=2", tenant.path());
+    let mut walked = walk(&root, &path, "id", || late.push(member_of(&tenant)));
+    assert_eq!(late.len(), 4);
+    walked.retain(|id| !late.contains(id));
+    assert_eq!(walked, members.into_iter().rev().collect::<Vec<_>>());
 
     let slugs = walk(&root, "/api/admin/v1/tenants?limit=1", "slug", || {});
     assert_eq!(slugs, ["acme"]);
@@ -67,7 +76,18 @@ fn a_cursor_that_is_foreign_or_bent_is_400() {
     let middle = bent.len() / 2;
     bent[middle] = if bent[middle] == b'A' { b'B' } else { b'A' };
     let bent = String::from_utf8(bent).expect("ASCII");
+    for tenant in [&one, &other] {
+        (0..3).for_each(|_| drop(member_of(tenant)));
+    }
+    let (members, strangers) = (format!("{}/members", one.path()), format!("{}/members", other.path()));
+    let page = root.get(&format!("{members}?limit=1")).expect(200);
+    let of_member = page["next_cursor"].as_str().expect("a cursor");
+    root.get(&format!("{members}?limit=2&cursor={of_member}")).expect(200);
     let refused = [
+        format!("{members}?cursor={cursor}"),
+        format!("{keys}?cursor={of_member}"),
+        format!("{strangers}?cursor={of_member}"),
+        format!("{members}?status=active&cursor={of_member}"),
         format!("{others}?cursor={cursor}"),
         format!("/api/admin/v1/tenants?cursor={cursor}"),
         format!("{keys}?status=active&cursor={cursor}"),
@@ -91,6 +111,8 @@ fn a_query_is_read_as_strictly_as_a_body() {
     let keys = format!("{}/keys", tenant.path());
     let history = format!("{}/history", key.path);
     let operators = "/api/admin/v1/operators".to_owned();
+    let members = format!("{}/members", tenant.path());
+    let member = format!("{members}/{}", member_of(&tenant));
     let cases = [
         (&keys, "limit=0", "limit"),
         (&keys, "limit=501", "limit"),
@@ -104,6 +126,14 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&keys, "name=%ff", "name"),
         (&keys, "prefix=%00", "prefix"),
         (&keys, "name=a%0ab", "name"),
+        (&members, "limit=0", "limit"),
+        (&members, "limit=501", "limit"),
+        (&members, "status=suspended", "status"),
+        (&members, "kind=person", "kind"),
+        (&members, "name=", "name"),
+        (&members, &format!("name={}", "n".repeat(101)), "name"),
+        (&members, "name=%ff", "name"),
+        (&member, "limit=1", "limit"),
         (&operators, "name=", "name"),
         (&operators, "prefix=", "prefix"),
         (&operators, &format!("prefix={}", "p".repeat(101)), "prefix"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::matrix::{ABSENT, told};
+use super::matrix::{ABSENT, member_of, told};
 use crate::support::service::{Service, text};
 use crate::{acme, without_an_event};
 
@@ -19,6 +19,7 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
         root.post(operators, &json!({"name": "o", "role": "gateway", "all_tenants": true})).expect(201);
     let operator = format!("{operators}/{}", text(&operator["operator"]["id"]));
     let token = root.post(&format!("{operator}/tokens"), &json!({})).expect(201);
+    let member = format!("{}/members/{}", tenant.path(), member_of(&tenant));
     let of_key = |rest: &str| format!("{}{rest}", key.path);
     let writes = [
         ("PATCH", tenant.path(), json!({"name": "other"})),
@@ -32,6 +33,11 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
         ("DELETE", of_key(""), json!({})),
         ("PATCH", window.clone(), json!({"expires_at": "2099-01-01T00:00:00Z"})),
         ("POST", format!("{window}/revoke"), json!({})),
+        ("PATCH", of_key(""), json!({"owner": null})),
+        ("PATCH", member.clone(), json!({"name": "other"})),
+        ("PATCH", member.clone(), json!({"scopes": ["*"]})),
+        ("POST", format!("{member}/disable"), json!({})),
+        ("POST", format!("{member}/enable"), json!({})),
         ("PATCH", operator.clone(), json!({"disabled": true})),
         ("PATCH", operator.clone(), json!({"role": "auditor"})),
         ("DELETE", operator.clone(), json!({})),
@@ -58,6 +64,7 @@ fn what_is_not_there_for_the_caller_is_404_whatever_version_is_named() {
     let admin = service.operator("org_admin", &[&own.id]);
     let (key, foreign_key) = (own.mint("k"), foreign.mint("k"));
     foreign_key.rotate(json!({}));
+    let member_id = member_of(&foreign);
     let window = foreign_key.secret_path(0);
     let secret = window.rsplit('/').next().expect("an id");
     let operators = "/api/admin/v1/operators".to_owned();
@@ -88,6 +95,18 @@ fn what_is_not_there_for_the_caller_is_404_whatever_version_is_named() {
                 for id in [&foreign_key.id, &key.id] {
                     assert_eq!(told(&foreign.path(), id, tag).2, unknown.2, "{method} {rest} {tag}");
                 }
+            }
+        }
+        let strangers = member_id.as_str();
+        for (method, rest, body) in [
+            ("PATCH", "", json!({"name": "other"})),
+            ("POST", "/disable", json!({})),
+            ("POST", "/enable", json!({})),
+        ] {
+            for (tenant, id) in [(&own, ABSENT), (&own, strangers), (&foreign, strangers)] {
+                let path = format!("{}/members/{id}{rest}", tenant.path());
+                let request = admin.request(method, &path).json(&body);
+                admin.send(&request.header("If-Match", "\"77\"")).problem(404, "not_found");
             }
         }
         let path = format!("{operators}/{ABSENT}");
@@ -129,6 +148,7 @@ fn a_read_waits_for_a_position_and_is_behind_when_it_does_not_come() {
     let root = service.root();
     let tenant = acme(&root);
     let key = tenant.mint("k");
+    let member = format!("{}/members/{}", tenant.path(), member_of(&tenant));
     let position = key.edit(json!({"name": "read me"}))["position"].as_u64().expect("a position");
     let operator = &key.minted["key"]["created_by"]["id"];
     let reads = [
@@ -137,6 +157,8 @@ fn a_read_waits_for_a_position_and_is_behind_when_it_does_not_come() {
         format!("{}/keys", tenant.path()),
         key.path.clone(),
         format!("{}/history", key.path),
+        format!("{}/members", tenant.path()),
+        member,
         format!("/api/admin/v1/operators/{}", text(operator)),
     ];
     for path in reads {

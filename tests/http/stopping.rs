@@ -81,13 +81,22 @@ fn a_restart_changes_no_verdict_and_no_answer() {
         let root = service.root();
         let tenant = root.tenant("acme", json!({"operations": {"x": "a:b"}, "default_scopes": ["a:b"]}));
         let names = ["active", "rotated", "suspended", "revoked", "bound", "dated"];
-        let keys: Vec<_> = names.iter().map(|name| tenant.mint(name)).collect();
+        let mut keys: Vec<_> = names.iter().map(|name| tenant.mint(name)).collect();
         let (newer, _) = keys[1].rotate(json!({}));
         root.post(&format!("{}/suspend", keys[2].path), &json!({})).expect(200);
         keys[3].revoke("leaked");
         keys[4]
             .edit(json!({"ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}, "metadata": {"a": [1, null]}}));
         keys[5].edit(json!({"expires_at": "2099-01-01T00:00:00Z", "description": "dated"}));
+        let members = format!("{}/members", tenant.path());
+        let [ada, bob] = ["Ada", "Bob"].map(|name| {
+            let body = json!({"kind": "person", "name": name, "scopes": ["*"]});
+            let id = text(&root.post(&members, &body).expect(201)["member"]["id"]);
+            keys.push(tenant.mint_with(json!({"name": name, "scopes": ["a:*", "b"], "owner": id})));
+            format!("{members}/{id}")
+        });
+        root.patch(&ada, &json!({"name": "Ada L.", "scopes": ["a:b", "c"]})).expect(200);
+        root.post(&format!("{bob}/disable"), &json!({})).expect(200);
         let mut secrets: Vec<String> = keys.iter().map(|key| key.secret.clone()).collect();
         secrets.extend([newer, "cl_live_nothing".to_owned()]);
         let mut paths: Vec<String> =
@@ -95,6 +104,9 @@ fn a_restart_changes_no_verdict_and_no_answer() {
         paths.extend([
             tenant.path(),
             format!("{}/keys?limit=500", tenant.path()),
+            members,
+            ada,
+            bob,
             "/api/admin/v1/tenants".to_owned(),
         ]);
         (secrets, paths)

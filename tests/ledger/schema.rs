@@ -212,8 +212,8 @@ async fn every_query_of_the_projections_uses_its_index() {
         (pages, page(&format!("null, null, null, null, null, null, {TENANT}")), "using credentials_by_owner"),
         (
             include_str!("../../projections/members/queries/page.sql"),
-            format!("1, {TENANT}, 9, {TENANT}, 50, null"),
-            "Scan Backward using members_by_age",
+            format!("1, {TENANT}, {TENANT}, 50, 'disabled', 'Ada'"),
+            "Scan Backward using members_by_tenant",
         ),
         (
             include_str!("../../projections/credentials/queries/due.sql"),

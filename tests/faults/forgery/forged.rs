@@ -62,6 +62,8 @@ impl Ledger {
         let member = text(&root.post(&members, &body).expect(201)["member"]["id"]);
         let owned = mint(&tenant, "owned", json!({"owner": member}));
         root.post(&format!("{members}/{member}/disable"), &json!({})).expect(200);
+        let body = json!({"kind": "person", "name": "Bob", "scopes": ["*"]});
+        root.post(&format!("{}/members", other.path()), &body).expect(201);
         let foreign = mint(&other, "foreign", json!({}));
         let revoked = tenant.mint("revoked");
         revoked.revoke("leaked");
