@@ -75,6 +75,7 @@ impl Service {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_credledger"));
         command.arg("serve").args(["--listen", "127.0.0.1:0"]).arg("--data-dir").arg(self.data_dir());
+        // A test asks as fast as it can; what a flag says goes before the environment.
         command
             .arg("--ready-file")
             .arg(&ready_file)
