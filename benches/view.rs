@@ -19,6 +19,7 @@ use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::{KeyFormat, RANDOM_BYTES, compose};
 use credledger::domain::operator::Reach;
 use credledger::domain::personal::Personal;
+use credledger::domain::rate_limit::OwnRateLimit;
 use credledger::domain::scope::{ConcreteScope, Scope};
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::domain::stream::StreamState;
@@ -147,6 +148,7 @@ impl Bench {
             scopes: vec![scope("orders.read".into()), scope(format!("team-{}.*", mixed(number) % POLICIES))],
             expires_at: None,
             ip_rules: IpRules::default(),
+            rate_limit: OwnRateLimit::Default,
             owner: None,
             secret: self.facts(1, number),
         });

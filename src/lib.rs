@@ -1,7 +1,7 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `http` · `ops` · `cli`. The tidy test holds the order.
+//! derived) · `cluster` (leases) · `limiter` · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod cli;
 pub mod clock;
@@ -10,6 +10,7 @@ pub mod db;
 pub mod domain;
 pub mod http;
 pub mod ledger;
+pub mod limiter;
 pub mod limits;
 pub mod ops;
 pub mod projections;

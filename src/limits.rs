@@ -32,6 +32,14 @@ pub const VERIFY_BATCH: usize = 100;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.
 pub const FORWARDED_HOPS: usize = 64;
 
+// ---- how often ----
+pub const RATE_REQUESTS: u32 = 1_000_000;
+pub const RATE_SECONDS: u32 = 24 * 60 * 60;
+/// How often one address may present what is no credential, before it is told to wait.
+pub const FAILED_AUTHENTICATIONS_A_MINUTE: u32 = 100;
+/// Of how many addresses that is counted at once.
+pub const LIMITED_ADDRESSES: usize = 100_000;
+
 // ---- what a credential may hold ----
 pub const NAME_CHARS: usize = 100;
 /// Of an e-mail address: as long as one may be.

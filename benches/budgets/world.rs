@@ -14,6 +14,7 @@ use credledger::domain::event::Actor;
 use credledger::domain::ids::{CredentialId, StreamId, TenantId};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
+use credledger::domain::rate_limit::OwnRateLimit;
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings as TenantSettings, TenantCommand};
 use credledger::ledger::execute::Order;
@@ -74,6 +75,7 @@ impl World {
             scopes: Scope::parse("logs:read").ok().map(|scope| vec![scope]),
             expires_at,
             ip_rules: IpRules::default(),
+            rate_limit: OwnRateLimit::Default,
             owner: None,
         };
         let made = self

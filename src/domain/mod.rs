@@ -21,6 +21,7 @@ pub mod member;
 pub mod operator;
 pub mod personal;
 pub mod plan;
+pub mod rate_limit;
 pub mod refusal;
 pub mod scope;
 pub mod secret;

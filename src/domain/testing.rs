@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use super::key_format::KeyFormat;
 use super::member::{self, Member, MemberCommand, MemberEvent};
 use super::personal::Personal;
 use super::plan::{Bounds, Plan, PlanName};
+use super::rate_limit::{OwnRateLimit, RateLimit};
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{ConcreteScope, Scope};
 use super::secret::{Digest, PepperNumber};
@@ -23,6 +25,7 @@ use super::stream::StreamState;
 use super::tenant::{Settings, Tenant};
 use super::{Caller, Context, Fresh};
 use crate::clock::Timestamp;
+use crate::limits;
 
 /// So many seconds after the tests' own beginning of time.
 pub fn at(seconds: i64) -> Timestamp {
@@ -124,6 +127,7 @@ pub fn created() -> CredentialEvent {
         scopes: Vec::new(),
         expires_at: None,
         ip_rules: IpRules::default(),
+        rate_limit: OwnRateLimit::Default,
         owner: None,
         secret: facts(),
     })
@@ -149,6 +153,24 @@ pub fn described_and_erased() -> CredentialEvent {
 
 pub fn restricted(cidr: &str) -> CredentialEvent {
     CredentialEvent::Restricted(Restricted { ip_rules: allow_list(cidr) })
+}
+
+/// Any limit there may be.
+pub fn rate_limits() -> impl Strategy<Value = RateLimit> {
+    (1..=limits::RATE_REQUESTS, 1..=limits::RATE_SECONDS)
+        .prop_map(|(requests, seconds)| RateLimit::new(requests, seconds).expect("in bounds"))
+}
+
+pub fn own_rate_limits() -> impl Strategy<Value = OwnRateLimit> {
+    prop_oneof![
+        Just(OwnRateLimit::Default),
+        Just(OwnRateLimit::None),
+        rate_limits().prop_map(OwnRateLimit::Of),
+    ]
+}
+
+pub fn limited(rate_limit: OwnRateLimit) -> CredentialEvent {
+    CredentialEvent::Limited(Limited { rate_limit })
 }
 
 pub fn owner_set(owner: Option<MemberId>) -> CredentialEvent {

@@ -22,6 +22,7 @@ use crate::domain::ip_rules::Cidr;
 use crate::ledger::execute::{ExecuteError, Ledger};
 use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
+use crate::limiter::Limiter;
 use crate::limits;
 use crate::projections::active::ActiveView;
 
@@ -30,6 +31,7 @@ pub struct App {
     pub view: Arc<ActiveView>,
     pub lease: Arc<Lease>,
     pub metrics: Arc<Metrics>,
+    pub limiter: Limiter,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
     /// the database's roles can't change history; told by `/readyz`

@@ -1,5 +1,5 @@
-//! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403 or 503 for whatever can be
-//! read as a request, since a proxy turns anything else into an error of its own.
+//! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403, 429 or 503 for whatever can be
+//! read as a request, since a proxy turns anything else into an error of its own; and for one that does so with 429, 403.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use super::bearer::presented;
 use super::client_ip::client_ip_told;
 use super::joined::joined_within;
 use super::metrics::Door;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::query::Query;
 use super::verdict::Asking;
 use super::verify::named_tenant;
@@ -39,6 +39,25 @@ struct Demand {
     scopes: Vec<ConcreteScope>,
     operation: Option<String>,
     tenant: Option<String>,
+    /// for a proxy that makes a fault of its own of a 429
+    limited: Option<Limited>,
+}
+
+/// How a spent limit is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limited {
+    Forbidden,
+}
+
+impl Demand {
+    fn told(&self, problem: Problem) -> Problem {
+        match self.limited {
+            Some(Limited::Forbidden) if problem.code() == Code::RateLimited => {
+                problem.with_code(Code::Forbidden)
+            }
+            _ => problem,
+        }
+    }
 }
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -51,20 +70,33 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
         // No verdict was given, so the problem names no reason; the header does, for the proxy's log.
         refuse(Problem::forbidden(problem.detail().to_owned()), "malformed_request")
     })?;
+    let answer = ask(&app, &request, &demand).await;
+    answer.map_err(|problem| match problem.reason() {
+        Some(reason) => refuse(demand.told(problem), reason),
+        // Nothing was presented, which a proxy's log calls by one name with what can't be read.
+        None if problem.code() == Code::Unauthorized => refuse(problem, Reason::Malformed.word()),
+        None => problem,
+    })
+}
+
+async fn ask(app: &App, request: &HttpRequest, demand: &Demand) -> Result<HttpResponse, Problem> {
+    let client_ip = told_client_ip(app, request);
     let asking = Asking {
-        credential: presented(&request).map_err(|problem| refuse(problem, Reason::Malformed.word()))?,
-        client_ip: told_client_ip(&app, &request),
+        credential: presented(request).map_err(|problem| app.failed(client_ip, problem))?,
+        client_ip,
         scopes: &demand.scopes,
         operation: demand.operation.as_deref(),
-        tenant: demand.tenant.as_deref().map(|named| named_tenant(&app, named)),
+        tenant: demand.tenant.as_deref().map(|named| named_tenant(app, named)),
         reach: &Reach::All,
     };
     let judged = app.judge(&asking, Door::Authorize).await?;
-    if let Some(refused) = judged.refused() {
-        return Err(refuse(judged.problem(refused), refused.reason.word()));
+    if let Some(problem) = judged.refusal() {
+        return Err(app.failed(client_ip, problem));
     }
-    let known = judged.judgement.known.ok_or_else(|| Problem::internal("an accepted credential is known"))?;
-    Ok(accept(&known))
+    let known = judged.judgement.known.as_ref();
+    let mut answer = accept(known.ok_or_else(|| Problem::internal("an accepted credential is known"))?);
+    judged.tell_limit(answer.headers_mut());
+    Ok(answer)
 }
 
 /// Without one, a key that has address rules is refused: they are never held against the proxy's own address.
@@ -82,7 +114,11 @@ fn read(request: &HttpRequest) -> Result<Demand, Problem> {
         let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
         let operation = query.optional("operation", text);
         let tenant = query.optional("tenant", text);
-        Some(Demand { scopes: scopes?, operation: operation?, tenant: tenant? })
+        let limited = query.optional("limited", |status| match status {
+            "403" => Ok(Limited::Forbidden),
+            _ => Err("expected 403"),
+        });
+        Some(Demand { scopes: scopes?, operation: operation?, tenant: tenant?, limited: limited? })
     })
 }
 

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::json::Json;
 use super::members::{Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
 use crate::domain::ids::MemberId;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::Checksum;
 use crate::domain::plan::PlanName;
+use crate::domain::rate_limit::{OwnRateLimit, RateLimit};
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
 use crate::domain::slug;
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
@@ -91,6 +93,29 @@ fn ip_entry(node: Node<'_, '_>) -> Option<IpEntry> {
     })
 }
 
+/// Null is none, as the word says it.
+pub fn own_rate_limit(node: Node<'_, '_>) -> Option<OwnRateLimit> {
+    match node.json() {
+        Json::Null => Some(OwnRateLimit::None),
+        Json::Object(_) => rate_limit(node).map(OwnRateLimit::Of),
+        Json::Text(word) if let Some(own) = OwnRateLimit::from_word(word) => Some(own),
+        _ => node.refuse("expected an object, \"none\" or \"default\""),
+    }
+}
+
+pub fn rate_limit(node: Node<'_, '_>) -> Option<RateLimit> {
+    node.object(|members| {
+        let requests = members.required("requests", |number| up_to(number, limits::RATE_REQUESTS));
+        let per_seconds = members.required("per_seconds", |number| up_to(number, limits::RATE_SECONDS));
+        RateLimit::new(requests?, per_seconds?).ok()
+    })
+}
+
+/// From 1 on.
+fn up_to(node: Node<'_, '_>, most: u32) -> Option<u32> {
+    node.integer(1..=i64::from(most)).and_then(|number| u32::try_from(number).ok())
+}
+
 /// Any JSON object whose canonical text is short enough. Its texts are a person's, and one value has one form however it was
 /// spelt, so that a repeat of it changes nothing.
 pub fn metadata(node: Node<'_, '_>) -> Option<Map<String, Value>> {
@@ -138,6 +163,7 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
         let default_scopes = members.optional("default_scopes", scopes);
         let allowed_scopes = members.patch("allowed_scopes", scopes).map(Patch::change);
         let operations = members.optional("operations", operations);
+        let default_rate_limit = members.patch("default_rate_limit", rate_limit).map(Patch::change);
         Some(SettingsPatch {
             key_format: key_format?.unwrap_or_default(),
             default_grace_seconds: default_grace_seconds?,
@@ -148,6 +174,7 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
             default_scopes: default_scopes?,
             allowed_scopes: allowed_scopes?,
             operations: operations?,
+            default_rate_limit: default_rate_limit?,
         })
     })
 }

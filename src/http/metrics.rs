@@ -36,22 +36,86 @@ impl Door {
     }
 }
 
-const OUTCOMES: usize = Reason::ALL.len() + 1;
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    Refused(Reason),
+    /// its verdict was good
+    RateLimited,
+}
+
+impl Outcome {
+    const COUNT: usize = Reason::ALL.len() + 2;
+
+    fn all() -> impl Iterator<Item = Outcome> {
+        let refused = Reason::ALL.map(Outcome::Refused);
+        [Outcome::Accepted].into_iter().chain(refused).chain([Outcome::RateLimited])
+    }
+
+    fn place(self) -> usize {
+        match self {
+            Outcome::Accepted => 0,
+            Outcome::Refused(reason) => reason as usize + 1,
+            Outcome::RateLimited => Reason::ALL.len() + 1,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Outcome::Accepted => "accepted",
+            Outcome::Refused(reason) => reason.word(),
+            Outcome::RateLimited => "rate_limited",
+        }
+    }
+}
+
+/// What a limit is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    Credential,
+    Operator,
+    FailedAuthentication,
+}
+
+impl Quota {
+    /// A credential's are verdicts, and counted with them.
+    const COUNTED: [Quota; 2] = [Quota::Operator, Quota::FailedAuthentication];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Quota::Credential => "credential",
+            Quota::Operator => "operator",
+            Quota::FailedAuthentication => "failed_authentication",
+        }
+    }
+}
 
 pub struct Metrics {
-    /// accepted first, then by reason
-    verdicts: [[AtomicU64; OUTCOMES]; Door::ALL.len()],
+    verdicts: [[AtomicU64; Outcome::COUNT]; Door::ALL.len()],
+    limited: [AtomicU64; Quota::COUNTED.len()],
     pub decisions: DecisionIds,
 }
 
 impl Metrics {
     pub fn new(random: [u8; 10]) -> Self {
-        Metrics { verdicts: Default::default(), decisions: DecisionIds::new(random) }
+        Metrics {
+            verdicts: Default::default(),
+            limited: Default::default(),
+            decisions: DecisionIds::new(random),
+        }
     }
 
-    pub fn count(&self, door: Door, refused: Option<Reason>) {
-        let outcome = refused.map_or(0, |reason| reason as usize + 1);
-        self.verdicts[door as usize][outcome].fetch_add(1, Ordering::Relaxed);
+    pub fn count(&self, door: Door, outcome: Outcome) {
+        self.verdicts[door as usize][outcome.place()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request that was told to wait.
+    pub fn limited(&self, quota: Quota) {
+        let place = Quota::COUNTED.iter().position(|counted| *counted == quota);
+        if let Some(count) = place.map(|place| &self.limited[place]) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -70,9 +134,9 @@ fn page(app: &App) -> String {
     heading(&mut page, "credledger_verdicts_total", "counter", "Verdicts by door and outcome.");
     for door in Door::ALL {
         let counts = &app.metrics.verdicts[door as usize];
-        let outcomes = std::iter::once("accepted").chain(Reason::ALL.map(Reason::word));
-        for (outcome, count) in outcomes.zip(counts) {
-            let count = count.load(Ordering::Relaxed);
+        for outcome in Outcome::all() {
+            let count = counts[outcome.place()].load(Ordering::Relaxed);
+            let outcome = outcome.word();
             line(
                 &mut page,
                 format_args!(
@@ -82,6 +146,7 @@ fn page(app: &App) -> String {
             );
         }
     }
+    limited(&mut page, app);
     staleness(&mut page, app);
     gauge(
         &mut page,
@@ -122,6 +187,15 @@ fn page(app: &App) -> String {
         &counts.bytes,
     );
     page
+}
+
+fn limited(page: &mut String, app: &App) {
+    let told = "Requests that were told to wait, by the limit they met; those of credentials stand with the verdicts.";
+    heading(page, "credledger_rate_limited_total", "counter", told);
+    for (quota, count) in Quota::COUNTED.iter().zip(&app.metrics.limited) {
+        let (word, count) = (quota.word(), count.load(Ordering::Relaxed));
+        line(page, format_args!("credledger_rate_limited_total{{limit=\"{word}\"}} {count}"));
+    }
 }
 
 /// How far a verdict of now may lag behind the ledger, and by which clock it is judged.

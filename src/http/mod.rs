@@ -22,6 +22,7 @@ pub mod idempotency;
 mod joined;
 pub mod json;
 mod json_parser;
+mod limited;
 pub mod members;
 pub mod metrics;
 pub mod openapi;

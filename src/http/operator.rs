@@ -12,6 +12,8 @@ use futures::future::{Either, LocalBoxFuture};
 
 use super::app::{App, not_answering};
 use super::bearer::presented;
+use super::limited;
+use super::metrics::Quota;
 use super::problem::Problem;
 use crate::domain::access::Reason;
 use crate::domain::authority::{Action, permit_over, permit_role};
@@ -76,6 +78,18 @@ impl Operator {
         Ok(id)
     }
 
+    fn within_limit(&self, app: &App) -> Result<(), Problem> {
+        app.limiter.operator(self.0.operator).map_err(|(limit, spent)| {
+            app.metrics.limited(Quota::Operator);
+            limited::spent(
+                Quota::Operator,
+                limit,
+                spent,
+                "this operator asks too often; wait, then ask again",
+            )
+        })
+    }
+
     /// The tenants it may see, for a verdict.
     pub fn reach(&self) -> &Reach {
         &self.0.reach
@@ -91,8 +105,13 @@ impl FromRequest for Operator {
     }
 }
 
-/// The token's operator, or the 401 that says what is wrong with it.
+/// The token's operator, or the 401 that says what is wrong with it; 429 for an address that guesses too often.
 pub async fn identify(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
+    let known = known(app, request).await;
+    known.map_err(|problem| app.failed(app.client_ip(request), problem))
+}
+
+async fn known(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
     let token = presented(request)?;
     let look = |now| app.view.operator_token(app.ledger.vault(), token).map(|pass| (pass, now));
     let (pass, now) = app.leased(look).await?.map_err(|_| not_answering())?;
@@ -111,7 +130,13 @@ pub async fn identify(app: &App, request: &HttpRequest) -> Result<Operator, Prob
 }
 
 /// The middleware of every route that operators use.
-pub struct AdminDoor;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminDoor {
+    /// each operator only so often
+    Limited,
+    /// for what an API layer asks on every call of its own
+    Unlimited,
+}
 
 impl<S> Transform<S, ServiceRequest> for AdminDoor
 where
@@ -124,12 +149,13 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(AdminDoorService { service: Rc::new(service) }))
+        ready(Ok(AdminDoorService { service: Rc::new(service), door: *self }))
     }
 }
 
 pub struct AdminDoorService<S> {
     service: Rc<S>,
+    door: AdminDoor,
 }
 
 impl<S> Service<ServiceRequest> for AdminDoorService<S>
@@ -144,12 +170,13 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if let Some(known) = identify_caller(&request).now_or_never() {
+        let door = self.door;
+        if let Some(known) = identify_caller(&request, door).now_or_never() {
             return Either::Left(enter(&*self.service, request, known));
         }
         let service = self.service.clone();
         let waiting = async move {
-            let known = identify_caller(&request).await;
+            let known = identify_caller(&request, door).await;
             enter(&*service, request, known).await
         };
         Either::Right(waiting.boxed_local())
@@ -159,10 +186,14 @@ where
 type Outcome = Result<ServiceResponse<BoxBody>, Error>;
 type Entered<S> = Either<<S as Service<ServiceRequest>>::Future, Ready<Outcome>>;
 
-async fn identify_caller(request: &ServiceRequest) -> Result<Operator, Problem> {
+async fn identify_caller(request: &ServiceRequest, door: AdminDoor) -> Result<Operator, Problem> {
     let app = request.app_data::<Data<App>>();
     let app = app.ok_or_else(|| Problem::internal("the door stands without its app"))?;
-    identify(app, request.request()).await
+    let operator = identify(app, request.request()).await?;
+    if door == AdminDoor::Limited {
+        operator.within_limit(app)?;
+    }
+    Ok(operator)
 }
 
 fn enter<S>(service: &S, request: ServiceRequest, known: Result<Operator, Problem>) -> Entered<S>

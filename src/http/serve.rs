@@ -46,7 +46,7 @@ pub fn serve(
 fn routes(service: &mut ServiceConfig) {
     service
         // The two that are asked on every call stand first and by themselves: one look at the path finds them.
-        .service(Routes::at("/api/v1/verify").post(verify::one).done().wrap(AdminDoor))
+        .service(Routes::at("/api/v1/verify").post(verify::one).done().wrap(AdminDoor::Unlimited))
         .service(Routes::at("/api/v1/authorize").any(authorize::handle).done())
         .service(Routes::at("/healthz").get(health::alive).done())
         .service(Routes::at("/readyz").get(health::ready).done())
@@ -54,7 +54,12 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/docs").on(Method::GET, &["text/html"], reference::handle).done())
         .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
         .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
-        .service(web::scope(API_ADMIN).configure(admin).default_service(web::to(not_found)).wrap(AdminDoor))
+        .service(
+            web::scope(API_ADMIN)
+                .configure(admin)
+                .default_service(web::to(not_found))
+                .wrap(AdminDoor::Limited),
+        )
         .service(web::scope(API).configure(callers).default_service(web::to(not_found)));
 }
 
@@ -66,7 +71,7 @@ fn callers(service: &mut ServiceConfig) {
             web::scope("/verify")
                 .service(Routes::at("/batch").post(verify::batch).done())
                 .default_service(web::to(not_found))
-                .wrap(AdminDoor),
+                .wrap(AdminDoor::Unlimited),
         );
 }
 

@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
 use super::conneg;
-use super::metrics::Door;
+use super::limited::{self, Held};
+use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
 use crate::clock::Timestamp;
 use crate::domain::access::{Reason, Refused, Request};
@@ -30,6 +31,9 @@ pub struct Asking<'a> {
     pub reach: &'a Reach,
 }
 
+const RATE_LIMITED: &str =
+    "The credential is used more often than its rate limit allows. Wait, then ask again.";
+
 /// Room for an answer of the usual size, so that it's written without growing.
 const USUAL_BYTES: usize = 512;
 
@@ -37,6 +41,8 @@ const USUAL_BYTES: usize = 512;
 pub struct Judged {
     pub judgement: Judgement,
     pub decision_id: Uuid,
+    /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
+    held: Option<Held>,
 }
 
 impl App {
@@ -74,15 +80,45 @@ impl App {
 
     fn counted(&self, judgement: Result<Judgement, NotAnswering>, door: Door) -> Result<Judged, Problem> {
         let judgement = judgement.map_err(|_| not_answering())?;
-        self.metrics.count(door, judgement.verdict.as_ref().err().map(|refused| refused.reason));
+        let held = self.held(&judgement, door);
+        let outcome = match &judgement.verdict {
+            Err(refused) => Outcome::Refused(refused.reason),
+            Ok(_) if held.is_some_and(|held| held.is_spent()) => Outcome::RateLimited,
+            Ok(_) => Outcome::Accepted,
+        };
+        self.metrics.count(door, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
-        Ok(Judged { judgement, decision_id })
+        Ok(Judged { judgement, decision_id, held })
+    }
+
+    /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.
+    fn held(&self, judgement: &Judgement, door: Door) -> Option<Held> {
+        let known = judgement.known.as_ref().filter(|_| judgement.verdict.is_ok())?;
+        let limit = known.rate_limit.filter(|_| door != Door::SelfRevoke)?;
+        Some(Held { limit, outcome: self.limiter.credential(known.credential_id, limit) })
     }
 }
 
 impl Judged {
     pub fn refused(&self) -> Option<&Refused> {
         self.judgement.verdict.as_ref().err()
+    }
+
+    /// Why the call is not let through, as a problem for a caller who presented its own credential.
+    pub fn refusal(&self) -> Option<Problem> {
+        if let Some(refused) = self.refused() {
+            return Some(self.problem(refused));
+        }
+        let held = self.held?;
+        let left = held.outcome.err()?;
+        Some(limited::spent(Quota::Credential, held.limit, left, RATE_LIMITED))
+    }
+
+    /// What is left of its limit, for a caller who presented its own credential.
+    pub fn tell_limit(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.held.iter().flat_map(|held| held.headers(Quota::Credential)) {
+            headers.insert(name, value);
+        }
     }
 
     fn detail(&self, reason: Reason) -> &'static str {
@@ -100,6 +136,29 @@ impl Judged {
             reason if reason.is_about_the_call() => Problem::forbidden(detail).with_reason(reason.word()),
             reason => Problem::credential_refused(reason.word(), detail),
         }
+    }
+
+    /// Refused, or one call too many.
+    fn serialize_outcome<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let Some(refused) = self.refused() else {
+            map.serialize_entry("valid", &!self.is_limited())?;
+            if self.is_limited() {
+                map.serialize_entry("reason", "rate_limited")?;
+                map.serialize_entry("detail", RATE_LIMITED)?;
+            }
+            return Ok(());
+        };
+        map.serialize_entry("valid", &false)?;
+        map.serialize_entry("reason", refused.reason.word())?;
+        map.serialize_entry("detail", self.detail(refused.reason))?;
+        if refused.reason == Reason::InsufficientScope {
+            map.serialize_entry("missing_scopes", &refused.missing_scopes)?;
+        }
+        Ok(())
+    }
+
+    fn is_limited(&self) -> bool {
+        self.held.is_some_and(|held| held.is_spent())
     }
 
     fn serialize_known<M: SerializeMap>(known: &Known, accepted: bool, map: &mut M) -> Result<(), M::Error> {
@@ -146,20 +205,29 @@ impl Serialize for Judged {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         let refused = self.refused();
-        map.serialize_entry("valid", &refused.is_none())?;
-        if let Some(refused) = refused {
-            map.serialize_entry("reason", refused.reason.word())?;
-            map.serialize_entry("detail", self.detail(refused.reason))?;
-            if refused.reason == Reason::InsufficientScope {
-                map.serialize_entry("missing_scopes", &refused.missing_scopes)?;
-            }
-        }
+        self.serialize_outcome(&mut map)?;
         if let Some(known) = &self.judgement.known {
-            Self::serialize_known(known, refused.is_none(), &mut map)?;
+            Self::serialize_known(known, refused.is_none() && !self.is_limited(), &mut map)?;
+        }
+        if refused.is_none() {
+            map.serialize_entry("rate_limit", &self.held.as_ref().map(Told))?;
         }
         map.serialize_entry("position", &self.judgement.position)?;
         map.serialize_entry("judged_at", &self.judgement.judged_at)?;
         map.serialize_entry("decision_id", &self.decision_id)?;
+        map.end()
+    }
+}
+
+/// A limit in the body of an answer.
+struct Told<'a>(&'a Held);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("limit", &self.0.limit.requests())?;
+        map.serialize_entry("remaining", &self.0.remaining())?;
+        map.serialize_entry("reset_seconds", &self.0.reset_seconds())?;
         map.end()
     }
 }

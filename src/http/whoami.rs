@@ -12,17 +12,20 @@ use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let judged = judge_bearer(&app, &request, Door::Whoami).await?;
-    match judged.refused() {
-        Some(refused) => Err(judged.problem(refused)),
-        None => Ok(judged.answer()),
+    if let Some(problem) = judged.refusal() {
+        return Err(app.failed(app.client_ip(&request), problem));
     }
+    let mut answer = judged.answer();
+    judged.tell_limit(answer.headers_mut());
+    Ok(answer)
 }
 
 /// The verdict on the request's own bearer, from the address that it came from.
 pub async fn judge_bearer(app: &App, request: &HttpRequest, door: Door) -> Result<Judged, Problem> {
+    let client_ip = app.client_ip(request);
     let asking = Asking {
-        credential: presented(request)?,
-        client_ip: app.client_ip(request),
+        credential: presented(request).map_err(|problem| app.failed(client_ip, problem))?,
+        client_ip,
         scopes: &[],
         operation: None,
         tenant: None,

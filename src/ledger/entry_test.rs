@@ -20,6 +20,7 @@ use crate::domain::plan::{self, PlanEvent, PlanName};
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::tenant::{self, Settings, TenantEvent};
+use crate::domain::testing::{own_rate_limits, rate_limits};
 
 const LEDGER: i32 = 1;
 
@@ -323,17 +324,21 @@ fn settings() -> impl Strategy<Value = Settings> {
     let scopes = || vec(scope(), 0..3);
     let numbers = (any::<u32>(), any::<u32>(), option::of(any::<u32>()), any::<u32>(), any::<bool>());
     let operations = btree_map(any::<String>(), concrete(), 0..3);
-    (numbers, scopes(), option::of(scopes()), operations).prop_map(
-        |((default, max, lifetime, warning, require), default_scopes, allowed_scopes, operations)| Settings {
-            key_format: KeyFormat::new("acme_live_", 8, 24, Checksum::None).expect("a format"),
-            default_grace_seconds: default,
-            max_grace_seconds: max,
-            max_lifetime_seconds: lifetime,
-            require_expiry: require,
-            expiry_warning_seconds: warning,
-            default_scopes,
-            allowed_scopes,
-            operations,
+    let limits = option::of(rate_limits());
+    (numbers, scopes(), option::of(scopes()), operations, limits).prop_map(
+        |((default, max, lifetime, warning, require), default_scopes, allowed_scopes, operations, limit)| {
+            Settings {
+                key_format: KeyFormat::new("acme_live_", 8, 24, Checksum::None).expect("a format"),
+                default_grace_seconds: default,
+                max_grace_seconds: max,
+                max_lifetime_seconds: lifetime,
+                require_expiry: require,
+                expiry_warning_seconds: warning,
+                default_scopes,
+                allowed_scopes,
+                operations,
+                default_rate_limit: limit,
+            }
         },
     )
 }
@@ -407,8 +412,8 @@ fn member_event() -> impl Strategy<Value = MemberEvent> {
 fn credential_event() -> impl Strategy<Value = CredentialEvent> {
     use CredentialEvent as E;
     let created = (id(), typed(), typed(), metadata(), vec(scope(), 0..3), option::of(at()), ip_rules());
-    let created = (created, secret(), option::of(id())).prop_map(
-        |((tenant, name, description, metadata, scopes, expires_at, ip_rules), secret, owner)| {
+    let created = (created, secret(), option::of(id()), own_rate_limits()).prop_map(
+        |((tenant, name, description, metadata, scopes, expires_at, ip_rules), secret, owner, rate_limit)| {
             let tenant_id = TenantId(tenant);
             E::Created(credential::Created {
                 tenant_id,
@@ -418,6 +423,7 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
                 scopes,
                 expires_at,
                 ip_rules,
+                rate_limit,
                 owner: owner.map(MemberId),
                 secret,
             })
@@ -439,6 +445,7 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         vec(scope(), 0..3).prop_map(|scopes| E::Rescoped(credential::Rescoped { scopes })),
         option::of(at()).prop_map(|expires_at| E::ExpirySet(credential::ExpirySet { expires_at })),
         option::of(id()).prop_map(|id| E::OwnerSet(credential::OwnerSet { owner: id.map(MemberId) })),
+        own_rate_limits().prop_map(|rate_limit| E::Limited(credential::Limited { rate_limit })),
         ip_rules().prop_map(|ip_rules| E::Restricted(credential::Restricted { ip_rules })),
         (secret(), ends).prop_map(|(secret, ends)| E::Rotated(credential::Rotated { secret, ends })),
         (id(), at()).prop_map(|(id, ends_at)| E::GraceMoved(credential::GraceMoved {

@@ -20,6 +20,7 @@ use crate::http::metrics::Metrics;
 use crate::http::openapi::document;
 use crate::http::reference;
 use crate::http::serve::serve as serve_http;
+use crate::limiter::Limiter;
 use crate::limits;
 use crate::vault::{id_bytes, random_bytes};
 
@@ -167,6 +168,7 @@ async fn answer(
         view: house.view.clone(),
         lease: house.lease.clone(),
         metrics: Arc::new(Metrics::new(random_bytes())),
+        limiter: Limiter::new(config.operator_rate_limit),
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         append_only,

@@ -7,6 +7,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::domain::rate_limit::RateLimit;
 
 /// A record that this version did not write, or cannot read. It comes with a sound mac only from a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,11 @@ impl Writer {
     /// All bits set: none.
     pub fn instant(&mut self, at: Option<Timestamp>) {
         self.0.extend_from_slice(&at.map_or(-1, Timestamp::millis).to_be_bytes());
+    }
+
+    pub fn rate_limit(&mut self, limit: RateLimit) {
+        self.u32(limit.requests());
+        self.u32(limit.per_seconds());
     }
 
     /// How many of something follow. Every list of the domain is bounded far below.
@@ -114,6 +120,10 @@ impl<'a> Reader<'a> {
             -1 => Ok(None),
             millis => Timestamp::from_millis(millis).map(Some).ok_or(BadRecord("an instant is out of range")),
         }
+    }
+
+    pub fn rate_limit(&mut self) -> Result<RateLimit, BadRecord> {
+        RateLimit::new(self.u32()?, self.u32()?).map_err(|_| BadRecord("a rate limit is out of bounds"))
     }
 
     pub fn count(&mut self) -> Result<usize, BadRecord> {

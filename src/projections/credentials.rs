@@ -26,14 +26,17 @@ pub struct CredentialRecord<'a> {
 }
 
 pub fn row(credential: &Credential) -> InlineRow {
-    let mut policy = Writer::default();
-    Policy::encode(&credential.scopes, &credential.ip_rules, &mut policy);
+    let policy = Policy {
+        scopes: credential.scopes.clone(),
+        ip_rules: credential.ip_rules.clone(),
+        rate_limit: credential.rate_limit,
+    };
     InlineRow {
         projection: NAME,
         id: credential.id.0,
         tenant: Some(credential.tenant),
         version: credential.history.events,
-        record: CredentialRecord::of(credential, &policy.0).encode(),
+        record: CredentialRecord::of(credential, &policy.encode()).encode(),
         name: credential.name.value.known().cloned(),
         facts: json!({
             "created_at_ms": credential.created_at.millis(),

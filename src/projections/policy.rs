@@ -1,28 +1,33 @@
-//! What a credential may do, and from where: many credentials have the same, so the view keeps each once.
+//! What a credential may do, from where, and how often: many credentials have the same, so the view keeps each once.
 
 use super::bytes::{BadRecord, Reader, Writer};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
+use crate::domain::rate_limit::OwnRateLimit;
 use crate::domain::scope::Scope;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     pub scopes: Vec<Scope>,
     pub ip_rules: IpRules,
+    pub rate_limit: OwnRateLimit,
 }
 
 impl Policy {
     /// One policy has one encoding, so that policies can be told apart by their bytes.
-    pub fn encode(scopes: &[Scope], ip_rules: &IpRules, out: &mut Writer) {
-        out.count(scopes.len());
-        for scope in scopes {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.count(self.scopes.len());
+        for scope in &self.scopes {
             out.text(scope.as_str());
         }
-        for entries in [ip_rules.allow(), ip_rules.deny()] {
+        for entries in [self.ip_rules.allow(), self.ip_rules.deny()] {
             out.count(entries.len());
             for entry in entries {
-                encode_entry(entry, out);
+                encode_entry(entry, &mut out);
             }
         }
+        encode_limit(self.rate_limit, &mut out);
+        out.0
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Policy, BadRecord> {
@@ -33,9 +38,10 @@ impl Policy {
         }
         let allow = decode_entries(&mut reader)?;
         let deny = decode_entries(&mut reader)?;
+        let rate_limit = decode_limit(&mut reader)?;
         reader.end()?;
         let ip_rules = IpRules::new(allow, deny).map_err(|_| BadRecord("its IP rules are none"))?;
-        Ok(Policy { scopes, ip_rules })
+        Ok(Policy { scopes, ip_rules, rate_limit })
     }
 }
 
@@ -53,4 +59,20 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
         entries.push(IpEntry { cidr, enabled });
     }
     Ok(entries)
+}
+
+fn encode_limit(rate_limit: OwnRateLimit, out: &mut Writer) {
+    out.flags([rate_limit == OwnRateLimit::None, matches!(rate_limit, OwnRateLimit::Of(_))]);
+    if let OwnRateLimit::Of(limit) = rate_limit {
+        out.rate_limit(limit);
+    }
+}
+
+fn decode_limit(reader: &mut Reader<'_>) -> Result<OwnRateLimit, BadRecord> {
+    match reader.flags()? {
+        [false, false] => Ok(OwnRateLimit::Default),
+        [true, false] => Ok(OwnRateLimit::None),
+        [false, true] => reader.rate_limit().map(OwnRateLimit::Of),
+        [true, true] => Err(BadRecord("its rate limit is two")),
+    }
 }

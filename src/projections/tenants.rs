@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::bytes::{BadRecord, Reader, Writer};
 use crate::domain::key_format::{Checksum, KeyFormat};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::ConcreteScope;
 use crate::domain::tenant::Tenant;
 use crate::ledger::InlineRow;
@@ -20,6 +21,7 @@ pub struct TenantRecord {
     pub slug: String,
     pub formats: Vec<KeyFormat>,
     pub operations: BTreeMap<String, ConcreteScope>,
+    pub default_rate_limit: Option<RateLimit>,
 }
 
 pub fn row(tenant: &Tenant) -> InlineRow {
@@ -41,12 +43,13 @@ impl TenantRecord {
             slug: tenant.slug.clone(),
             formats: tenant.formats.clone(),
             operations: tenant.settings.operations.clone(),
+            default_rate_limit: tenant.settings.default_rate_limit,
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new(VERSION, 64);
-        out.flags([self.suspended]);
+        out.flags([self.suspended, self.default_rate_limit.is_some()]);
         out.text(&self.slug);
         out.count(self.formats.len());
         for format in &self.formats {
@@ -60,12 +63,15 @@ impl TenantRecord {
             out.text(operation);
             out.text(scope.as_str());
         }
+        if let Some(limit) = self.default_rate_limit {
+            out.rate_limit(limit);
+        }
         out.0
     }
 
     pub fn decode(record: &[u8]) -> Result<Self, BadRecord> {
         let mut reader = Reader::new(VERSION, record)?;
-        let [suspended] = reader.flags()?;
+        let [suspended, limited] = reader.flags()?;
         let slug = reader.text()?.to_owned();
         let mut formats = Vec::new();
         for _ in 0..reader.count()? {
@@ -80,8 +86,9 @@ impl TenantRecord {
             }
             operations.insert(operation, scope);
         }
+        let default_rate_limit = if limited { Some(reader.rate_limit()?) } else { None };
         reader.end()?;
-        Ok(TenantRecord { suspended, slug, formats, operations })
+        Ok(TenantRecord { suspended, slug, formats, operations, default_rate_limit })
     }
 }
 

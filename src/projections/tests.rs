@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bytes::Writer;
 use super::credentials::CredentialRecord;
 use super::members::MemberRecord;
 use super::operator_tokens::TokenRecord;
@@ -43,10 +42,13 @@ fn entries(ipv6: bool) -> impl Strategy<Value = Vec<IpEntry>> {
 
 fn policies() -> impl Strategy<Value = Policy> {
     let scopes = proptest::collection::vec(scope_texts(), 0..5);
-    (scopes, entries(false), entries(true)).prop_map(|(scopes, allow, deny)| Policy {
-        scopes: scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect(),
-        ip_rules: IpRules::new(allow, deny).expect("rules"),
-    })
+    (scopes, entries(false), entries(true), own_rate_limits()).prop_map(
+        |(scopes, allow, deny, rate_limit)| Policy {
+            scopes: scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect(),
+            ip_rules: IpRules::new(allow, deny).expect("rules"),
+            rate_limit,
+        },
+    )
 }
 
 fn formats() -> impl Strategy<Value = KeyFormat> {
@@ -72,11 +74,10 @@ fn nothing_near_it_reads<T>(record: &[u8], read: impl Fn(&[u8]) -> Result<T, Bad
 proptest! {
     #[test]
     fn a_policy_reads_back(policy in policies()) {
-        let mut out = Writer::default();
-        Policy::encode(&policy.scopes, &policy.ip_rules, &mut out);
-        prop_assert_eq!(Policy::decode(&out.0), Ok(policy));
-        for end in 0..out.0.len() {
-            prop_assert!(Policy::decode(&out.0[..end]).is_err());
+        let encoded = policy.encode();
+        prop_assert_eq!(Policy::decode(&encoded), Ok(policy));
+        for end in 0..encoded.len() {
+            prop_assert!(Policy::decode(&encoded[..end]).is_err());
         }
     }
 
@@ -116,10 +117,11 @@ proptest! {
         slug in "[a-z0-9-]{1,63}",
         formats in proptest::collection::vec(formats(), 0..4),
         operations in proptest::collection::btree_map("\\PC{1,20}", scope_texts(), 0..5),
+        default_rate_limit in proptest::option::of(rate_limits()),
     ) {
         let concrete = |text: String| ConcreteScope::parse(&text).expect("a scope");
         let operations = operations.into_iter().map(|(name, scope)| (name, concrete(scope))).collect();
-        let record = TenantRecord { suspended, slug, formats, operations };
+        let record = TenantRecord { suspended, slug, formats, operations, default_rate_limit };
         prop_assert_eq!(TenantRecord::decode(&record.encode()), Ok(record.clone()));
         nothing_near_it_reads(&record.encode(), TenantRecord::decode);
     }

@@ -3,9 +3,7 @@
 mod forged;
 mod rollback;
 
-use credledger::domain::ip_rules::IpRules;
 use credledger::domain::scope::Scope;
-use credledger::projections::bytes::Writer;
 use credledger::projections::credentials::CredentialRecord;
 use credledger::projections::policy::Policy;
 use serde_json::json;
@@ -199,15 +197,15 @@ fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
 
 /// The record that an attacker who knows the code would write.
 fn everything() -> String {
-    let mut policy = Writer::default();
-    Policy::encode(&[Scope::parse("*").expect("a scope")], &IpRules::default(), &mut policy);
+    let scopes = vec![Scope::parse("*").expect("a scope")];
+    let policy = Policy { scopes, ..Policy::default() }.encode();
     let record = CredentialRecord {
         suspended: false,
         revoked: false,
         expires_at: None,
         name_version: 1,
         owner: None,
-        policy: &policy.0,
+        policy: &policy,
     };
     record.encode().iter().map(|byte| format!("{byte:02x}")).collect()
 }

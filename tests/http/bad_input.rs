@@ -224,7 +224,7 @@ fn wrong_members_of_the_other_commands_are_refused_at_their_place() {
         (
             "PATCH",
             &tenant.path(),
-            settings(json!({"default_rate_limit": null})),
+            settings(json!({"default_rate_limit": "none"})),
             "/settings/default_rate_limit",
         ),
         (

@@ -182,6 +182,7 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         "status": key.status(now, tenant.settings.expiry_warning_seconds),
         "scopes": key.scopes,
         "ip_rules": key.ip_rules,
+        "rate_limit": key.rate_limit,
         "owner": key.owner,
         "expires_at": key.expires_at,
         "revoked": revoked,

@@ -5,6 +5,7 @@ use credledger::domain::credential::*;
 use credledger::domain::ids::{MemberId, SecretId};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::member::{self, MemberCommand};
+use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::settings::SettingsPatch;
 use credledger::domain::tenant::{self, TenantCommand};
@@ -56,6 +57,7 @@ pub enum Action {
         scopes: Option<Vec<&'static str>>,
         expires: Option<i64>,
         rules: Option<Value>,
+        limit: Option<OwnRateLimit>,
         owner: Option<u8>,
     },
     Edit(Patch),
@@ -101,6 +103,7 @@ pub struct Patch {
     pub scopes: Option<Vec<&'static str>>,
     pub expires: Option<Option<i64>>,
     pub rules: Option<Value>,
+    pub limit: Option<OwnRateLimit>,
     pub owner: Option<Option<u8>>,
 }
 
@@ -112,6 +115,7 @@ pub struct Configured {
     pub require_expiry: Option<bool>,
     pub allowed_scopes: Option<Option<Vec<&'static str>>>,
     pub operations: Option<Vec<(&'static str, Option<&'static str>)>>,
+    pub default_rate_limit: Option<Option<RateLimit>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,10 +184,11 @@ fn action() -> impl Strategy<Value = Action> {
             option::of(scopes()),
             option::weighted(0.3, seconds()),
             option::weighted(0.3, rules()),
+            option::weighted(0.4, own_limit()),
             option::weighted(0.4, owner()),
         )
-            .prop_map(|(name, scopes, expires, rules, owner)| {
-                Action::Create { name, scopes, expires, rules, owner }
+            .prop_map(|(name, scopes, expires, rules, limit, owner)| {
+                Action::Create { name, scopes, expires, rules, limit, owner }
             }),
         6 => patch().prop_map(Action::Edit),
         5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, u32::MAX])).prop_map(|grace| Action::Rotate { grace }),
@@ -233,6 +238,16 @@ fn rules() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// Far more in a day than a history asks for: what holds is told, and nobody meets it.
+fn limit() -> impl Strategy<Value = RateLimit> {
+    (select(vec![500_000, 700_000, 1_000_000]), select(vec![DAY as u32 - 1, DAY as u32]))
+        .prop_map(|(requests, seconds)| RateLimit::new(requests, seconds).expect("in bounds"))
+}
+
+fn own_limit() -> impl Strategy<Value = OwnRateLimit> {
+    prop_oneof![Just(OwnRateLimit::Default), Just(OwnRateLimit::None), limit().prop_map(OwnRateLimit::Of),]
+}
+
 fn metadata() -> impl Strategy<Value = Value> {
     select(vec![
         json!({}),
@@ -249,11 +264,21 @@ fn patch() -> impl Strategy<Value = Patch> {
         option::weighted(0.4, scopes()),
         option::weighted(0.3, option::of(seconds())),
         option::weighted(0.3, rules()),
+        option::weighted(0.3, own_limit()),
         option::weighted(0.4, option::of(owner())),
     );
-    (texts, metadata, limits).prop_map(|((name, description), metadata, (scopes, expires, rules, owner))| {
-        Patch { name, description, metadata, scopes, expires, rules, owner }
-    })
+    (texts, metadata, limits).prop_map(
+        |((name, description), metadata, (scopes, expires, rules, limit, owner))| Patch {
+            name,
+            description,
+            metadata,
+            scopes,
+            expires,
+            rules,
+            limit,
+            owner,
+        },
+    )
 }
 
 fn configured() -> impl Strategy<Value = Configured> {
@@ -266,12 +291,14 @@ fn configured() -> impl Strategy<Value = Configured> {
         (option::of(select(vec![7200, 90 * 24 * 3600])), option::of(select(vec![600, 7 * 24 * 3600])));
     let lives =
         (option::weighted(0.3, option::of(Just(30 * 24 * 3600))), option::weighted(0.3, any::<bool>()));
-    (graces, lives, option::weighted(0.3, allowed), option::of(operations)).prop_map(
+    let limits = option::weighted(0.4, option::of(limit()));
+    (graces, lives, option::weighted(0.3, allowed), option::of(operations), limits).prop_map(
         |(
             (max_grace_seconds, default_grace_seconds),
             (max_lifetime_seconds, require_expiry),
             allowed_scopes,
             operations,
+            default_rate_limit,
         )| {
             Configured {
                 max_grace_seconds,
@@ -280,6 +307,7 @@ fn configured() -> impl Strategy<Value = Configured> {
                 require_expiry,
                 allowed_scopes,
                 operations,
+                default_rate_limit,
             }
         },
     )
@@ -307,13 +335,14 @@ impl Action {
     pub fn on_key(&self, now: Timestamp, named: &Named) -> Vec<CredentialCommand> {
         use CredentialCommand as C;
         vec![match self {
-            Action::Create { name, scopes, expires, rules, owner } => C::Create(Create {
+            Action::Create { name, scopes, expires, rules, limit, owner } => C::Create(Create {
                 name: name.clone(),
                 description: String::new(),
                 metadata: Map::new(),
                 scopes: scopes.as_deref().map(parsed),
                 expires_at: expires.map(|seconds| later(now, seconds)),
                 ip_rules: rules.as_ref().map(ip_rules).unwrap_or_default(),
+                rate_limit: limit.unwrap_or_default(),
                 owner: owner.map(|number| named.member(number)),
             }),
             Action::Edit(patch) => return patch.commands(now, named),
@@ -367,12 +396,13 @@ impl Action {
     pub fn request(&self, now: Timestamp, named: &Named) -> (&'static str, String, Option<Value>) {
         let at = |seconds: i64| json!(later(now, seconds));
         let (method, path, body) = match self {
-            Action::Create { name, scopes, expires, rules, owner } => {
+            Action::Create { name, scopes, expires, rules, limit, owner } => {
                 let mut body = json!({"name": name});
                 let members = [
                     ("scopes", scopes.as_ref().map(|scopes| json!(scopes))),
                     ("expires_at", expires.map(at)),
                     ("ip_rules", rules.clone()),
+                    ("rate_limit", limit.map(|limit| json!(limit))),
                     ("owner", owner.map(|number| json!(named.member(number)))),
                 ];
                 members
@@ -431,12 +461,14 @@ impl Patch {
         let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: parsed(scopes) });
         let expiry = self.expires.map(|end| SetExpiry { expires_at: end.map(|seconds| later(now, seconds)) });
         let restrict = self.rules.as_ref().map(|rules| Restrict { ip_rules: ip_rules(rules) });
+        let limit = self.limit.map(|rate_limit| Limit { rate_limit });
         let own = self.owner.map(|owner| SetOwner { owner: owner.map(|number| named.member(number)) });
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             rescope.map(CredentialCommand::Rescope),
             expiry.map(CredentialCommand::SetExpiry),
             restrict.map(CredentialCommand::Restrict),
+            limit.map(CredentialCommand::Limit),
             own.map(CredentialCommand::SetOwner),
         ];
         actions.into_iter().flatten().collect()
@@ -450,6 +482,7 @@ impl Patch {
             ("scopes", self.scopes.as_ref().map(|scopes| json!(scopes))),
             ("expires_at", self.expires.map(|end| json!(end.map(|seconds| later(now, seconds))))),
             ("ip_rules", self.rules.clone()),
+            ("rate_limit", self.limit.map(|limit| json!(limit))),
             ("owner", self.owner.map(|owner| json!(owner.map(|number| named.member(number))))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -468,6 +501,7 @@ impl Configured {
             require_expiry: self.require_expiry,
             allowed_scopes: self.allowed_scopes.as_ref().map(|allowed| allowed.as_deref().map(parsed)),
             operations: self.operations.as_ref().map(|operations| operations.iter().map(operation).collect()),
+            default_rate_limit: self.default_rate_limit,
             ..SettingsPatch::default()
         }
     }
@@ -483,6 +517,7 @@ impl Configured {
             ("require_expiry", self.require_expiry.map(|required| json!(required))),
             ("allowed_scopes", self.allowed_scopes.as_ref().map(|allowed| json!(allowed))),
             ("operations", self.operations.as_ref().map(|list| json!(operations(list)))),
+            ("default_rate_limit", self.default_rate_limit.map(|limit| json!(limit))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Value::Object(given.collect())

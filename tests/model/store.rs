@@ -10,6 +10,7 @@ use credledger::domain::ids::{SecretId, StreamId, TenantId};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::personal::Personal;
+use credledger::domain::rate_limit::OwnRateLimit;
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::domain::stream::{Lifecycle, StreamState};
 use credledger::domain::tenant::{self, Settings, TenantCommand};
@@ -273,6 +274,7 @@ fn created_with(id: StreamId, metadata: Map<String, Value>) -> Recorded {
         scopes: Vec::new(),
         expires_at: None,
         ip_rules: IpRules::default(),
+        rate_limit: OwnRateLimit::Default,
         owner: None,
         secret,
     };

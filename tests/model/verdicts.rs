@@ -115,6 +115,14 @@ fn hold(
             let effective = Effective::of(&key.scopes, owner.map(|owner| &*owner.scopes));
             assert_eq!(told["effective_scopes"], json!(effective.scopes), "{}", about());
             assert_eq!(told["owner"], json!(key.owner), "{}", about());
+            let limit = key.rate_limit.under(tenant.settings.default_rate_limit);
+            let limit = limit.map(|limit| limit.requests());
+            assert_eq!(
+                told["rate_limit"].get("limit"),
+                limit.map(|limit| json!(limit)).as_ref(),
+                "{}",
+                about()
+            );
         }
         Err(refused) => {
             assert_eq!(told["valid"], false, "{refused:?}: {}", about());

@@ -15,6 +15,7 @@ use credledger::domain::key_format::KeyFormat;
 use credledger::domain::member::{self, MemberCommand};
 use credledger::domain::operator;
 use credledger::domain::operator::Reach;
+use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
 use credledger::ledger::execute::Order;
@@ -133,6 +134,7 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         scopes: None,
         expires_at: None,
         ip_rules: IpRules::default(),
+        rate_limit: OwnRateLimit::None,
         owner,
     };
     let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
@@ -140,6 +142,9 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
     let mut actions = vec![CredentialCommand::Create(create)];
     let taken = CredentialCommand::SetOwner(credential::SetOwner { owner: None });
     actions.extend((life.is_multiple_of(6) && owner.is_some()).then_some(taken));
+    let limit =
+        RateLimit::new(life + 1, 60).map(|limit| credential::Limit { rate_limit: OwnRateLimit::Of(limit) });
+    actions.extend(limit.ok().filter(|_| life.is_multiple_of(2)).map(CredentialCommand::Limit));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));
     actions.extend(life.is_multiple_of(5).then_some(revoke));

@@ -248,6 +248,52 @@ fn what_cannot_be_read_is_refused_and_never_an_error_of_the_proxy() {
 }
 
 #[test]
+fn a_key_beyond_its_rate_limit_is_403_with_the_reason_and_when_to_come_again() {
+    let world = world();
+    let root = world.service.root();
+    let a_day = json!({"requests": 2, "per_seconds": 86_400});
+    let key = json!({"name": "slow", "scopes": ["orders:read"], "rate_limit": a_day});
+    let key = root.tenant("acme", json!({})).mint_with(key);
+    for _ in 0..2 {
+        let answer = world.nginx.get(&key.secret);
+        assert_eq!((answer.status, answer.header("retry-after")), (200, None));
+        world.passed();
+    }
+    for _ in 0..3 {
+        let answer = world.nginx.get(&key.secret);
+        world.is_refused(&answer, 403, "rate_limited");
+        let seconds = answer.header("retry-after").and_then(|text| text.parse::<u32>().ok());
+        assert!(seconds.is_some_and(|seconds| (1..=43_200).contains(&seconds)), "{seconds:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_unknown_keys_is_401_and_then_403_and_a_key_that_works_passes_all_the_while() {
+    let world = world();
+    let root = world.service.root();
+    let key = json!({"name": "a", "scopes": ["orders:read"]});
+    let key = root.tenant("acme", json!({})).mint_with(key);
+    // The service gives an address a guess back every 0.6 s, and this sends them far faster.
+    let mut told_to_wait = 0;
+    for sent in 0.. {
+        let answer = world.nginx.get("cl_live_nonsense");
+        if answer.status == 401 && sent < 20_000 {
+            world.is_refused(&answer, 401, "malformed");
+            continue;
+        }
+        assert!(sent >= 100, "only {sent} were answered");
+        world.is_refused(&answer, 403, "rate_limited");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(world.nginx.get(&key.secret).status, 200);
+        world.passed();
+        told_to_wait += 1;
+        if told_to_wait == 10 {
+            return;
+        }
+    }
+}
+
+#[test]
 fn any_method_and_any_body_passes_or_is_refused_as_a_get_would_be() {
     let world = world();
     let root = world.service.root();

@@ -300,7 +300,7 @@ fn v11_the_manners_of_a_request() {
 }
 
 #[test]
-fn v12_401_for_what_does_not_work_and_403_for_what_goes_beyond_it() {
+fn v12_401_for_what_does_not_work_403_for_what_goes_beyond_it_and_429_for_a_key_that_is_used_too_often() {
     let service = Service::start();
     let root = service.root();
     let own = organisation(&root, "acme");
@@ -321,4 +321,13 @@ fn v12_401_for_what_does_not_work_and_403_for_what_goes_beyond_it() {
     assert_eq!(ask("tenant=other").problem(403, "forbidden")["reason"], "wrong_tenant");
     let reader = service.operator("auditor", &[&own.id]);
     reader.post(&format!("{}/keys", own.path()), &json!({"name": "no"})).problem(403, "forbidden");
+
+    let an_hour = json!({"requests": 2, "per_seconds": 3600});
+    let [slow, other] =
+        ["slow", "other"].map(|name| own.mint_with(json!({"name": name, "rate_limit": an_hour})));
+    (0..2).for_each(|_| drop(service.whoami(&slow.secret).expect(200)));
+    let too_often = service.whoami(&slow.secret);
+    assert_eq!(too_often.problem(429, "rate_limited")["reason"], "rate_limited");
+    assert!(too_often.header("retry-after").is_some());
+    service.whoami(&other.secret).expect(200);
 }

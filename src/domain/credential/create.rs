@@ -12,6 +12,7 @@ use crate::domain::ids::{CredentialId, MemberId, TenantId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::member::Member;
 use crate::domain::personal::Personal;
+use crate::domain::rate_limit::OwnRateLimit;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
 use crate::domain::tenant::Tenant;
@@ -25,6 +26,7 @@ pub struct Create {
     pub scopes: Option<Vec<Scope>>,
     pub expires_at: Option<Timestamp>,
     pub ip_rules: IpRules,
+    pub rate_limit: OwnRateLimit,
     pub owner: Option<MemberId>,
 }
 
@@ -38,6 +40,7 @@ pub struct Created {
     pub scopes: Vec<Scope>,
     pub expires_at: Option<Timestamp>,
     pub ip_rules: IpRules,
+    pub rate_limit: OwnRateLimit,
     pub owner: Option<MemberId>,
     pub secret: SecretFacts,
 }
@@ -66,6 +69,7 @@ impl Create {
             scopes,
             expires_at: self.expires_at,
             ip_rules: self.ip_rules.clone(),
+            rate_limit: self.rate_limit,
             owner: self.owner,
             secret: context.fresh.secret(&tenant.settings.key_format),
         })])
@@ -88,6 +92,7 @@ impl Created {
             metadata: Typed { value: self.metadata, since: recorded.version },
             scopes: self.scopes,
             ip_rules: self.ip_rules,
+            rate_limit: self.rate_limit,
             owner: self.owner,
             expires_at: self.expires_at,
             secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
@@ -117,6 +122,7 @@ mod tests {
             scopes: None,
             expires_at: None,
             ip_rules: IpRules::default(),
+            rate_limit: OwnRateLimit::Default,
             owner: None,
         }
     }

@@ -6,6 +6,7 @@
 pub mod create;
 pub mod edit;
 pub mod grace;
+pub mod limit;
 pub mod record_due;
 pub mod rescope;
 pub mod restrict;
@@ -27,6 +28,7 @@ use super::ids::{CredentialId, MemberId, SecretId, TenantId};
 use super::ip_rules::IpRules;
 use super::member::Member;
 use super::personal::Personal;
+use super::rate_limit::OwnRateLimit;
 use super::refusal::Refusal;
 use super::scope::Scope;
 use super::secret::{Digest, PepperNumber};
@@ -37,6 +39,7 @@ use crate::clock::Timestamp;
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
 pub use grace::{GraceMoved, MoveGrace};
+pub use limit::{Limit, Limited};
 pub use record_due::{Expired, RecordDue, SecretExpired};
 pub use rescope::{Rescope, Rescoped};
 pub use restrict::{Restrict, Restricted};
@@ -55,6 +58,7 @@ family! { CredentialEvent,
     Rescoped = "api_key.rescoped" v 1 personal [];
     ExpirySet = "api_key.expiry_set" v 1 personal [];
     Restricted = "api_key.restricted" v 1 personal [];
+    Limited = "api_key.limited" v 1 personal [];
     OwnerSet = "api_key.owner_set" v 1 personal [];
     Rotated = "api_key.rotated" v 1 personal [];
     GraceMoved = "api_key.grace_moved" v 1 personal [];
@@ -74,6 +78,7 @@ pub enum CredentialCommand {
     Rescope(Rescope),
     SetExpiry(SetExpiry),
     Restrict(Restrict),
+    Limit(Limit),
     SetOwner(SetOwner),
     Rotate(Rotate),
     MoveGrace(MoveGrace),
@@ -105,6 +110,7 @@ impl CredentialCommand {
             Self::Rescope(rescope) => rescope.decide(credential, tenant, context),
             Self::SetExpiry(set) => set.decide(credential, tenant, context),
             Self::Restrict(restrict) => restrict.decide(credential, context),
+            Self::Limit(limit) => limit.decide(credential, context),
             Self::SetOwner(set) => set.decide(credential, tenant, member, context),
             Self::Rotate(rotate) => rotate.decide(credential, tenant, context),
             Self::MoveGrace(grace) => grace.decide(credential, tenant, context),
@@ -139,6 +145,7 @@ pub struct Credential {
     pub metadata: Typed<Map<String, Value>>,
     pub scopes: Vec<Scope>,
     pub ip_rules: IpRules,
+    pub rate_limit: OwnRateLimit,
     /// the account that it belongs to
     pub owner: Option<MemberId>,
     pub expires_at: Option<Timestamp>,
@@ -327,6 +334,7 @@ impl Credential {
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
             CredentialEvent::ExpirySet(event) => self.expires_at = event.expires_at,
             CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,
+            CredentialEvent::Limited(event) => self.rate_limit = event.rate_limit,
             CredentialEvent::OwnerSet(event) => self.owner = event.owner,
             CredentialEvent::Rotated(event) => event.apply(self, recorded)?,
             CredentialEvent::GraceMoved(event) => event.apply(self, recorded.version)?,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::key_format::{Checksum, KeyFormat};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::refusal::Refusal;
 use crate::domain::scope::{ConcreteScope, Scope, covers};
 use crate::limits;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub allowed_scopes: Option<Vec<Scope>>,
     /// a call's operation → the scope that it demands
     pub operations: BTreeMap<String, ConcreteScope>,
+    /// of the credentials that say nothing else; none: no limit
+    pub default_rate_limit: Option<RateLimit>,
 }
 
 /// A merge patch: absent members stay; an inner `None` is null.
@@ -41,6 +44,7 @@ pub struct SettingsPatch {
     pub allowed_scopes: Option<Option<Vec<Scope>>>,
     /// merged by operation; null takes one out
     pub operations: Option<BTreeMap<String, Option<ConcreteScope>>>,
+    pub default_rate_limit: Option<Option<RateLimit>>,
 }
 
 /// Members of a key format; the format as a whole is checked once they are merged.
@@ -87,6 +91,7 @@ impl Settings {
             default_scopes: Vec::new(),
             allowed_scopes: None,
             operations: BTreeMap::new(),
+            default_rate_limit: None,
         }
     }
 
@@ -134,6 +139,7 @@ impl SettingsPatch {
             default_scopes: new(&self.default_scopes, &present.default_scopes),
             allowed_scopes: new(&self.allowed_scopes, &present.allowed_scopes),
             operations: self.merged_operations(&present.operations),
+            default_rate_limit: new(&self.default_rate_limit, &present.default_rate_limit),
         })
     }
 

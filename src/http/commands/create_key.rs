@@ -39,6 +39,7 @@ fn read(document: &Document<'_>) -> Result<Create, Problem> {
         let scopes = members.optional("scopes", fields::scopes);
         let expires_at = members.nullable("expires_at", |text| text.instant());
         let ip_rules = members.optional("ip_rules", fields::ip_rules);
+        let rate_limit = members.optional("rate_limit", fields::own_rate_limit);
         let owner = members.nullable("owner", fields::member);
         Some(Create {
             name: name?,
@@ -47,6 +48,7 @@ fn read(document: &Document<'_>) -> Result<Create, Problem> {
             scopes: scopes?,
             expires_at: expires_at?,
             ip_rules: ip_rules?.unwrap_or_default(),
+            rate_limit: rate_limit?.unwrap_or_default(),
             owner: owner?,
         })
     })

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
 use super::{Told, Write};
-use crate::domain::credential::{CredentialCommand, Edit, Rescope, Restrict, SetExpiry, SetOwner};
+use crate::domain::credential::{CredentialCommand, Edit, Limit, Rescope, Restrict, SetExpiry, SetOwner};
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::members::Patch;
@@ -29,6 +29,7 @@ fn read(document: &Document<'_>) -> Result<Vec<CredentialCommand>, Problem> {
         let scopes = members.optional("scopes", fields::scopes);
         let expires_at = members.patch("expires_at", |text| text.instant()).map(Patch::change);
         let ip_rules = members.patch("ip_rules", fields::ip_rules).map(Patch::change);
+        let rate_limit = members.optional("rate_limit", fields::own_rate_limit);
         let owner = members.patch("owner", fields::member).map(Patch::change);
         let edit = Edit { name: name?, description: description?, metadata: metadata? };
         let actions = [
@@ -37,6 +38,7 @@ fn read(document: &Document<'_>) -> Result<Vec<CredentialCommand>, Problem> {
             expires_at?.map(|expires_at| CredentialCommand::SetExpiry(SetExpiry { expires_at })),
             ip_rules?
                 .map(|rules| CredentialCommand::Restrict(Restrict { ip_rules: rules.unwrap_or_default() })),
+            rate_limit?.map(|rate_limit| CredentialCommand::Limit(Limit { rate_limit })),
             owner?.map(|owner| CredentialCommand::SetOwner(SetOwner { owner })),
         ];
         Some(actions.into_iter().flatten().collect())

@@ -61,7 +61,7 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
         )
     };
     if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {
-        return Err(judged.problem(refused));
+        return Err(app.failed(app.client_ip(request), judged.problem(refused)));
     }
     judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))
 }

@@ -62,6 +62,7 @@ pub fn members(credential: &Credential) -> Map<String, Value> {
         ("metadata".to_owned(), json!(credential.metadata.value)),
         ("scopes".to_owned(), json!(credential.scopes)),
         ("ip_rules".to_owned(), json!(credential.ip_rules)),
+        ("rate_limit".to_owned(), json!(credential.rate_limit)),
         ("owner".to_owned(), json!(credential.owner)),
         ("expires_at".to_owned(), json!(credential.expires_at)),
     ]

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::process;
 use crate::db;
 use crate::domain::ip_rules::Cidr;
+use crate::domain::rate_limit::RateLimit;
 use crate::limits;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
 
@@ -19,6 +20,11 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_TRUSTED_PROXIES: &str = "127.0.0.0/8,::1";
 /// The server's own notes on its threads say nothing that ours do not.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
+/// A hundred a second: enough for any console and any script that waits for its answers, and a brake on one that runs wild.
+const DEFAULT_OPERATOR_RATE_LIMIT: RateLimit = match RateLimit::new(6000, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("the default is outside the bounds of limits"),
+};
 const ROOT_DATA_DIR: &str = "/var/lib/credledger";
 
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub struct Config {
     /// None: the address that was bound
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<Cidr>,
+    /// none: as often as they like
+    pub operator_rate_limit: Option<RateLimit>,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -121,6 +129,10 @@ impl Config {
             trusted_proxies: match member(&mut values, "trusted-proxies", networks)? {
                 Some(networks) => networks,
                 None => DEFAULT_TRUSTED_PROXIES.split(',').filter_map(network).collect(),
+            },
+            operator_rate_limit: match member(&mut values, "operator-rate-limit", rate_limit)? {
+                Some(limit) => limit,
+                None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
@@ -253,6 +265,27 @@ fn networks(given: &Given) -> Result<Vec<Cidr>, ConfigError> {
 
 fn network(entry: &str) -> Option<Cidr> {
     Cidr::parse(entry).ok()
+}
+
+/// The inner none: no limit.
+fn rate_limit(given: &Given) -> Result<Option<RateLimit>, ConfigError> {
+    if given.text == "none" {
+        return Ok(None);
+    }
+    let numbers = given
+        .text
+        .split_once('/')
+        .and_then(|(requests, seconds)| Some((requests.trim().parse().ok()?, seconds.trim().parse().ok()?)));
+    let limit = numbers.map(|(requests, seconds)| RateLimit::new(requests, seconds));
+    let wrong = |problem: String| ConfigError::at(&given.source, problem);
+    match limit {
+        Some(Ok(limit)) => Ok(Some(limit)),
+        Some(Err(error)) => Err(wrong(format!("has {} out of bounds: {error}", error.member()))),
+        None => Err(wrong(format!(
+            "must be requests and seconds, such as 6000/60, or none, not {:?}",
+            given.text
+        ))),
+    }
 }
 
 fn log_filter(given: &Given) -> Result<String, ConfigError> {

@@ -37,6 +37,11 @@ pub const MEMBERS: &[Member] = &[
     ),
     member("public-url", "URL", "how callers reach this service [the listen address]"),
     member("trusted-proxies", "CIDR,…", "whose X-Forwarded-* headers are believed [127.0.0.0/8,::1]"),
+    member(
+        "operator-rate-limit",
+        "REQUESTS/SECONDS",
+        "how often each operator may use the admin API, or none [6000/60]",
+    ),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),

@@ -47,6 +47,7 @@ fn without_settings_everything_has_its_default() {
     let proxies: Vec<_> = config.trusted_proxies.iter().map(Cidr::to_string).collect();
     assert_eq!(proxies, ["127.0.0.0/8", "::1/128"]);
     assert!(config.database_url.is_none() && config.workers >= 1);
+    assert_eq!(config.operator_rate_limit, RateLimit::new(6000, 60).ok());
 }
 
 #[test]
@@ -68,6 +69,14 @@ fn a_list_in_the_file_is_what_commas_are_elsewhere() {
     assert_eq!(config.trusted_proxies.len(), 2);
     let config = read(&[("trusted-proxies", "")], &[]).expect("nobody is trusted");
     assert_eq!(config.trusted_proxies, []);
+}
+
+#[test]
+fn a_limit_on_operators_is_requests_and_seconds_or_none() {
+    let limit = |text| read(&[("operator-rate-limit", text)], &[]).expect("all is sound").operator_rate_limit;
+    assert_eq!(limit("5/60"), RateLimit::new(5, 60).ok());
+    assert_eq!(limit("1000000 / 86400"), RateLimit::new(1_000_000, 86_400).ok());
+    assert_eq!(limit("none"), None);
 }
 
 #[test]
@@ -116,6 +125,19 @@ fn a_bad_value_is_refused_with_the_place_it_stands_in() {
             "The configuration file /nowhere/at/all cannot be read",
         ),
         (refusal(&[("trusted-proxies", "10.0.0.1/8")], &[]), "--trusted-proxies lists \"10.0.0.1/8\""),
+        (
+            refusal(&[("operator-rate-limit", "6000")], &[]),
+            "--operator-rate-limit must be requests and seconds, such as 6000/60, or none, not \"6000\"",
+        ),
+        (refusal(&[("operator-rate-limit", "-1/60")], &[]), "--operator-rate-limit must be requests and"),
+        (
+            refusal(&[], &[("CREDLEDGER_OPERATOR_RATE_LIMIT", "0/60")]),
+            "CREDLEDGER_OPERATOR_RATE_LIMIT has requests out of bounds: expected a number from 1 to 1000000",
+        ),
+        (
+            refusal(&[("operator-rate-limit", "1/86401")], &[]),
+            "--operator-rate-limit has per_seconds out of bounds: expected a number from 1 to 86400",
+        ),
         (refusal(&[("log-format", "xml")], &[]), "--log-format must be auto, text or json"),
         (refusal(&[("log", "info=nonsense=1")], &[]), "--log is no log filter"),
         (refusal(&[("public-url", "keys.example.com")], &[]), "--public-url must be a URL"),

@@ -13,6 +13,7 @@ use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
 use crate::domain::ids::{CredentialId, OperatorId, SecretId, TenantId, TokenId};
 use crate::domain::operator::Reach;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::Scope;
 use crate::projections::policy::Policy;
 
@@ -72,6 +73,8 @@ pub struct Known {
     pub expires_at: Option<Timestamp>,
     /// scopes and IP rules; empty once the credential is revoked
     pub policy: Arc<Policy>,
+    /// its own, or its tenant's default
+    pub rate_limit: Option<RateLimit>,
     /// the account that it belongs to
     pub owner: Option<Arc<MemberEntry>>,
 }

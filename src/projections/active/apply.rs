@@ -10,13 +10,10 @@ use super::store::{Books, Store};
 use crate::domain::credential::{Created, CredentialEvent, Rotated, SecretFacts};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
-use crate::domain::ip_rules::IpRules;
 use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
-use crate::domain::scope::Scope;
 use crate::domain::tenant::TenantEvent;
-use crate::projections::bytes::Writer;
 use crate::projections::policy::Policy;
 use crate::projections::secrets::half;
 
@@ -87,6 +84,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
             slug: created.slug.as_str().into(),
             suspended: false,
             operations: Arc::new(created.settings.operations.clone()),
+            default_rate_limit: created.settings.default_rate_limit,
             version: recorded.version,
         };
         edit.add_tenant(entry)?;
@@ -100,6 +98,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         TenantEvent::Edited(_) => {}
         TenantEvent::Configured(event) => {
             entry.operations = Arc::new(event.settings.operations.clone());
+            entry.default_rate_limit = event.settings.default_rate_limit;
             use_formats(edit, std::slice::from_ref(&event.settings.key_format))?;
         }
         TenantEvent::Suspended(_) => entry.suspended = true,
@@ -122,14 +121,13 @@ fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
     NewSecret { id: facts.id, digest: half(&facts.digest), prefix: &facts.prefix, ends_at: None }
 }
 
-fn encode_policy(scopes: &[Scope], ip_rules: &IpRules) -> Vec<u8> {
-    let mut out = Writer::default();
-    Policy::encode(scopes, ip_rules, &mut out);
-    out.0
-}
-
 fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result<(), Why> {
     follows(0, recorded)?;
+    let policy = Policy {
+        scopes: created.scopes.clone(),
+        ip_rules: created.ip_rules.clone(),
+        rate_limit: created.rate_limit,
+    };
     let ordinal = edit.add_credential(&NewCredential {
         id: CredentialId(recorded.stream.0),
         tenant: created.tenant_id.0,
@@ -139,7 +137,7 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         expires_at: created.expires_at,
         suspended: false,
         revoked: false,
-        policy: &encode_policy(&created.scopes, &created.ip_rules),
+        policy: &policy.encode(),
     })?;
     let mut credential = edit.credential(ordinal)?;
     edit.add_active(ordinal, &mut credential, &new_secret(&created.secret))?;
@@ -160,10 +158,13 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
             }
         }
         CredentialEvent::Rescoped(event) => {
-            repolicy(edit, &mut credential, |old| encode_policy(&event.scopes, &old.ip_rules))?;
+            repolicy(edit, &mut credential, |policy| policy.scopes.clone_from(&event.scopes))?;
         }
         CredentialEvent::Restricted(event) => {
-            repolicy(edit, &mut credential, |old| encode_policy(&old.scopes, &event.ip_rules))?;
+            repolicy(edit, &mut credential, |policy| policy.ip_rules.clone_from(&event.ip_rules))?;
+        }
+        CredentialEvent::Limited(event) => {
+            repolicy(edit, &mut credential, |policy| policy.rate_limit = event.rate_limit)?;
         }
         CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
         CredentialEvent::OwnerSet(event) => credential.owner = edit.owner(credential.tenant, event.owner)?,
@@ -193,14 +194,16 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
 fn repolicy(
     edit: &mut Edit<'_>,
     credential: &mut Credential,
-    new: impl FnOnce(&Policy) -> Vec<u8>,
+    change: impl FnOnce(&mut Policy),
 ) -> Result<(), Why> {
     if credential.revoked {
         return Err("the credential is revoked");
     }
     let policies = &edit.store.policies;
     let old = policies.at(credential.policy).ok_or("a credential's policy is missing")?;
-    let policy = policies.take(&mut edit.books.policies, &new(&old))?;
+    let mut policy = Policy::clone(&old);
+    change(&mut policy);
+    let policy = policies.take(&mut edit.books.policies, &policy.encode())?;
     policies.give_back(&mut edit.books.policies, credential.policy);
     credential.policy = policy;
     Ok(())

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::domain::authority::Role;
 use crate::domain::ids::{MemberId, OperatorId, TenantId, TokenId};
 use crate::domain::operator::Reach;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::secrets::DigestHalf;
 
@@ -19,6 +20,7 @@ pub struct TenantEntry {
     pub slug: Box<str>,
     pub suspended: bool,
     pub operations: Arc<BTreeMap<String, ConcreteScope>>,
+    pub default_rate_limit: Option<RateLimit>,
     pub version: u32,
 }
 

@@ -218,6 +218,7 @@ fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judg
         secret_status: secret.status(judged_at),
         secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
         expires_at: credential.expires_at,
+        rate_limit: policy.rate_limit.under(tenant.default_rate_limit),
         policy,
         owner,
     });

@@ -154,6 +154,7 @@ fn tenant(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         slug: record.slug.into(),
         suspended: record.suspended,
         operations: Arc::new(record.operations),
+        default_rate_limit: record.default_rate_limit,
         version: row.version,
     })
     .map_err(fits)

@@ -56,14 +56,15 @@ fn the_problems_that_are_shown_are_those_that_the_service_answers() {
 fn the_words_of_the_document_are_those_of_the_domain() {
     let api = api();
     let schemas = &api.document()["components"]["schemas"];
-    let reasons = access::Reason::ALL.into_iter();
+    // The limiter stands behind the verdict, and its word behind the verdict's.
+    let reasons = access::Reason::ALL.into_iter().map(access::Reason::word).chain(["rate_limited"]);
     let cases: [(&str, &Value, Vec<&str>); 4] = [
         (
             "events",
             &schemas["Event"]["properties"]["type"],
             CredentialEvent::KINDS.iter().map(|k| k.name).collect(),
         ),
-        ("refusals", &schemas["RefusalReason"], reasons.map(access::Reason::word).collect()),
+        ("refusals", &schemas["RefusalReason"], reasons.collect()),
         ("roles", &schemas["Role"], Role::ALL.into_iter().map(Role::word).collect()),
         (
             "revocations",
@@ -103,6 +104,8 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
             "schemas/TenantSettingsChange/properties/operations/propertyNames/maxLength",
             limits::OPERATION_CHARS,
         ),
+        ("schemas/RateLimit/properties/requests/maximum", limits::RATE_REQUESTS as usize),
+        ("schemas/RateLimit/properties/per_seconds/maximum", limits::RATE_SECONDS as usize),
         ("schemas/KeyFormat/properties/prefix/minLength", *prefix.start()),
         ("schemas/KeyFormat/properties/prefix/maxLength", *prefix.end()),
         ("schemas/KeyFormat/properties/public_chars/minimum", usize::from(*public.start())),

@@ -20,7 +20,7 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
     let rules: [(bool, &[u16]); 8] = [
         (true, &[414, 431, 500]),
         (!for_proxies, &[405, 406]),
-        (operation["security"] != json!([]), &[401, 503]),
+        (operation["security"] != json!([]), &[401, 429, 503]),
         (operation["security"] != json!([]) && *path != "/api/v1/self/revoke", &[403]),
         (path.starts_with("/api/") && !for_proxies, &[400]),
         (path.contains('{'), &[404]),

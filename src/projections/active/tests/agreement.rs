@@ -69,6 +69,7 @@ fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
         assert_eq!((known.tenant_id, known.expires_at), (credential.tenant, credential.expires_at));
         if verdict.is_ok() {
             assert_eq!(known.scopes(), credential.scopes);
+            assert_eq!(known.rate_limit, world.limit_on(credential));
             let owner = world.owner_of(credential);
             assert_eq!(known.owner.as_ref().map(|owner| owner.id), credential.owner);
             let owner = owner.map(|owner| &*owner.scopes);

@@ -24,6 +24,7 @@ pub enum TenantStep {
     Rename(String),
     Format(u8),
     Operations(bool),
+    Limit(u8),
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ pub enum CredentialStep {
     Rescope(u8),
     Expire(Option<u8>),
     Restrict(bool),
+    Limit(u8),
     Own(Option<u8>),
     Rotate(Option<u8>),
     MoveGrace {
@@ -83,6 +85,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => names().prop_map(TenantStep::Rename),
         1 => (0..4u8).prop_map(TenantStep::Format),
         1 => any::<bool>().prop_map(TenantStep::Operations),
+        1 => (0..4u8).prop_map(TenantStep::Limit),
     ];
     let owner = || proptest::option::of(0..MEMBERS);
     let create = (0..TENANTS, names(), 0..4u8, any::<Option<u8>>(), any::<bool>(), any::<bool>(), owner());
@@ -101,6 +104,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => (0..4u8).prop_map(C::Rescope),
         1 => any::<Option<u8>>().prop_map(C::Expire),
         1 => any::<bool>().prop_map(C::Restrict),
+        1 => (0..4u8).prop_map(C::Limit),
         3 => owner().prop_map(C::Own),
         5 => prop_oneof![Just(None), Just(Some(0)), (1..90u8).prop_map(Some)].prop_map(C::Rotate),
         2 => (0..6u8, 1..90u8).prop_map(|(which, to)| C::MoveGrace { which, to }),

@@ -21,6 +21,7 @@ use crate::domain::key_format::{self, Checksum, KeyFormat};
 use crate::domain::member::{self, Member, MemberCommand};
 use crate::domain::operator::{self, OperatorCommand, Reach};
 use crate::domain::personal::Personal;
+use crate::domain::rate_limit::{OwnRateLimit, RateLimit};
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
@@ -159,6 +160,7 @@ impl World {
                     scopes: Some(scopes(scope_set(*scope))),
                     expires_at: expires.map(|end| self.now.plus_seconds(1 + u32::from(end))),
                     ip_rules: rules(*ip),
+                    rate_limit: limit_of(*scope),
                     owner: owner.map(|slot| MemberId(member_of(slot).0)),
                 };
                 let before = self.events.len();
@@ -208,6 +210,10 @@ impl World {
                 let operations = Some([("logs.write".to_owned(), scope)].into());
                 configure(SettingsPatch { operations, ..SettingsPatch::default() })
             }
+            TenantStep::Limit(which) => {
+                let default_rate_limit = Some(limit_of(*which).under(None));
+                configure(SettingsPatch { default_rate_limit, ..SettingsPatch::default() })
+            }
         }
     }
 
@@ -221,6 +227,7 @@ impl World {
             C::Rescope(which) => CredentialCommand::Rescope(Rescope { scopes: scopes(scope_set(*which)) }),
             C::Expire(end) => CredentialCommand::SetExpiry(SetExpiry { expires_at: end.map(after) }),
             C::Restrict(ip) => CredentialCommand::Restrict(Restrict { ip_rules: rules(*ip) }),
+            C::Limit(which) => CredentialCommand::Limit(Limit { rate_limit: limit_of(*which) }),
             C::Own(owner) => {
                 CredentialCommand::SetOwner(SetOwner { owner: owner.map(|slot| MemberId(member_of(slot).0)) })
             }
@@ -342,6 +349,11 @@ impl World {
         credential.owner.map(|owner| self.states[&owner.into()].member().expect("a member"))
     }
 
+    pub fn limit_on(&self, credential: &Credential) -> Option<RateLimit> {
+        let tenant = self.states[&credential.tenant.into()].tenant().expect("its tenant");
+        credential.rate_limit.under(tenant.settings.default_rate_limit)
+    }
+
     /// The verdict on the full folded state, and whose secret it is.
     pub fn truth(
         &self,
@@ -383,6 +395,15 @@ fn member_command(step: &MemberStep) -> MemberCommand {
         }
         MemberStep::Disable => MemberCommand::Disable(member::Disable),
         MemberStep::Enable => MemberCommand::Enable(member::Enable),
+    }
+}
+
+fn limit_of(which: u8) -> OwnRateLimit {
+    let a_minute = |requests| RateLimit::new(requests, 60).expect("in bounds");
+    match which {
+        0 => OwnRateLimit::Default,
+        1 => OwnRateLimit::None,
+        which => OwnRateLimit::Of(a_minute(u32::from(which))),
     }
 }
 

@@ -1,0 +1,61 @@
+//! How often: rate limits of credentials, of operators, and of addresses that present what is no credential.
+//!
+//! All of it is this process's own memory, and nothing of it decides a verdict: a limit stands after it. A restart begins with
+//! full buckets.
+
+mod address;
+mod buckets;
+
+use std::net::IpAddr;
+
+use crate::clock::BootTime;
+use crate::domain::ids::{CredentialId, OperatorId};
+use crate::domain::rate_limit::RateLimit;
+use crate::limits;
+
+use address::Block;
+use buckets::Buckets;
+pub use buckets::{Left, Spent};
+
+/// The same for every address, and no setting: those who have a credential never meet it.
+const OF_STRANGERS: RateLimit = match RateLimit::new(limits::FAILED_AUTHENTICATIONS_A_MINUTE, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
+};
+
+pub struct Limiter {
+    credentials: Buckets<CredentialId>,
+    operators: Buckets<OperatorId>,
+    strangers: Buckets<Block>,
+    of_operators: Option<RateLimit>,
+}
+
+impl Limiter {
+    /// `of_operators`: how often each of them may use the admin API.
+    pub fn new(of_operators: Option<RateLimit>) -> Self {
+        Limiter {
+            credentials: Buckets::at_most(usize::MAX),
+            operators: Buckets::at_most(usize::MAX),
+            strangers: Buckets::at_most(limits::LIMITED_ADDRESSES),
+            of_operators,
+        }
+    }
+
+    /// A call by this credential, at whatever door and by whichever of its secrets.
+    pub fn credential(&self, id: CredentialId, limit: RateLimit) -> Result<Left, Spent> {
+        self.credentials.take(id, limit, BootTime::now)
+    }
+
+    /// A call by this operator to the admin API. The limit is told with the refusal.
+    pub fn operator(&self, id: OperatorId) -> Result<(), (RateLimit, Spent)> {
+        let Some(limit) = self.of_operators else { return Ok(()) };
+        let taken = self.operators.take(id, limit, BootTime::now);
+        taken.map(drop).map_err(|spent| (limit, spent))
+    }
+
+    /// A text that is no credential, from this address.
+    pub fn stranger(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
+        let taken = self.strangers.take(Block::of(address), OF_STRANGERS, BootTime::now);
+        taken.map(drop).map_err(|spent| (OF_STRANGERS, spent))
+    }
+}
