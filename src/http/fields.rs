@@ -1,5 +1,6 @@
 //! Members that several bodies share, read into the domain's types.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::Checksum;
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
-use crate::domain::text::{Description, Layout, Name, Note, clean};
+use crate::domain::text::{Description, Layout, Name, Note, Operation, TenantRef, clean};
 use crate::limits;
 
 pub fn name(node: Node<'_, '_>) -> Option<String> {
@@ -146,14 +147,29 @@ fn small_number(node: Node<'_, '_>) -> Option<u8> {
     node.integer(0..=255).and_then(|number| u8::try_from(number).ok())
 }
 
+/// By label, in the one spelling in which labels are asked for too.
 fn operations(node: Node<'_, '_>) -> Option<BTreeMap<String, Option<ConcreteScope>>> {
-    let entries = node.map(limits::OPERATIONS, |operation, scope| {
-        if let Err(error) = clean(operation, Layout::OneLine, limits::OPERATION_CHARS) {
-            return scope.refuse(error);
+    let mut operations = BTreeMap::new();
+    node.map(limits::OPERATIONS, |operation, scope| {
+        let label = scope.accept(Operation::read(operation))?;
+        let demanded =
+            if scope.is_null() { Some(None) } else { scope.parsed(ConcreteScope::parse).map(Some) };
+        match operations.insert(label.into_owned(), demanded?) {
+            None => Some(()),
+            Some(_) => scope.refuse("stands here in another spelling too; keep one"),
         }
-        if scope.is_null() { Some(None) } else { scope.parsed(ConcreteScope::parse).map(Some) }
     })?;
-    Some(entries.into_iter().map(|(operation, scope)| (operation.to_string(), scope)).collect())
+    Some(operations)
+}
+
+/// A label of what a call does. A plain one is not copied.
+pub fn operation<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
+    node.parsed(Operation::read)
+}
+
+/// A tenant, by id or slug; whether there is such a one is the verdict's.
+pub fn tenant_ref<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
+    node.parsed(TenantRef::read)
 }
 
 /// A name that stands in URLs: lower-case words and numbers joined by single hyphens.

@@ -1,5 +1,6 @@
 //! POST /api/v1/verify and /verify/batch: the API layer asks about a credential that somebody presented to it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::web::{Data, Payload};
@@ -25,8 +26,8 @@ struct Question<'a> {
     credential: &'a str,
     client_ip: Option<IpAddr>,
     scopes: Vec<ConcreteScope>,
-    operation: Option<&'a str>,
-    tenant: Option<&'a str>,
+    operation: Option<Cow<'a, str>>,
+    tenant: Option<Cow<'a, str>>,
 }
 
 pub async fn one(
@@ -82,9 +83,9 @@ fn told_of(index: usize, problem: &Problem) -> Value {
 fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let credential = members.required("credential", |text| text.text());
     let client_ip = members.nullable("client_ip", ip_address);
-    let operation = members.nullable("operation", |text| text.text());
+    let operation = members.nullable("operation", fields::operation);
     let scopes = members.optional("scopes", fields::concrete_scopes);
-    let tenant = members.nullable("tenant", |text| text.text());
+    let tenant = members.nullable("tenant", fields::tenant_ref);
     Some(Question {
         credential: credential?,
         client_ip: client_ip?,
@@ -105,8 +106,8 @@ impl Question<'_> {
             credential: self.credential,
             client_ip: self.client_ip,
             scopes: &self.scopes,
-            operation: self.operation,
-            tenant: self.tenant.map(|named| named_tenant(app, named)),
+            operation: self.operation.as_deref(),
+            tenant: self.tenant.as_deref().map(|named| named_tenant(app, named)),
             reach: operator.reach(),
         }
     }
