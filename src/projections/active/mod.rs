@@ -40,6 +40,7 @@ use crate::clock::Timestamp;
 use crate::domain::access::Request;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
+use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, OperatorId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
@@ -86,6 +87,13 @@ impl ActiveView {
 
     pub fn tenant_by_slug(&self, slug: &str) -> Result<Option<TenantSummary>, NotAnswering> {
         self.look(|store| tenant_summary(store, store.tenant_ordinal_of_slug(slug)?))
+    }
+
+    /// Why this text has not the form of an operator token; `None` for one that has.
+    pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
+        let mut formats = Formats::default();
+        formats.insert(&self.token_format);
+        (!formats.fits(text)).then(|| formats.misfit(text))
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].
