@@ -15,6 +15,7 @@ use futures::{Stream, StreamExt};
 use super::json::Json;
 use super::members::{self, Members};
 use super::problem::{Code, Fault, FaultPlace, Problem};
+use super::query;
 use crate::limits;
 
 /// What a route wants of its body.
@@ -49,12 +50,13 @@ impl JsonBody {
         JsonBody(Bytes::from_static(text.as_bytes()))
     }
 
-    /// Checks the type, then reads. Call it after authentication, route, role and tenant have been checked.
+    /// Checks the type and that no parameter is there, which no route with a body takes; then reads. Call it after authentication, route, role and tenant have been checked.
     pub async fn read(request: &HttpRequest, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         let headers = request.headers();
         if wants != Wants::JsonOrNothing {
             check_type(headers, wants)?;
         }
+        query::none(request.query_string())?;
         let body = read_bounded(headers, payload, limits::BODY_BYTES, limits::BODY_WAIT).await?;
         if wants == Wants::JsonOrNothing && !body.is_empty() {
             check_type(headers, wants)?;

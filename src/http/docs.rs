@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::problem::Code;
+use super::problem::{Code, Problem};
+use super::query;
 
 /// One heading a code, under the anchor that a `type` names.
-pub async fn problems() -> HttpResponse {
-    HttpResponse::Ok()
+pub async fn problems(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::none(request.query_string())?;
+    Ok(HttpResponse::Ok()
         .insert_header((
             "content-security-policy",
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
         ))
         .content_type("text/html; charset=utf-8")
-        .body(page())
+        .body(page()))
 }
 
 fn page() -> String {

@@ -55,7 +55,7 @@ impl Metrics {
     }
 }
 
-/// Open to a loopback peer that no proxy stands before; otherwise to whoever may read metrics.
+/// Parameters are not looked at. Open to a loopback peer that no proxy stands before; otherwise to whoever may read metrics.
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     let forwarded = request.headers().keys().any(|name| name.as_str().starts_with("x-forwarded-"));

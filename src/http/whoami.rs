@@ -7,14 +7,22 @@ use super::app::App;
 use super::bearer::presented;
 use super::metrics::Door;
 use super::problem::Problem;
+use super::query::Query;
 use super::verdict::{Asking, Judged};
 use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    presented(&request)?;
+    let query = Query::parse(request.query_string());
+    let position = query.and_then(|query| query.decode(|query| query.number("min_position")));
+    if let Ok(position) = position {
+        app.reached(position).await?;
+    }
     let judged = judge_bearer(&app, &request, Door::Whoami).await?;
+    // Who asks counts before what is asked.
     match judged.refused() {
         Some(refused) => Err(judged.problem(refused)),
-        None => Ok(judged.answer()),
+        None => position.map(|_| judged.answer()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::matrix::{ROWS, operator_of, parts_of};
 use crate::support::client::{Client, Response};
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
@@ -307,4 +308,50 @@ fn peak_memory_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).expect("a process");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     peak.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let holder = service.actor(&key.secret);
+    let (secret, operator) = (parts_of(&tenant).1, operator_of(&root, "gateway", &[]));
+    let parts = [
+        ("{tenant}", tenant.id.as_str()),
+        ("{key}", &key.id),
+        ("{secret}", &secret),
+        ("{operator}", &operator.0),
+        ("{token}", &operator.1),
+    ];
+    let named = |answer: Response, place: &str| {
+        let problem = answer.problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["parameter"], "zz", "{place}: {problem}");
+    };
+    crate::without_an_event(&root, || {
+        for row in ROWS {
+            let path = format!("{}?zz=1", row.path_of(&parts));
+            let place = format!("{} {}", row.method, row.path);
+            named(
+                match row.body(&parts) {
+                    None => root.send(&root.request(row.method, &path)),
+                    Some(body) => send_text(&root, row.method, &path, &body),
+                },
+                &place,
+            );
+        }
+        named(holder.post("/api/v1/self/revoke?zz=1", &json!({})), "self/revoke");
+        named(holder.get("/api/v1/whoami?zz=1"), "whoami");
+        named(root.get("/openapi.json?zz=1"), "the document");
+    });
+    // Who asks counts before what is asked; and probes may hang on to a URL what they like.
+    service.actor("no-key").get("/api/v1/whoami?zz=1").problem(401, "unauthorized");
+    for path in ["/healthz?zz=1", "/readyz?zz=1"] {
+        service.anonymous().get(path).expect(200);
+    }
+    assert_eq!(service.anonymous().get("/metrics?zz=1").status, 200);
+    let position = key.minted["position"].as_u64().expect("a position");
+    holder.get(&format!("/api/v1/whoami?min_position={position}")).expect(200);
+    holder.get(&format!("/api/v1/whoami?min_position={}", position + 1000)).problem(503, "behind");
 }
