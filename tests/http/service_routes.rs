@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::acme;
+use crate::matrix::{ROWS, operator_of, parts_of};
 use crate::support::service::Service;
 
 #[test]
@@ -100,4 +101,29 @@ fn the_document_is_served_with_the_installations_own_url() {
         minted["curl"].as_str().is_some_and(|line| line.contains("https://keys.example/base/api/v1/whoami")),
         "{minted}"
     );
+}
+
+#[test]
+fn behind_a_prefix_whatever_is_made_is_found_where_its_answer_says() {
+    let service = Service::start_with(&["--public-url", "https://keys.example/base"]);
+    let root = service.root();
+    let tenant = acme(&root);
+    let (key, secret) = parts_of(&tenant);
+    let operator = operator_of(&root, "gateway", &[]);
+    let parts = [
+        ("{tenant}", tenant.id.as_str()),
+        ("{key}", &key),
+        ("{secret}", &secret),
+        ("{operator}", &operator.0),
+        ("{token}", &operator.1),
+    ];
+    let mut led = 0;
+    for row in ROWS.iter().filter(|row| row.method == "POST") {
+        let request = root.request("POST", &row.path_of(&parts)).header("Content-Type", "application/json");
+        let answer = root.send(&request.body(row.body(&parts).unwrap_or_default().into()));
+        let Some(place) = answer.header("location") else { continue };
+        assert!(place.starts_with("/base/api/admin/v1/"), "{}: {place}", row.path);
+        led += 1;
+    }
+    assert!(led >= 5, "only {led} answers led anywhere");
 }
