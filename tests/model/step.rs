@@ -345,7 +345,7 @@ impl Patch {
             description: self.description.clone(),
             metadata: self.metadata.as_ref().map(|metadata| metadata.as_ref().map(object)),
         };
-        let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: parsed(scopes) });
+        let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: Some(parsed(scopes)) });
         let expiry = self.expires.map(|end| SetExpiry { expires_at: end.map(|seconds| later(now, seconds)) });
         let restrict = self.rules.as_ref().map(|rules| Restrict { ip_rules: ip_rules(rules) });
         let actions = [
@@ -381,7 +381,7 @@ impl Configured {
             max_lifetime_seconds: self.max_lifetime_seconds,
             require_expiry: self.require_expiry,
             allowed_scopes: self.allowed_scopes.as_ref().map(|allowed| allowed.as_deref().map(parsed)),
-            operations: self.operations.as_ref().map(|operations| operations.iter().map(operation).collect()),
+            operations: self.operations.as_ref().map(|list| Some(list.iter().map(operation).collect())),
             ..SettingsPatch::default()
         }
     }

@@ -52,7 +52,7 @@ impl Create {
         tenant.takes_new_credentials()?;
         let scopes = self.scopes.clone().unwrap_or_else(|| tenant.settings.default_scopes.clone());
         rescope::allowed(&scopes, tenant)?;
-        set_expiry::allowed(self.expires_at, tenant, context.now)?;
+        set_expiry::allowed(self.expires_at, tenant, context.now, context.now)?;
         Ok(vec![CredentialEvent::Created(Created {
             tenant_id: tenant.id,
             name: Personal::Known(self.name.clone()),
