@@ -41,9 +41,13 @@ pub const SCOPES: usize = 100;
 pub const SCOPE_CHARS: usize = 200;
 pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
+/// The longest grace window that a tenant may allow: a year.
+pub const GRACE_SECONDS: u32 = 365 * 24 * 60 * 60;
 pub const OPERATION_CHARS: usize = 200;
 pub const OPERATIONS: usize = 500;
 pub const SLUG_CHARS: usize = 63;
+/// Characters of its id in the slug of a tenant whose name gives none: 48 random bits.
+pub const SLUG_ID_CHARS: usize = 12;
 
 // ---- the text of a key ----
 pub const KEY_PREFIX_CHARS: RangeInclusive<usize> = 2..=24;

@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::members::{Node, Patch};
+use super::members::{Members, Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
+use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
-use crate::domain::key_format::Checksum;
+use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
-use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
+use crate::domain::tenant::settings::{KeyFormatPatch, Settings, SettingsPatch};
 use crate::domain::text::{Description, Layout, Name, Note, Operation, TenantRef, clean};
 use crate::limits;
 
@@ -97,19 +99,28 @@ fn clean_value(value: Value) -> Result<Value, String> {
     })
 }
 
-pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
+/// A merge patch of settings, in which null is the default: what a new tenant starts with.
+pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch> {
     node.object(|members| {
-        let key_format = members.optional("key_format", key_format);
-        let default_grace_seconds = members.optional("default_grace_seconds", seconds);
-        let max_grace_seconds = members.optional("max_grace_seconds", seconds);
-        let max_lifetime_seconds = members.patch("max_lifetime_seconds", seconds).map(Patch::change);
-        let require_expiry = members.optional("require_expiry", |switch| switch.boolean());
-        let expiry_warning_seconds = members.optional("expiry_warning_seconds", seconds);
-        let default_scopes = members.optional("default_scopes", scopes);
+        let key_format = members.patch("key_format", |format| key_format(format, &defaults.key_format));
+        let default_grace_seconds =
+            or_default(members, "default_grace_seconds", grace_seconds, &defaults.default_grace_seconds);
+        let max_grace_seconds =
+            or_default(members, "max_grace_seconds", grace_seconds, &defaults.max_grace_seconds);
+        let max_lifetime_seconds = members.patch("max_lifetime_seconds", lifetime_seconds).map(Patch::change);
+        let require_expiry =
+            or_default(members, "require_expiry", |switch| switch.boolean(), &defaults.require_expiry);
+        let expiry_warning_seconds =
+            or_default(members, "expiry_warning_seconds", seconds, &defaults.expiry_warning_seconds);
+        let default_scopes = or_default(members, "default_scopes", scopes, &defaults.default_scopes);
         let allowed_scopes = members.patch("allowed_scopes", scopes).map(Patch::change);
-        let operations = members.optional("operations", operations);
+        let operations = members.patch("operations", operations).map(Patch::change);
         Some(SettingsPatch {
-            key_format: key_format?.unwrap_or_default(),
+            key_format: match key_format? {
+                Patch::Absent => KeyFormatPatch::default(),
+                Patch::Null => KeyFormatPatch::of(&defaults.key_format),
+                Patch::Value(patch) => patch,
+            },
             default_grace_seconds: default_grace_seconds?,
             max_grace_seconds: max_grace_seconds?,
             max_lifetime_seconds: max_lifetime_seconds?,
@@ -122,25 +133,57 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
     })
 }
 
-pub fn seconds(node: Node<'_, '_>) -> Option<u32> {
-    node.integer(0..=i64::from(u32::MAX)).and_then(|seconds| u32::try_from(seconds).ok())
+/// `Some(None)` when absent; null is the default.
+fn or_default<'a, T: Clone>(
+    members: &mut Members<'a, '_>,
+    name: &'static str,
+    read: impl FnOnce(Node<'a, '_>) -> Option<T>,
+    default: &T,
+) -> Option<Option<T>> {
+    let change = members.patch(name, read)?.change();
+    Some(change.map(|given| given.unwrap_or_else(|| default.clone())))
 }
 
-fn key_format(node: Node<'_, '_>) -> Option<KeyFormatPatch> {
+/// Of a grace window. What the tenant allows is the decision's to say.
+pub fn grace_seconds(node: Node<'_, '_>) -> Option<u32> {
+    seconds_in(node, 0..=limits::GRACE_SECONDS)
+}
+
+fn lifetime_seconds(node: Node<'_, '_>) -> Option<u32> {
+    seconds_in(node, 1..=u32::MAX)
+}
+
+pub fn seconds(node: Node<'_, '_>) -> Option<u32> {
+    seconds_in(node, 0..=u32::MAX)
+}
+
+fn seconds_in(node: Node<'_, '_>, range: RangeInclusive<u32>) -> Option<u32> {
+    let range = i64::from(*range.start())..=i64::from(*range.end());
+    node.integer(range).and_then(|seconds| u32::try_from(seconds).ok())
+}
+
+fn key_format(node: Node<'_, '_>, default: &KeyFormat) -> Option<KeyFormatPatch> {
     node.object(|members| {
-        let prefix = members.optional("prefix", |text| text.text());
-        let public_chars = members.optional("public_chars", small_number);
-        let secret_chars = members.optional("secret_chars", small_number);
-        let checksum = members.optional("checksum", |word| {
-            word.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
-        });
+        let prefix = or_default(
+            members,
+            "prefix",
+            |text| text.text().map(str::to_owned),
+            &default.prefix().to_owned(),
+        );
+        let public_chars = or_default(members, "public_chars", small_number, &default.public_chars());
+        let secret_chars = or_default(members, "secret_chars", small_number, &default.secret_chars());
+        let checksum = or_default(members, "checksum", checksum, &default.checksum());
         Some(KeyFormatPatch {
-            prefix: prefix?.map(str::to_owned),
+            prefix: prefix?,
             public_chars: public_chars?,
             secret_chars: secret_chars?,
             checksum: checksum?,
         })
     })
+}
+
+fn checksum(node: Node<'_, '_>) -> Option<Checksum> {
+    node.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
 }
 
 fn small_number(node: Node<'_, '_>) -> Option<u8> {
@@ -192,6 +235,12 @@ fn is_slug(text: &str) -> bool {
     text.len() <= limits::SLUG_CHARS
         && text.split('-').all(word)
         && text.parse::<crate::domain::ids::TenantId>().is_err()
+}
+
+/// The slug of a tenant whose name gives none: of the part of its id that is random, which makes it its own.
+pub fn slug_of_id(id: TenantId) -> String {
+    let id = id.0.simple().to_string();
+    format!("tenant-{}", &id[id.len() - limits::SLUG_ID_CHARS..])
 }
 
 /// The slug that a name gives by itself; none when nothing of it can stand in one.

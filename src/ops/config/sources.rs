@@ -37,6 +37,7 @@ pub const MEMBERS: &[Member] = &[
     ),
     member("public-url", "URL", "how callers reach this service [the listen address]"),
     member("trusted-proxies", "CIDR,…", "whose X-Forwarded-* headers are believed [127.0.0.0/8,::1]"),
+    member("default-key-format", "FORMAT", "of keys of tenants that give none [cl_live_,8,30,crc32]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),
