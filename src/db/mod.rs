@@ -8,6 +8,7 @@ mod copy;
 mod dedicated;
 mod error;
 mod lent;
+mod outage;
 mod pool;
 mod scope;
 mod server;
@@ -15,8 +16,9 @@ mod target;
 
 pub use copy::{CopyReader, CopyRow};
 pub use dedicated::Dedicated;
-pub use error::{Breach, DbError};
+pub use error::{Breach, Chain, DbError};
 pub use lent::{Lent, in_time};
+pub use outage::Outage;
 pub(crate) use pool::connect_plain;
 pub use pool::{Database, Errand, Role};
 pub use scope::{Scope, Sight};

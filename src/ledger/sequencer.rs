@@ -14,7 +14,7 @@ use super::follow::Batch;
 use super::lanes::{Lanes, Ways};
 use super::proposal::{CommitError, Committed, Proposal};
 use crate::clock::{BootTime, Clock, Timestamp};
-use crate::db::{Database, DbError, Dedicated, Role};
+use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::limits;
 
 type Reply = oneshot::Sender<Result<Committed, CommitError>>;
@@ -49,6 +49,7 @@ pub struct Sequencer {
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
+    outage: Outage,
     /// stamps never fall back behind this
     last_at: Timestamp,
 }
@@ -98,6 +99,7 @@ impl Sequencer {
             lanes,
             committed,
             connection: None,
+            outage: Outage::of("writing commands"),
             last_at: Timestamp::default(),
         };
         (Submit { press, ways }, sequencer)
@@ -133,6 +135,7 @@ impl Sequencer {
             match self.append(id, at, &prepared).await {
                 Tried::Appended(appended) => {
                     self.last_at = at;
+                    self.outage.over();
                     self.publish(prepared, replies, &appended);
                     return Ok(());
                 }
@@ -141,11 +144,12 @@ impl Sequencer {
                     drafts = prepared.into_iter().map(Prepared::unstamped).collect();
                 }
                 Tried::Refused(cause) => {
-                    tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if matches!(cause, DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_))
                     {
+                        self.outage.failed(&cause);
                         return answer_all(replies, CommitError::Unavailable);
                     }
+                    tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if may_return {
                         let drafts = prepared.into_iter().map(Prepared::unstamped);
                         return Err(drafts.zip(replies).collect());
@@ -197,13 +201,13 @@ impl Sequencer {
     /// never will be, and is run again.
     async fn find_out(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
         let asking_since = BootTime::now();
-        for attempt in 0..limits::SETTLE_ATTEMPTS {
+        for _ in 0..limits::SETTLE_ATTEMPTS {
             match self.ask_outcome(id).await {
                 Ok(Some(appended)) => return Tried::Appended(appended),
                 Ok(None) => return Box::pin(self.append_settled(id, at, batch)).await,
                 Err(_) if BootTime::now().since(asking_since) > limits::SETTLE_WAIT => break,
                 Err(cause) => {
-                    tracing::warn!(%cause, attempt, "the outcome of a batch could not be asked");
+                    self.outage.failed(&cause);
                     self.connection = None;
                     tokio::time::sleep(limits::SETTLE_PAUSE).await;
                 }

@@ -22,6 +22,7 @@ mod cut_off;
 mod forgery;
 mod lease;
 mod order;
+mod outage;
 mod races;
 mod rebuild;
 mod settle;

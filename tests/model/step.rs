@@ -7,6 +7,7 @@ use credledger::domain::ip_rules::IpRules;
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::settings::SettingsPatch;
 use credledger::domain::tenant::{self, TenantCommand};
+use credledger::limits;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -136,7 +137,7 @@ fn action() -> impl Strategy<Value = Action> {
         5 => (name(), option::of(scopes()), option::weighted(0.3, seconds()), option::weighted(0.3, rules()))
             .prop_map(|(name, scopes, expires, rules)| Action::Create { name, scopes, expires, rules }),
         6 => patch().prop_map(Action::Edit),
-        5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, u32::MAX])).prop_map(|grace| Action::Rotate { grace }),
+        5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
         3 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
         3 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
