@@ -52,13 +52,17 @@ pub async fn batch(
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::Verify)?;
     let body = JsonBody::read(&request, payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let (document, mut apart) = body.parse_items()?;
     let items = document.decode(|members| {
         members.required("items", |list| list.list(limits::VERIFY_BATCH, |item| Some(item.json())))
     })?;
     let (mut questions, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, item) in items.into_iter().enumerate() {
-        match super::members::decode(item, question) {
+        let read = match apart.remove(&index) {
+            Some(problem) => Err(problem),
+            None => super::members::decode(item, question),
+        };
+        match read {
             Ok(question) => questions.push(question),
             Err(problem) => unreadable.push((index, told_of(index, &problem))),
         }
@@ -75,9 +79,9 @@ pub async fn batch(
 /// An item that can't be read, in the place of its verdict.
 fn told_of(index: usize, problem: &Problem) -> Value {
     let item = format!("/items/{index}");
-    let errors: Vec<_> = problem.listed().iter().map(|fault| fault.within(&item)).collect();
+    let problem = Problem::faults(problem.listed().iter().map(|fault| fault.within(&item)).collect());
     let (code, detail) = (problem.code().text(), problem.detail());
-    json!({"valid": false, "code": code, "detail": detail, "errors": errors})
+    json!({"valid": false, "code": code, "detail": detail, "errors": problem.listed()})
 }
 
 fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::acme;
+use crate::bad_input::send_text;
 use crate::support::service::Service;
 
 #[test]
@@ -248,5 +249,44 @@ fn labels_beyond_their_bounds_are_refused_at_every_door_and_null_is_as_absent() 
                 }
             }
         }
+    }
+}
+
+#[test]
+fn an_item_with_a_member_twice_or_nested_too_deep_fails_alone_and_says_where() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let good = json!({"credential": key.secret}).to_string();
+    let deep = format!(r#"{{"credential":{}1{}}}"#, r#"{"a":["#.repeat(20_000), "]}".repeat(20_000));
+    let deepest = format!("/items/2/credential{}", "/a/0".repeat(14) + "/a");
+    let cases = [
+        (r#"{"credential":"x","credential":"y","zz":"]}"}"#, "/items/2/credential"),
+        (r#"{"zz":{"a":1,"a":1}}"#, "/items/2/zz/a"),
+        (r#"[{"a":1,"a":"\u00e9}"}]"#, "/items/2/0/a"),
+        (&deep, &deepest),
+        (r#"{"credential":"x","colour":1}"#, "/items/2/colour"),
+    ];
+    for (item, pointer) in cases {
+        let body = format!(r#"{{"items":[{good},{good}, {item} ,{good}]}}"#);
+        let answer = send_text(&root, "POST", "/api/v1/verify/batch", &body).expect(200);
+        let valid: Vec<bool> = (0..4).map(|place| answer["data"][place]["valid"] == true).collect();
+        assert_eq!(valid, [true, true, false, true], "{pointer}");
+        let told = &answer["data"][2];
+        assert_eq!(
+            (&told["code"], &told["errors"][0]["pointer"]),
+            (&json!("invalid_request"), &json!(pointer))
+        );
+        let detail = told["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with(&format!("{pointer}: ")), "{detail}");
+    }
+    // What is no JSON has no items; what is wrong beside them is of the whole.
+    for (body, pointer) in [
+        (format!(r#"{{"items":[{good},{{"a":1,"a":2]}}"#), "/items"),
+        (format!(r#"{{"items":[{good},{{"a" 1}}]}}"#), "/items/1/a"),
+        (format!(r#"{{"items":[{good}],"items":[]}}"#), "/items"),
+    ] {
+        let problem = send_text(&root, "POST", "/api/v1/verify/batch", &body).problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
     }
 }
