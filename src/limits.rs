@@ -86,6 +86,10 @@ pub const PEOPLE_REST: Duration = Duration::from_millis(10);
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
+/// Bounds by which batches are counted: commands in one, and microseconds that its append took.
+pub const BATCH_COMMANDS_BUCKETS: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+pub const APPEND_MICROS_BUCKETS: [u64; 12] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 /// How often a command is decided again when a stream it read has moved.
 pub const DECISION_ATTEMPTS: usize = 64;
 /// How often a batch is stamped again because the head is ahead of this node's clock.

@@ -20,7 +20,7 @@ pub use error::{Breach, Chain, DbError};
 pub use lent::{Lent, in_time};
 pub use outage::Outage;
 pub(crate) use pool::connect_plain;
-pub use pool::{Database, Errand, Role};
+pub use pool::{Database, Errand, PoolUse, Role};
 pub use scope::{Scope, Sight};
 pub use server::{Durability, append_only, check_server};
 pub use target::{DatabaseUrl, Settings};

@@ -1,6 +1,7 @@
 //! Counters of the doors, and the page that tells them to Prometheus. No tenant or credential is ever a label.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::HttpRequest;
@@ -11,6 +12,8 @@ use super::app::App;
 use super::decision::DecisionIds;
 use super::operator::identify;
 use super::problem::Problem;
+use super::served::Served;
+use super::workings;
 use crate::clock::BootTime;
 use crate::domain::access::Reason;
 use crate::domain::authority::Action;
@@ -42,11 +45,12 @@ pub struct Metrics {
     /// accepted first, then by reason
     verdicts: [[AtomicU64; OUTCOMES]; Door::ALL.len()],
     pub decisions: DecisionIds,
+    pub served: Arc<Served>,
 }
 
 impl Metrics {
     pub fn new(random: [u8; 10]) -> Self {
-        Metrics { verdicts: Default::default(), decisions: DecisionIds::new(random) }
+        Metrics { verdicts: Default::default(), decisions: DecisionIds::new(random), served: Arc::default() }
     }
 
     pub fn count(&self, door: Door, refused: Option<Reason>) {
@@ -82,7 +86,9 @@ fn page(app: &App) -> String {
             );
         }
     }
+    app.metrics.served.tell(&mut page);
     staleness(&mut page, app);
+    workings::tell(&mut page, app);
     gauge(
         &mut page,
         "credledger_append_only",
@@ -168,16 +174,16 @@ fn staleness(page: &mut String, app: &App) {
     );
 }
 
-fn gauge(page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display) {
+pub(super) fn gauge(page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display) {
     heading(page, name, "gauge", help);
     line(page, format_args!("{name} {value}"));
 }
 
-fn heading(page: &mut String, name: &str, kind: &str, help: &str) {
+pub(super) fn heading(page: &mut String, name: &str, kind: &str, help: &str) {
     line(page, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
 }
 
 /// Writing to a String does not fail.
-fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(page, "{text}");
 }

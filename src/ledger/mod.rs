@@ -20,6 +20,7 @@ pub mod sequencer;
 pub mod store;
 mod stored_answer;
 pub mod streams;
+pub mod tally;
 
 pub use append::Press;
 pub use inline::{Inline, InlineRow};

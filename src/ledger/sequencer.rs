@@ -13,6 +13,7 @@ use super::append::{APPEND, Columns, Draft, Prepared, Press};
 use super::follow::Batch;
 use super::lanes::{Lanes, Ways};
 use super::proposal::{CommitError, Committed, Proposal};
+use super::tally::{Lane, Tally};
 use crate::clock::{BootTime, Clock, Timestamp};
 use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::limits;
@@ -23,6 +24,7 @@ type Submission = (Draft, Reply);
 /// The way into the sequencer: one queue for people, one for housekeeping.
 pub struct Submit {
     press: Arc<Press>,
+    pub(super) tally: Arc<Tally>,
     ways: Ways<Submission>,
 }
 
@@ -38,6 +40,15 @@ impl Submit {
         })?;
         outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
+
+    /// How many wait in a lane.
+    pub(super) fn waiting(&self, lane: Lane) -> usize {
+        let way = match lane {
+            Lane::People => &self.ways.people,
+            Lane::Housekeeping => &self.ways.housekeeping,
+        };
+        way.max_capacity() - way.capacity()
+    }
 }
 
 pub struct Sequencer {
@@ -46,6 +57,7 @@ pub struct Sequencer {
     clock: Arc<Clock>,
     writer: Uuid,
     lanes: Lanes<Submission>,
+    tally: Arc<Tally>,
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
@@ -90,19 +102,20 @@ impl Sequencer {
         committed: mpsc::UnboundedSender<Batch>,
     ) -> (Submit, Sequencer) {
         let (ways, lanes) = Lanes::new();
-        let press = Arc::new(press);
+        let (press, tally) = (Arc::new(press), Arc::new(Tally::default()));
         let sequencer = Sequencer {
             press: press.clone(),
             database,
             clock,
             writer,
             lanes,
+            tally: tally.clone(),
             committed,
             connection: None,
             outage: Outage::of("writing commands"),
             last_at: Timestamp::default(),
         };
-        (Submit { press, ways }, sequencer)
+        (Submit { press, tally, ways }, sequencer)
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.
@@ -132,8 +145,10 @@ impl Sequencer {
                 return answer_all(replies, CommitError::ClockBehind);
             }
             let prepared: Vec<_> = drafts.into_iter().map(|draft| self.press.prepare(draft, at)).collect();
+            let sent = BootTime::now();
             match self.append(id, at, &prepared).await {
                 Tried::Appended(appended) => {
+                    self.tally.batch(prepared.len(), BootTime::now().since(sent));
                     self.last_at = at;
                     self.outage.over();
                     self.publish(prepared, replies, &appended);

@@ -88,6 +88,10 @@ async fn record_due(ledger: &Arc<Ledger>, recording: &mut Outage) -> Result<(), 
     let mut after = DuePlace::START;
     loop {
         let due = answered(due(ledger, now, after)).await?;
+        if after == DuePlace::START {
+            let oldest = due.first().and_then(|due| Timestamp::from_millis(due.place.due_at_ms));
+            ledger.tally().found_due(oldest);
+        }
         let (found, last) = (due.len(), due.last().map(|due| due.place));
         let pace = tokio::time::sleep(page_time);
         let failed: Vec<ExecuteError> = stream::iter(due)
