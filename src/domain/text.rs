@@ -358,4 +358,19 @@ mod tests {
         let error = serde_json::from_str::<Name>(r#""a\u200b""#).unwrap_err().to_string();
         assert!(error.contains("character 2 is U+200B, an invisible character"), "{error}");
     }
+
+    #[test]
+    fn a_plain_text_is_taken_as_it_stands_and_any_other_as_it_is_parsed() {
+        for plain in ["a", "invoices.list", "two  words", "x~"] {
+            assert!(matches!(Operation::read(plain), Ok(Cow::Borrowed(text)) if text == plain), "{plain}");
+        }
+        for other in ["", " a", "a ", "a\tb", "a\u{7f}", "cafe\u{301}", "日本", "a\u{200b}", &"x".repeat(201)]
+        {
+            let read = Operation::read(other).map(Cow::into_owned);
+            assert_eq!(read, Operation::parse(other).map(|text| text.as_str().to_owned()), "{other}");
+        }
+        assert_eq!(Operation::read("cafe\u{301}").as_deref(), Ok("caf\u{e9}"));
+        assert_eq!(Operation::read(""), Err(TextError::Empty));
+        assert_eq!(Operation::read("a "), Err(TextError::OuterSpace));
+    }
 }
