@@ -71,8 +71,12 @@ fn mistyped(text: &str) -> String {
 fn a_token_of_the_right_form_that_nobody_was_given_is_not_found() {
     let (service, other) = (Service::start(), Service::start());
     let token = other.root().token.expect("a token");
-    let problem = service.actor(&token).get("/api/admin/v1/tenants").problem(401, "unauthorized");
-    assert_eq!(problem["reason"], "not_found", "{problem}");
+    // A key is whole as well, and at the wrong door.
+    let key = acme(&service.root()).mint("k").secret;
+    for text in [token, key] {
+        let problem = service.actor(&text).get("/api/admin/v1/tenants").problem(401, "unauthorized");
+        assert_eq!(problem["reason"], "not_found", "{problem}");
+    }
 }
 
 #[test]

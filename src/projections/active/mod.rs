@@ -89,11 +89,13 @@ impl ActiveView {
         self.look(|store| tenant_summary(store, store.tenant_ordinal_of_slug(slug)?))
     }
 
-    /// Why this text has not the form of an operator token; `None` for one that has.
+    /// Why this text has not the form of an operator token; `None` for one that has, and for one that is formed as a key: that is
+    /// whole, and none of these tokens.
     pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
         let mut formats = Formats::default();
         formats.insert(&self.token_format);
-        (!formats.fits(text)).then(|| formats.misfit(text))
+        let formed = formats.fits(text) || self.store.formats.load().fits(text);
+        (!formed).then(|| formats.misfit(text))
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].
