@@ -31,10 +31,24 @@ impl Timestamp {
         self.0
     }
 
-    /// Any RFC 3339 instant, cut to milliseconds.
+    /// Any RFC 3339 instant of the years 1970 to 9999, cut to milliseconds.
     pub fn parse(text: &str) -> Option<Self> {
-        let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        Self::from_millis(i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000)).ok()?)
+        Self::read(text).ok()
+    }
+
+    /// The same, with what is wrong.
+    pub fn read(text: &str) -> Result<Self, NoInstant> {
+        // RFC 3339 has four digits for a year; whoever writes more means a later one.
+        let year = text.split_once('-').map_or("", |(year, _)| year);
+        if year.len() > 4 && year.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NoInstant::TooLate);
+        }
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| NoInstant::Form)?;
+        let millis = instant.unix_timestamp_nanos().div_euclid(1_000_000);
+        if millis < 0 {
+            return Err(NoInstant::TooEarly);
+        }
+        i64::try_from(millis).ok().and_then(Self::from_millis).ok_or(NoInstant::TooLate)
     }
 
     /// Saturates at [`Timestamp::MAX`].
@@ -47,6 +61,26 @@ impl Timestamp {
         u64::try_from(self.0 - earlier.0).unwrap_or(0)
     }
 }
+
+/// Why a text is no instant that is kept here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoInstant {
+    Form,
+    TooEarly,
+    TooLate,
+}
+
+impl fmt::Display for NoInstant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NoInstant::Form => "expected an RFC 3339 instant, such as 2030-01-31T12:00:00Z",
+            NoInstant::TooEarly => "lies before 1970, where instants begin here",
+            NoInstant::TooLate => "lies after the end of 9999 (UTC), the last instant that is kept here",
+        })
+    }
+}
+
+impl std::error::Error for NoInstant {}
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,6 +287,21 @@ mod tests {
         ];
         for (given, written) in cases {
             assert_eq!(Timestamp::parse(given).map(|at| at.to_string()).as_deref(), Some(written));
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_years_that_are_kept_is_told_from_what_is_no_instant() {
+        let cases = [
+            ("9999-12-31T23:59:59-23:00", NoInstant::TooLate),
+            ("10000-01-01T00:00:00Z", NoInstant::TooLate),
+            ("1969-12-31T23:59:59Z", NoInstant::TooEarly),
+            ("2026-13-01T00:00:00Z", NoInstant::Form),
+            ("10000", NoInstant::Form),
+            ("tomorrow", NoInstant::Form),
+        ];
+        for (given, why) in cases {
+            assert_eq!(Timestamp::read(given), Err(why), "{given}");
         }
     }
 

@@ -54,9 +54,13 @@ pub const SCOPE_CHARS: usize = 200;
 pub const EFFECTIVE_BYTES: usize = 512 * 1024;
 pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
+/// The longest grace window that a tenant may allow: a year.
+pub const GRACE_SECONDS: u32 = 365 * 24 * 60 * 60;
 pub const OPERATION_CHARS: usize = 200;
 pub const OPERATIONS: usize = 500;
 pub const SLUG_CHARS: usize = 63;
+/// Characters of its id in the slug of a tenant whose name gives none: 48 random bits.
+pub const SLUG_ID_CHARS: usize = 12;
 
 // ---- the text of a key ----
 pub const KEY_PREFIX_CHARS: RangeInclusive<usize> = 2..=24;
@@ -105,6 +109,10 @@ pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
+/// Bounds by which batches are counted: commands in one, and microseconds that its append took.
+pub const BATCH_COMMANDS_BUCKETS: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+pub const APPEND_MICROS_BUCKETS: [u64; 12] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 /// How often a command is decided again when a stream it read has moved.
 pub const DECISION_ATTEMPTS: usize = 64;
 /// How often a batch is stamped again because the head is ahead of this node's clock.

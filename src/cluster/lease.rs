@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::clock::{BootTime, Clock, Reading};
-use crate::db::{Database, DbError, Dedicated, Role};
+use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::ledger::follow::Progress;
 use crate::limits;
 
@@ -179,11 +179,15 @@ impl Keeper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut connection = None;
         let mut refused = false;
+        let mut outage = Outage::of("the lease");
         loop {
             match tokio::time::timeout(limits::LEASE, self.renew(&mut connection)).await {
-                Ok(Ok(())) => refused = false,
+                Ok(Ok(())) => {
+                    refused = false;
+                    outage.over();
+                }
                 Ok(Err(Failed::Db(cause))) => {
-                    tracing::warn!(%cause, "the lease could not be renewed");
+                    outage.failed(&cause);
                     connection = None;
                 }
                 Ok(Err(Failed::Refused)) if refused => {}
@@ -194,7 +198,10 @@ impl Keeper {
                     );
                 }
                 Ok(Err(Failed::Stopped)) => self.lease.end(),
-                Err(_) => connection = None,
+                Err(late) => {
+                    outage.failed(&late);
+                    connection = None;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(limits::LEASE / limits::LEASE_RENEWALS) => {}

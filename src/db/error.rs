@@ -153,6 +153,21 @@ impl Error for DbError {
     }
 }
 
+/// An error and what it came from, in one line.
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut deeper = self.0.source();
+        while let Some(cause) = deeper {
+            write!(f, ": {cause}")?;
+            deeper = cause.source();
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,6 +57,15 @@ pub enum Errand {
     Reading,
 }
 
+/// Connections of one pool, and who waits for one.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolUse {
+    pub in_use: usize,
+    pub idle: usize,
+    pub most: usize,
+    pub waiting: usize,
+}
+
 /// The service's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
@@ -148,6 +157,21 @@ impl Database {
         let dedicated = Dedicated::open(&self.target, &name).await?;
         dedicated.batch_execute(&role.session()).await.map_err(DbError::connecting)?;
         Ok(dedicated)
+    }
+
+    /// How each pool is used at the moment.
+    pub fn pools(&self) -> [(&'static str, PoolUse); 4] {
+        let usage = |pool: &Pool| {
+            let status = pool.status();
+            let in_use = status.size.saturating_sub(status.available);
+            PoolUse { in_use, idle: status.available, most: status.max_size, waiting: status.waiting }
+        };
+        [
+            ("system", usage(&self.system)),
+            ("commands", usage(&self.asks)),
+            ("reads", usage(&self.reads)),
+            ("lists", usage(&self.scopes)),
+        ]
     }
 
     /// Nothing is lent any more; what is lent ends when it is given back.

@@ -135,13 +135,13 @@ impl Asked {
         self.authorize(stream)?;
         self.find(state)?;
         if self.if_versions.as_ref().is_some_and(|versions| !versions.contains(&state.people_version())) {
-            return Err(Refusal::new(
-                RefusalKind::Stale,
-                format!(
-                    "The resource is at version {}. Read it again, then repeat your change.",
-                    state.people_version()
-                ),
-            ));
+            let detail = match state.people_version() {
+                0 => "There is nothing yet that a version could match. Leave If-Match out.".to_owned(),
+                version => {
+                    format!("The resource is at version {version}. Read it again, then repeat your change.")
+                }
+            };
+            return Err(Refusal::new(RefusalKind::Stale, detail));
         }
         match &self.command {
             Command::Tenant(actions) => self.in_turn(stream, state, actions, |action, state| {

@@ -116,7 +116,7 @@ mod tests {
             let moved = MoveGrace { secret: older, ends_at: at(30) };
             for change in [
                 CredentialCommand::Edit(Edit { name: Some("other".into()), ..Edit::default() }),
-                CredentialCommand::Rescope(Rescope { scopes: scopes(&["a:b"]) }),
+                CredentialCommand::Rescope(Rescope { scopes: Some(scopes(&["a:b"])) }),
                 CredentialCommand::SetExpiry(SetExpiry { expires_at: Some(at(90)) }),
                 CredentialCommand::Restrict(Restrict { ip_rules: allow_list("192.0.2.0/24") }),
                 CredentialCommand::SetOwner(SetOwner { owner: None }),

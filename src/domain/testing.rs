@@ -357,9 +357,10 @@ impl<K: Decided> When<K> {
     }
 
     #[track_caller]
-    pub fn refused(self, kind: RefusalKind, pointer: Option<&str>) {
+    pub fn refused(self, kind: RefusalKind, pointer: Option<&str>) -> String {
         let refusal = self.outcome.expect_err("refused");
         assert_eq!((refusal.kind, refusal.pointer), (kind, pointer), "{}", refusal.detail);
+        refusal.detail
     }
 
     #[track_caller]

@@ -2,6 +2,7 @@
 //! it is read. Control, bidi, invisible, private and unassigned characters are refused; the scripts people write in are
 //! not, nor the joiners that some of them are spelt with ([`super::joiners`]).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,10 @@ use crate::limits;
 pub type Name = Line<{ limits::NAME_CHARS }>;
 pub type Description = FreeText<{ limits::DESCRIPTION_CHARS }>;
 pub type Note = FreeText<{ limits::NOTE_CHARS }>;
+/// What a call does, as its caller labels it.
+pub type Operation = Line<{ limits::OPERATION_CHARS }>;
+/// A tenant as a caller names it, by id or slug.
+pub type TenantRef = Line<{ limits::SLUG_CHARS }>;
 
 /// NFC makes at most one character of four (a Greek vowel with three marks).
 const NFC_SHRINKS_BY: usize = 4;
@@ -30,6 +35,15 @@ pub struct FreeText<const CHARS: usize>(Box<str>);
 
 impl<const CHARS: usize> Line<CHARS> {
     pub fn parse(typed: &str) -> Result<Self, TextError> {
+        Self::read(typed).map(|text| Self(text.into()))
+    }
+
+    /// What [`Self::parse`] would hold. A plain text is taken as it stands, which costs no more than a look at it: labels
+    /// are read on the way of every verdict.
+    pub fn read(typed: &str) -> Result<Cow<'_, str>, TextError> {
+        if is_plain(typed, CHARS) {
+            return Ok(Cow::Borrowed(typed));
+        }
         let text = clean(typed, Layout::OneLine, CHARS)?;
         if text.is_empty() {
             return Err(TextError::Empty);
@@ -37,7 +51,7 @@ impl<const CHARS: usize> Line<CHARS> {
         if text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace) {
             return Err(TextError::OuterSpace);
         }
-        Ok(Self(text.into_boxed_str()))
+        Ok(Cow::Owned(text))
     }
 
     pub fn as_str(&self) -> &str {
@@ -69,6 +83,16 @@ impl<const CHARS: usize> TryFrom<String> for FreeText<CHARS> {
     fn try_from(typed: String) -> Result<Self, TextError> {
         Self::parse(&typed)
     }
+}
+
+/// Visible ASCII, with spaces at most inside: one spelling, and nothing to refuse.
+fn is_plain(text: &str, limit: usize) -> bool {
+    let bytes = text.as_bytes();
+    let visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    bytes.len() <= limit
+        && visible(bytes.first())
+        && visible(bytes.last())
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,5 +357,20 @@ mod tests {
         assert_eq!(serde_json::to_string(&name).unwrap(), r#""é""#);
         let error = serde_json::from_str::<Name>(r#""a\u200b""#).unwrap_err().to_string();
         assert!(error.contains("character 2 is U+200B, an invisible character"), "{error}");
+    }
+
+    #[test]
+    fn a_plain_text_is_taken_as_it_stands_and_any_other_as_it_is_parsed() {
+        for plain in ["a", "invoices.list", "two  words", "x~"] {
+            assert!(matches!(Operation::read(plain), Ok(Cow::Borrowed(text)) if text == plain), "{plain}");
+        }
+        for other in ["", " a", "a ", "a\tb", "a\u{7f}", "cafe\u{301}", "日本", "a\u{200b}", &"x".repeat(201)]
+        {
+            let read = Operation::read(other).map(Cow::into_owned);
+            assert_eq!(read, Operation::parse(other).map(|text| text.as_str().to_owned()), "{other}");
+        }
+        assert_eq!(Operation::read("cafe\u{301}").as_deref(), Ok("caf\u{e9}"));
+        assert_eq!(Operation::read(""), Err(TextError::Empty));
+        assert_eq!(Operation::read("a "), Err(TextError::OuterSpace));
     }
 }

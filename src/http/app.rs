@@ -1,5 +1,6 @@
 //! What every handler may reach.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use actix_web::http::header::X_FORWARDED_FOR;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::API_ADMIN;
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
@@ -19,6 +21,7 @@ use crate::domain::credential::Credential;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
 use crate::domain::ip_rules::Cidr;
+use crate::domain::tenant;
 use crate::ledger::execute::{ExecuteError, Ledger};
 use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
@@ -34,6 +37,8 @@ pub struct App {
     pub limiter: Limiter,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
+    /// what a new tenant starts with, and goes back to
+    pub starting_settings: tenant::Settings,
     /// the database's roles can't change history; told by `/readyz`
     pub append_only: bool,
     pub openapi: Bytes,
@@ -63,6 +68,14 @@ impl App {
     /// lapsed it is waited for, within the bounds of a request.
     pub async fn leased<T>(&self, look: impl Fn(Timestamp) -> T) -> Result<T, Problem> {
         self.lease.over(|| look(self.now())).await.map_err(|_| lapsed())
+    }
+
+    /// Where a resource of the operators' API is, for a `Location`: behind a proxy that gives the service a path of its own, a
+    /// path begins with that of the public URL.
+    pub fn place(&self, path: impl fmt::Display) -> String {
+        let after_scheme = self.public_url.split_once("://").map_or("", |(_, rest)| rest);
+        let base = after_scheme.find('/').map_or("", |slash| &after_scheme[slash..]);
+        format!("{base}{API_ADMIN}{path}")
     }
 
     /// For a read that must not be older than a write.

@@ -1,6 +1,7 @@
 //! /api/v1/authorize: forward-auth for a proxy. Any method, body ignored; only 200, 401, 403, 429 or 503 for whatever can be
 //! read as a request, since a proxy turns anything else into an error of its own; and for one that does so with 429, 403.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::http::header::{HeaderName, HeaderValue, InvalidHeaderValue, X_FORWARDED_FOR};
@@ -21,6 +22,7 @@ use super::verify::named_tenant;
 use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
+use crate::domain::text::{Operation, TenantRef};
 use crate::limits;
 use crate::projections::active::Known;
 
@@ -111,9 +113,8 @@ fn read(request: &HttpRequest) -> Result<Demand, Problem> {
     let query = Query::parse(request.query_string())?;
     query.decode(|query| {
         let scopes = query.repeated("scope", limits::SCOPES, ConcreteScope::parse);
-        let text = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
-        let operation = query.optional("operation", text);
-        let tenant = query.optional("tenant", text);
+        let operation = query.optional("operation", |text| Operation::read(text).map(Cow::into_owned));
+        let tenant = query.optional("tenant", |text| TenantRef::read(text).map(Cow::into_owned));
         let limited = query.optional("limited", |status| match status {
             "403" => Ok(Limited::Forbidden),
             _ => Err("expected 403"),

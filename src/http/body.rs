@@ -1,5 +1,6 @@
 //! A JSON body: of an accepted type, of bounded size, arriving in bounded time, and read strictly.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -12,9 +13,10 @@ use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
-use super::json::Json;
+use super::json::{Json, Malformed};
 use super::members::{self, Members};
 use super::problem::{Code, Fault, FaultPlace, Problem};
+use super::query;
 use crate::limits;
 
 /// What a route wants of its body.
@@ -49,12 +51,13 @@ impl JsonBody {
         JsonBody(Bytes::from_static(text.as_bytes()))
     }
 
-    /// Checks the type, then reads. Call it after authentication, route, role and tenant have been checked.
+    /// Checks the type and that no parameter is there, which no route with a body takes; then reads. Call it after authentication, route, role and tenant have been checked.
     pub async fn read(request: &HttpRequest, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         let headers = request.headers();
         if wants != Wants::JsonOrNothing {
             check_type(headers, wants)?;
         }
+        query::none(request.query_string())?;
         let body = read_bounded(headers, payload, limits::BODY_BYTES, limits::BODY_WAIT).await?;
         if wants == Wants::JsonOrNothing && !body.is_empty() {
             check_type(headers, wants)?;
@@ -69,10 +72,21 @@ impl JsonBody {
         if self.0.is_empty() {
             return Ok(Document(Json::Object(Vec::new())));
         }
-        Json::parse(&self.0).map(Document).map_err(|malformed| {
-            let place = FaultPlace::Pointer(malformed.pointer);
-            Problem::faults(vec![Fault { place, detail: malformed.detail.into() }])
-        })
+        Ok(Document(Json::parse(&self.0)?))
+    }
+
+    /// The same for a body whose items fail alone: those that may not be taken are told by their index, and null.
+    pub fn parse_items(&self) -> Result<(Document<'_>, BTreeMap<usize, Problem>), Problem> {
+        let (document, apart) = Json::parse_items(&self.0)?;
+        let apart = apart.into_iter().map(|(index, malformed)| (index, malformed.into()));
+        Ok((Document(document), apart.collect()))
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        let place = FaultPlace::Pointer(malformed.pointer);
+        Problem::faults(vec![Fault { place, detail: malformed.detail.into() }])
     }
 }
 

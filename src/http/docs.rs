@@ -2,17 +2,19 @@
 
 use std::fmt::Write as _;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::problem::Code;
+use super::problem::{Code, Problem};
+use super::query;
 
 /// For a page that holds all it needs: it loads nothing, runs nothing, and stands in nobody's frame.
 pub const STATIC_PAGE: (&str, &str) =
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 /// One heading a code, under the anchor that a `type` names.
-pub async fn problems() -> HttpResponse {
-    HttpResponse::Ok().insert_header(STATIC_PAGE).content_type("text/html; charset=utf-8").body(page())
+pub async fn problems(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::none(request.query_string())?;
+    Ok(HttpResponse::Ok().insert_header(STATIC_PAGE).content_type("text/html; charset=utf-8").body(page()))
 }
 
 fn page() -> String {

@@ -1,21 +1,23 @@
 //! Members that several bodies share, read into the domain's types.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
 use super::json::Json;
-use super::members::{Node, Patch};
+use super::members::{Members, Node, Patch};
 use crate::domain::credential::{Reason, metadata_fits};
-use crate::domain::ids::MemberId;
+use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
-use crate::domain::key_format::Checksum;
+use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::plan::PlanName;
 use crate::domain::rate_limit::{OwnRateLimit, RateLimit};
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
 use crate::domain::slug;
-use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
-use crate::domain::text::{Description, Layout, Line, Name, Note, clean};
+use crate::domain::tenant::settings::{KeyFormatPatch, Settings, SettingsPatch};
+use crate::domain::text::{Description, Layout, Line, Name, Note, Operation, TenantRef, clean};
 use crate::limits;
 
 pub fn name(node: Node<'_, '_>) -> Option<String> {
@@ -37,7 +39,7 @@ pub fn plan(node: Node<'_, '_>) -> Option<PlanName> {
 
 /// How many of something there may be; null is no bound.
 pub fn bound(node: Node<'_, '_>) -> Option<Option<u32>> {
-    if node.is_null() { Some(None) } else { whole_number(node).map(Some) }
+    if node.is_null() { Some(None) } else { number_in(node, 0..=u32::MAX).map(Some) }
 }
 
 pub fn member(node: Node<'_, '_>) -> Option<MemberId> {
@@ -105,15 +107,11 @@ pub fn own_rate_limit(node: Node<'_, '_>) -> Option<OwnRateLimit> {
 
 pub fn rate_limit(node: Node<'_, '_>) -> Option<RateLimit> {
     node.object(|members| {
-        let requests = members.required("requests", |number| up_to(number, limits::RATE_REQUESTS));
-        let per_seconds = members.required("per_seconds", |number| up_to(number, limits::RATE_SECONDS));
+        let requests = members.required("requests", |number| number_in(number, 1..=limits::RATE_REQUESTS));
+        let per_seconds =
+            members.required("per_seconds", |number| number_in(number, 1..=limits::RATE_SECONDS));
         RateLimit::new(requests?, per_seconds?).ok()
     })
-}
-
-/// From 1 on.
-fn up_to(node: Node<'_, '_>, most: u32) -> Option<u32> {
-    node.integer(1..=i64::from(most)).and_then(|number| u32::try_from(number).ok())
 }
 
 /// Any JSON object whose canonical text is short enough. Its texts are a person's, and one value has one form however it was
@@ -152,20 +150,29 @@ fn clean_value(value: Value) -> Result<Value, String> {
     })
 }
 
-pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
+/// A merge patch of settings, in which null is the default: what a new tenant starts with.
+pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch> {
     node.object(|members| {
-        let key_format = members.optional("key_format", key_format);
-        let default_grace_seconds = members.optional("default_grace_seconds", seconds);
-        let max_grace_seconds = members.optional("max_grace_seconds", seconds);
-        let max_lifetime_seconds = members.patch("max_lifetime_seconds", seconds).map(Patch::change);
-        let require_expiry = members.optional("require_expiry", |switch| switch.boolean());
-        let expiry_warning_seconds = members.optional("expiry_warning_seconds", seconds);
-        let default_scopes = members.optional("default_scopes", scopes);
+        let key_format = members.patch("key_format", |format| key_format(format, &defaults.key_format));
+        let default_grace_seconds =
+            or_default(members, "default_grace_seconds", grace_seconds, &defaults.default_grace_seconds);
+        let max_grace_seconds =
+            or_default(members, "max_grace_seconds", grace_seconds, &defaults.max_grace_seconds);
+        let max_lifetime_seconds = members.patch("max_lifetime_seconds", lifetime_seconds).map(Patch::change);
+        let require_expiry =
+            or_default(members, "require_expiry", |switch| switch.boolean(), &defaults.require_expiry);
+        let expiry_warning_seconds =
+            or_default(members, "expiry_warning_seconds", seconds, &defaults.expiry_warning_seconds);
+        let default_scopes = or_default(members, "default_scopes", scopes, &defaults.default_scopes);
         let allowed_scopes = members.patch("allowed_scopes", scopes).map(Patch::change);
-        let operations = members.optional("operations", operations);
+        let operations = members.patch("operations", operations).map(Patch::change);
         let default_rate_limit = members.patch("default_rate_limit", rate_limit).map(Patch::change);
         Some(SettingsPatch {
-            key_format: key_format?.unwrap_or_default(),
+            key_format: match key_format? {
+                Patch::Absent => KeyFormatPatch::default(),
+                Patch::Null => KeyFormatPatch::of(&defaults.key_format),
+                Patch::Value(patch) => patch,
+            },
             default_grace_seconds: default_grace_seconds?,
             max_grace_seconds: max_grace_seconds?,
             max_lifetime_seconds: max_lifetime_seconds?,
@@ -179,24 +186,48 @@ pub fn settings(node: Node<'_, '_>) -> Option<SettingsPatch> {
     })
 }
 
+/// `Some(None)` when absent; null is the default.
+fn or_default<'a, T: Clone>(
+    members: &mut Members<'a, '_>,
+    name: &'static str,
+    read: impl FnOnce(Node<'a, '_>) -> Option<T>,
+    default: &T,
+) -> Option<Option<T>> {
+    let change = members.patch(name, read)?.change();
+    Some(change.map(|given| given.unwrap_or_else(|| default.clone())))
+}
+
+/// Of a grace window. What the tenant allows is the decision's to say.
+pub fn grace_seconds(node: Node<'_, '_>) -> Option<u32> {
+    number_in(node, 0..=limits::GRACE_SECONDS)
+}
+
+fn lifetime_seconds(node: Node<'_, '_>) -> Option<u32> {
+    number_in(node, 1..=u32::MAX)
+}
+
 pub fn seconds(node: Node<'_, '_>) -> Option<u32> {
-    whole_number(node)
+    number_in(node, 0..=u32::MAX)
 }
 
-fn whole_number(node: Node<'_, '_>) -> Option<u32> {
-    node.integer(0..=i64::from(u32::MAX)).and_then(|number| u32::try_from(number).ok())
+fn number_in(node: Node<'_, '_>, range: RangeInclusive<u32>) -> Option<u32> {
+    let range = i64::from(*range.start())..=i64::from(*range.end());
+    node.integer(range).and_then(|number| u32::try_from(number).ok())
 }
 
-fn key_format(node: Node<'_, '_>) -> Option<KeyFormatPatch> {
+fn key_format(node: Node<'_, '_>, default: &KeyFormat) -> Option<KeyFormatPatch> {
     node.object(|members| {
-        let prefix = members.optional("prefix", |text| text.text());
-        let public_chars = members.optional("public_chars", small_number);
-        let secret_chars = members.optional("secret_chars", small_number);
-        let checksum = members.optional("checksum", |word| {
-            word.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
-        });
+        let prefix = or_default(
+            members,
+            "prefix",
+            |text| text.text().map(str::to_owned),
+            &default.prefix().to_owned(),
+        );
+        let public_chars = or_default(members, "public_chars", small_number, &default.public_chars());
+        let secret_chars = or_default(members, "secret_chars", small_number, &default.secret_chars());
+        let checksum = or_default(members, "checksum", checksum, &default.checksum());
         Some(KeyFormatPatch {
-            prefix: prefix?.map(str::to_owned),
+            prefix: prefix?,
             public_chars: public_chars?,
             secret_chars: secret_chars?,
             checksum: checksum?,
@@ -204,18 +235,37 @@ fn key_format(node: Node<'_, '_>) -> Option<KeyFormatPatch> {
     })
 }
 
+fn checksum(node: Node<'_, '_>) -> Option<Checksum> {
+    node.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
+}
+
 fn small_number(node: Node<'_, '_>) -> Option<u8> {
     node.integer(0..=255).and_then(|number| u8::try_from(number).ok())
 }
 
+/// By label, in the one spelling in which labels are asked for too.
 fn operations(node: Node<'_, '_>) -> Option<BTreeMap<String, Option<ConcreteScope>>> {
-    let entries = node.map(limits::OPERATIONS, |operation, scope| {
-        if let Err(error) = clean(operation, Layout::OneLine, limits::OPERATION_CHARS) {
-            return scope.refuse(error);
+    let mut operations = BTreeMap::new();
+    node.map(limits::OPERATIONS, |operation, scope| {
+        let label = scope.accept(Operation::read(operation))?;
+        let demanded =
+            if scope.is_null() { Some(None) } else { scope.parsed(ConcreteScope::parse).map(Some) };
+        match operations.insert(label.into_owned(), demanded?) {
+            None => Some(()),
+            Some(_) => scope.refuse("stands here in another spelling too; keep one"),
         }
-        if scope.is_null() { Some(None) } else { scope.parsed(ConcreteScope::parse).map(Some) }
     })?;
-    Some(entries.into_iter().map(|(operation, scope)| (operation.to_string(), scope)).collect())
+    Some(operations)
+}
+
+/// A label of what a call does. A plain one is not copied.
+pub fn operation<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
+    node.parsed(Operation::read)
+}
+
+/// A tenant, by id or slug; whether there is such a one is the verdict's.
+pub fn tenant_ref<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
+    node.parsed(TenantRef::read)
 }
 
 /// A name that stands in URLs: lower-case words and numbers joined by single hyphens.
@@ -227,6 +277,12 @@ pub fn slug(node: Node<'_, '_>) -> Option<String> {
 /// An id in its place would be taken for another tenant's.
 fn is_slug(text: &str) -> bool {
     slug::is_slug(text) && text.parse::<crate::domain::ids::TenantId>().is_err()
+}
+
+/// The slug of a tenant whose name gives none: of the part of its id that is random, which makes it its own.
+pub fn slug_of_id(id: TenantId) -> String {
+    let id = id.0.simple().to_string();
+    format!("tenant-{}", &id[id.len() - limits::SLUG_ID_CHARS..])
 }
 
 /// The slug that a name gives by itself; none when nothing of it can stand in one.

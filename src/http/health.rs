@@ -1,10 +1,13 @@
-//! /healthz: the process answers. /readyz: it can give verdicts and take commands.
+//! /healthz: the process answers. /readyz: it can give verdicts and take commands. What probes of balancers hang on to their
+//! URLs is not looked at.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::app::App;
+use super::problem::Problem;
+use super::query;
 use crate::db::{DbError, in_time};
 
 pub async fn alive() -> HttpResponse {
@@ -27,8 +30,9 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 
-pub async fn openapi(app: Data<App>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(app.openapi.clone())
+pub async fn openapi(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::none(request.query_string())?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(app.openapi.clone()))
 }
 
 async fn database_answers(app: &App) -> bool {

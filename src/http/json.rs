@@ -30,11 +30,12 @@ pub struct Malformed {
 
 impl<'a> Json<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Json<'a>, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|error| Malformed {
-            pointer: String::new(),
-            detail: format!("byte {} is not UTF-8", error.valid_up_to()),
-        })?;
-        json_parser::document(text)
+        json_parser::document(text_of(body)?)
+    }
+
+    /// For a body whose items fail alone: one that may not be taken is null, and told by its index.
+    pub fn parse_items(body: &'a [u8]) -> Result<(Json<'a>, Vec<(usize, Malformed)>), Malformed> {
+        json_parser::document_of_items(text_of(body)?)
     }
 
     pub fn kind(&self) -> &'static str {
@@ -88,6 +89,13 @@ impl<'a> Json<'a> {
             }
         }
     }
+}
+
+fn text_of(body: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(body).map_err(|error| Malformed {
+        pointer: String::new(),
+        detail: format!("byte {} is not UTF-8", error.valid_up_to()),
+    })
 }
 
 /// An integer that a machine word holds keeps every digit; the rest is a double, in its one form (RFC 8785).

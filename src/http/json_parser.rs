@@ -8,8 +8,16 @@ use super::json::{Json, Malformed, push_pointer};
 use crate::limits;
 
 pub(super) fn document(text: &str) -> Result<Json<'_>, Malformed> {
-    let mut parser = Parser { text, at: 0, values: 0 };
+    let mut parser = Parser { text, at: 0, values: 0, apart: None, in_items: false };
     parser.document().map_err(|stop| stop.explained(parser.at))
+}
+
+/// The elements of the document's list `items` stand apart: one that is JSON and may not be taken is null here, and told beside, by
+/// its index and with its place within itself.
+pub(super) fn document_of_items(text: &str) -> Result<(Json<'_>, Vec<(usize, Malformed)>), Malformed> {
+    let mut parser = Parser { text, at: 0, values: 0, apart: Some(Vec::new()), in_items: false };
+    let document = parser.document().map_err(|stop| stop.explained(parser.at))?;
+    Ok((document, parser.apart.unwrap_or_default()))
 }
 
 /// A refusal on its way up; each level adds its step, so the good way pays nothing for pointers.
@@ -17,13 +25,23 @@ struct Stop {
     detail: Cow<'static, str>,
     /// innermost first
     steps: Vec<String>,
-    tells_place: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// this is no JSON; told with the byte
+    Syntax,
+    /// a value that is JSON and may not be taken: a member twice, or nested too deep
+    Shape,
+    /// the body as a whole has too much
+    Size,
 }
 
 impl Stop {
     /// The syntax is wrong at the byte where the parser stands.
     fn syntax(detail: &'static str) -> Self {
-        Stop { detail: Cow::Borrowed(detail), steps: Vec::new(), tells_place: true }
+        Stop { detail: Cow::Borrowed(detail), steps: Vec::new(), kind: Kind::Syntax }
     }
 
     fn within(mut self, step: &dyn fmt::Display) -> Self {
@@ -36,9 +54,9 @@ impl Stop {
         for step in self.steps.iter().rev() {
             push_pointer(&mut pointer, step);
         }
-        let detail = match self.tells_place {
-            true => format!("{}, at byte {at}", self.detail),
-            false => self.detail.into_owned(),
+        let detail = match self.kind {
+            Kind::Syntax => format!("{}, at byte {at}", self.detail),
+            Kind::Shape | Kind::Size => self.detail.into_owned(),
         };
         Malformed { pointer, detail }
     }
@@ -48,6 +66,10 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     values: usize,
+    /// elements that stand apart and may not be taken; none where nothing stands apart
+    apart: Option<Vec<(usize, Malformed)>>,
+    /// the member of the document that is being read is `items`
+    in_items: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -81,13 +103,13 @@ impl<'a> Parser<'a> {
         self.values += 1;
         if self.values > limits::JSON_VALUES {
             let detail = format!("a body holds at most {} values", limits::JSON_VALUES);
-            return Err(Stop { detail: detail.into(), steps: Vec::new(), tells_place: false });
+            return Err(Stop { detail: detail.into(), steps: Vec::new(), kind: Kind::Size });
         }
         self.skip_space();
         match self.peek() {
             Some(b'{' | b'[') if depth == limits::JSON_DEPTH => {
                 let detail = format!("nested deeper than {} levels", limits::JSON_DEPTH);
-                Err(Stop { detail: detail.into(), steps: Vec::new(), tells_place: false })
+                Err(Stop { detail: detail.into(), steps: Vec::new(), kind: Kind::Shape })
             }
             Some(b'{') => self.object(depth),
             Some(b'[') => self.list(depth),
@@ -117,14 +139,47 @@ impl<'a> Parser<'a> {
             return Ok(Json::List(items));
         }
         loop {
-            let item = self.value(depth + 1).map_err(|stop| stop.within(&items.len()))?;
-            items.push(item);
+            self.skip_space();
+            let begin = self.at;
+            let item = match self.value(depth + 1) {
+                Err(stop)
+                    if depth == 1 && self.in_items && stop.kind == Kind::Shape && self.apart.is_some() =>
+                {
+                    self.leave_apart(begin, items.len(), stop)
+                }
+                item => item,
+            };
+            items.push(item.map_err(|stop| stop.within(&items.len()))?);
             self.skip_space();
             if self.take(b']') {
                 return Ok(Json::List(items));
             }
             if !self.take(b',') {
                 return Err(Stop::syntax("expected `,` or `]`"));
+            }
+        }
+    }
+
+    /// Goes on behind the element that begins there: what is left of it is looked at no closer than to find its end.
+    fn leave_apart(&mut self, begin: usize, index: usize, stop: Stop) -> Result<Json<'a>, Stop> {
+        let malformed = stop.explained(self.at);
+        self.apart.get_or_insert_default().push((index, malformed));
+        self.at = begin;
+        let mut open = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => open += 1,
+                Some(b'}' | b']') => open = open.saturating_sub(1),
+                Some(_) => {}
+                None => return Err(Stop::syntax("the JSON ends too early")),
+            }
+            self.at += 1;
+            if open == 0 {
+                return Ok(Json::Null);
             }
         }
     }
@@ -145,11 +200,14 @@ impl<'a> Parser<'a> {
             let name = self.string()?;
             if names.is_repeated(&name, &members) {
                 let detail = Cow::Borrowed("this member stands here twice");
-                return Err(Stop { detail, steps: vec![name.into_owned()], tells_place: false });
+                return Err(Stop { detail, steps: vec![name.into_owned()], kind: Kind::Shape });
             }
             self.skip_space();
             if !self.take(b':') {
                 return Err(Stop::syntax("expected `:`").within(&name));
+            }
+            if depth == 0 {
+                self.in_items = name == "items";
             }
             let value = self.value(depth + 1).map_err(|stop| stop.within(&name))?;
             members.push((name, value));

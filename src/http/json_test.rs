@@ -194,4 +194,15 @@ proptest! {
     fn random_bytes_never_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         agrees_with_serde(&bytes)?;
     }
+
+    #[test]
+    fn read_by_items_it_takes_the_same_and_more_only_where_an_item_stands_apart(text in nearly_json(), item in any_json()) {
+        for body in [format!("{{\"items\":[{text},{item}]}}"), format!("{{\"items\":[{item},{text}]}}"), text] {
+            match (Json::parse(body.as_bytes()), Json::parse_items(body.as_bytes())) {
+                (Ok(whole), by_items) => prop_assert_eq!(by_items, Ok((whole, vec![]))),
+                (Err(_), Ok((_, apart))) => prop_assert!(!apart.is_empty(), "{}", body),
+                (Err(_), Err(_)) => {}
+            }
+        }
+    }
 }

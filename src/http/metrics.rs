@@ -1,6 +1,7 @@
 //! Counters of the doors, and the page that tells them to Prometheus. No tenant or credential is ever a label.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::HttpRequest;
@@ -11,6 +12,8 @@ use super::app::App;
 use super::decision::DecisionIds;
 use super::operator::identify;
 use super::problem::Problem;
+use super::served::Served;
+use super::workings;
 use crate::clock::BootTime;
 use crate::domain::access::Reason;
 use crate::domain::authority::Action;
@@ -95,6 +98,7 @@ pub struct Metrics {
     verdicts: [[AtomicU64; Outcome::COUNT]; Door::ALL.len()],
     limited: [AtomicU64; Quota::COUNTED.len()],
     pub decisions: DecisionIds,
+    pub served: Arc<Served>,
 }
 
 impl Metrics {
@@ -103,6 +107,7 @@ impl Metrics {
             verdicts: Default::default(),
             limited: Default::default(),
             decisions: DecisionIds::new(random),
+            served: Arc::default(),
         }
     }
 
@@ -119,7 +124,7 @@ impl Metrics {
     }
 }
 
-/// Open to a loopback peer that no proxy stands before; otherwise to whoever may read metrics.
+/// Parameters are not looked at. Open to a loopback peer that no proxy stands before; otherwise to whoever may read metrics.
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
     let forwarded = request.headers().keys().any(|name| name.as_str().starts_with("x-forwarded-"));
@@ -147,7 +152,9 @@ fn page(app: &App) -> String {
         }
     }
     limited(&mut page, app);
+    app.metrics.served.tell(&mut page);
     staleness(&mut page, app);
+    workings::tell(&mut page, app);
     gauge(
         &mut page,
         "credledger_append_only",
@@ -242,16 +249,16 @@ fn staleness(page: &mut String, app: &App) {
     );
 }
 
-fn gauge(page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display) {
+pub(super) fn gauge(page: &mut String, name: &str, help: &str, value: &dyn std::fmt::Display) {
     heading(page, name, "gauge", help);
     line(page, format_args!("{name} {value}"));
 }
 
-fn heading(page: &mut String, name: &str, kind: &str, help: &str) {
+pub(super) fn heading(page: &mut String, name: &str, kind: &str, help: &str) {
     line(page, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
 }
 
 /// Writing to a String does not fail.
-fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(page, "{text}");
 }

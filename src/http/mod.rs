@@ -37,10 +37,12 @@ pub mod request_id;
 mod resources;
 pub mod routes;
 pub mod serve;
+pub mod served;
 mod unread;
 mod verdict;
 mod verify;
 mod whoami;
+mod workings;
 
 #[cfg(test)]
 mod app_test;

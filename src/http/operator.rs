@@ -117,7 +117,10 @@ async fn known(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
     let (pass, now) = app.leased(look).await?.map_err(|_| not_answering())?;
     let refused = |reason: Reason, detail| Problem::credential_refused(reason.word(), detail);
     let Some(pass) = pass else {
-        return Err(refused(Reason::NotFound, "this is no operator token of this installation"));
+        return Err(match app.view.operator_token_misfit(token) {
+            Some(misfit) => refused(Reason::Malformed, misfit.detail()),
+            None => refused(Reason::NotFound, "this is no operator token of this installation"),
+        });
     };
     if !pass.token_works(now) {
         return Err(match (pass.disabled, pass.revoked) {

@@ -16,6 +16,7 @@ use serde::Serialize;
 pub use super::code::Code;
 use super::joined::joined_within;
 use super::request_id::RequestId;
+use crate::db::Chain;
 use crate::limits;
 
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -230,15 +231,29 @@ impl Problem {
     /// The answer as it leaves. The middleware calls this, once, and so the cause is logged once.
     pub fn answer(&self, request_id: &RequestId) -> HttpResponse {
         if let Some(cause) = &self.0.cause {
-            tracing::error!(
-                target: "http",
-                request_id = request_id.as_str(),
-                code = self.0.code.text(),
-                cause = %Chain(cause.as_ref()),
-                "a request failed"
-            );
+            self.log(cause.as_ref(), request_id);
         }
         self.render(request_id)
+    }
+
+    /// An error is a fault of ours alone. While the database is away its rooms say so, once; and what callers do wrong they are
+    /// told themselves.
+    fn log(&self, cause: &(dyn StdError + Send + Sync + 'static), request_id: &RequestId) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "http",
+                    request_id = request_id.as_str(),
+                    code = self.0.code.text(),
+                    cause = %Chain(cause),
+                    "a request failed"
+                )
+            };
+        }
+        match self.0.code {
+            Code::Internal => line!(error),
+            _ => line!(debug),
+        }
     }
 
     fn render(&self, request_id: &RequestId) -> HttpResponse {
@@ -311,20 +326,5 @@ impl fmt::Display for Fault {
             }
             FaultPlace::Header(name) => write!(f, "{name}: {}", self.detail),
         }
-    }
-}
-
-/// An error and what it came from, in one line.
-struct Chain<'a>(&'a (dyn StdError + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut deeper = self.0.source();
-        while let Some(cause) = deeper {
-            write!(f, ": {cause}")?;
-            deeper = cause.source();
-        }
-        Ok(())
     }
 }

@@ -24,6 +24,11 @@ pub struct Query<'a> {
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
+/// For a route that takes no parameter: each is a fault.
+pub fn none(text: &str) -> Result<(), Problem> {
+    if text.is_empty() { Ok(()) } else { Query::parse(text)?.decode(|_| Some(())) }
+}
+
 /// Asks for parameters one by one, and notes what was asked and what was wrong.
 pub struct Parameters<'q> {
     given: &'q [(Cow<'q, str>, Cow<'q, str>)],

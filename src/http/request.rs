@@ -4,6 +4,7 @@
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{
@@ -18,6 +19,7 @@ use futures::future::{Either, Join, Map, join};
 
 use super::problem::{Code, Problem};
 use super::request_id::{self, RequestId, TraceContext};
+use super::served::{Entrance, Served};
 use super::unread::Unread;
 use crate::clock::BootTime;
 use crate::limits;
@@ -58,11 +60,20 @@ struct Shared {
     random: fn() -> [u8; 16],
     /// writes by method that are reads by meaning, such as verify: logged as reads
     questions: &'static [&'static str],
+    served: Arc<Served>,
 }
 
 impl Manners {
     pub fn new(random: fn() -> [u8; 16], questions: &'static [&'static str]) -> Self {
-        Self { shared: Rc::new(Shared { random, questions }) }
+        Self::counting(random, questions, Arc::default())
+    }
+
+    pub fn counting(
+        random: fn() -> [u8; 16],
+        questions: &'static [&'static str],
+        served: Arc<Served>,
+    ) -> Self {
+        Self { shared: Rc::new(Shared { random, questions, served }) }
     }
 }
 
@@ -117,19 +128,23 @@ pub struct Exchange {
     began: BootTime,
     method: Method,
     is_question: bool,
+    entrance: Entrance,
+    shared: Rc<Shared>,
     unread: Option<Unread>,
 }
 
 impl Exchange {
-    fn begin(request: &mut ServiceRequest, shared: &Shared) -> Self {
+    fn begin(request: &mut ServiceRequest, shared: &Rc<Shared>) -> Self {
         let unread = Unread::of(request);
         let headers = request.headers();
         let request_id =
             RequestId::from_headers(headers).unwrap_or_else(|| RequestId::minted((shared.random)()));
         let method = request.method().clone();
         let is_question = method.is_safe() || shared.questions.contains(&request.path());
+        let entrance = Entrance::of(request.path());
         let context = RequestContext { request_id, trace: TraceContext::from_headers(headers) };
-        Self { context, began: BootTime::now(), method, is_question, unread }
+        let shared = Rc::clone(shared);
+        Self { context, began: BootTime::now(), method, is_question, entrance, shared, unread }
     }
 
     fn log(&self, route: Option<&HttpRequest>, status: StatusCode) {
@@ -176,8 +191,9 @@ fn url_bytes(uri: &Uri) -> usize {
 fn finish((outcome, exchange): (Outcome, Exchange)) -> Outcome {
     match outcome {
         Ok(answer) => {
-            let mut answer = with_problem_rendered(answer, &exchange.context.request_id);
+            let mut answer = with_problem_rendered(answer, &exchange);
             add_headers(answer.response_mut(), &exchange.context.request_id);
+            exchange.shared.served.answer(exchange.entrance, answer.status());
             exchange.log(Some(answer.request()), answer.status());
             Ok(match exchange.unread {
                 Some(unread) => unread.kept_by(answer),
@@ -186,7 +202,8 @@ fn finish((outcome, exchange): (Outcome, Exchange)) -> Outcome {
         }
         // A middleware further in gave up without the request; the answer can still be a whole one.
         Err(error) => {
-            let mut response = render(&error, &exchange.context.request_id);
+            let mut response = render(&error, &exchange);
+            exchange.shared.served.answer(exchange.entrance, response.status());
             add_headers(&mut response, &exchange.context.request_id);
             exchange.log(None, response.status());
             Err(InternalError::from_response("the answer is a problem", response).into())
@@ -195,14 +212,11 @@ fn finish((outcome, exchange): (Outcome, Exchange)) -> Outcome {
 }
 
 /// Puts the final problem, with its request id, in the place of the provisional one. Headers that middlewares added stay.
-fn with_problem_rendered(
-    answer: ServiceResponse<BoxBody>,
-    request_id: &RequestId,
-) -> ServiceResponse<BoxBody> {
+fn with_problem_rendered(answer: ServiceResponse<BoxBody>, exchange: &Exchange) -> ServiceResponse<BoxBody> {
     let Some(error) = answer.response().error() else {
         return answer;
     };
-    let mut rendered = render(error, request_id);
+    let mut rendered = render(error, exchange);
     for (name, value) in answer.headers() {
         if !rendered.headers().contains_key(name) {
             rendered.headers_mut().append(name.clone(), value.clone());
@@ -211,10 +225,14 @@ fn with_problem_rendered(
     answer.into_response(rendered)
 }
 
-fn render(error: &Error, request_id: &RequestId) -> HttpResponse {
+fn render(error: &Error, exchange: &Exchange) -> HttpResponse {
+    let answer = |problem: &Problem| {
+        exchange.shared.served.problem(problem.code());
+        problem.answer(&exchange.context.request_id)
+    };
     match error.as_error::<Problem>() {
-        Some(problem) => problem.answer(request_id),
-        None => foreign(error).answer(request_id),
+        Some(problem) => answer(problem),
+        None => answer(&foreign(error)),
     }
 }
 

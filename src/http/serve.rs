@@ -31,7 +31,7 @@ pub fn serve(
             .app_data(app.clone())
             .configure(routes)
             .default_service(web::to(not_found))
-            .wrap(Manners::new(random, QUESTIONS))
+            .wrap(Manners::counting(random, QUESTIONS, app.metrics.served.clone()))
     });
     let server = server
         .workers(workers)

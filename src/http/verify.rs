@@ -1,5 +1,6 @@
 //! POST /api/v1/verify and /verify/batch: the API layer asks about a credential that somebody presented to it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::web::{Data, Payload};
@@ -25,8 +26,8 @@ struct Question<'a> {
     credential: &'a str,
     client_ip: Option<IpAddr>,
     scopes: Vec<ConcreteScope>,
-    operation: Option<&'a str>,
-    tenant: Option<&'a str>,
+    operation: Option<Cow<'a, str>>,
+    tenant: Option<Cow<'a, str>>,
 }
 
 pub async fn one(
@@ -51,13 +52,17 @@ pub async fn batch(
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::Verify)?;
     let body = JsonBody::read(&request, payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let (document, mut apart) = body.parse_items()?;
     let items = document.decode(|members| {
         members.required("items", |list| list.list(limits::VERIFY_BATCH, |item| Some(item.json())))
     })?;
     let (mut questions, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, item) in items.into_iter().enumerate() {
-        match super::members::decode(item, question) {
+        let read = match apart.remove(&index) {
+            Some(problem) => Err(problem),
+            None => super::members::decode(item, question),
+        };
+        match read {
             Ok(question) => questions.push(question),
             Err(problem) => unreadable.push((index, told_of(index, &problem))),
         }
@@ -74,17 +79,17 @@ pub async fn batch(
 /// An item that can't be read, in the place of its verdict.
 fn told_of(index: usize, problem: &Problem) -> Value {
     let item = format!("/items/{index}");
-    let errors: Vec<_> = problem.listed().iter().map(|fault| fault.within(&item)).collect();
+    let problem = Problem::faults(problem.listed().iter().map(|fault| fault.within(&item)).collect());
     let (code, detail) = (problem.code().text(), problem.detail());
-    json!({"valid": false, "code": code, "detail": detail, "errors": errors})
+    json!({"valid": false, "code": code, "detail": detail, "errors": problem.listed()})
 }
 
 fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let credential = members.required("credential", |text| text.text());
     let client_ip = members.nullable("client_ip", ip_address);
-    let operation = members.nullable("operation", |text| text.text());
+    let operation = members.nullable("operation", fields::operation);
     let scopes = members.optional("scopes", fields::concrete_scopes);
-    let tenant = members.nullable("tenant", |text| text.text());
+    let tenant = members.nullable("tenant", fields::tenant_ref);
     Some(Question {
         credential: credential?,
         client_ip: client_ip?,
@@ -105,8 +110,8 @@ impl Question<'_> {
             credential: self.credential,
             client_ip: self.client_ip,
             scopes: &self.scopes,
-            operation: self.operation,
-            tenant: self.tenant.map(|named| named_tenant(app, named)),
+            operation: self.operation.as_deref(),
+            tenant: self.tenant.as_deref().map(|named| named_tenant(app, named)),
             reach: operator.reach(),
         }
     }

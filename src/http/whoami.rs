@@ -7,14 +7,23 @@ use super::app::App;
 use super::bearer::presented;
 use super::metrics::Door;
 use super::problem::Problem;
+use super::query::Query;
 use super::verdict::{Asking, Judged};
 use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    presented(&request).map_err(|problem| app.failed(app.client_ip(&request), problem))?;
+    let query = Query::parse(request.query_string());
+    let position = query.and_then(|query| query.decode(|query| query.number("min_position")));
+    if let Ok(position) = position {
+        app.reached(position).await?;
+    }
     let judged = judge_bearer(&app, &request, Door::Whoami).await?;
     if let Some(problem) = judged.refusal() {
         return Err(app.failed(app.client_ip(&request), problem));
     }
+    // Who asks counts before what is asked.
+    position?;
     let mut answer = judged.answer();
     judged.tell_limit(answer.headers_mut());
     Ok(answer)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::db::{Database, DbError, Dedicated, Role, in_time};
+use crate::db::{Database, DbError, Dedicated, Outage, Role, in_time};
 use crate::limits;
 
 const LISTEN: &str = "select credledger.doorbell_listen()";
@@ -19,6 +19,7 @@ pub struct Doorbell {
     /// changes with what is appended here
     appended: watch::Receiver<u64>,
     heard: Arc<Notify>,
+    outage: Outage,
 }
 
 /// What whoever follows holds of it.
@@ -32,13 +33,17 @@ impl Doorbell {
         let (appended, seen) = watch::channel(0);
         let heard = Arc::new(Notify::new());
         let handle = Handle { appended, heard: heard.clone() };
-        (handle, Doorbell { database, signature: format!("{ledger} {writer}"), appended: seen, heard })
+        let outage = Outage::of("the doorbell, beside which polls go on");
+        (
+            handle,
+            Doorbell { database, signature: format!("{ledger} {writer}"), appended: seen, heard, outage },
+        )
     }
 
     /// Runs until its handle is dropped, and what was appended before is told.
     pub async fn run(mut self) {
         while let Err(cause) = self.ring_and_hear().await {
-            tracing::debug!(%cause, "the doorbell is silent for a while; polls go on");
+            self.outage.failed(&cause);
             let over = async { while self.appended.changed().await.is_ok() {} };
             tokio::select! {
                 () = over => return,
@@ -51,6 +56,7 @@ impl Doorbell {
         let connection = self.database.connect_dedicated(Role::System).await?;
         connection.deaf_to(&self.signature);
         in_time(async { Ok::<_, DbError>(connection.batch_execute(LISTEN).await?) }).await?;
+        self.outage.over();
         loop {
             tokio::select! {
                 changed = self.appended.changed() => match changed {

@@ -15,6 +15,7 @@ use super::read::{Loaded, Reader};
 use super::sequencer::Submit;
 use super::stored_answer::AnswerKey;
 use super::streams::Streams;
+use super::tally::{Lane, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
 use crate::domain::Context;
@@ -64,7 +65,12 @@ impl Ledger {
     /// and a repeat of it finds it.
     pub async fn execute(self: &Arc<Self>, order: Order) -> Result<Executed, ExecuteError> {
         let ledger = self.clone();
-        let task = self.runtime.spawn(async move { ledger.run(order).await });
+        let lane = Lane::of(order.housekeeping);
+        let task = self.runtime.spawn(async move {
+            let executed = ledger.run(order).await;
+            ledger.tally().command(lane, &executed);
+            executed
+        });
         task.await.unwrap_or(Err(ExecuteError::Commit(CommitError::OutcomeUnknown)))
     }
 
@@ -237,6 +243,15 @@ impl Ledger {
 
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.submit.tally
+    }
+
+    /// How many commands wait for a batch.
+    pub fn waiting(&self, lane: Lane) -> usize {
+        self.submit.waiting(lane)
     }
 
     pub fn progress(&self) -> Progress {

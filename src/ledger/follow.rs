@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::read::{ReadError, Reader};
 use super::streams::Streams;
 use super::{Applier, doorbell};
-use crate::db::{Database, DbError, Dedicated, Role};
+use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::domain::event::Recorded;
 use crate::limits;
 
@@ -37,6 +37,7 @@ pub struct Follow {
     progress: watch::Sender<Progress>,
     doorbell: doorbell::Handle,
     connection: Option<Dedicated>,
+    outage: Outage,
     next: u64,
 }
 
@@ -61,6 +62,7 @@ impl Follow {
             progress,
             doorbell,
             connection: None,
+            outage: Outage::of("following the ledger"),
             next: applied,
         };
         (seen, follow)
@@ -80,7 +82,7 @@ impl Follow {
             match outcome {
                 Ok(()) => {}
                 Err(Halt::Database(cause)) => {
-                    tracing::warn!(%cause, "following the ledger waits for the database");
+                    self.outage.failed(&cause);
                     self.connection = None;
                 }
                 Err(Halt::Poisoned(why)) => {
@@ -163,7 +165,9 @@ impl Follow {
             );
         }
         let Some(connection) = &self.connection else { return Ok(Vec::new()) };
-        Ok(self.reader.events(connection, self.next, limits::FOLLOW_PAGE).await?)
+        let events = self.reader.events(connection, self.next, limits::FOLLOW_PAGE).await?;
+        self.outage.over();
+        Ok(events)
     }
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Halt> {

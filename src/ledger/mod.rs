@@ -20,6 +20,7 @@ pub mod sequencer;
 pub mod store;
 mod stored_answer;
 pub mod streams;
+pub mod tally;
 pub mod together;
 
 pub use append::Press;

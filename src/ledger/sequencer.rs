@@ -17,8 +17,9 @@ use super::append::{APPEND, Columns, Draft, Prepared, Press};
 use super::follow::Batch;
 use super::lanes::{Lanes, Ways};
 use super::proposal::{CommitError, Committed, Proposal};
+use super::tally::{Lane, Tally};
 use crate::clock::{BootTime, Clock, Timestamp};
-use crate::db::{Database, DbError, Dedicated, Role};
+use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::limits;
 
 type Reply = oneshot::Sender<Result<Committed, CommitError>>;
@@ -27,6 +28,7 @@ type Submission = (Draft, Reply);
 /// The way into the sequencer: one queue for people, one for housekeeping.
 pub struct Submit {
     press: Arc<Press>,
+    pub(super) tally: Arc<Tally>,
     ways: Ways<Submission>,
     /// when people's last command came, on the boot-time clock
     people_seen: AtomicU64,
@@ -50,6 +52,15 @@ impl Submit {
 
     pub fn people_away(&self) -> Duration {
         BootTime::now().since(BootTime::from_nanos(self.people_seen.load(Ordering::Relaxed)))
+    }
+
+    /// How many wait in a lane.
+    pub(super) fn waiting(&self, lane: Lane) -> usize {
+        let way = match lane {
+            Lane::People => &self.ways.people,
+            Lane::Housekeeping => &self.ways.housekeeping,
+        };
+        way.max_capacity() - way.capacity()
     }
 }
 
@@ -76,9 +87,11 @@ struct Writer {
     closer: Closer,
     database: Database,
     writer: Uuid,
+    tally: Arc<Tally>,
     /// committed batches, on their way to the one applier
     committed: mpsc::UnboundedSender<Batch>,
     connection: Option<Connected>,
+    outage: Outage,
     /// stamps never fall back behind this
     last_at: Timestamp,
 }
@@ -119,11 +132,19 @@ impl Sequencer {
         committed: mpsc::UnboundedSender<Batch>,
     ) -> (Submit, Sequencer) {
         let (ways, lanes) = Lanes::new();
-        let press = Arc::new(press);
+        let (press, tally) = (Arc::new(press), Arc::new(Tally::default()));
         let closer = Closer { press: press.clone(), clock };
-        let last_at = Timestamp::default();
-        let writer = Writer { closer, database, writer, committed, connection: None, last_at };
-        (Submit { press, ways, people_seen: AtomicU64::new(0) }, Sequencer { lanes, writer })
+        let writer = Writer {
+            closer,
+            database,
+            writer,
+            tally: tally.clone(),
+            committed,
+            connection: None,
+            outage: Outage::of("writing commands"),
+            last_at: Timestamp::default(),
+        };
+        (Submit { press, tally, ways, people_seen: AtomicU64::new(0) }, Sequencer { lanes, writer })
     }
 
     /// Runs until every [`Submit`] is dropped and what was submitted is answered.
@@ -190,19 +211,23 @@ impl Writer {
                 at = now.max(self.last_at);
                 prepared = self.closer.prepare(prepared.into_iter().map(Prepared::unstamped), at);
             }
+            let sent = BootTime::now();
             match self.append(id, at, &prepared).await {
                 Tried::Appended(appended) => {
+                    self.tally.batch(prepared.len(), BootTime::now().since(sent));
                     self.last_at = at;
+                    self.outage.over();
                     self.publish(prepared, replies, &appended);
                     return Ok(());
                 }
                 Tried::Behind(last_at) => self.last_at = last_at,
                 Tried::Refused(cause) => {
-                    tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if matches!(cause, DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_))
                     {
+                        self.outage.failed(&cause);
                         return answer_all(replies, CommitError::Unavailable);
                     }
+                    tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if may_return {
                         let drafts = prepared.into_iter().map(Prepared::unstamped);
                         return Err(drafts.zip(replies).collect());
@@ -254,13 +279,13 @@ impl Writer {
     /// never will be, and is run again.
     async fn find_out(&mut self, id: Uuid, at: Timestamp, batch: &[Prepared]) -> Tried {
         let asking_since = BootTime::now();
-        for attempt in 0..limits::SETTLE_ATTEMPTS {
+        for _ in 0..limits::SETTLE_ATTEMPTS {
             match self.ask_outcome(id).await {
                 Ok(Some(appended)) => return Tried::Appended(appended),
                 Ok(None) => return Box::pin(self.append_settled(id, at, batch)).await,
                 Err(_) if BootTime::now().since(asking_since) > limits::SETTLE_WAIT => break,
                 Err(cause) => {
-                    tracing::warn!(%cause, attempt, "the outcome of a batch could not be asked");
+                    self.outage.failed(&cause);
                     self.connection = None;
                     tokio::time::sleep(limits::SETTLE_PAUSE).await;
                 }

@@ -246,13 +246,27 @@ async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
     read.await.map_err(explained)
 }
 
-/// An error with its causes, as one line.
+/// An error with its causes, as one sentence.
 pub(super) fn explained(error: impl std::error::Error) -> StartError {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text = format!("{text} {inner}");
+        text = format!("{}: {inner}", text.trim_end_matches('.'));
         cause = inner.source();
     }
-    StartError::new(text)
+    StartError::new(format!("{}.", text.trim_end_matches('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::migrate::MigrateError;
+
+    #[test]
+    fn an_error_and_its_causes_are_one_sentence() {
+        let refused = std::io::Error::other("Connection refused");
+        let error = MigrateError::Database(db::DbError::Unavailable(refused.into()));
+        let told = "The database could not be migrated: the database can't be reached: Connection refused.";
+        assert_eq!(explained(error).to_string(), told);
+    }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
-use crate::db::DbError;
+use crate::db::{DbError, Outage};
 use crate::ledger::execute::Ledger;
 use crate::ledger::together::Failed;
 use crate::limits;
@@ -18,6 +18,7 @@ use crate::projections::list::{self, Due, DuePlace};
 /// Runs until `stop` is told.
 pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiver<bool>) {
     let mut since_forgot = limits::FORGET_PAUSE;
+    let mut outages = Outages::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(limits::HOUSEKEEPING_PAUSE) => {}
@@ -34,7 +35,7 @@ pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiv
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
         tokio::select! {
-            () = turn(&ledger, forget) => {}
+            () = turn(&ledger, forget, &mut outages) => {}
             () = stopped(&mut stop) => return,
         }
     }
@@ -45,12 +46,28 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn turn(ledger: &Arc<Ledger>, forget: bool) {
-    if let Err(cause) = record_due(ledger).await {
-        tracing::warn!(%cause, "ends that came by time could not be recorded yet");
+/// One for each thing that is done, which may fail by itself.
+struct Outages {
+    finding: Outage,
+    recording: Outage,
+    forgetting: Outage,
+}
+
+impl Default for Outages {
+    fn default() -> Self {
+        Outages {
+            finding: Outage::of("finding ends that came by time"),
+            recording: Outage::of("recording ends that came by time"),
+            forgetting: Outage::of("forgetting old answers"),
+        }
     }
-    if forget && let Err(cause) = forget_answers(ledger).await {
-        tracing::warn!(%cause, "old answers could not be forgotten yet");
+}
+
+async fn turn(ledger: &Arc<Ledger>, forget: bool, outages: &mut Outages) {
+    let recorded = record_due(ledger, &mut outages.recording).await;
+    outages.finding.after(&recorded);
+    if forget {
+        outages.forgetting.after(&forget_answers(ledger).await);
     }
 }
 
@@ -62,15 +79,21 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
 
 /// Walks once over all that was due when it began. What could not be recorded is left behind for the next turn, so nothing
 /// that fails again and again stands before the rest.
-async fn record_due(ledger: &Arc<Ledger>) -> Result<(), DbError> {
+async fn record_due(ledger: &Arc<Ledger>, recording: &mut Outage) -> Result<(), DbError> {
     let now = ledger.clock().now();
     let mut after = DuePlace::START;
     loop {
         let due = answered(due(ledger, now, after)).await?;
+        if after == DuePlace::START {
+            let oldest = due.first().and_then(|due| Timestamp::from_millis(due.place.due_at_ms));
+            ledger.tally().found_due(oldest);
+        }
         let (found, last) = (due.len(), due.last().map(|due| due.place));
-        let failed = record(ledger, due).await;
-        if let Some(Failed { count, cause }) = failed {
-            tracing::warn!(found, failed = count, %cause, "some ends are recorded on a later turn");
+        // What is left stays due, and is met again on the next turn.
+        match record(ledger, due).await {
+            Some(Failed { cause, .. }) => recording.failed(&cause),
+            None if found > 0 => recording.over(),
+            None => {}
         }
         match last {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,

@@ -15,6 +15,7 @@ use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as Post
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::db::{DatabaseUrl, Settings};
+use crate::domain::tenant;
 use crate::http::app::App;
 use crate::http::metrics::Metrics;
 use crate::http::openapi::document;
@@ -171,6 +172,7 @@ async fn answer(
         limiter: Limiter::new(config.operator_rate_limit),
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
+        starting_settings: tenant::Settings::starting(config.default_key_format.clone()),
         append_only,
         openapi,
         reference,

@@ -9,11 +9,15 @@ use tracing_subscriber::fmt;
 use super::StartError;
 use super::config::LogFormat;
 
+/// The server's notes on what arrives at its sockets. Whoever sends garbage would write errors into the log with it; a filter
+/// that names the target has them all the same.
+const STRANGERS: &str = "actix_http=off";
+
 /// Once a process.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), StartError> {
     let failed =
         |error: &dyn std::fmt::Display| StartError::new(format!("Logging cannot be set up: {error}."));
-    let filter = EnvFilter::try_new(filter).map_err(|error| failed(&error))?;
+    let filter = EnvFilter::try_new(format!("{STRANGERS},{filter}")).map_err(|error| failed(&error))?;
     let terminal = std::io::stderr().is_terminal();
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let text = match format {

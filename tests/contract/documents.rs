@@ -39,7 +39,7 @@ fn the_readme_lists_each_setting_as_the_command_line_explains_it() {
 fn each_metric_is_explained_and_no_other() {
     let explained: BTreeSet<String> =
         rows(&read("docs/METRICS.md")).into_iter().map(|(name, _)| name).collect();
-    let source = read("src/http/metrics.rs");
+    let source = ["metrics", "served", "workings"].map(|file| read(&format!("src/http/{file}.rs"))).concat();
     let part_of_a_name = |character: char| character.is_ascii_lowercase() || character == '_';
     let names: BTreeSet<String> = source
         .split(|character| !part_of_a_name(character))

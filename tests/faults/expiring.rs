@@ -125,7 +125,7 @@ fn p9_one_stream_that_cannot_be_read_keeps_no_other_end_from_its_record() {
     });
     service.start_again();
     until_recorded(&service, keys.len() - 1);
-    let told = || service.log().contains("some ends are recorded on a later turn").then_some(());
+    let told = || service.log().contains("recording ends that came by time").then_some(());
     eventually(told).expect("it is told that one is not");
     assert!(service.log().contains("has no valid mac"), "{}", service.log());
 }

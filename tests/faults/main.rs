@@ -23,6 +23,7 @@ mod expiring;
 mod forgery;
 mod lease;
 mod order;
+mod outage;
 mod races;
 mod rebuild;
 mod settle;

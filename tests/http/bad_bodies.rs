@@ -1,49 +1,56 @@
-//! Every write of the operators' API × every way in which a body, or a token, can be wrong. The routes come from the matrix, the
+//! Every write, of operators and of callers, and every question × every way in which a body, or a token, can be wrong. The routes come from the matrix, the
 //! members from the API document: a new one is tried without a line here.
 
 use serde_json::{Value, json};
 
 use super::bad_input::{send_chunks, send_text};
-use super::matrix::{ABSENT, ROWS, Row, member_of, parts_of};
+use super::matrix::{ABSENT, ROWS, member_of, parts_of};
 use crate::support::client::{Client, Request, Response};
 use crate::support::document::api;
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
 
-/// A write with its path filled in, for which `body` would do something.
-struct Target {
-    row: &'static Row,
+/// A request with a body, its path filled in, for which `body` would do something.
+struct Target<'a> {
+    actor: &'a Actor,
+    method: &'static str,
+    route: &'static str,
     path: String,
     body: Value,
 }
 
-impl Target {
+impl Target<'_> {
     fn place(&self) -> String {
-        format!("{} {}", self.row.method, self.row.path)
+        format!("{} {}", self.method, self.route)
     }
 
-    fn send(&self, actor: &Actor, body: &Value) -> Response {
-        send_text(actor, self.row.method, &self.path, &body.to_string())
+    fn send(&self, body: &Value) -> Response {
+        send_text(self.actor, self.method, &self.path, &body.to_string())
+    }
+
+    /// Each documented member of its body.
+    fn members(&self) -> Vec<(String, &'static Value)> {
+        members(api().followed(self.schema()), "", &self.body)
     }
 
     /// The schema of its body; null where it takes none.
     fn schema(&self) -> &'static Value {
         let document = api().document();
-        let operation = &document["paths"][self.row.path][self.row.method.to_lowercase()];
+        let operation = &document["paths"][self.route][self.method.to_lowercase()];
         let content = operation["requestBody"]["content"].as_object();
         content.and_then(|types| types.values().next()).map_or(&Value::Null, |content| &content["schema"])
     }
 
     fn accepts(&self, body: &Value) -> bool {
-        let operation = api().operation(self.row.method, self.row.path);
+        let operation = api().operation(self.method, self.route);
         ["application/json", "application/merge-patch+json"]
             .iter()
             .any(|media| operation.check_request(media, body).is_ok())
     }
 }
 
-fn targets(root: &Actor) -> Vec<Target> {
-    let tenant = acme(root);
+fn targets<'a>(root: &'a Actor, holder: &'a Actor) -> Vec<Target<'a>> {
+    let tenant = root.tenant("targets", json!({}));
     let ((key, secret), member) = (parts_of(&tenant), member_of(&tenant));
     let operators = "/api/admin/v1/operators";
     let operator = json!({"name": "o", "role": "gateway", "all_tenants": true});
@@ -59,22 +66,37 @@ fn targets(root: &Actor) -> Vec<Target> {
         ("{token}", &token),
         ("{plan}", "free"),
     ];
-    let writes = ROWS.iter().filter(|row| row.method != "GET" && row.path.starts_with("/api/admin/"));
-    let targets: Vec<Target> = writes
-        .map(|row| Target {
-            row,
-            path: row.path_of(&parts),
-            body: row.body(&parts).map_or(json!({}), |body| serde_json::from_str(&body).expect("a body")),
-        })
-        .collect();
-    assert!(targets.len() >= 16, "only {} writes were found", targets.len());
+    let of_operators = ROWS.iter().filter(|row| row.method != "GET").map(|row| Target {
+        actor: root,
+        method: row.method,
+        route: row.path,
+        path: row.path_of(&parts),
+        body: match row.path {
+            "/api/v1/verify/batch" => json!({"items": [{"credential": "x"}]}),
+            _ => row.body(&parts).map_or(json!({}), |body| serde_json::from_str(&body).expect("a body")),
+        },
+    });
+    let own = "/api/v1/self/revoke";
+    let of_holders =
+        Target { actor: holder, method: "POST", route: own, path: own.to_owned(), body: json!({}) };
+    let targets: Vec<Target> = of_operators.chain([of_holders]).collect();
+    assert!(targets.len() >= 19, "only {} were found", targets.len());
     targets
 }
 
+/// Somebody who holds a key.
+fn holder(service: &Service, root: &Actor) -> Actor {
+    service.actor(&acme(root).mint("holder").secret)
+}
+
+/// Of a problem; of an item that fails alone its own.
 fn pointers(answer: &Response, place: &str) -> Vec<String> {
-    assert_eq!(answer.status, 400, "{place}: {}", answer.text());
-    let problem = answer.problem(400, "invalid_request");
-    let faults = problem["errors"].as_array().cloned().unwrap_or_default();
+    let told = match answer.status {
+        200 => answer.json()["data"][0].clone(),
+        _ => answer.problem(400, "invalid_request"),
+    };
+    assert_eq!(told["code"], "invalid_request", "{place}: {}", answer.text());
+    let faults = told["errors"].as_array().cloned().unwrap_or_default();
     faults.iter().map(|fault| fault["pointer"].as_str().unwrap_or("no pointer").to_owned()).collect()
 }
 
@@ -82,7 +104,8 @@ fn pointers(answer: &Response, place: &str) -> Vec<String> {
 fn every_write_refuses_what_is_no_proper_json_at_its_place() {
     let service = Service::start();
     let root = service.root();
-    let targets = targets(&root);
+    let holder = holder(&service, &root);
+    let targets = targets(&root, &holder);
     let deep = |open: &str, close: &str| format!(r#"{{"zz":{}1{}}}"#, open.repeat(40), close.repeat(40));
     let (lists, objects) = (deep("[", "]"), deep(r#"{"a":"#, "}"));
     let (in_lists, in_objects) = (format!("/zz{}", "/0".repeat(31)), format!("/zz{}", "/a".repeat(31)));
@@ -111,28 +134,33 @@ fn every_write_refuses_what_is_no_proper_json_at_its_place() {
         for target in &targets {
             let place = target.place();
             for (body, pointer) in cases {
-                let answer = send_text(&root, target.row.method, &target.path, body);
+                let answer = send_text(target.actor, target.method, &target.path, body);
                 assert_eq!(pointers(&answer, &place), [pointer], "{place} {body}");
             }
             let mut unknown = target.body.clone();
             unknown["a/b~c"] = json!(1);
-            assert_eq!(pointers(&target.send(&root, &unknown), &place), ["/a~1b~0c"], "{place}");
-            let request = root.request(target.row.method, &target.path);
+            assert_eq!(pointers(&target.send(&unknown), &place), ["/a~1b~0c"], "{place}");
+            let request = target.actor.request(target.method, &target.path);
             let no_text =
                 request.header("Content-Type", "application/json").body(b"{\"zz\":\"\xff\"}".to_vec());
-            assert_eq!(pointers(&root.send(&no_text), &place), [""], "{place}");
+            assert_eq!(pointers(&target.actor.send(&no_text), &place), [""], "{place}");
         }
     });
 }
 
-/// Each documented member of a body by its pointer and its schema; members of members too.
-fn members(schema: &'static Value, pointer: &str) -> Vec<(String, &'static Value)> {
+/// Each documented member of a body by its pointer and its schema; members of members too, and of the element that stands in
+/// the body.
+fn members(schema: &'static Value, pointer: &str, body: &Value) -> Vec<(String, &'static Value)> {
+    let element = format!("{pointer}/0");
+    if body.pointer(&element).is_some_and(Value::is_object) {
+        return members(api().followed(&schema["items"]), &element, body);
+    }
     let named = schema["properties"].as_object().into_iter().flatten();
     named
         .flat_map(|(name, member)| {
             let member = first(member);
             let pointer = format!("{pointer}/{name}");
-            let mut found = members(member, &pointer);
+            let mut found = members(member, &pointer, body);
             found.push((pointer, member));
             found
         })
@@ -153,7 +181,10 @@ fn with(target: &Target, pointer: &str, value: &Value) -> Value {
         if place.is_null() && schema["required"].is_array() {
             *place = schema["examples"][0].clone();
         }
-        (place, schema) = (&mut place[step], first(&schema["properties"][step]));
+        (place, schema) = match step {
+            "0" => (&mut place[0], api().followed(&schema["items"])),
+            name => (&mut place[name], first(&schema["properties"][name])),
+        };
     }
     *place = value.clone();
     body
@@ -163,7 +194,8 @@ fn with(target: &Target, pointer: &str, value: &Value) -> Value {
 fn every_member_of_every_write_refuses_what_the_document_does_not_allow() {
     let service = Service::start();
     let root = service.root();
-    let targets = targets(&root);
+    let holder = holder(&service, &root);
+    let targets = targets(&root, &holder);
     let values = [
         json!(null),
         json!(true),
@@ -182,11 +214,11 @@ fn every_member_of_every_write_refuses_what_the_document_does_not_allow() {
     let mut tried = 0;
     without_an_event(&root, || {
         for target in &targets {
-            for (pointer, _) in members(api().followed(target.schema()), "") {
+            for (pointer, _) in target.members() {
                 let wrong = values.iter().map(|value| with(target, &pointer, value));
                 for body in wrong.filter(|body| !target.accepts(body)) {
                     let place = format!("{} {pointer}", target.place());
-                    let told = pointers(&target.send(&root, &body), &place);
+                    let told = pointers(&target.send(&body), &place);
                     let shown: String = body.to_string().chars().take(200).collect();
                     assert!(told.iter().all(|told| told.starts_with(&pointer)), "{place} {shown}: {told:?}");
                     tried += 1;
@@ -201,7 +233,8 @@ fn every_member_of_every_write_refuses_what_the_document_does_not_allow() {
 fn every_text_of_a_person_refuses_what_cannot_be_seen_and_every_end_what_is_past() {
     let service = Service::start();
     let root = service.root();
-    let targets = targets(&root);
+    let holder = holder(&service, &root);
+    let targets = targets(&root, &holder);
     // control, bidi, invisible, private, unassigned
     let unseen = "\0\u{7}\u{b}\u{7f}\u{85}\u{2028}\u{202a}\u{202e}\u{2066}\u{2069}\u{200e}\u{200f}\u{61c}\u{ad}\u{200b}\u{200c}\
         \u{200d}\u{2060}\u{feff}\u{fe0f}\u{3164}\u{2800}\u{e0041}\u{e0100}\u{e000}\u{10fffd}\u{378}\u{fdd0}";
@@ -210,7 +243,7 @@ fn every_text_of_a_person_refuses_what_cannot_be_seen_and_every_end_what_is_past
     let (mut texts, mut ends) = (0, 0);
     without_an_event(&root, || {
         for target in &targets {
-            for (pointer, schema) in members(api().followed(target.schema()), "") {
+            for (pointer, schema) in target.members() {
                 let is_end = schema["format"] == "date-time";
                 let is_string = schema["type"] == "string" || schema["type"] == json!(["string", "null"]);
                 let is_free = ["format", "enum", "pattern"].iter().all(|word| schema[word].is_null());
@@ -223,7 +256,7 @@ fn every_text_of_a_person_refuses_what_cannot_be_seen_and_every_end_what_is_past
                 (texts, ends) = (texts + usize::from(is_text), ends + usize::from(is_end));
                 for value in wrong {
                     let place = format!("{} {pointer} {value:?}", target.place());
-                    let answer = target.send(&root, &with(target, &pointer, &json!(value)));
+                    let answer = target.send(&with(target, &pointer, &json!(value)));
                     assert_eq!(pointers(&answer, &place), [pointer.as_str()], "{place}");
                 }
             }
@@ -233,18 +266,48 @@ fn every_text_of_a_person_refuses_what_cannot_be_seen_and_every_end_what_is_past
 }
 
 #[test]
+fn every_free_name_refuses_what_the_document_does_not_allow_and_what_cannot_be_seen() {
+    let service = Service::start();
+    let root = service.root();
+    let holder = holder(&service, &root);
+    let targets = targets(&root, &holder);
+    let (empty, long) = (String::new(), "x".repeat(201));
+    let names = [empty.as_str(), &long, "a\u{7}", "a\u{202e}b", "a\u{200b}b", " a", "a\u{a0}"];
+    let mut tried = 0;
+    without_an_event(&root, || {
+        for target in &targets {
+            let free = target.members().into_iter().filter(|(_, schema)| !schema["propertyNames"].is_null());
+            for (pointer, _) in free {
+                for name in names {
+                    let body = with(target, &pointer, &json!({name: "a:b"}));
+                    let place = format!("{} {pointer}/{name}", target.place());
+                    assert_eq!(
+                        pointers(&target.send(&body), &place),
+                        [format!("{pointer}/{name}")],
+                        "{place}"
+                    );
+                    tried += 1;
+                }
+            }
+        }
+    });
+    assert!(tried >= 14, "only {tried} names were tried");
+}
+
+#[test]
 fn every_write_refuses_a_body_that_is_too_long_by_what_it_announces_and_by_what_comes() {
     let service = Service::start();
     let root = service.root();
-    let targets = targets(&root);
+    let holder = holder(&service, &root);
+    let targets = targets(&root, &holder);
     let ten = (10 * 1024 * 1024).to_string();
     without_an_event(&root, || {
         for target in &targets {
             let announced =
-                root.request(target.row.method, &target.path).header("Content-Type", "application/json");
+                target.actor.request(target.method, &target.path).header("Content-Type", "application/json");
             let head = announced.header("Content-Length", &ten).head_bytes(&service.address());
             Client::new(service.address()).send_raw(&head).problem(413, "too_large");
-            send_chunks(&service, &root, target.row.method, &target.path, 2 * 1024 * 1024)
+            send_chunks(&service, target.actor, target.method, &target.path, 2 * 1024 * 1024)
                 .problem(413, "too_large");
         }
     });

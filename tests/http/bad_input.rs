@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::matrix::{ROWS, operator_of, parts_of};
 use crate::support::client::{Client, Response};
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
@@ -89,7 +90,6 @@ fn a_wrong_value_is_refused_at_its_member_in_a_mint_and_in_an_edit() {
         ("name", json!(["a"]), "/name"),
         ("description", json!(false), "/description"),
         ("scopes", json!("rows:read"), "/scopes"),
-        ("scopes", json!(null), "/scopes"),
         ("scopes", json!([1]), "/scopes/0"),
         ("expires_at", json!(4102444800u64), "/expires_at"),
         ("ip_rules", json!([]), "/ip_rules"),
@@ -307,4 +307,75 @@ fn peak_memory_kib(service: &Service) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", service.pid())).expect("a process");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
     peak.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let holder = service.actor(&key.secret);
+    let (secret, operator) = (parts_of(&tenant).1, operator_of(&root, "gateway", &[]));
+    let parts = [
+        ("{tenant}", tenant.id.as_str()),
+        ("{key}", &key.id),
+        ("{secret}", &secret),
+        ("{operator}", &operator.0),
+        ("{token}", &operator.1),
+    ];
+    let named = |answer: Response, place: &str| {
+        let problem = answer.problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["parameter"], "zz", "{place}: {problem}");
+    };
+    crate::without_an_event(&root, || {
+        for row in ROWS {
+            let path = format!("{}?zz=1", row.path_of(&parts));
+            let place = format!("{} {}", row.method, row.path);
+            named(
+                match row.body(&parts) {
+                    None => root.send(&root.request(row.method, &path)),
+                    Some(body) => send_text(&root, row.method, &path, &body),
+                },
+                &place,
+            );
+        }
+        named(holder.post("/api/v1/self/revoke?zz=1", &json!({})), "self/revoke");
+        named(holder.get("/api/v1/whoami?zz=1"), "whoami");
+        named(root.get("/openapi.json?zz=1"), "the document");
+    });
+    // Who asks counts before what is asked; and probes may hang on to a URL what they like.
+    service.actor("no-key").get("/api/v1/whoami?zz=1").problem(401, "unauthorized");
+    for path in ["/healthz?zz=1", "/readyz?zz=1"] {
+        service.anonymous().get(path).expect(200);
+    }
+    assert_eq!(service.anonymous().get("/metrics?zz=1").status, 200);
+    let position = key.minted["position"].as_u64().expect("a position");
+    holder.get(&format!("/api/v1/whoami?min_position={position}")).expect(200);
+    holder.get(&format!("/api/v1/whoami?min_position={}", position + 1000)).problem(503, "behind");
+}
+
+#[test]
+fn a_number_or_a_date_out_of_range_is_told_its_real_bounds() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let rotate = root.post(&format!("{}/rotate", key.path), &json!({"grace_seconds": -1}));
+    let settings = json!({"settings": {"max_grace_seconds": -1, "default_grace_seconds": 31_536_001}});
+    for (answer, at) in
+        [(rotate, 0), (root.patch(&tenant.path(), &settings), 0), (root.patch(&tenant.path(), &settings), 1)]
+    {
+        let problem = answer.problem(400, "invalid_request");
+        assert_eq!(problem["errors"][at]["detail"], "expected an integer from 0 to 31536000", "{problem}");
+    }
+    for (end, told) in [
+        ("10000-01-01T00:00:00Z", "after the end of 9999"),
+        ("9999-12-31T23:59:59-01:00", "after the end of 9999"),
+        ("1969-12-31T23:59:59Z", "before 1970"),
+        ("tomorrow", "expected an RFC 3339 instant"),
+    ] {
+        let problem = root.patch(&key.path, &json!({"expires_at": end})).problem(400, "invalid_request");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(told)), "{end}: {problem}");
+    }
 }

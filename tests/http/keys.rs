@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::service::{Key, Service, is_window_of, text};
 use crate::{acme, without_an_event};
+use credledger::clock::Timestamp;
 
 #[test]
 fn a_mint_answers_the_key_its_secret_and_where_it_is() {
@@ -266,4 +267,77 @@ fn the_history_tells_who_did_what_when_from_where() {
     let reversed: Vec<Value> =
         newest_first["data"].as_array().expect("events").iter().rev().cloned().collect();
     assert_eq!(json!(reversed), history["data"]);
+}
+
+/// Milliseconds after an instant of an answer.
+fn after(instant: &Value, millis: i64) -> Value {
+    let at = Timestamp::parse(instant.as_str().expect("an instant")).expect("an instant");
+    json!(Timestamp::from_millis(at.millis() + millis).expect("an instant"))
+}
+
+#[test]
+fn a_longest_life_is_that_of_the_active_secret_and_only_a_rotation_earns_more() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({"max_lifetime_seconds": 3600}));
+    let soon = after(&root.get(&tenant.path()).expect(200)["created_at"], 60_000);
+    let key = tenant.mint_with(json!({"name": "k", "expires_at": soon}));
+    let beyond = |end: &Value| {
+        let problem = root.patch(&key.path, &json!({"expires_at": end})).problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
+    };
+    let first = key.minted["key"]["created_at"].clone();
+    beyond(&after(&first, 3_600_001));
+    beyond(&json!(null));
+    let last = after(&first, 3_600_000);
+    assert_eq!(key.edit(json!({"expires_at": last}))["key"]["expires_at"], last);
+    let (_, rotated) = key.rotate(json!({}));
+    assert_eq!(rotated["key"]["expires_at"], last, "a rotation moves no end");
+    let made = rotated["key"]["secrets"][1]["created_at"].clone();
+    beyond(&after(&made, 3_600_001));
+    let renewed = after(&made, 3_600_000);
+    assert_eq!(key.edit(json!({"expires_at": renewed}))["key"]["expires_at"], renewed);
+    // A lower bound touches nothing that is there.
+    root.patch(&tenant.path(), &json!({"settings": {"max_lifetime_seconds": 60}})).expect(200);
+    assert_eq!(key.edit(json!({"expires_at": renewed, "name": "still"}))["key"]["expires_at"], renewed);
+    beyond(&after(&made, 60_001));
+    service.gateway().verify(&key.secret).is_accepted();
+}
+
+#[test]
+fn no_secret_is_told_to_outlive_its_key_and_no_window_is_moved_beyond_it() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let end = after(&root.get(&tenant.path()).expect(200)["created_at"], 600_000);
+    let key = tenant.mint_with(json!({"name": "k", "expires_at": end}));
+    let (_, rotated) = key.rotate(json!({"grace_seconds": 86400}));
+    let secret = &rotated["key"]["secrets"][0];
+    assert_eq!((&secret["status"], &secret["expires_at"]), (&json!("expiring"), &end));
+    let window = format!("{}/secrets/{}", key.path, secret["id"].as_str().expect("an id"));
+    let problem = root.patch(&window, &json!({"expires_at": after(&end, 1)})).problem(400, "invalid_request");
+    assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
+    // What was read can be sent back.
+    crate::without_an_event(&root, || root.patch(&window, &json!({"expires_at": end})).expect(200));
+    let sooner = after(&end, -1);
+    let moved = root.patch(&window, &json!({"expires_at": sooner})).expect(200);
+    assert_eq!(moved["key"]["secrets"][0]["expires_at"], sooner);
+}
+
+#[test]
+fn null_takes_a_keys_members_back_to_their_defaults() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({"default_scopes": ["a:b"]}));
+    let given = json!({
+        "name": "k", "description": "d", "scopes": ["c:d"], "metadata": {"a": 1}, "expires_at": "2099-01-01T00:00:00Z",
+        "ip_rules": {"allow": [{"cidr": "127.0.0.1"}]},
+    });
+    let key = tenant.mint_with(given);
+    let plain = tenant.mint("k").read();
+    for member in ["description", "scopes", "metadata", "expires_at", "ip_rules"] {
+        assert_ne!(key.read()[member], plain[member], "{member}");
+        assert_eq!(key.edit(json!({member: null}))["key"][member], plain[member], "{member}");
+    }
+    root.patch(&key.path, &json!({"name": null})).problem(400, "invalid_request");
 }

@@ -32,6 +32,7 @@ mod secrets;
 mod self_revoke;
 mod service_routes;
 mod stopping;
+mod strangers;
 mod tenants;
 mod verify;
 

@@ -123,6 +123,28 @@ fn what_is_not_there_for_the_caller_is_404_whatever_version_is_named() {
 }
 
 #[test]
+fn a_tag_on_what_is_yet_to_be_made_is_412_and_says_that_there_is_nothing_to_match() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let creations = [
+        ("/api/admin/v1/tenants".to_owned(), json!({"name": "made"})),
+        (
+            "/api/admin/v1/operators".to_owned(),
+            json!({"name": "made", "role": "gateway", "all_tenants": true}),
+        ),
+        (format!("{}/keys", tenant.path()), json!({"name": "made"})),
+    ];
+    for (path, body) in creations {
+        let request = || root.request("POST", &path).json(&body);
+        let problem = root.send(&request().header("If-Match", "\"9\"")).problem(412, "stale");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains("nothing yet") && detail.contains("Leave If-Match out"), "{path}: {problem}");
+        root.send(&request()).expect(201);
+    }
+}
+
+#[test]
 fn the_tag_of_what_was_read_lets_one_change_through() {
     let service = Service::start();
     let root = service.root();

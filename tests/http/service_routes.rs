@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::acme;
+use crate::matrix::{ROWS, operator_of, parts_of};
 use crate::support::service::Service;
 
 #[test]
@@ -100,4 +101,83 @@ fn the_document_is_served_with_the_installations_own_url() {
         minted["curl"].as_str().is_some_and(|line| line.contains("https://keys.example/base/api/v1/whoami")),
         "{minted}"
     );
+}
+
+#[test]
+fn behind_a_prefix_whatever_is_made_is_found_where_its_answer_says() {
+    let service = Service::start_with(&["--public-url", "https://keys.example/base"]);
+    let root = service.root();
+    let tenant = acme(&root);
+    let (key, secret) = parts_of(&tenant);
+    let operator = operator_of(&root, "gateway", &[]);
+    let parts = [
+        ("{tenant}", tenant.id.as_str()),
+        ("{key}", &key),
+        ("{secret}", &secret),
+        ("{operator}", &operator.0),
+        ("{token}", &operator.1),
+    ];
+    let mut led = 0;
+    for row in ROWS.iter().filter(|row| row.method == "POST") {
+        let request = root.request("POST", &row.path_of(&parts)).header("Content-Type", "application/json");
+        let answer = root.send(&request.body(row.body(&parts).unwrap_or_default().into()));
+        let Some(place) = answer.header("location") else { continue };
+        assert!(place.starts_with("/base/api/admin/v1/"), "{}: {place}", row.path);
+        led += 1;
+    }
+    assert!(led >= 5, "only {led} answers led anywhere");
+}
+
+#[test]
+fn metrics_tell_what_was_answered_written_and_waits() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let retried = |name: &str| {
+        let request = root.request("POST", &format!("{}/keys", tenant.path())).json(&json!({"name": name}));
+        root.send(&request.header("Idempotency-Key", "once"))
+    };
+    retried("again").expect(201);
+    retried("again").expect(201);
+    retried("other").problem(422, "idempotency_mismatch");
+    root.verify(&key.secret).is_accepted();
+    service.anonymous().get("/api/v1/whoami").problem(401, "unauthorized");
+    service.anonymous().get("/nowhere").problem(404, "not_found");
+    let position = key.minted["position"].as_u64().expect("a position") + 1000;
+    root.get(&format!("{}?min_position={position}", tenant.path())).problem(503, "behind");
+    let page = service.anonymous().get("/metrics").text();
+    let value = |name: &str| -> f64 {
+        let own = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        own.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not in\n{page}"))
+    };
+    for (name, expected) in [
+        ("credledger_answers_total{door=\"verify\",status=\"2xx\"}", 1.0),
+        ("credledger_answers_total{door=\"whoami\",status=\"4xx\"}", 1.0),
+        ("credledger_answers_total{door=\"service\",status=\"4xx\"}", 1.0),
+        ("credledger_answers_total{door=\"operators\",status=\"2xx\"}", 4.0),
+        ("credledger_answers_total{door=\"operators\",status=\"4xx\"}", 1.0),
+        ("credledger_answers_total{door=\"operators\",status=\"5xx\"}", 1.0),
+        ("credledger_problems_total{code=\"behind\",status=\"503\"}", 1.0),
+        ("credledger_problems_total{code=\"idempotency_mismatch\",status=\"422\"}", 1.0),
+        ("credledger_problems_total{code=\"internal\",status=\"500\"}", 0.0),
+        ("credledger_commands_total{lane=\"people\",outcome=\"replayed\"}", 1.0),
+        ("credledger_commands_total{lane=\"people\",outcome=\"refused\"}", 1.0),
+        ("credledger_commands_total{lane=\"people\",outcome=\"unknown\"}", 0.0),
+        ("credledger_queue_commands{lane=\"people\"}", 0.0),
+        ("credledger_queue_commands{lane=\"housekeeping\"}", 0.0),
+        ("credledger_due_age_seconds", 0.0),
+        ("credledger_pool_connections{pool=\"commands\",state=\"most\"}", 8.0),
+        ("credledger_pool_waiting{pool=\"reads\"}", 0.0),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    // The first operator and its token were made before.
+    let done = value("credledger_commands_total{lane=\"people\",outcome=\"done\"}");
+    let batches = value("credledger_append_seconds_count");
+    assert!(done >= 4.0 && batches >= 4.0, "{done} commands in {batches} batches");
+    assert_eq!(value("credledger_batch_commands_count"), batches);
+    assert_eq!(value("credledger_batch_commands_bucket{le=\"+Inf\"}"), batches);
+    assert!(value("credledger_batch_commands_bucket{le=\"1\"}") <= value("credledger_batch_commands_sum"));
+    assert!(value("credledger_append_seconds_sum") > 0.0);
 }

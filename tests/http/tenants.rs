@@ -27,16 +27,21 @@ fn a_tenant_needs_only_a_name_and_is_found_by_id_and_slug() {
 }
 
 #[test]
-fn a_taken_slug_is_409_and_a_name_without_one_asks_for_it() {
+fn a_taken_slug_is_409_and_a_name_that_gives_none_has_one_of_its_own() {
     let service = Service::start();
     let root = service.root();
     acme(&root);
     without_an_event(&root, || {
         root.post("/api/admin/v1/tenants", &json!({"name": "Acme"})).problem(409, "conflict");
         root.post("/api/admin/v1/tenants", &json!({"name": "x", "slug": "acme"})).problem(409, "conflict");
-        root.post("/api/admin/v1/tenants", &json!({"name": "夜"})).problem(400, "invalid_request");
     });
     root.post("/api/admin/v1/tenants", &json!({"name": "夜", "slug": "night"})).expect(201);
+    for name in ["漢字", "漢字", "!"] {
+        let made = root.post("/api/admin/v1/tenants", &json!({"name": name})).expect(201)["tenant"].clone();
+        let (id, slug) = (text(&made["id"]), text(&made["slug"]));
+        assert_eq!(slug.strip_prefix("tenant-"), id.get(24..), "{made}");
+        assert_eq!(root.get(&format!("/api/admin/v1/tenants/{slug}")).expect(200)["name"], name);
+    }
 }
 
 #[test]
@@ -107,4 +112,39 @@ fn suspending_and_resuming_twice_is_nothing_to_do() {
         assert_eq!((&first["tenant"]["status"], &first["enforced"]), (&json!(status), &json!(true)));
         assert_eq!(without_an_event(&root, act)["position"], first["position"]);
     }
+}
+
+#[test]
+fn null_takes_each_setting_back_to_what_a_new_tenant_starts_with() {
+    let service = Service::start_with(&["--default-key-format", "own_,9,31,none"]);
+    let root = service.root();
+    let fresh = root.get(&root.tenant("fresh", json!({})).path()).expect(200)["settings"].clone();
+    let own = json!({"prefix": "own_", "public_chars": 9, "secret_chars": 31, "checksum": "none"});
+    assert_eq!(fresh["key_format"], own);
+    let changed = json!({
+        "key_format": {"prefix": "acme_", "public_chars": 10, "secret_chars": 40, "checksum": "crc32"},
+        "default_grace_seconds": 60, "max_grace_seconds": 3600, "max_lifetime_seconds": 3600, "require_expiry": true,
+        "expiry_warning_seconds": 5, "default_scopes": ["a:b"], "allowed_scopes": ["a:*"], "operations": {"x": "a:b"},
+    });
+    let tenant = root.tenant("acme", changed.clone());
+    let settings = |patch: serde_json::Value| {
+        root.patch(&tenant.path(), &json!({"settings": patch})).expect(200)["tenant"]["settings"].clone()
+    };
+    for name in fresh.as_object().expect("settings").keys() {
+        // The other half of each pair of graces fits the default, too.
+        let with = json!({"default_grace_seconds": 60, "max_grace_seconds": 604_800, name: null});
+        assert_eq!(settings(with)[name], fresh[name], "{name}");
+        settings(changed.clone());
+    }
+    for name in own.as_object().expect("a format").keys() {
+        assert_eq!(settings(json!({"key_format": {name: null}}))["key_format"][name], own[name], "{name}");
+    }
+    let all = fresh.as_object().expect("settings").keys().map(|name| (name.clone(), json!(null)));
+    let nothing: serde_json::Map<_, _> = all.collect();
+    assert_eq!(settings(nothing.clone().into()), fresh);
+    // A mint's settings may be null, too.
+    assert_eq!(root.get(&root.tenant("null", nothing.into()).path()).expect(200)["settings"], fresh);
+    let key = tenant.mint("k");
+    assert!(key.secret.starts_with("own_") && key.secret.len() == 4 + 40, "{}", key.secret);
+    root.verify(&key.secret).is_accepted();
 }

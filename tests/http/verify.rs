@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::acme;
+use crate::bad_input::send_text;
 use crate::support::service::Service;
 
 #[test]
@@ -179,4 +180,113 @@ fn a_gateway_of_some_tenants_learns_nothing_of_others() {
     let asked = |tenant: &str| gateway.verify_as(json!({"credential": mine.secret, "tenant": tenant}));
     asked("foreign").is_refused("not_found");
     asked("own").is_accepted();
+}
+
+#[test]
+fn an_operation_demands_its_scope_however_its_letters_are_composed() {
+    let service = Service::start();
+    let root = service.root();
+    let (composed, apart) = ("caf\u{e9}", "cafe\u{301}");
+    let tenant = root.tenant("acme", json!({"operations": {apart: "x"}}));
+    assert_eq!(root.get(&tenant.path()).json()["settings"]["operations"], json!({composed: "x"}));
+    let lacking = tenant.mint_with(json!({"name": "k", "scopes": ["y"]}));
+    let allowed = tenant.mint_with(json!({"name": "k", "scopes": ["x"]}));
+    let gateway = service.gateway();
+    for label in [composed, apart] {
+        let ask = |secret: &str| json!({"credential": secret, "operation": label});
+        gateway.verify_as(ask(&lacking.secret)).is_refused("insufficient_scope");
+        let both = json!({"items": [ask(&lacking.secret), ask(&allowed.secret)]});
+        let told = gateway.post("/api/v1/verify/batch", &both).expect(200);
+        assert_eq!([&told["data"][0]["valid"], &told["data"][1]["valid"]], [false, true], "{told}");
+        let encoded: String = label.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let path = format!("/api/v1/authorize?operation={encoded}");
+        assert_eq!(service.actor(&lacking.secret).get(&path).status, 403, "{label}");
+        assert_eq!(service.actor(&allowed.secret).get(&path).status, 200, "{label}");
+    }
+    // One label twice is no object; null takes it out by either spelling.
+    let twice = json!({"settings": {"operations": {composed: "x", apart: "y"}}});
+    let problem = root.patch(&tenant.path(), &twice).problem(400, "invalid_request");
+    assert_eq!(problem["errors"][0]["pointer"], format!("/settings/operations/{composed}"), "{problem}");
+    let out = root.patch(&tenant.path(), &json!({"settings": {"operations": {apart: null}}})).expect(200);
+    assert_eq!(out["tenant"]["settings"]["operations"], json!({}));
+}
+
+#[test]
+fn labels_beyond_their_bounds_are_refused_at_every_door_and_null_is_as_absent() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let gateway = service.gateway();
+    let absent = json!({"credential": key.secret, "client_ip": null, "operation": null, "tenant": null});
+    assert_eq!(gateway.post("/api/v1/verify", &absent).expect(200)["valid"], true);
+    for (member, most) in [("operation", 200), ("tenant", 63)] {
+        for (text, fits) in [
+            ("x".repeat(most), true),
+            ("x".repeat(most + 1), false),
+            (String::new(), false),
+            (" x".into(), false),
+        ] {
+            let asked = json!({"credential": key.secret, member: text});
+            let answer = gateway.post("/api/v1/verify", &asked);
+            let batch =
+                gateway.post("/api/v1/verify/batch", &json!({"items": [asked, {"credential": key.secret}]}));
+            let data = batch.expect(200)["data"].clone();
+            assert_eq!(data[1]["valid"], true, "{data}");
+            let query = text.replace(' ', "+");
+            let door = service.actor(&key.secret).get(&format!("/api/v1/authorize?{member}={query}"));
+            let refusal = door.header("x-credential-refusal");
+            match fits {
+                true => {
+                    answer.expect(200);
+                    assert!(data[0].get("errors").is_none(), "{data}");
+                    assert_ne!(refusal, Some("malformed_request"), "{member} of {most}");
+                }
+                false => {
+                    let problem = answer.problem(400, "invalid_request");
+                    assert_eq!(problem["errors"][0]["pointer"], format!("/{member}"), "{problem}");
+                    assert_eq!(data[0]["errors"][0]["pointer"], format!("/items/0/{member}"), "{data}");
+                    assert_eq!((door.status, refusal), (403, Some("malformed_request")), "{member} {text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_item_with_a_member_twice_or_nested_too_deep_fails_alone_and_says_where() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    let good = json!({"credential": key.secret}).to_string();
+    let deep = format!(r#"{{"credential":{}1{}}}"#, r#"{"a":["#.repeat(20_000), "]}".repeat(20_000));
+    let deepest = format!("/items/2/credential{}", "/a/0".repeat(14) + "/a");
+    let cases = [
+        (r#"{"credential":"x","credential":"y","zz":"]}"}"#, "/items/2/credential"),
+        (r#"{"zz":{"a":1,"a":1}}"#, "/items/2/zz/a"),
+        (r#"[{"a":1,"a":"\u00e9}"}]"#, "/items/2/0/a"),
+        (&deep, &deepest),
+        (r#"{"credential":"x","colour":1}"#, "/items/2/colour"),
+    ];
+    for (item, pointer) in cases {
+        let body = format!(r#"{{"items":[{good},{good}, {item} ,{good}]}}"#);
+        let answer = send_text(&root, "POST", "/api/v1/verify/batch", &body).expect(200);
+        let valid: Vec<bool> = (0..4).map(|place| answer["data"][place]["valid"] == true).collect();
+        assert_eq!(valid, [true, true, false, true], "{pointer}");
+        let told = &answer["data"][2];
+        assert_eq!(
+            (&told["code"], &told["errors"][0]["pointer"]),
+            (&json!("invalid_request"), &json!(pointer))
+        );
+        let detail = told["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with(&format!("{pointer}: ")), "{detail}");
+    }
+    // What is no JSON has no items; what is wrong beside them is of the whole.
+    for (body, pointer) in [
+        (format!(r#"{{"items":[{good},{{"a":1,"a":2]}}"#), "/items"),
+        (format!(r#"{{"items":[{good},{{"a" 1}}]}}"#), "/items/1/a"),
+        (format!(r#"{{"items":[{good}],"items":[]}}"#), "/items"),
+    ] {
+        let problem = send_text(&root, "POST", "/api/v1/verify/batch", &body).problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
+    }
 }

@@ -280,10 +280,11 @@ impl<'a> Run<'a> {
         let before = key.and_then(|key| self.oracle.credential(key));
         let active =
             before.as_ref().and_then(|key| key.active_secret()).map(|secret| secret.facts.id.to_string());
-        let secrets = body["key"]["secrets"].as_array();
-        let rotated_out =
-            secrets.into_iter().flatten().find(|secret| secret["id"].as_str() == active.as_deref());
-        let end = rotated_out.and_then(|secret| secret["expires_at"].as_str()).and_then(Timestamp::parse);
+        // The key tells no end beyond its own; its history tells what was set.
+        let (id, secrets) = (body["key"]["id"].as_str(), body["key"]["secrets"].as_array());
+        let ends = id.map(|id| self.ends_of_last_rotation(tenant, id)).unwrap_or_default();
+        let rotated_out = ends.iter().find(|end| end["secret_id"].as_str() == active.as_deref());
+        let end = rotated_out.and_then(|end| end["ends_at"].as_str()).and_then(Timestamp::parse);
         let grace = grace_seconds.unwrap_or(self.oracle.tenant(tenant).settings.default_grace_seconds);
         let decided = end.and_then(|end| Timestamp::from_millis(end.millis() - i64::from(grace) * 1000));
         decided.map_or(self.oracle.now, |decided| {
@@ -292,6 +293,14 @@ impl<'a> Run<'a> {
             assert!(Some(decided) <= stamped, "decided at {decided}, and stamped at {stamped:?}");
             decided
         })
+    }
+
+    fn ends_of_last_rotation(&self, tenant: TenantId, key: &str) -> Vec<Value> {
+        let path = format!("/api/admin/v1/tenants/{tenant}/keys/{key}/history?order=desc&limit=500");
+        let told = self.root.get(&path).expect(200);
+        let mut events = told["data"].as_array().into_iter().flatten();
+        let rotation = events.find(|event| event["type"] == "api_key.rotated");
+        rotation.and_then(|event| event["data"]["ends"].as_array()).cloned().unwrap_or_default()
     }
 
     fn holds_state(&self, subject: StreamId, tenant: TenantId, body: &Value) {

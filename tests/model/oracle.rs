@@ -162,7 +162,8 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         .map(|secret| {
             let status = key.secret_status(secret, now);
             // When one was ended by hand is an instant of the service's own.
-            let end = secret.ends_at.filter(|_| status != SecretStatus::Revoked);
+            let window = secret.ends_at.filter(|_| status != SecretStatus::Revoked);
+            let end = window.map(|end| key.expires_at.map_or(end, |own| own.min(end)));
             json!({
                 "id": secret.facts.id,
                 "prefix": secret.facts.prefix,

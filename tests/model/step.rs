@@ -9,6 +9,7 @@ use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::settings::SettingsPatch;
 use credledger::domain::tenant::{self, TenantCommand};
+use credledger::limits;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -191,7 +192,7 @@ fn action() -> impl Strategy<Value = Action> {
                 Action::Create { name, scopes, expires, rules, limit, owner }
             }),
         6 => patch().prop_map(Action::Edit),
-        5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, u32::MAX])).prop_map(|grace| Action::Rotate { grace }),
+        5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
         3 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
         3 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
@@ -458,7 +459,7 @@ impl Patch {
             description: self.description.clone(),
             metadata: self.metadata.as_ref().map(|metadata| metadata.as_ref().map(object)),
         };
-        let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: parsed(scopes) });
+        let rescope = self.scopes.as_deref().map(|scopes| Rescope { scopes: Some(parsed(scopes)) });
         let expiry = self.expires.map(|end| SetExpiry { expires_at: end.map(|seconds| later(now, seconds)) });
         let restrict = self.rules.as_ref().map(|rules| Restrict { ip_rules: ip_rules(rules) });
         let limit = self.limit.map(|rate_limit| Limit { rate_limit });
@@ -500,7 +501,7 @@ impl Configured {
             max_lifetime_seconds: self.max_lifetime_seconds,
             require_expiry: self.require_expiry,
             allowed_scopes: self.allowed_scopes.as_ref().map(|allowed| allowed.as_deref().map(parsed)),
-            operations: self.operations.as_ref().map(|operations| operations.iter().map(operation).collect()),
+            operations: self.operations.as_ref().map(|list| Some(list.iter().map(operation).collect())),
             default_rate_limit: self.default_rate_limit,
             ..SettingsPatch::default()
         }

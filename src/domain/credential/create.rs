@@ -59,7 +59,7 @@ impl Create {
         tenant.takes_new_credentials()?;
         let scopes = self.scopes.clone().unwrap_or_else(|| tenant.settings.default_scopes.clone());
         rescope::allowed(&scopes, tenant)?;
-        set_expiry::allowed(self.expires_at, tenant, context.now)?;
+        set_expiry::allowed(self.expires_at, tenant, context.now, context.now)?;
         set_owner::allowed(self.owner, tenant, member)?;
         Ok(vec![CredentialEvent::Created(Created {
             tenant_id: tenant.id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, CredentialEvent};
+use super::{Credential, CredentialEvent, Secret};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::ids::SecretId;
@@ -30,7 +30,8 @@ impl MoveGrace {
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
         let secret = credential.secret(self.secret).ok_or_else(Refusal::not_found)?;
-        if secret.ends_at == Some(self.ends_at) && secret.revoked_at.is_none() {
+        let same = [secret.ends_at, credential.window_end(secret)].contains(&Some(self.ends_at));
+        if same && secret.revoked_at.is_none() {
             return Ok(Vec::new());
         }
         credential.still_editable(context.now)?;
@@ -54,12 +55,23 @@ impl MoveGrace {
                 ),
             ));
         }
+        if let Some(end) = credential.expires_at.filter(|end| self.ends_at > *end) {
+            return Err(Refusal::invalid(
+                "/expires_at",
+                format!("The credential itself ends at {end}. Choose no later end, or move that one first."),
+            ));
+        }
         let moved = GraceMoved { secret_id: self.secret, ends_at: self.ends_at };
         Ok(vec![CredentialEvent::GraceMoved(moved)])
     }
 }
 
 impl Credential {
+    /// When a rotated-out secret stops working: at its window's end, and not later than the credential.
+    pub fn window_end(&self, secret: &Secret) -> Option<Timestamp> {
+        secret.ends_at.map(|end| self.expires_at.map_or(end, |own| own.min(end)))
+    }
+
     /// When the rotation came that gave the secret its window: its successor was made then.
     fn rotated_out_at(&self, id: SecretId) -> Timestamp {
         let successor = self.secrets.iter().skip_while(|secret| secret.facts.id != id).nth(1);
@@ -120,5 +132,18 @@ mod tests {
             .now(at(60))
             .when(move_to(&rotated(), 0, at(90)))
             .refused(RefusalKind::Conflict, None);
+    }
+    #[test]
+    fn no_window_is_moved_beyond_the_credentials_own_end() {
+        let ending = || {
+            let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+            given([created_until(at(40))]).when(rotate).state()
+        };
+        let moving = |end| given_state(ending()).when(move_to(&ending(), 0, at(end)));
+        moving(41).refused(RefusalKind::Invalid, Some("/expires_at"));
+        moving(39).accepted();
+        // What was read can be sent back.
+        assert_eq!(ending().window_end(&ending().secrets[0]), Some(at(40)));
+        moving(40).then([]);
     }
 }

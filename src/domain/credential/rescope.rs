@@ -10,7 +10,8 @@ use crate::domain::tenant::Tenant;
 
 #[derive(Clone, Debug)]
 pub struct Rescope {
-    pub scopes: Vec<Scope>,
+    /// none: the tenant's default
+    pub scopes: Option<Vec<Scope>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,12 +27,13 @@ impl Rescope {
         tenant: &Tenant,
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
-        if self.scopes == credential.scopes {
+        let scopes = self.scopes.as_ref().unwrap_or(&tenant.settings.default_scopes);
+        if *scopes == credential.scopes {
             return Ok(Vec::new());
         }
         credential.still_editable(context.now)?;
-        allowed(&self.scopes, tenant)?;
-        Ok(vec![CredentialEvent::Rescoped(Rescoped { scopes: self.scopes.clone() })])
+        allowed(scopes, tenant)?;
+        Ok(vec![CredentialEvent::Rescoped(Rescoped { scopes: scopes.clone() })])
     }
 }
 
@@ -57,7 +59,7 @@ mod tests {
     use crate::domain::testing::*;
 
     fn rescope(to: &[&str]) -> CredentialCommand {
-        CredentialCommand::Rescope(Rescope { scopes: scopes(to) })
+        CredentialCommand::Rescope(Rescope { scopes: Some(scopes(to)) })
     }
 
     #[test]
@@ -71,6 +73,14 @@ mod tests {
         given([created(), rescoped(&["a"])]).when(rescope(&["a"])).then([]);
         given([created(), rescoped(&["a"]), revoked()]).when(rescope(&["a"])).then([]);
         given([created(), revoked()]).when(rescope(&["a"])).refused(RefusalKind::Conflict, None);
+    }
+
+    #[test]
+    fn without_scopes_it_goes_back_to_the_tenants_default() {
+        let tenant = || tenant_with(|settings| settings.default_scopes = scopes(&["logs:read"]));
+        let back = || CredentialCommand::Rescope(Rescope { scopes: None });
+        given([created(), rescoped(&["a"])]).tenant(tenant()).when(back()).then([rescoped(&["logs:read"])]);
+        given([created(), rescoped(&["logs:read"])]).tenant(tenant()).when(back()).then([]);
     }
 
     #[test]

@@ -31,24 +31,35 @@ impl SetExpiry {
             return Ok(Vec::new());
         }
         credential.still_editable(context.now)?;
-        allowed(self.expires_at, tenant, context.now)?;
+        let since = credential.active_secret().map_or(credential.created_at, |secret| secret.created_at);
+        allowed(self.expires_at, tenant, since, context.now)?;
         Ok(vec![CredentialEvent::ExpirySet(ExpirySet { expires_at: self.expires_at })])
     }
 }
 
-/// Later than now, and within the tenant's policy. A tenant with a longest life takes no credential without an end.
-pub(super) fn allowed(expires_at: Option<Timestamp>, tenant: &Tenant, now: Timestamp) -> Result<(), Refusal> {
+/// Later than now, and within the tenant's policy: a longest life is counted from when the active secret was made, so that
+/// only a rotation earns more time. A tenant with one takes no credential without an end.
+pub(super) fn allowed(
+    expires_at: Option<Timestamp>,
+    tenant: &Tenant,
+    secret_since: Timestamp,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let settings = &tenant.settings;
     let refuse = |detail: String| Err(Refusal::invalid("/expires_at", detail));
-    match (expires_at, settings.max_lifetime_seconds) {
+    let latest = settings.max_lifetime_seconds.map(|longest| secret_since.plus_seconds(longest));
+    match (expires_at, latest) {
         (Some(end), _) if end <= now => refuse(format!("{end} is not later than now ({now}).")),
-        (Some(end), Some(longest)) if end > now.plus_seconds(longest) => refuse(format!(
-            "The tenant's max_lifetime_seconds allows no end after {}.",
-            now.plus_seconds(longest)
+        (_, Some(latest)) if latest <= now => refuse(format!(
+            "The tenant's max_lifetime_seconds allows no end after {latest}, counted from when the active secret was \
+             made. Rotate first: a new secret earns time."
         )),
-        (None, Some(longest)) => refuse(format!(
-            "The tenant's max_lifetime_seconds demands an end, at most {longest} seconds from now."
+        (Some(end), Some(latest)) if end > latest => refuse(format!(
+            "The tenant's max_lifetime_seconds allows no end after {latest}, counted from when the active secret was made."
         )),
+        (None, Some(latest)) => {
+            refuse(format!("The tenant's max_lifetime_seconds demands an end, not after {latest}."))
+        }
         (None, None) if settings.require_expiry => {
             refuse("The tenant's require_expiry demands an end. Give expires_at.".to_owned())
         }
@@ -59,7 +70,7 @@ pub(super) fn allowed(expires_at: Option<Timestamp>, tenant: &Tenant, now: Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::CredentialCommand;
+    use crate::domain::credential::{CredentialCommand, Rotate};
     use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;
 
@@ -100,6 +111,31 @@ mod tests {
                 .tenant(bounded())
                 .when(set(end))
                 .refused(RefusalKind::Invalid, Some("/expires_at"));
+        }
+    }
+    #[test]
+    fn however_often_an_end_is_moved_it_stays_within_the_life_of_its_secret() {
+        let bounded = || tenant_with(|settings| settings.max_lifetime_seconds = Some(60));
+        let key = || given([created_until(at(50))]).tenant(bounded()).now(at(40));
+        key().when(set(Some(at(60)))).accepted();
+        key().when(set(Some(at(61)))).refused(RefusalKind::Invalid, Some("/expires_at"));
+        // Only a new secret earns time, and it moves no end by itself.
+        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(0) });
+        let rotated = key().when(rotate).state();
+        assert_eq!(rotated.expires_at, Some(at(50)));
+        let renewed = || given_state(rotated.clone()).tenant(bounded()).now(at(45));
+        renewed().when(set(Some(at(100)))).accepted();
+        renewed().when(set(Some(at(101)))).refused(RefusalKind::Invalid, Some("/expires_at"));
+    }
+
+    #[test]
+    fn a_bound_that_came_later_changes_nothing_by_itself_and_asks_for_a_rotation() {
+        let bounded = || tenant_with(|settings| settings.max_lifetime_seconds = Some(60));
+        let old = || given([created_until(at(500))]).tenant(bounded()).now(at(100));
+        old().when(set(Some(at(500)))).then([]);
+        for end in [Some(at(110)), Some(at(501)), None] {
+            let detail = old().when(set(end)).refused(RefusalKind::Invalid, Some("/expires_at"));
+            assert!(detail.contains("Rotate first"), "{detail}");
         }
     }
 }

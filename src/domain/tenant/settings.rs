@@ -11,7 +11,6 @@ use crate::domain::scope::{ConcreteScope, Scope, covers};
 use crate::limits;
 
 pub const DAY_SECONDS: u32 = 24 * 60 * 60;
-const YEAR_SECONDS: u32 = 365 * DAY_SECONDS;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,8 +41,8 @@ pub struct SettingsPatch {
     pub expiry_warning_seconds: Option<u32>,
     pub default_scopes: Option<Vec<Scope>>,
     pub allowed_scopes: Option<Option<Vec<Scope>>>,
-    /// merged by operation; null takes one out
-    pub operations: Option<BTreeMap<String, Option<ConcreteScope>>>,
+    /// merged by operation; null takes one out, or all of them
+    pub operations: Option<Option<BTreeMap<String, Option<ConcreteScope>>>>,
     pub default_rate_limit: Option<Option<RateLimit>>,
 }
 
@@ -97,8 +96,11 @@ impl Settings {
 
     /// What can't be told from one member alone, and the bounds of each.
     pub fn check(&self) -> Result<(), Refusal> {
-        if self.max_grace_seconds > YEAR_SECONDS {
-            return refuse("/settings/max_grace_seconds", format!("At most a year: {YEAR_SECONDS}."));
+        if self.max_grace_seconds > limits::GRACE_SECONDS {
+            return refuse(
+                "/settings/max_grace_seconds",
+                format!("At most a year: {}.", limits::GRACE_SECONDS),
+            );
         }
         if self.default_grace_seconds > self.max_grace_seconds {
             return refuse(
@@ -147,8 +149,11 @@ impl SettingsPatch {
         &self,
         present: &BTreeMap<String, ConcreteScope>,
     ) -> BTreeMap<String, ConcreteScope> {
+        if self.operations == Some(None) {
+            return BTreeMap::new();
+        }
         let mut merged = present.clone();
-        for (operation, scope) in self.operations.iter().flatten() {
+        for (operation, scope) in self.operations.iter().flatten().flatten() {
             match scope {
                 Some(scope) => merged.insert(operation.clone(), scope.clone()),
                 None => merged.remove(operation),

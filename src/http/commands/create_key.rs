@@ -9,8 +9,8 @@ use crate::domain::command::Command;
 use crate::domain::credential::{Create, CredentialCommand};
 use crate::domain::ids::CredentialId;
 use crate::http::body::{Document, Wants};
+use crate::http::fields;
 use crate::http::problem::Problem;
-use crate::http::{API_ADMIN, fields};
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ChangeCredentials)?;
@@ -27,7 +27,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let executed = write.app.within_plan(tenant, order).await?;
     // A repeated request tells the id of then.
     let made = executed.answer.body.get("key").and_then(|key| key["id"].as_str()).unwrap_or_default();
-    let location = Some(format!("{API_ADMIN}/tenants/{}/keys/{made}", tenant));
+    let location = Some(write.app.place(format_args!("/tenants/{tenant}/keys/{made}")));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 

@@ -11,7 +11,7 @@ use crate::domain::ids::OperatorId;
 use crate::domain::operator::{Create, OperatorCommand, Reach};
 use crate::http::body::{Document, Wants};
 use crate::http::problem::Problem;
-use crate::http::{API_ADMIN, fields, resources};
+use crate::http::{fields, resources};
 
 pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
     write.operator.may(Action::ManageOperators)?;
@@ -28,7 +28,7 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
     // A repeated request tells the id of then.
     let made =
         executed.answer.body.get("operator").and_then(|operator| operator["id"].as_str()).unwrap_or_default();
-    let location = Some(format!("{API_ADMIN}/operators/{made}"));
+    let location = Some(write.app.place(format_args!("/operators/{made}")));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 

@@ -26,7 +26,7 @@ fn read(document: &Document<'_>) -> Result<Vec<CredentialCommand>, Problem> {
         let name = members.optional("name", fields::name);
         let description = members.optional("description", fields::description);
         let metadata = members.patch("metadata", fields::metadata).map(Patch::change);
-        let scopes = members.optional("scopes", fields::scopes);
+        let scopes = members.patch("scopes", fields::scopes).map(Patch::change);
         let expires_at = members.patch("expires_at", |text| text.instant()).map(Patch::change);
         let ip_rules = members.patch("ip_rules", fields::ip_rules).map(Patch::change);
         let rate_limit = members.optional("rate_limit", fields::own_rate_limit);

@@ -6,6 +6,7 @@ use actix_web::web::{Path, Payload};
 use super::Write;
 use crate::domain::authority::Action;
 use crate::domain::tenant::{Configure, Edit, TenantCommand};
+use crate::http::app::App;
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::members::Patch;
@@ -15,14 +16,14 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let tenant = write.tenant(&path, Action::ConfigureTenant)?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
-    write.on_tenant(tenant, read(&document)?, &document).await
+    write.on_tenant(tenant, read(&write.app, &document)?, &document).await
 }
 
-fn read(document: &Document<'_>) -> Result<Vec<TenantCommand>, Problem> {
+fn read(app: &App, document: &Document<'_>) -> Result<Vec<TenantCommand>, Problem> {
     document.decode(|members| {
         let name = members.optional("name", fields::name);
         let plan = members.patch("plan", fields::plan).map(Patch::change);
-        let settings = members.optional("settings", fields::settings);
+        let settings = members.optional("settings", |node| fields::settings(node, &app.starting_settings));
         let edit = TenantCommand::Edit(Edit { name: name?, plan: plan? });
         let configure = settings?.map(|patch| TenantCommand::Configure(Box::new(Configure { patch })));
         Some([Some(edit), configure].into_iter().flatten().collect())

@@ -12,9 +12,9 @@ use crate::clock::Timestamp;
 use crate::domain::command::Command;
 use crate::domain::operator::{MintToken, OperatorCommand};
 use crate::http::body::{Document, Wants};
+use crate::http::fields;
 use crate::http::problem::Problem;
 use crate::http::resources;
-use crate::http::{API_ADMIN, fields};
 use crate::ledger::execute::{Answer, Render};
 use crate::limits;
 
@@ -28,7 +28,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let executed = write.app.ledger.execute(order).await?;
     // A repeated request tells the id of then.
     let made = executed.answer.body.get("token").and_then(|token| token["id"].as_str()).unwrap_or_default();
-    let location = Some(format!("{API_ADMIN}/operators/{id}/tokens/{made}"));
+    let location = Some(write.app.place(format_args!("/operators/{id}/tokens/{made}")));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 

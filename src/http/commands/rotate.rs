@@ -7,8 +7,8 @@ use super::{Told, Write};
 use crate::domain::command::Command;
 use crate::domain::credential::{CredentialCommand, Rotate};
 use crate::http::body::{Document, Wants};
+use crate::http::fields;
 use crate::http::problem::Problem;
-use crate::http::{API_ADMIN, fields};
 
 pub async fn handle(
     write: Write,
@@ -23,13 +23,13 @@ pub async fn handle(
     let render = write.render_key(tenant, 201).await?;
     let command = Command::Credential(tenant, vec![CredentialCommand::Rotate(rotate)]);
     let order = write.order(credential.into(), command, &document, render)?;
-    let location = Some(format!("{API_ADMIN}/tenants/{tenant}/keys/{credential}"));
+    let location = Some(write.app.place(format_args!("/tenants/{tenant}/keys/{credential}")));
     write.carry_out(order, Told { location, ..Told::ENFORCED }).await
 }
 
 fn read(document: &Document<'_>) -> Result<Rotate, Problem> {
     document.decode(|members| {
-        let grace_seconds = members.optional("grace_seconds", fields::seconds);
+        let grace_seconds = members.optional("grace_seconds", fields::grace_seconds);
         Some(Rotate { grace_seconds: grace_seconds? })
     })
 }

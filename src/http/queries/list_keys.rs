@@ -84,8 +84,7 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
                 .ok_or("expected active, expiring, expired, suspended or revoked")
         });
         let scope = query.optional("scope", |text| Scope::parse(text).map(|scope| scope.to_string()));
-        let expires_before = query
-            .optional("expires_before", |text| Timestamp::parse(text).ok_or("expected an RFC 3339 instant"));
+        let expires_before = query.optional("expires_before", Timestamp::read);
         let text = query.text("q");
         let owner =
             query.optional("owner", |text| text.parse::<MemberId>().map_err(|_| "expected a member's id"));

@@ -5,22 +5,25 @@ mod markup;
 mod operations;
 mod schemas;
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use super::app::App;
 use super::docs::STATIC_PAGE;
 use super::json::{Json, Malformed};
+use super::problem::Problem;
+use super::query;
 use markup::{Page, blocks, escaped};
 
 const STYLE: &str = include_str!("page.css");
 
-pub async fn handle(app: Data<App>) -> HttpResponse {
-    HttpResponse::Ok()
+pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    query::none(request.query_string())?;
+    Ok(HttpResponse::Ok()
         .insert_header(STATIC_PAGE)
         .content_type("text/html; charset=utf-8")
-        .body(app.reference.clone())
+        .body(app.reference.clone()))
 }
 
 /// The page of this document, which [`super::openapi::document`] made.

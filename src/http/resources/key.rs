@@ -43,7 +43,7 @@ pub fn key(
 }
 
 fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
-    let ended = secret.revoked_at.into_iter().chain(secret.ends_at).min();
+    let ended = secret.revoked_at.into_iter().chain(credential.window_end(secret)).min();
     json!({
         "id": secret.facts.id,
         "prefix": secret.facts.prefix,

@@ -12,11 +12,13 @@ use tracing_subscriber::EnvFilter;
 use super::process;
 use crate::db;
 use crate::domain::ip_rules::Cidr;
+use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::limits;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_KEY_FORMAT: &str = "cl_live_,8,30,crc32";
 const DEFAULT_TRUSTED_PROXIES: &str = "127.0.0.0/8,::1";
 /// The server's own notes on its threads say nothing that ours do not.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -39,6 +41,8 @@ pub struct Config {
     /// None: the address that was bound
     pub public_url: Option<String>,
     pub trusted_proxies: Vec<Cidr>,
+    /// of tenants that give none
+    pub default_key_format: KeyFormat,
     /// none: as often as they like
     pub operator_rate_limit: Option<RateLimit>,
     pub ready_file: Option<PathBuf>,
@@ -128,8 +132,11 @@ impl Config {
             public_url: member(&mut values, "public-url", public_url)?,
             trusted_proxies: match member(&mut values, "trusted-proxies", networks)? {
                 Some(networks) => networks,
-                None => DEFAULT_TRUSTED_PROXIES.split(',').filter_map(network).collect(),
+                None => {
+                    DEFAULT_TRUSTED_PROXIES.split(',').filter_map(|entry| Cidr::parse(entry).ok()).collect()
+                }
             },
+            default_key_format: member(&mut values, "default-key-format", key_format)?.unwrap_or_default(),
             operator_rate_limit: match member(&mut values, "operator-rate-limit", rate_limit)? {
                 Some(limit) => limit,
                 None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
@@ -252,19 +259,33 @@ fn public_url(given: &Given) -> Result<String, ConfigError> {
 
 fn networks(given: &Given) -> Result<Vec<Cidr>, ConfigError> {
     let entries = given.text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    entries
-        .map(|entry| {
-            network(entry).ok_or_else(|| {
-                let problem =
-                    format!("lists {entry:?}, which is no address and no network such as 10.0.0.0/8");
-                ConfigError::at(&given.source, problem)
-            })
-        })
-        .collect()
+    let refused = |entry, error| ConfigError::at(&given.source, format!("lists {entry:?}, which {error}"));
+    entries.map(|entry| Cidr::parse(entry).map_err(|error| refused(entry, error))).collect()
 }
 
-fn network(entry: &str) -> Option<Cidr> {
-    Cidr::parse(entry).ok()
+/// As a tenant's: prefix, public and secret characters, checksum.
+fn key_format(given: &Given) -> Result<KeyFormat, ConfigError> {
+    let refused = |problem: String| ConfigError::at(&given.source, problem);
+    let parts: Vec<&str> = given.text.split(',').map(str::trim).collect();
+    let written = match parts[..] {
+        [prefix, public, secret, checksum] => {
+            let checksum = match checksum {
+                "crc32" => Some(Checksum::Crc32),
+                "none" => Some(Checksum::None),
+                _ => None,
+            };
+            public.parse().ok().zip(secret.parse().ok()).zip(checksum).map(|rest| (prefix, rest))
+        }
+        _ => None,
+    };
+    let Some((prefix, ((public, secret), checksum))) = written else {
+        return Err(refused(format!(
+            "must be a prefix, the number of public and of secret characters, and crc32 or none, such as \
+             {DEFAULT_KEY_FORMAT}, not {:?}",
+            given.text
+        )));
+    };
+    KeyFormat::new(prefix, public, secret, checksum).map_err(|error| refused(format!("is refused: {error}")))
 }
 
 /// The inner none: no limit.

@@ -37,6 +37,7 @@ pub const MEMBERS: &[Member] = &[
     ),
     member("public-url", "URL", "how callers reach this service [the listen address]"),
     member("trusted-proxies", "CIDR,…", "whose X-Forwarded-* headers are believed [127.0.0.0/8,::1]"),
+    member("default-key-format", "FORMAT", "of keys of tenants that give none [cl_live_,8,30,crc32]"),
     member(
         "operator-rate-limit",
         "REQUESTS/SECONDS",

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::ip_rules::Cidr;
+use crate::domain::key_format::{Checksum, KeyFormat};
 
 fn environment(pairs: &[(&str, &str)]) -> Surroundings {
     let environment = pairs.iter().map(|(key, text)| (key.into(), text.into())).collect();
@@ -177,4 +178,40 @@ fn root_keeps_its_data_under_var_lib() {
     let around = Surroundings { root: true, environment: Vec::new() };
     let config = Config::assemble(&[], &around).expect("the defaults are sound");
     assert_eq!(config.data_dir, Path::new("/var/lib/credledger"));
+}
+
+#[test]
+fn the_installations_key_format_is_read_and_what_is_none_is_told_in_a_sentence() {
+    let format =
+        |text: &str| read(&[("default-key-format", text)], &[]).map(|config| config.default_key_format);
+    let own = KeyFormat::new("acme_live_", 10, 40, Checksum::None).expect("a format");
+    assert_eq!(format("acme_live_,10,40,none"), Ok(own.clone()));
+    assert_eq!(format(" acme_live_ , 10 , 40 , none "), Ok(own));
+    assert_eq!(read(&[], &[]).map(|config| config.default_key_format), format(DEFAULT_KEY_FORMAT));
+    assert_eq!(format(DEFAULT_KEY_FORMAT), Ok(KeyFormat::default()));
+    for (text, told) in [
+        ("", "--default-key-format must be a prefix, "),
+        ("acme_live_", "--default-key-format must be a prefix, "),
+        ("acme_live_,10,40", "--default-key-format must be a prefix, "),
+        ("acme_live_,10,40,none,none", "--default-key-format must be a prefix, "),
+        ("acme_live_,10,40,md5", "--default-key-format must be a prefix, "),
+        ("acme_live_,-1,40,none", "--default-key-format must be a prefix, "),
+        ("acme,10,40,none", "--default-key-format is refused: prefix is to be "),
+        (
+            "cl_operator_,10,40,none",
+            "--default-key-format is refused: prefix cl_operator_ is that of operator tokens",
+        ),
+        ("acme_live_,5,40,none", "--default-key-format is refused: public_chars is to be 6 to 12."),
+        ("acme_live_,10,21,none", "--default-key-format is refused: secret_chars is to be 22 to 64."),
+    ] {
+        let refusal = format(text).expect_err("no format").to_string();
+        assert!(refusal.starts_with(told), "{text}: {refusal}");
+    }
+}
+
+#[test]
+fn a_proxys_range_with_host_bits_is_told_as_such() {
+    let refusal = refusal(&[("trusted-proxies", "10.0.0.1/8")], &[]);
+    let told = "--trusted-proxies lists \"10.0.0.1/8\", which has host bits set; write `10.0.0.0/8` for the range or `10.0.0.1` for the one address.";
+    assert_eq!(refusal, told);
 }

@@ -32,7 +32,7 @@ impl fmt::Display for MigrateError {
                  put this one back as it was, or start the version that belongs to this database."
             ),
             Self::Refused { file, .. } => {
-                write!(f, "{file} could not be applied. Nothing of it was kept; the files before it were.")
+                write!(f, "Of {file} nothing was kept, the files before it were: it could not be applied.")
             }
         }
     }

@@ -40,6 +40,7 @@ use crate::clock::Timestamp;
 use crate::domain::access::Request;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
+use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
@@ -90,6 +91,15 @@ impl ActiveView {
 
     pub fn member(&self, id: MemberId) -> Result<Option<Arc<MemberEntry>>, NotAnswering> {
         self.look(|store| store.members.at(store.members.ordinal(id.0)?))
+    }
+
+    /// Why this text has not the form of an operator token; `None` for one that has, and for one that is formed as a key: that is
+    /// whole, and none of these tokens.
+    pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
+        let mut formats = Formats::default();
+        formats.insert(&self.token_format);
+        let formed = formats.fits(text) || self.store.formats.load().fits(text);
+        (!formed).then(|| formats.misfit(text))
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].

@@ -207,7 +207,7 @@ impl World {
             }),
             TenantStep::Operations(there) => {
                 let scope = there.then(|| concrete("logs:write"));
-                let operations = Some([("logs.write".to_owned(), scope)].into());
+                let operations = Some(Some([("logs.write".to_owned(), scope)].into()));
                 configure(SettingsPatch { operations, ..SettingsPatch::default() })
             }
             TenantStep::Limit(which) => {
@@ -224,7 +224,9 @@ impl World {
         match step {
             C::Create { .. } => unreachable!("taken before"),
             C::Rename(name) => CredentialCommand::Edit(Edit { name: Some(name.clone()), ..Edit::default() }),
-            C::Rescope(which) => CredentialCommand::Rescope(Rescope { scopes: scopes(scope_set(*which)) }),
+            C::Rescope(which) => {
+                CredentialCommand::Rescope(Rescope { scopes: Some(scopes(scope_set(*which))) })
+            }
             C::Expire(end) => CredentialCommand::SetExpiry(SetExpiry { expires_at: end.map(after) }),
             C::Restrict(ip) => CredentialCommand::Restrict(Restrict { ip_rules: rules(*ip) }),
             C::Limit(which) => CredentialCommand::Limit(Limit { rate_limit: limit_of(*which) }),

@@ -1,0 +1,73 @@
+//! The part of the metrics that tells how the writing side is doing: commands, batches, queues, connections.
+
+use super::app::App;
+use super::metrics::{gauge, heading, line};
+use crate::ledger::tally::{Histogram, Lane, Outcome};
+
+pub fn tell(page: &mut String, app: &App) {
+    let tally = app.ledger.tally();
+    heading(page, "credledger_commands_total", "counter", "Commands by whose they were and how they ended.");
+    for lane in Lane::ALL {
+        for outcome in Outcome::ALL {
+            let (own, word, count) = (lane.word(), outcome.word(), tally.commands(lane, outcome));
+            line(
+                page,
+                format_args!("credledger_commands_total{{lane=\"{own}\",outcome=\"{word}\"}} {count}"),
+            );
+        }
+    }
+    histogram(
+        page,
+        "credledger_batch_commands",
+        "Commands in each batch that was appended.",
+        (&tally.batch_commands, 1.0),
+    );
+    histogram(
+        page,
+        "credledger_append_seconds",
+        "How long each append of a batch took.",
+        (&tally.append_micros, 1e6),
+    );
+    heading(page, "credledger_queue_commands", "gauge", "Commands that wait for a batch.");
+    for lane in Lane::ALL {
+        let (own, waiting) = (lane.word(), app.ledger.waiting(lane));
+        line(page, format_args!("credledger_queue_commands{{lane=\"{own}\"}} {waiting}"));
+    }
+    let due = tally.due_since().map_or(0, |since| app.now().millis_since(since));
+    gauge(
+        page,
+        "credledger_due_age_seconds",
+        "For how long the oldest end is due that came by time and is not recorded.",
+        &(due as f64 / 1e3),
+    );
+    connections(page, app);
+}
+
+fn connections(page: &mut String, app: &App) {
+    let pools = app.ledger.database().pools();
+    heading(page, "credledger_pool_connections", "gauge", "Connections to the database by pool and state.");
+    for (pool, usage) in pools {
+        for (state, count) in [("in_use", usage.in_use), ("idle", usage.idle), ("most", usage.most)] {
+            line(
+                page,
+                format_args!("credledger_pool_connections{{pool=\"{pool}\",state=\"{state}\"}} {count}"),
+            );
+        }
+    }
+    heading(page, "credledger_pool_waiting", "gauge", "Requests that wait for a connection of the pool.");
+    for (pool, usage) in pools {
+        line(page, format_args!("credledger_pool_waiting{{pool=\"{pool}\"}} {}", usage.waiting));
+    }
+}
+
+/// What was counted, in units of which one is `1 / scale`.
+fn histogram(page: &mut String, name: &str, help: &str, (counted, scale): (&Histogram, f64)) {
+    heading(page, name, "histogram", help);
+    let read = counted.read();
+    for (bound, within) in read.within {
+        line(page, format_args!("{name}_bucket{{le=\"{}\"}} {within}", bound as f64 / scale));
+    }
+    line(page, format_args!("{name}_bucket{{le=\"+Inf\"}} {}", read.count));
+    line(page, format_args!("{name}_sum {}", read.sum as f64 / scale));
+    line(page, format_args!("{name}_count {}", read.count));
+}
