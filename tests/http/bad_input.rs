@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::matrix::{ROWS, operator_of, parts_of};
+use super::matrix::{ROWS, member_of, operator_of, parts_of};
 use crate::support::client::{Client, Response};
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
@@ -317,12 +317,15 @@ fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
     let key = tenant.mint("k");
     let holder = service.actor(&key.secret);
     let (secret, operator) = (parts_of(&tenant).1, operator_of(&root, "gateway", &[]));
+    let member = member_of(&tenant);
     let parts = [
         ("{tenant}", tenant.id.as_str()),
         ("{key}", &key.id),
         ("{secret}", &secret),
         ("{operator}", &operator.0),
         ("{token}", &operator.1),
+        ("{member}", &member),
+        ("{plan}", "free"),
     ];
     let named = |answer: Response, place: &str| {
         let problem = answer.problem(400, "invalid_request");

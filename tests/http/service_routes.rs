@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::acme;
-use crate::matrix::{ROWS, operator_of, parts_of};
+use crate::matrix::{ROWS, member_of, operator_of, parts_of};
 use crate::support::service::Service;
 
 #[test]
@@ -109,13 +109,14 @@ fn behind_a_prefix_whatever_is_made_is_found_where_its_answer_says() {
     let root = service.root();
     let tenant = acme(&root);
     let (key, secret) = parts_of(&tenant);
-    let operator = operator_of(&root, "gateway", &[]);
+    let (operator, member) = (operator_of(&root, "gateway", &[]), member_of(&tenant));
     let parts = [
         ("{tenant}", tenant.id.as_str()),
         ("{key}", &key),
         ("{secret}", &secret),
         ("{operator}", &operator.0),
         ("{token}", &operator.1),
+        ("{member}", &member),
     ];
     let mut led = 0;
     for row in ROWS.iter().filter(|row| row.method == "POST") {

@@ -245,6 +245,7 @@ pub fn tenant_as_told(tenant: &Tenant) -> Value {
         "slug": tenant.slug,
         "name": tenant.name.known(),
         "status": if tenant.suspended_at.is_some() { "suspended" } else { "active" },
+        "plan": tenant.plan,
         "settings": tenant.settings,
         "version": tenant.version,
     })

@@ -9,8 +9,8 @@ use crate::domain::command::Command;
 use crate::domain::ids::MemberId;
 use crate::domain::member::{Create, Kind, MemberCommand};
 use crate::http::body::{Document, Wants};
+use crate::http::fields;
 use crate::http::problem::Problem;
-use crate::http::{API_ADMIN, fields};
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ManageMembers)?;
@@ -24,7 +24,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     // A repeated request tells the id of then.
     let made =
         executed.answer.body.get("member").and_then(|member| member["id"].as_str()).unwrap_or_default();
-    let location = Some(format!("{API_ADMIN}/tenants/{tenant}/members/{made}"));
+    let location = Some(write.app.place(format_args!("/tenants/{tenant}/members/{made}")));
     Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
 }
 

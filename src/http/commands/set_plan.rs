@@ -8,9 +8,9 @@ use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::plan::{Bounds, PlanName, SetPlan};
 use crate::http::body::{Document, Wants};
+use crate::http::fields;
 use crate::http::problem::Problem;
 use crate::http::resources;
-use crate::http::{API_ADMIN, fields};
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     write.operator.may(Action::RunTenants)?;
@@ -19,7 +19,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let document = body.parse()?;
     let bounds = read(&document)?;
     let is_new = write.app.ledger.plan_now(name.id()).await?.state.plan().is_none();
-    let location = is_new.then(|| format!("{API_ADMIN}/plans/{}", name.as_str()));
+    let location = is_new.then(|| write.app.place(format_args!("/plans/{}", name.as_str())));
     let status = if is_new { 201 } else { 200 };
     let render = render("plan", status, |state, _| state.plan().map(resources::plan::plan));
     let stream = name.id().into();
