@@ -1,0 +1,26 @@
+//! Caddy's `reverse_proxy` with `handle_response`.
+
+use std::process::Command;
+
+use crate::front::{Make, Places, put};
+
+const CADDY: Make = Make {
+    name: "caddy",
+    programs: &["/usr/bin/caddy", "/usr/local/bin/caddy"],
+    prepare,
+    long: 5000,
+    too_large: 431,
+    no_application: 502,
+};
+
+/// Without the port by which it is told to change its configuration: there is one on a machine.
+fn prepare(places: &Places, command: &mut Command) {
+    let whole = put("{\n\tservers", 1, "{\n\tadmin off\n\tservers", &places.documented("caddyfile"));
+    for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+        command.env(home, &places.folder);
+    }
+    command.args(["run", "--adapter", "caddyfile", "--config"]).arg(places.write("Caddyfile", &whole));
+}
+
+kept_by!(CADDY);
+passes_refusals_on!(CADDY);

@@ -1,0 +1,26 @@
+//! HAProxy with the page's script, which asks by HAProxy's own HTTP client.
+
+use std::process::Command;
+
+use crate::front::{Make, Places, block, put};
+
+const HAPROXY: Make = Make {
+    name: "haproxy",
+    programs: &["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/usr/bin/haproxy"],
+    prepare,
+    long: 8000,
+    too_large: 400,
+    no_application: 503,
+};
+
+fn prepare(places: &Places, command: &mut Command) {
+    // One name of a socket without a file is one for the whole machine.
+    let listener = format!("abns@credledger-{}", places.own.port());
+    let script = places.write("credledger.lua", &put("abns@credledger", 1, &listener, &block("lua")));
+    let own = put("abns@credledger", 1, &listener, &places.documented("haproxy"));
+    let own = put("/etc/haproxy/credledger.lua", 1, &script.display().to_string(), &own);
+    command.args(["-db", "-f"]).arg(places.write("haproxy.cfg", &own));
+}
+
+kept_by!(HAPROXY);
+passes_refusals_on!(HAPROXY);
