@@ -9,13 +9,15 @@ use crate::support::client::{Client, Request, Response};
 use crate::support::service::{eventually, signal_process};
 
 const PAGE: &str = include_str!("../../docs/PROXIES.md");
+/// Where scripts/test looks too.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
 /// How often a port that was free a moment ago is looked for.
 const ATTEMPTS: usize = 5;
 
 /// What the tests know of one make of proxy.
 pub struct Make {
+    /// Of the program, too.
     pub name: &'static str,
-    pub programs: &'static [&'static str],
     /// Writes its configuration, and says how to run it in the foreground with everything in its own folder.
     pub prepare: fn(&Places, &mut Command),
     /// How long a path, a credential and another header may be for it, all three at once.
@@ -32,6 +34,8 @@ pub struct Places {
     pub own: SocketAddr,
     pub authority: SocketAddr,
     pub application: SocketAddr,
+    /// The caller is a proxy as well, and believed.
+    pub behind_another: bool,
 }
 
 /// The page's one block in this language.
@@ -74,14 +78,24 @@ pub struct Front {
 
 impl Front {
     pub fn start(make: &Make, authority: SocketAddr, application: SocketAddr) -> Front {
-        let program = make.programs.iter().find(|program| Path::new(program).exists());
+        Front::start_as(make, authority, application, false)
+    }
+
+    /// With what the page says of a proxy before this one.
+    pub fn start_behind_another(make: &Make, authority: SocketAddr, application: SocketAddr) -> Front {
+        Front::start_as(make, authority, application, true)
+    }
+
+    fn start_as(make: &Make, authority: SocketAddr, application: SocketAddr, behind_another: bool) -> Front {
+        let program = FOLDERS.map(|folder| Path::new(folder).join(make.name));
+        let program = program.iter().find(|program| program.exists());
         let program = program.unwrap_or_else(|| panic!("no {}; scripts/test installs it", make.name));
         for _ in 0..ATTEMPTS {
             let folder = PathBuf::from(format!("/tmp/credledger-proxy-{}", uuid::Uuid::now_v7().simple()));
             std::fs::create_dir(&folder).expect("a folder");
             let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-            let places =
-                Places { folder: folder.clone(), own: free.expect("a free port"), authority, application };
+            let own = free.expect("a free port");
+            let places = Places { folder: folder.clone(), own, authority, application, behind_another };
             let log = File::create(folder.join("log")).expect("a log");
             let mut command = Command::new(program);
             (make.prepare)(&places, &mut command);

@@ -2,20 +2,16 @@
 
 use std::process::Command;
 
-use crate::front::{Make, Places};
+use crate::front::{Make, Places, put};
 
-const NGINX: Make = Make {
-    name: "nginx",
-    programs: &["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"],
-    prepare,
-    long: 8000,
-    too_large: 400,
-    no_application: 502,
-};
+const NGINX: Make = Make { name: "nginx", prepare, long: 8000, too_large: 400, no_application: 502 };
 
 /// One process in the foreground, which keeps everything in its own folder.
 fn prepare(places: &Places, command: &mut Command) {
-    let own = places.documented("nginx");
+    let mut own = places.documented("nginx");
+    if places.behind_another {
+        own = put("X-Forwarded-For $remote_addr", 2, "X-Forwarded-For $proxy_add_x_forwarded_for", &own);
+    }
     let temporary =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};"));
     let whole = format!(

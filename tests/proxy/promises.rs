@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::front::Make;
+use crate::front::{Front, Make};
 use crate::support::client::{Client, Request};
-use crate::world::with_service;
+use crate::support::service::Key;
+use crate::world::{World, with_service};
 
 /// A test of each promise, here and in questions.rs, for one make of proxy.
 macro_rules! kept_by {
@@ -14,6 +15,7 @@ macro_rules! kept_by {
             a_key_of_many_long_scopes_and_a_long_name_passes_and_the_application_learns_that_the_list_was_cut
             what_a_caller_says_of_itself_never_reaches_the_application
             each_refusal_keeps_its_status_and_its_reason
+            behind_another_proxy_the_address_is_the_one_which_that_proxy_saw
             a_key_is_refused_from_the_answer_of_its_revoke_on
             what_cannot_be_read_is_refused_and_never_an_error_of_the_proxy
             any_method_and_any_body_passes_or_is_refused_as_a_get_would_be
@@ -131,6 +133,27 @@ pub fn each_refusal_keeps_its_status_and_its_reason(make: &Make) {
     let answer = Client::new(world.proxy.address).send(&twice);
     assert!([400, 401].contains(&answer.status), "{answer:?}");
     world.nobody_passed();
+}
+
+pub fn behind_another_proxy_the_address_is_the_one_which_that_proxy_saw(make: &Make) {
+    let World { authority, application, proxy } = with_service(make);
+    drop(proxy);
+    let proxy = Front::start_behind_another(make, authority.address(), application.address);
+    let world = World { authority, application, proxy };
+    let root = world.authority.root();
+    let of = |cidr: &str| json!({"name": cidr, "scopes": ["*"], "ip_rules": {"allow": [{"cidr": cidr}]}});
+    let tenant = root.tenant("acme", json!({}));
+    let (there, here) = (tenant.mint_with(of("203.0.113.0/24")), tenant.mint_with(of("127.0.0.1")));
+    let from = |told: &str, key: &Key| {
+        world.proxy.send(&Request::new("GET", "/").bearer(&key.secret).header("X-Forwarded-For", told))
+    };
+    // What stands to the left of the address which the proxy before saw, the caller has said.
+    for told in ["203.0.113.7", "127.0.0.1, 203.0.113.7"] {
+        assert_eq!(from(told, &there).status, 200);
+        assert!(world.passed().names().any(|name| name == "x-forwarded-for"));
+        world.is_refused(&from(told, &here), 403, "ip_denied");
+    }
+    world.is_refused(&from("203.0.113.7, 198.51.100.7", &there), 403, "ip_denied");
 }
 
 pub fn a_key_is_refused_from_the_answer_of_its_revoke_on(make: &Make) {
