@@ -23,4 +23,4 @@ fn prepare(places: &Places, command: &mut Command) {
 }
 
 kept_by!(CADDY);
-passes_refusals_on!(CADDY);
+kept_besides_by!(CADDY);

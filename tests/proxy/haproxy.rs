@@ -20,4 +20,4 @@ fn prepare(places: &Places, command: &mut Command) {
 }
 
 kept_by!(HAPROXY);
-passes_refusals_on!(HAPROXY);
+kept_besides_by!(HAPROXY);

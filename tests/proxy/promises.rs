@@ -36,10 +36,13 @@ macro_rules! kept_by {
     };
 }
 
-/// For those that can give the caller any answer of the authority's.
-macro_rules! passes_refusals_on {
+/// What nginx can't do, or as the page configures it does not.
+macro_rules! kept_besides_by {
     ($make:expr) => {
-        kept_by! { $make, questions: any_refusal_goes_to_the_caller_as_it_is }
+        kept_by! { $make, questions:
+            any_refusal_goes_to_the_caller_as_it_is
+            an_upgrade_is_asked_of_the_application_alone
+        }
     };
 }
 

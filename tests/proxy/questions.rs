@@ -105,27 +105,54 @@ pub fn what_the_application_answers_is_its_own(make: &Make) {
 pub fn any_refusal_goes_to_the_caller_as_it_is(make: &Make) {
     let world = with_answer(make, ACCEPTED);
     for status in [400, 401, 403, 404, 418, 429, 431, 500, 503] {
-        world.authority.now_answers(&format!(
-            "HTTP/1.1 {status} So\r\nContent-Type: application/problem+json\r\nContent-Length: 2\r\n\
-             X-Credential-Refusal: a_reason\r\nWWW-Authenticate: Bearer error=\"a\"\r\nRetry-After: 17\r\n\
-             RateLimit: \"credential\";r=0;t=17\r\nRateLimit-Policy: \"credential\";q=2;w=60\r\n\r\n{{}}"
-        ));
-        for method in ["GET", "HEAD", "POST"] {
-            let request = Request::new(method, "/orders").bearer("a-key");
-            let answer = Client::new(world.proxy.address).send(&request);
-            assert_eq!(answer.status, status, "{method}");
-            assert_eq!(answer.text(), if method == "HEAD" { "" } else { "{}" });
-            for (name, value) in [
-                ("content-type", "application/problem+json"),
-                ("x-credential-refusal", "a_reason"),
-                ("www-authenticate", "Bearer error=\"a\""),
-                ("retry-after", "17"),
-                ("ratelimit", "\"credential\";r=0;t=17"),
-                ("ratelimit-policy", "\"credential\";q=2;w=60"),
-            ] {
-                assert_eq!(answer.header(name), Some(value), "{status} {name}");
+        for body in ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
+        {
+            world.authority.now_answers(&format!(
+                "HTTP/1.1 {status} So\r\nContent-Type: application/problem+json\r\nRetry-After: 17\r\n\
+                 X-Credential-Refusal: a_reason\r\nWWW-Authenticate: Bearer error=\"a\"\r\n\
+                 RateLimit: \"credential\";r=0;t=17\r\nRateLimit-Policy: \"credential\";q=2;w=60\r\n{body}"
+            ));
+            for method in ["GET", "HEAD", "POST"] {
+                let request = Request::new(method, "/orders").bearer("a-key");
+                let answer = Client::new(world.proxy.address).send(&request);
+                let text = if method == "HEAD" { "" } else { "{}" };
+                assert_eq!((answer.status, answer.text().as_str()), (status, text), "{method}");
+                for (name, value) in [
+                    ("content-type", "application/problem+json"),
+                    ("x-credential-refusal", "a_reason"),
+                    ("www-authenticate", "Bearer error=\"a\""),
+                    ("retry-after", "17"),
+                    ("ratelimit", "\"credential\";r=0;t=17"),
+                    ("ratelimit-policy", "\"credential\";q=2;w=60"),
+                ] {
+                    assert_eq!(answer.header(name), Some(value), "{status} {name}");
+                }
+                world.nobody_passed();
             }
-            world.nobody_passed();
         }
     }
+}
+
+pub fn an_upgrade_is_asked_of_the_application_alone(make: &Make) {
+    let world = with_answer(make, ACCEPTED);
+    world
+        .application
+        .now_answers("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    let mut request = Request::new("GET", "/live").bearer("a-key");
+    for (name, value) in [
+        ("Connection", "upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", "13"),
+    ] {
+        request = request.header(name, value);
+    }
+    let answer = world.proxy.send(&request);
+    assert_eq!((answer.status, answer.header("upgrade")), (101, Some("websocket")));
+    assert_eq!(the_one(world.authority.take()).header("upgrade"), None);
+    let seen = world.passed();
+    assert_eq!(
+        (seen.header("upgrade"), seen.header("x-credential-id")),
+        (Some("websocket"), Some("someone"))
+    );
 }
