@@ -6,6 +6,9 @@ use crate::support::client::{Client, Request};
 use crate::world::with_answer;
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Credential-Id: someone\r\n\r\n";
+/// With the answer to the key below, which is RFC 6455's example.
+const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 /// Far more than the connections that any proxy keeps, one for each of its threads.
 const QUESTIONS: usize = 60;
 
@@ -135,9 +138,7 @@ pub fn any_refusal_goes_to_the_caller_as_it_is(make: &Make) {
 
 pub fn an_upgrade_is_asked_of_the_application_alone(make: &Make) {
     let world = with_answer(make, ACCEPTED);
-    world
-        .application
-        .now_answers("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    world.application.now_answers(UPGRADED);
     let mut request = Request::new("GET", "/live").bearer("a-key");
     for (name, value) in [
         ("Connection", "upgrade"),
