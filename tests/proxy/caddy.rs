@@ -23,4 +23,5 @@ fn prepare(places: &Places, command: &mut Command) {
 }
 
 kept_by!(CADDY);
+kept_by! { CADDY, questions: each_question_has_a_connection_of_its_own }
 kept_besides_by!(CADDY);

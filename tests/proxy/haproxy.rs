@@ -20,4 +20,5 @@ fn prepare(places: &Places, command: &mut Command) {
 }
 
 kept_by!(HAPROXY);
+kept_by! { HAPROXY, questions: questions_share_a_connection }
 kept_besides_by!(HAPROXY);

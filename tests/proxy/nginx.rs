@@ -23,3 +23,4 @@ fn prepare(places: &Places, command: &mut Command) {
 }
 
 kept_by!(NGINX);
+kept_by! { NGINX, questions: questions_share_a_connection }

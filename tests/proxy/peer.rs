@@ -11,10 +11,11 @@ pub struct Peer {
     noted: Arc<Mutex<Noted>>,
 }
 
-#[derive(Default)]
+/// Empty: it takes what it is sent, and stays silent.
+type Answer = dyn Fn(&Seen) -> String + Send + Sync;
+
 struct Noted {
-    /// Empty: it takes what it is sent, and stays silent.
-    answer: String,
+    answer: Arc<Answer>,
     seen: Vec<Seen>,
     connections: usize,
 }
@@ -46,11 +47,17 @@ impl Peer {
         Peer::answering(WELCOME)
     }
 
-    /// A connection stays unless the answer says that it is closed.
     pub fn answering(answer: &str) -> Peer {
+        let answer = answer.to_owned();
+        Peer::judging(move |_| answer.clone())
+    }
+
+    /// A connection stays unless the answer says that it is closed.
+    pub fn judging(answer: impl Fn(&Seen) -> String + Send + Sync + 'static) -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let noted = Arc::new(Mutex::new(Noted { answer: answer.to_owned(), ..Noted::default() }));
+        let noted = Noted { answer: Arc::new(answer), seen: Vec::new(), connections: 0 };
+        let noted = Arc::new(Mutex::new(noted));
         let peer = Peer { address, noted: noted.clone() };
         // These end with the test's process.
         std::thread::spawn(move || {
@@ -65,7 +72,8 @@ impl Peer {
 
     /// From the next request on.
     pub fn now_answers(&self, answer: &str) {
-        answer.clone_into(&mut lock(&self.noted).answer);
+        let answer = answer.to_owned();
+        lock(&self.noted).answer = Arc::new(move |_| answer.clone());
     }
 
     /// What came since the last look.
@@ -87,12 +95,10 @@ fn serve(stream: TcpStream, noted: &Mutex<Noted>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let seen = read(&mut reader)?;
-        let answer = {
-            // Noted before it is answered: whoever has the answer finds the note.
-            let mut noted = lock(noted);
-            noted.seen.push(seen);
-            noted.answer.clone()
-        };
+        let judge = lock(noted).answer.clone();
+        let answer = judge(&seen);
+        // Noted before it is answered: whoever has the answer finds the note.
+        lock(noted).seen.push(seen);
         reader.get_mut().write_all(answer.as_bytes()).ok()?;
         if answer.contains("Connection: close") {
             return Some(());

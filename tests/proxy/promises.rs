@@ -23,7 +23,7 @@ macro_rules! kept_by {
         }
         kept_by! { $make, questions:
             the_question_holds_the_credential_and_the_address_of_the_caller_and_no_body
-            questions_share_a_connection
+            callers_at_the_same_time_are_never_taken_for_one_another
             without_an_answer_that_can_be_read_nobody_passes
             what_the_application_answers_is_its_own
         }

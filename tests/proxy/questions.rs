@@ -6,6 +6,8 @@ use crate::support::client::{Client, Request};
 use crate::world::with_answer;
 
 const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Credential-Id: someone\r\n\r\n";
+const CALLERS: usize = 24;
+const CALLS: usize = 200;
 /// With the answer to the key below, which is RFC 6455's example.
 const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -55,14 +57,61 @@ fn the_one(mut seen: Vec<Seen>) -> Seen {
 }
 
 pub fn questions_share_a_connection(make: &Make) {
+    let connections = connections_for_the_questions(make);
+    assert!(connections <= QUESTIONS / 4, "{connections} connections for {QUESTIONS} questions");
+}
+
+/// The page says why.
+pub fn each_question_has_a_connection_of_its_own(make: &Make) {
+    assert_eq!(connections_for_the_questions(make), QUESTIONS);
+}
+
+fn connections_for_the_questions(make: &Make) -> usize {
     let world = with_answer(make, ACCEPTED);
     for _ in 0..QUESTIONS {
         assert_eq!(world.proxy.get("a-key").status, 200);
         world.passed();
     }
     assert_eq!(world.authority.take().len(), QUESTIONS);
-    let connections = world.authority.connections();
-    assert!(connections <= QUESTIONS / 4, "{connections} connections for {QUESTIONS} questions");
+    world.authority.connections()
+}
+
+pub fn callers_at_the_same_time_are_never_taken_for_one_another(make: &Make) {
+    let authority = Peer::judging(|asked| {
+        let who = asked.header("authorization").unwrap_or_default().replace("Bearer ", "");
+        let status = if who.starts_with("good") { "200 OK" } else { "401 Unauthorized" };
+        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nX-Credential-Id: {who}\r\n\r\n")
+    });
+    // Tells the caller for whom it takes it; keeps its connections, as the authority does.
+    let application = Peer::judging(|seen| {
+        let who = seen.header("x-credential-id").unwrap_or_default();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Taken-For: {who}\r\n\r\n")
+    });
+    let proxy = Front::start(make, authority.address, application.address);
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let client = Client::new(proxy.address);
+            scope.spawn(move || call_in_turns(client, caller));
+        }
+    });
+    for asked in authority.take() {
+        assert!(asked.path.starts_with("/api/v1/authorize?"), "{asked:?}");
+    }
+    for seen in application.take() {
+        assert_eq!((seen.path.as_str(), seen.header("authorization")), ("/orders", None), "{seen:?}");
+    }
+}
+
+/// With a good key and a bad one.
+fn call_in_turns(mut client: Client, caller: usize) {
+    for call in 0..CALLS {
+        let (kind, status) = if (caller + call) % 2 == 0 { ("good", 200) } else { ("bad", 401) };
+        let who = format!("{kind}-{caller}-{call}");
+        let answer = client.send(&Request::new("GET", "/orders").bearer(&who));
+        let told = answer.header("x-taken-for").or(answer.header("x-credential-id"));
+        assert_eq!(answer.status, status, "{who} {answer:?}");
+        assert!(status == 401 || told == Some(who.as_str()), "{who} {answer:?}");
+    }
 }
 
 pub fn without_an_answer_that_can_be_read_nobody_passes(make: &Make) {
