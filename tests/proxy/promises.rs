@@ -41,6 +41,7 @@ macro_rules! kept_besides_by {
     ($make:expr) => {
         kept_by! { $make, questions:
             any_refusal_goes_to_the_caller_as_it_is
+            a_200_that_names_nobody_lets_nobody_pass
             an_upgrade_is_asked_of_the_application_alone
         }
     };

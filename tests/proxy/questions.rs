@@ -185,6 +185,14 @@ pub fn any_refusal_goes_to_the_caller_as_it_is(make: &Make) {
     }
 }
 
+/// Somebody else's, who listens where credledger did.
+pub fn a_200_that_names_nobody_lets_nobody_pass(make: &Make) {
+    let world = with_answer(make, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Own: yes\r\n\r\nhello");
+    let answer = world.proxy.get("a-key");
+    assert_eq!((answer.header("x-own"), answer.text().as_str()), (Some("yes"), "hello"));
+    world.nobody_passed();
+}
+
 pub fn an_upgrade_is_asked_of_the_application_alone(make: &Make) {
     let world = with_answer(make, ACCEPTED);
     world.application.now_answers(UPGRADED);
