@@ -105,7 +105,7 @@ pub fn callers_at_the_same_time_are_never_taken_for_one_another(make: &Make) {
 /// With a good key and a bad one.
 fn call_in_turns(mut client: Client, caller: usize) {
     for call in 0..CALLS {
-        let (kind, status) = if (caller + call) % 2 == 0 { ("good", 200) } else { ("bad", 401) };
+        let (kind, status) = if (caller + call).is_multiple_of(2) { ("good", 200) } else { ("bad", 401) };
         let who = format!("{kind}-{caller}-{call}");
         let answer = client.send(&Request::new("GET", "/orders").bearer(&who));
         let told = answer.header("x-taken-for").or(answer.header("x-credential-id"));
