@@ -75,24 +75,45 @@ need_postgres() {
     postgres_programs > /dev/null || die "PostgreSQL was installed, but its initdb and postgres were not found."
 }
 
-# For the tests of the proxy alone, which run it as a child. The package would start a server on port 80: policy-rc.d, by
-# which Debian's packages ask whether they may start what they bring, says no for the while.
-need_nginx() {
-    if [[ -x /usr/sbin/nginx ]] || command -v nginx > /dev/null; then
-        return 0
+# Where tests/proxy looks for one.
+proxy_is_there() {
+    local dir
+    for dir in /usr/sbin /usr/local/sbin /usr/bin /usr/local/bin; do
+        [[ ! -x $dir/$1 ]] || return 0
+    done
+    return 1
+}
+
+# For the tests of the proxies alone, which run them as children.
+need_proxies() {
+    local proxy missing=()
+    for proxy in nginx haproxy caddy; do
+        proxy_is_there "$proxy" || missing+=("$proxy")
+    done
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        install_unstarted "${missing[@]}"
     fi
-    local policy=/usr/sbin/policy-rc.d status=0
+}
+
+# The packages would start a server each, on port 80, now and from every boot on. policy-rc.d, by which Debian's packages ask
+# whether they may start what they bring, says no for the while.
+install_unstarted() {
+    local policy=/usr/sbin/policy-rc.d ours=no proxy status=0
     if [[ ! -e $policy ]]; then
-        say "installing nginx for the tests, without starting it ($policy is there for the while)"
+        say "installing $* for the tests, without starting anything ($policy is there for the while)"
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null
         as_root chmod 755 "$policy"
-        (install_packages nginx-light) || status=$?
-        as_root rm --force "$policy"
-    else
-        # Somebody's own policy decides.
-        (install_packages nginx-light) || status=$?
-    fi
-    [[ $status -eq 0 ]] || die "nginx could not be installed; what apt-get said stands above."
+        ours=yes
+    fi # else somebody's own policy decides
+    (install_packages "${@/#nginx/nginx-light}") || status=$?
+    [[ $ours == no ]] || as_root rm --force "$policy"
+    [[ $status -eq 0 ]] || die "$* could not be installed; what apt-get said stands above. Debian 12 and newer have them all. Where \
+a package is not to be had, put the program into /usr/local/bin, or name the suites to run, without proxy."
+    command -v systemctl > /dev/null || return 0
+    for proxy in "$@"; do
+        as_root systemctl disable --quiet "$proxy" >&2 \
+            || say "the service $proxy may start at the next boot; to keep it from that: systemctl disable $proxy"
+    done
 }
 
 need_compiler() {

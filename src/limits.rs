@@ -51,7 +51,7 @@ pub const SCOPES: usize = 100;
 pub const SCOPE_CHARS: usize = 200;
 /// Of scopes that are held against each other to tell what a credential has in common with its owner. Two lists of a hundred
 /// such as people write take less; lists made to be compared slowly would take ten times as long for each call.
-pub const EFFECTIVE_BYTES: usize = 512 * 1024;
+pub const EFFECTIVE_BYTES: usize = 128 * 1024;
 pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
 /// The longest grace window that a tenant may allow: a year.
@@ -69,7 +69,7 @@ pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
 // ---- a stream ----
-/// Events of one credential, tenant or operator that people may add; it can always be suspended, disabled and revoked.
+/// Events of one credential, tenant, operator, member or plan that people may add; it can always be suspended, disabled and revoked.
 pub const STREAM_EVENTS: u32 = 10_000;
 /// What all their members may come to; the event that passes it is the last. Whoever decides on a stream reads all of it.
 pub const STREAM_BYTES: u64 = 4 * 1024 * 1024;
@@ -150,8 +150,10 @@ pub const CATCH_UP_QUEUE: usize = 1024;
 /// How long a write waits until its own node's view has reached it.
 pub const ENFORCE_WAIT: Duration = Duration::from_secs(2);
 
-/// Folded states of tenants, operators and members that are kept between commands.
+/// Folded states of tenants, operators, members and plans that are kept between commands.
 pub const STREAMS_KEPT: usize = 10_000;
+/// Of a member whose scopes come to more, none is kept: any tenant may have many of these.
+pub const KEPT_SCOPES_BYTES: usize = 2 * 1024;
 
 // ---- answers kept for retries ----
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -249,6 +251,8 @@ pub const ROOM_THREADS: usize = 2;
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.
 pub const ENDED_AT_ONCE: i64 = 8;
+/// How often a command that meets a full plan is tried anew while credentials of the tenant are over and count still.
+pub const QUOTA_ATTEMPTS: usize = 32;
 pub const HOUSEKEEPING_PAGE: i64 = 500;
 /// How many of housekeeping's commands are under way at once while people are there; while they are away, as many as a batch
 /// of its own takes.

@@ -66,7 +66,7 @@ impl Plan {
     pub fn exceeded(&self) -> Refusal {
         let most = self.bounds.active_credentials.unwrap_or(u32::MAX);
         let detail = format!(
-            "The tenant's plan {:?} allows {most} active credentials, and it has as many. Revoke one that is not needed, or \
+            "The tenant's plan {:?} allows {most} active credentials, and it has as many or more. Revoke one that is not needed, or \
              have the tenant put on another plan.",
             self.name.as_str()
         );

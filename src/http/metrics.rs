@@ -1,7 +1,6 @@
 //! Counters of the doors, and the page that tells them to Prometheus. No tenant or credential is ever a label.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::HttpRequest;
@@ -12,7 +11,7 @@ use super::app::App;
 use super::decision::DecisionIds;
 use super::operator::identify;
 use super::problem::Problem;
-use super::served::Served;
+use super::served::ServedByAll;
 use super::workings;
 use crate::clock::BootTime;
 use crate::domain::access::Reason;
@@ -98,7 +97,7 @@ pub struct Metrics {
     verdicts: [[AtomicU64; Outcome::COUNT]; Door::ALL.len()],
     limited: [AtomicU64; Quota::COUNTED.len()],
     pub decisions: DecisionIds,
-    pub served: Arc<Served>,
+    pub served: ServedByAll,
 }
 
 impl Metrics {
@@ -107,7 +106,7 @@ impl Metrics {
             verdicts: Default::default(),
             limited: Default::default(),
             decisions: DecisionIds::new(random),
-            served: Arc::default(),
+            served: ServedByAll::default(),
         }
     }
 
@@ -184,7 +183,7 @@ fn page(app: &App) -> String {
     gauge(
         &mut page,
         "credledger_view_policies",
-        "Different scopes and IP rules in the view.",
+        "Different scopes, IP rules and rate limits in the view.",
         &counts.policies,
     );
     gauge(

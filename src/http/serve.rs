@@ -31,7 +31,7 @@ pub fn serve(
             .app_data(app.clone())
             .configure(routes)
             .default_service(web::to(not_found))
-            .wrap(Manners::counting(random, QUESTIONS, app.metrics.served.clone()))
+            .wrap(Manners::counting(random, QUESTIONS, app.metrics.served.by_another()))
     });
     let server = server
         .workers(workers)

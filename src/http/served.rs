@@ -1,6 +1,7 @@
-//! Counters of what was answered, at which door. Each request costs one addition.
+//! Counters of what was answered, at which door. Each request costs one addition, to a number that no other thread adds to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::StatusCode;
 
@@ -61,6 +62,7 @@ impl Entrance {
 /// By the first digit of the status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
+/// What one worker has answered.
 #[derive(Default)]
 pub struct Served {
     answers: [[AtomicU64; CLASSES.len()]; Entrance::ALL.len()],
@@ -76,12 +78,35 @@ impl Served {
     pub fn problem(&self, code: Code) {
         self.problems[code as usize].fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// What all workers have.
+#[derive(Default)]
+pub struct ServedByAll(Mutex<Vec<Arc<Served>>>);
+
+impl ServedByAll {
+    /// For one worker more.
+    pub fn by_another(&self) -> Arc<Served> {
+        let served = Arc::new(Served::default());
+        self.workers().push(served.clone());
+        served
+    }
+
+    /// A panic elsewhere leaves the list whole: every change of it is one push.
+    fn workers(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sum(&self, of_one: impl Fn(&Served) -> &AtomicU64) -> u64 {
+        self.workers().iter().map(|served| of_one(served).load(Ordering::Relaxed)).sum()
+    }
 
     pub fn tell(&self, page: &mut String) {
         heading(page, "credledger_answers_total", "counter", "Answers by door and class of their status.");
         for entrance in Entrance::ALL {
-            for (class, count) in CLASSES.iter().zip(&self.answers[entrance as usize]) {
-                let (door, count) = (entrance.word(), count.load(Ordering::Relaxed));
+            for (place, class) in CLASSES.iter().enumerate() {
+                let count = self.sum(|served| &served.answers[entrance as usize][place]);
+                let door = entrance.word();
                 line(
                     page,
                     format_args!("credledger_answers_total{{door=\"{door}\",status=\"{class}\"}} {count}"),
@@ -89,8 +114,9 @@ impl Served {
             }
         }
         heading(page, "credledger_problems_total", "counter", "Refusals and failures by their code.");
-        for (code, count) in Code::ALL.iter().zip(&self.problems) {
-            let (code, status, count) = (code.text(), code.status().as_u16(), count.load(Ordering::Relaxed));
+        for &code in Code::ALL {
+            let count = self.sum(|served| &served.problems[code as usize]);
+            let (code, status) = (code.text(), code.status().as_u16());
             line(
                 page,
                 format_args!("credledger_problems_total{{code=\"{code}\",status=\"{status}\"}} {count}"),

@@ -9,20 +9,28 @@ use super::metrics::Door;
 use super::problem::Problem;
 use super::query::Query;
 use super::verdict::{Asking, Judged};
+use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     presented(&request).map_err(|problem| app.failed(app.client_ip(&request), problem))?;
     let query = Query::parse(request.query_string());
     let position = query.and_then(|query| query.decode(|query| query.number("min_position")));
-    if let Ok(position) = position {
-        app.reached(position).await?;
-    }
+    let reached = match position {
+        Ok(position) => app.reached(position).await,
+        Err(_) => Ok(()),
+    };
     let judged = judge_bearer(&app, &request, Door::Whoami).await?;
     if let Some(problem) = judged.refusal() {
-        return Err(app.failed(app.client_ip(&request), problem));
+        let told = app.failed(app.client_ip(&request), problem);
+        // What is not there may be what this node has not reached.
+        return Err(match reached {
+            Err(behind) if told.reason() == Some(Reason::NotFound.word()) => behind,
+            _ => told,
+        });
     }
     // Who asks counts before what is asked.
+    reached?;
     position?;
     let mut answer = judged.answer();
     judged.tell_limit(answer.headers_mut());

@@ -120,6 +120,10 @@ impl Ledger {
             let proposal = self.proposal(order, &loaded, events, key, &secrets, now);
             match self.submit.commit(proposal, order.housekeeping).await {
                 Ok(committed) => return Ok(self.done(order, &loaded, committed, &secrets, now).await),
+                // Housekeeping comes again by itself, and reads many together.
+                Err(CommitError::Conflict) if order.housekeeping => {
+                    return Err(ExecuteError::Commit(CommitError::Conflict));
+                }
                 Err(CommitError::Conflict) => fresh_reads = true,
                 Err(CommitError::ClaimTaken) => claims.refuse()?,
                 Err(CommitError::AlreadyAnswered) => {

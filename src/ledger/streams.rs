@@ -14,6 +14,17 @@ pub struct Streams {
     kept: Mutex<HashMap<StreamId, Loaded>>,
 }
 
+fn is_kept(state: &StreamState) -> bool {
+    match state {
+        StreamState::Tenant(_) | StreamState::Operator(_) | StreamState::Plan(_) => true,
+        StreamState::Member(member) => {
+            let bytes: usize = member.scopes.iter().map(|scope| scope.as_str().len()).sum();
+            bytes <= limits::KEPT_SCOPES_BYTES
+        }
+        StreamState::Empty | StreamState::Credential(_) => false,
+    }
+}
+
 impl Streams {
     pub fn get(&self, stream: StreamId) -> Option<Loaded> {
         self.lock().get(&stream).cloned()
@@ -21,10 +32,7 @@ impl Streams {
 
     /// Keeps the newer of two states of a stream.
     pub fn keep(&self, stream: StreamId, loaded: &Loaded) {
-        if !matches!(
-            *loaded.state,
-            StreamState::Tenant(_) | StreamState::Operator(_) | StreamState::Member(_) | StreamState::Plan(_)
-        ) {
+        if !is_kept(&loaded.state) {
             return;
         }
         let mut kept = self.lock();

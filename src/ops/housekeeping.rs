@@ -7,17 +7,19 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
-use crate::clock::Timestamp;
+use crate::clock::{BootTime, Timestamp};
 use crate::cluster::lease::Lease;
 use crate::db::{DbError, Outage};
-use crate::ledger::execute::Ledger;
+use crate::ledger::execute::{ExecuteError, Ledger};
+use crate::ledger::proposal::CommitError;
+use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
 use crate::projections::list::{self, Due, DuePlace};
 
 /// Runs until `stop` is told.
 pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiver<bool>) {
-    let mut since_forgot = limits::FORGET_PAUSE;
+    let mut forgotten_at = None;
     let mut outages = Outages::default();
     loop {
         tokio::select! {
@@ -28,14 +30,14 @@ pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiv
         if !lease.holds() {
             continue;
         }
-        since_forgot += limits::HOUSEKEEPING_PAUSE;
-        let forget = since_forgot >= limits::FORGET_PAUSE;
+        let began = BootTime::now();
+        let forget = forgotten_at.is_none_or(|at| began.since(at) >= limits::FORGET_PAUSE);
         if forget {
-            since_forgot = Duration::ZERO;
+            forgotten_at = Some(began);
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
         tokio::select! {
-            () = turn(&ledger, forget, &mut outages) => {}
+            () = turn(&ledger, &lease, forget, &mut outages) => {}
             () = stopped(&mut stop) => return,
         }
     }
@@ -50,6 +52,8 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Outages {
     finding: Outage,
     recording: Outage,
+    /// when it was last said that some end can't be recorded at all
+    damage_told_at: Option<BootTime>,
     forgetting: Outage,
 }
 
@@ -58,13 +62,26 @@ impl Default for Outages {
         Outages {
             finding: Outage::of("finding ends that came by time"),
             recording: Outage::of("recording ends that came by time"),
+            damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),
         }
     }
 }
 
-async fn turn(ledger: &Arc<Ledger>, forget: bool, outages: &mut Outages) {
-    let recorded = record_due(ledger, &mut outages.recording).await;
+impl Outages {
+    /// An end that can't be recorded is met again on each turn, and need not be told on each.
+    fn damaged(&mut self, failed: &Failed) {
+        let now = BootTime::now();
+        if self.damage_told_at.is_none_or(|at| now.since(at) >= limits::FORGET_PAUSE) {
+            self.damage_told_at = Some(now);
+            let Failed { count, cause } = failed;
+            tracing::error!(failed = count, %cause, "some ends can't be recorded; verdicts know of them all the same");
+        }
+    }
+}
+
+async fn turn(ledger: &Arc<Ledger>, lease: &Lease, forget: bool, outages: &mut Outages) {
+    let recorded = record_due(ledger, lease, outages).await;
     outages.finding.after(&recorded);
     if forget {
         outages.forgetting.after(&forget_answers(ledger).await);
@@ -77,28 +94,42 @@ async fn answered<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<
     answer.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
 }
 
-/// Walks once over all that was due when it began. What could not be recorded is left behind for the next turn, so nothing
-/// that fails again and again stands before the rest.
-async fn record_due(ledger: &Arc<Ledger>, recording: &mut Outage) -> Result<(), DbError> {
-    let now = ledger.clock().now();
+/// Walks over all that was due when it began, as long as the lease holds, and no longer than until something else is due too.
+/// What could not be recorded is left behind for the next turn, so nothing that fails again and again stands before the rest.
+async fn record_due(ledger: &Arc<Ledger>, lease: &Lease, outages: &mut Outages) -> Result<(), DbError> {
+    let (now, began) = (ledger.clock().now(), BootTime::now());
     let mut after = DuePlace::START;
     loop {
         let due = answered(due(ledger, now, after)).await?;
-        if after == DuePlace::START {
-            let oldest = due.first().and_then(|due| Timestamp::from_millis(due.place.due_at_ms));
-            ledger.tally().found_due(oldest);
-        }
+        let oldest = due.first().and_then(|due| Timestamp::from_millis(due.place.due_at_ms));
+        ledger.tally().found_due(oldest);
         let (found, last) = (due.len(), due.last().map(|due| due.place));
-        // What is left stays due, and is met again on the next turn.
         match record(ledger, due).await {
-            Some(Failed { cause, .. }) => recording.failed(&cause),
-            None if found > 0 => recording.over(),
+            Some(failed) if is_away(&failed.cause) => {
+                outages.recording.failed(&failed.cause);
+                return Ok(());
+            }
+            Some(failed) => outages.damaged(&failed),
+            None if found > 0 => outages.recording.over(),
             None => {}
         }
         match last {
             Some(last) if found as i64 >= limits::HOUSEKEEPING_PAGE => after = last,
             _ => return Ok(()),
         }
+        if !lease.holds() || BootTime::now().since(began) >= limits::FORGET_PAUSE {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether it is the database that is not there, and not one end that is out of order.
+fn is_away(cause: &ExecuteError) -> bool {
+    use CommitError::{Busy, ClockBehind, OutcomeUnknown, Unavailable};
+    match cause {
+        ExecuteError::Read(ReadError::Db(_)) => true,
+        ExecuteError::Commit(cause) => matches!(cause, Busy | ClockBehind | OutcomeUnknown | Unavailable),
+        _ => false,
     }
 }
 

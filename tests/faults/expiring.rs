@@ -125,7 +125,37 @@ fn p9_one_stream_that_cannot_be_read_keeps_no_other_end_from_its_record() {
     });
     service.start_again();
     until_recorded(&service, keys.len() - 1);
-    let told = || service.log().contains("recording ends that came by time").then_some(());
+    let told = || service.log().contains("some ends can't be recorded").then_some(());
     eventually(told).expect("it is told that one is not");
     assert!(service.log().contains("has no valid mac"), "{}", service.log());
+}
+
+/// All that a plan admits is over by time, and nobody may have recorded it yet: as many are minted at once as there is room for.
+#[test]
+fn what_is_over_by_time_makes_room_for_as_many_of_many_mints_at_once() {
+    let service = Service::start();
+    let root = service.root();
+    root.put("/api/admin/v1/plans/free", &json!({"active_credentials": KEYS})).expect(201);
+    let tenant = root.tenant("acme", json!({}));
+    root.patch(&tenant.path(), &json!({"plan": "free"})).expect(200);
+    let path = format!("{}/keys", tenant.path());
+    let short = ending_soon(&tenant);
+    let gateway = service.gateway();
+    let over = |key: &Key<'_>| (gateway.verify(&key.secret).0["reason"] == "expired").then_some(());
+    eventually(|| short.iter().map(over).collect::<Option<Vec<_>>>()).expect("all are over");
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let mints: Vec<_> = (0..2 * KEYS)
+            .map(|_| {
+                let (own, path) = (service.root(), &path);
+                scope.spawn(move || own.post(path, &json!({"name": "raced"})))
+            })
+            .collect();
+        mints.into_iter().map(|mint| mint.join().expect("a mint")).collect()
+    });
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(made, KEYS);
+    answers
+        .iter()
+        .filter(|answer| answer.status != 201)
+        .for_each(|answer| drop(answer.problem(409, "quota_exceeded")));
 }

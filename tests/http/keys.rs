@@ -317,8 +317,11 @@ fn no_secret_is_told_to_outlive_its_key_and_no_window_is_moved_beyond_it() {
     let window = format!("{}/secrets/{}", key.path, secret["id"].as_str().expect("an id"));
     let problem = root.patch(&window, &json!({"expires_at": after(&end, 1)})).problem(400, "invalid_request");
     assert_eq!(problem["errors"][0]["pointer"], "/expires_at", "{problem}");
-    // What was read can be sent back.
+    // What was read can be sent back, and holds then even if the key's own end is moved away.
+    root.patch(&window, &json!({"expires_at": end})).expect(200);
     crate::without_an_event(&root, || root.patch(&window, &json!({"expires_at": end})).expect(200));
+    let kept = key.edit(json!({"expires_at": null}));
+    assert_eq!(kept["key"]["secrets"][0]["expires_at"], end);
     let sooner = after(&end, -1);
     let moved = root.patch(&window, &json!({"expires_at": sooner})).expect(200);
     assert_eq!(moved["key"]["secrets"][0]["expires_at"], sooner);

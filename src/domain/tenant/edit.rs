@@ -1,9 +1,9 @@
 //! Rename a tenant, or put it on another plan. Its slug stays.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::{Tenant, TenantEvent};
-use crate::domain::personal::Personal;
+use crate::domain::personal::{Personal, present};
 use crate::domain::plan::{self, Plan, PlanName};
 use crate::domain::refusal::Refusal;
 
@@ -18,15 +18,10 @@ pub struct Edit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edited {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub name: Option<Personal<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub plan: Option<Option<PlanName>>,
-}
-
-/// Null is a value here, and absent is none.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<PlanName>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl Edit {
@@ -84,6 +79,7 @@ mod tests {
         for (edited, text) in [
             (Edited::default(), "{}"),
             (Edited { plan: Some(None), ..Edited::default() }, r#"{"plan":null}"#),
+            (Edited { name: Some(Personal::Erased), ..Edited::default() }, r#"{"name":null}"#),
             (Edited { plan: Some(Some(plan_name("free"))), ..Edited::default() }, r#"{"plan":"free"}"#),
         ] {
             assert_eq!(serde_json::to_string(&edited).expect("plain"), text);

@@ -12,6 +12,7 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
     let Described { method, path, operation } = described;
     // A proxy would make a 500 of them.
     let for_proxies = *path == "/api/v1/authorize";
+    let documents = ["/openapi.json", "/docs", "/docs/problems"].contains(path);
     let changes = path.starts_with("/api/admin/") && *method != "get";
     let has = |name: &str| {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -22,7 +23,7 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         (!for_proxies, &[405, 406]),
         (operation["security"] != json!([]), &[401, 429, 503]),
         (operation["security"] != json!([]) && *path != "/api/v1/self/revoke", &[403]),
-        ((path.starts_with("/api/") && !for_proxies) || *path == "/openapi.json", &[400]),
+        ((path.starts_with("/api/") && !for_proxies) || documents, &[400]),
         (path.contains('{'), &[404]),
         (*method != "get", &[408, 413, 415]),
         (changes, &[409, 422]),
