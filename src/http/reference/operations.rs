@@ -59,19 +59,26 @@ impl<'a> Document<'a> {
             page.put(&format!("<h4>Body{needed}</h4>\n"));
             self.write_contents_of(page, self.resolved(body));
         }
+        self.write_answers(page, own);
+        page.put("</section>\n");
+    }
+
+    fn write_answers(&self, page: &mut Page, own: &Json<'a>) {
         page.put("<h4>Answers</h4>\n");
         for (status, answer) in own.member("responses").map(Json::members_of).unwrap_or_default() {
             let answer = self.resolved(answer);
             let description = inline(answer.text_of("description").unwrap_or_default());
-            page.put(&format!(
-                "<details><summary><code>{}</code> {description}</summary>\n",
-                escaped(status)
-            ));
+            let told = format!("<code>{}</code> {description}", escaped(status));
+            // Problems look alike, whatever the operation.
+            if status.starts_with(['4', '5']) {
+                page.put(&format!("<p class=\"problem\">{told}</p>\n"));
+                continue;
+            }
+            page.put(&format!("<details><summary>{told}</summary>\n"));
             self.write_headers(page, answer);
             self.write_contents_of(page, answer);
             page.put("</details>\n");
         }
-        page.put("</section>\n");
     }
 
     fn write_security(&self, page: &mut Page, own: &Json<'a>) {
