@@ -154,9 +154,12 @@ impl Database {
 
     pub async fn connect_dedicated(&self, role: Role) -> Result<Dedicated, DbError> {
         let name = format!("{} dedicated", role.name());
-        let dedicated = Dedicated::open(&self.target, &name).await?;
-        dedicated.batch_execute(&role.session()).await.map_err(DbError::connecting)?;
-        Ok(dedicated)
+        let opened = tokio::time::timeout(limits::CONNECT_WAIT, async {
+            let dedicated = Dedicated::open(&self.target, &name).await?;
+            dedicated.batch_execute(&role.session()).await.map_err(DbError::connecting)?;
+            Ok(dedicated)
+        });
+        opened.await.unwrap_or_else(|late| Err(DbError::Unavailable(late.into())))
     }
 
     /// How each pool is used at the moment.
@@ -211,7 +214,14 @@ fn pool(target: &Target, role: Role, connections: usize) -> Result<Pool, DbError
         None => Manager::from_config(config, NoTls, recycling),
     };
     let become_role = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(&role.session()).await.map_err(HookError::Backend) })
+        Box::pin(async move {
+            // The pool's own bound is on the connection alone, and not on what becomes of it.
+            let session = role.session();
+            let becoming = tokio::time::timeout(limits::CONNECT_WAIT, client.batch_execute(&session));
+            let became =
+                becoming.await.map_err(|_| HookError::message("it did not become its role in time"))?;
+            became.map_err(HookError::Backend)
+        })
     });
     Pool::builder(manager)
         .max_size(connections)

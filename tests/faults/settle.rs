@@ -157,6 +157,30 @@ fn p1_a_late_copy_of_a_lost_batch_never_commits_and_nobody_waits_for_ever() {
     house.told_the_truth(&after);
 }
 
+/// A connection that is made has its bound; so has what it is told before it is lent.
+#[test]
+fn p12_a_connection_that_freezes_while_it_becomes_its_role_keeps_nobody_waiting() {
+    let house = House::new();
+    let path = format!("/api/admin/v1/tenants/{}", house.tenant);
+    house.cut_off.proxy.freeze_at("set role credledger_app");
+    let told: Vec<Response> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let own = house.cut_off.service.root();
+                let path = &path;
+                scope.spawn(move || own.get(path))
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().expect("a caller")).collect()
+    });
+    assert!(house.cut_off.proxy.is_frozen());
+    assert!(told.iter().any(|answer| answer.status == 503));
+    assert!(told.iter().all(|answer| matches!(answer.status, 200 | 503)));
+    house.cut_off.proxy.heal();
+    house.is_ready_again();
+    house.cut_off.service.root().get(&path).expect(200);
+}
+
 #[test]
 fn p1_adatabase_that_comes_and_goes_leaves_no_duplicate_and_the_service_goes_on_by_itself() {
     let house = House::new();

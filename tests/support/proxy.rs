@@ -247,7 +247,7 @@ impl Shared {
         self.pass(pair);
         server.write_all(&startup)?;
         let mut prepared: Vec<(Vec<u8>, String)> = Vec::new();
-        let mut cut_at_sync = false;
+        let mut cut_after_it = false;
         loop {
             let message = read_message(&mut service)?;
             let (tag, body) = (message[0], &message[5..]);
@@ -257,24 +257,28 @@ impl Shared {
                 prepared.retain(|(known, _)| known != name);
                 prepared.push((name.to_vec(), String::from_utf8_lossy(text).into_owned()));
             }
-            if tag == b'B' {
-                let portal = until_zero(body);
-                let name = until_zero(&body[portal.len() + 1..]);
-                let text = prepared.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str());
-                match text.and_then(|text| self.planned(text)) {
-                    Some(Then::Cut(Cut::BeforeTheStatement)) => {
-                        pair.close();
-                        self.count();
-                        return Ok(());
-                    }
-                    Some(Then::Cut(Cut::BeforeTheAnswer)) => pair.swallow.store(true, Ordering::Release),
-                    Some(Then::Cut(Cut::Meanwhile)) => cut_at_sync = true,
-                    Some(Then::Freeze) | None => {}
+            let text = match tag {
+                b'Q' => Some(String::from_utf8_lossy(until_zero(body)).into_owned()),
+                b'B' => {
+                    let portal = until_zero(body);
+                    let name = until_zero(&body[portal.len() + 1..]);
+                    prepared.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
                 }
+                _ => None,
+            };
+            match text.and_then(|text| self.planned(&text)) {
+                Some(Then::Cut(Cut::BeforeTheStatement)) => {
+                    pair.close();
+                    self.count();
+                    return Ok(());
+                }
+                Some(Then::Cut(Cut::BeforeTheAnswer)) => pair.swallow.store(true, Ordering::Release),
+                Some(Then::Cut(Cut::Meanwhile)) => cut_after_it = true,
+                Some(Then::Freeze) | None => {}
             }
             self.pass(pair);
             server.write_all(&message)?;
-            if cut_at_sync && tag == b'S' {
+            if cut_after_it && matches!(tag, b'S' | b'Q') {
                 pair.close();
                 self.count();
                 return Ok(());
