@@ -153,15 +153,16 @@ impl Error for DbError {
     }
 }
 
-/// An error and what it came from, in one line.
+/// An error and what it came from, in one line, which ends without a full stop.
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let bare = |error: &dyn Error| error.to_string().trim_end_matches('.').to_owned();
+        f.write_str(&bare(self.0))?;
         let mut deeper = self.0.source();
         while let Some(cause) = deeper {
-            write!(f, ": {cause}")?;
+            write!(f, ": {}", bare(cause))?;
             deeper = cause.source();
         }
         Ok(())

@@ -16,6 +16,15 @@ impl<T> Personal<T> {
             Personal::Erased => None,
         }
     }
+
+    /// What an edit makes of it: nothing where nothing was asked, or just this.
+    pub fn changed(&self, asked: &Option<T>) -> Option<Personal<T>>
+    where
+        T: Clone + PartialEq,
+    {
+        let asked = asked.as_ref()?;
+        (self.known() != Some(asked)).then(|| Personal::Known(asked.clone()))
+    }
 }
 
 /// An erased value is written as null, which no known one is.

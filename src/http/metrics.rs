@@ -16,6 +16,7 @@ use super::workings;
 use crate::clock::BootTime;
 use crate::domain::access::Reason;
 use crate::domain::authority::Action;
+use crate::projections::active::Counts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -160,39 +161,33 @@ fn page(app: &App) -> String {
         "1 when no role of the service can change history.",
         &u8::from(app.append_only),
     );
-    let counts = app.view.counts();
-    gauge(&mut page, "credledger_view_tenants", "Tenants in the view.", &counts.tenants);
-    gauge(
-        &mut page,
-        "credledger_view_credentials",
-        "Credentials in the view, ended ones too.",
-        &counts.credentials,
-    );
-    gauge(
-        &mut page,
-        "credledger_view_living_secrets",
-        "Secrets in the view that may still work.",
-        &counts.living_secrets,
-    );
-    gauge(
-        &mut page,
-        "credledger_view_dead_secrets",
-        "Secrets in the view that are over.",
-        &counts.dead_secrets,
-    );
-    gauge(
-        &mut page,
-        "credledger_view_policies",
-        "Different scopes, IP rules and rate limits in the view.",
-        &counts.policies,
-    );
-    gauge(
-        &mut page,
-        "credledger_view_bytes",
-        "Memory that the view takes for records, indexes and names.",
-        &counts.bytes,
-    );
+    view(&mut page, &app.view.counts());
     page
+}
+
+fn view(page: &mut String, counts: &Counts) {
+    let told = [
+        ("credledger_view_tenants", "Tenants in the view.", counts.tenants),
+        ("credledger_view_members", "Members in the view, disabled ones too.", counts.members),
+        ("credledger_view_operators", "Operators in the view, disabled ones too.", counts.operators),
+        (
+            "credledger_view_operator_tokens",
+            "Operator tokens in the view, ended ones too.",
+            counts.operator_tokens,
+        ),
+        ("credledger_view_credentials", "Credentials in the view, ended ones too.", counts.credentials),
+        ("credledger_view_living_secrets", "Secrets in the view that may still work.", counts.living_secrets),
+        ("credledger_view_dead_secrets", "Secrets in the view that are over.", counts.dead_secrets),
+        (
+            "credledger_view_policies",
+            "Different scopes, IP rules and rate limits in the view.",
+            counts.policies,
+        ),
+        ("credledger_view_bytes", "Memory that the view takes for records, indexes and names.", counts.bytes),
+    ];
+    for (name, help, count) in told {
+        gauge(page, name, help, &count);
+    }
 }
 
 fn limited(page: &mut String, app: &App) {

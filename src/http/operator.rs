@@ -15,6 +15,8 @@ use super::bearer::presented;
 use super::limited;
 use super::metrics::Quota;
 use super::problem::Problem;
+use uuid::Uuid;
+
 use crate::domain::access::Reason;
 use crate::domain::authority::{Action, permit_over, permit_role};
 use crate::domain::event::Actor;
@@ -93,6 +95,14 @@ impl Operator {
     /// The tenants it may see, for a verdict.
     pub fn reach(&self) -> &Reach {
         &self.0.reach
+    }
+
+    /// The same for a query; `None` is all.
+    pub fn reached_tenants(&self) -> Option<Vec<Uuid>> {
+        match self.reach() {
+            Reach::All => None,
+            Reach::Tenants(tenants) => Some(tenants.iter().map(|tenant| tenant.0).collect()),
+        }
     }
 }
 

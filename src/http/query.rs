@@ -24,6 +24,16 @@ pub struct Query<'a> {
     parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
+/// What every list is asked, whatever it is filtered by.
+#[derive(Debug)]
+pub struct Asked {
+    /// how many rows a page has
+    pub limit: u32,
+    /// where the list goes on; what it says is for the list to open
+    pub cursor: Option<String>,
+    pub min_position: Option<u64>,
+}
+
 /// For a route that takes no parameter: each is a fault.
 pub fn none(text: &str) -> Result<(), Problem> {
     if text.is_empty() { Ok(()) } else { Query::parse(text)?.decode(|_| Some(())) }
@@ -130,18 +140,19 @@ impl<'q> Parameters<'q> {
         }
     }
 
-    /// How many rows a page has.
-    pub fn limit(&mut self) -> Option<u32> {
+    pub fn asked(&mut self) -> Option<Asked> {
+        let limit = self.limit();
+        let cursor = self.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
+        let min_position = self.number("min_position");
+        Some(Asked { limit: limit?, cursor: cursor?, min_position: min_position? })
+    }
+
+    fn limit(&mut self) -> Option<u32> {
         let limit = self.optional("limit", |text| {
             let wanted = plain_number::<u32>(text).filter(|wanted| (1..=limits::PAGE_MAX).contains(wanted));
             wanted.ok_or_else(|| format!("expected an integer from 1 to {}", limits::PAGE_MAX))
         })?;
         Some(limit.unwrap_or(limits::PAGE_DEFAULT))
-    }
-
-    /// Where a list goes on. What it says is for the list to open.
-    pub fn cursor(&mut self) -> Option<Option<String>> {
-        self.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()))
     }
 
     /// A text that a list is filtered by.

@@ -5,6 +5,7 @@
 //! lock; whoever reads, reads `last + 1` or stops.
 
 mod append;
+mod closer;
 pub mod doorbell;
 pub mod entry;
 pub mod execute;
@@ -22,6 +23,7 @@ mod stored_answer;
 pub mod streams;
 pub mod tally;
 pub mod together;
+mod writer;
 
 pub use append::Press;
 pub use inline::{Inline, InlineRow};

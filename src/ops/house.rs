@@ -247,14 +247,8 @@ async fn measure_clock(database: &Database) -> Result<Clock, StartError> {
 }
 
 /// An error with its causes, as one sentence.
-pub(super) fn explained(error: impl std::error::Error) -> StartError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{}: {inner}", text.trim_end_matches('.'));
-        cause = inner.source();
-    }
-    StartError::new(format!("{}.", text.trim_end_matches('.')))
+pub(super) fn explained(error: impl std::error::Error + 'static) -> StartError {
+    StartError::new(format!("{}.", db::Chain(&error)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod dependencies;
 mod documents;
 mod events;
 mod openapi;
+mod source;
 mod sql;
 mod system_reads;
 mod tidy;

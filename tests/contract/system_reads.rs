@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tidy::sources;
+use super::source::sources;
 
 /// Where the role that sees every tenant is used: (file, how often, why). This list may only shrink.
 const SYSTEM: [(&str, usize, &str); 9] = [

@@ -7,6 +7,29 @@ mod support;
 
 mod append_sql;
 mod doorbell;
+mod leases;
+mod order;
 mod privileges;
 mod schema;
+mod settling;
 mod sight;
+
+use support::batch::Writer;
+use support::{Postgres, TestDatabase};
+use tokio_postgres::Client;
+
+/// What the append function says of a batch.
+const DONE: i16 = 0;
+const BEHIND: i16 = 1;
+const FENCED: i16 = 2;
+
+async fn start() -> (TestDatabase, Writer) {
+    let database = Postgres::database().await;
+    let writer = Writer::register(database.role("credledger_append").await).await;
+    (database, writer)
+}
+
+async fn count(client: &Client, table: &str) -> i64 {
+    let counted = client.query_one(&format!("select count(*) from credledger.{table}"), &[]).await;
+    counted.expect("a count").get(0)
+}

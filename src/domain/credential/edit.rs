@@ -37,9 +37,9 @@ impl Edit {
     ) -> Result<Vec<CredentialEvent>, Refusal> {
         let metadata = self.metadata.as_ref().map(|patch| merged(patch.as_ref(), &credential.metadata));
         let edited = Edited {
-            name: changed(&self.name, &credential.name),
-            description: changed(&self.description, &credential.description),
-            metadata: changed(&metadata, &credential.metadata),
+            name: credential.name.value.changed(&self.name),
+            description: credential.description.value.changed(&self.description),
+            metadata: credential.metadata.value.changed(&metadata),
         };
         if edited == Edited::default() {
             return Ok(Vec::new());
@@ -87,11 +87,6 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
             value => drop(target.insert(name.clone(), value.clone())),
         }
     }
-}
-
-fn changed<T: Clone + PartialEq>(asked: &Option<T>, present: &Typed<T>) -> Option<Personal<T>> {
-    let asked = asked.as_ref()?;
-    (present.value.known() != Some(asked)).then(|| Personal::Known(asked.clone()))
 }
 
 impl Edited {

@@ -28,9 +28,9 @@ pub struct Edited {
 impl Edit {
     pub(super) fn decide(&self, member: &Member) -> Result<Vec<MemberEvent>, Refusal> {
         let edited = Edited {
-            name: changed(&self.name, &member.name),
-            email: changed(&self.email, &member.email),
-            description: changed(&self.description, &member.description),
+            name: member.name.changed(&self.name),
+            email: member.email.changed(&self.email),
+            description: member.description.changed(&self.description),
         };
         if edited == Edited::default() {
             return Ok(Vec::new());
@@ -38,11 +38,6 @@ impl Edit {
         member.still_editable()?;
         Ok(vec![MemberEvent::Edited(edited)])
     }
-}
-
-fn changed(asked: &Option<String>, present: &Personal<String>) -> Option<Personal<String>> {
-    let asked = asked.as_ref()?;
-    (present.known() != Some(asked)).then(|| Personal::Known(asked.clone()))
 }
 
 impl Edited {

@@ -26,7 +26,7 @@ pub struct Edited {
 
 impl Edit {
     pub(super) fn decide(&self, tenant: &Tenant, plan: Option<&Plan>) -> Result<Vec<TenantEvent>, Refusal> {
-        let name = self.name.as_ref().filter(|name| tenant.name.known() != Some(*name));
+        let name = tenant.name.changed(&self.name);
         let other = self.plan.as_ref().filter(|plan| tenant.plan != **plan);
         if name.is_none() && other.is_none() {
             return Ok(Vec::new());
@@ -35,7 +35,6 @@ impl Edit {
         if let Some(Some(name)) = other {
             plan::named(name, plan)?;
         }
-        let name = name.map(|name| Personal::Known(name.clone()));
         Ok(vec![TenantEvent::Edited(Edited { name, plan: other.cloned() })])
     }
 }

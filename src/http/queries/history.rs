@@ -6,6 +6,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
+use super::listing::listing;
 use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::event::Event;
@@ -15,16 +16,9 @@ use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Asked, Query};
 use crate::http::resources;
 use crate::ledger::read::{Positioned, ReadError};
-
-struct Asked {
-    limit: u32,
-    newest_first: bool,
-    cursor: Option<String>,
-    min_position: Option<u64>,
-}
 
 pub async fn handle(
     app: Data<App>,
@@ -34,20 +28,16 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let (tenant, id) = operator.credential(&app, (&path.0, &path.1), Action::ReadCredentials)?;
     let query = Query::parse(request.query_string())?;
-    let asked = read(&query)?;
-    app.reached(asked.min_position).await?;
-    let cursors = super::cursors(&app, &query, request.path());
-    let after = match &asked.cursor {
-        Some(cursor) => Some(place(&cursors.open(cursor)?)?),
-        None => None,
-    };
+    let (asked, newest_first) = read(&query)?;
+    let listing = listing(&app, &request, &query, asked).await?;
+    let after = listing.after(|place| place.try_into().ok().map(u64::from_be_bytes))?;
     let events = history(&app, tenant.id, id).await?;
-    let page = page(&events, after, &asked);
-    let more = if asked.newest_first { page.start > 0 } else { page.end < events.len() };
-    let last = if asked.newest_first { events.get(page.start) } else { events[page.clone()].last() };
-    let next_cursor = last.filter(|_| more).map(|last| cursors.seal(&last.position.to_be_bytes()));
+    let page = page(&events, after, listing.limit(), newest_first);
+    let more = if newest_first { page.start > 0 } else { page.end < events.len() };
+    let last = if newest_first { events.get(page.start) } else { events[page.clone()].last() };
+    let next_cursor = last.filter(|_| more).map(|last| listing.cursor(&last.position.to_be_bytes()));
     let mut data = told(&app, events, page)?;
-    if asked.newest_first {
+    if newest_first {
         data.reverse();
     }
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
@@ -64,9 +54,8 @@ async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Vec<Po
 }
 
 /// Which of the events, oldest first, stand on the page that begins behind a position.
-fn page(events: &[Positioned], after: Option<u64>, asked: &Asked) -> Range<usize> {
-    let limit = asked.limit as usize;
-    if asked.newest_first {
+fn page(events: &[Positioned], after: Option<u64>, limit: usize, newest_first: bool) -> Range<usize> {
+    if newest_first {
         let end = after.map_or(events.len(), |after| events.partition_point(|event| event.position < after));
         end.saturating_sub(limit)..end
     } else {
@@ -75,29 +64,16 @@ fn page(events: &[Positioned], after: Option<u64>, asked: &Asked) -> Range<usize
     }
 }
 
-fn read(query: &Query<'_>) -> Result<Asked, Problem> {
+fn read(query: &Query<'_>) -> Result<(Asked, bool), Problem> {
     query.decode(|query| {
-        let limit = query.limit();
+        let asked = query.asked();
         let newest_first = query.optional("order", |word| match word {
             "asc" => Ok(false),
             "desc" => Ok(true),
             _ => Err("expected asc or desc"),
         });
-        let cursor = query.cursor();
-        let min_position = query.number("min_position");
-        Some(Asked {
-            limit: limit?,
-            newest_first: newest_first?.unwrap_or(false),
-            cursor: cursor?,
-            min_position: min_position?,
-        })
+        Some((asked?, newest_first?.unwrap_or(false)))
     })
-}
-
-fn place(bytes: &[u8]) -> Result<u64, Problem> {
-    let bytes =
-        bytes.try_into().map_err(|_| Problem::invalid("this cursor is of another version; begin anew"))?;
-    Ok(u64::from_be_bytes(bytes))
 }
 
 /// Each event of the page as it reads, with the states before and after it. The ones before the page are only folded.

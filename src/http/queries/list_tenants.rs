@@ -3,12 +3,11 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
-use uuid::Uuid;
 
+use super::listing::listing;
 use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::StreamId;
-use crate::domain::operator::Reach;
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::page::Page;
@@ -24,30 +23,15 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::ReadTenant)?;
     let query = Query::parse(request.query_string())?;
-    let (limit, cursor, min_position) = query.decode(|query| {
-        let limit = query.limit();
-        let cursor = query.cursor();
-        let min_position = query.number("min_position");
-        Some((limit?, cursor?, min_position?))
-    })?;
-    app.reached(min_position).await?;
-    let cursors = super::cursors(&app, &query, request.path());
-    let after = super::text_after(&cursors, cursor.as_deref())?;
-    let visible: Option<Vec<Uuid>> = match operator.reach() {
-        Reach::All => None,
-        Reach::Tenants(tenants) => Some(tenants.iter().map(|tenant| tenant.0).collect()),
-    };
-    let reader = app.ledger.reader();
+    let listing = listing(&app, &request, &query, query.decode(|query| query.asked())?).await?;
+    let after = listing.after_text()?;
+    let visible = operator.reached_tenants();
     let scope = app.ledger.database().scope(Sight::Tenants(visible.as_deref())).await?;
-    let mut found =
-        list::tenants(&scope, reader.ledger, &after, i64::from(limit) + 1, visible.as_deref()).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let streams: Vec<StreamId> = found.iter().map(|(id, _)| StreamId::from(*id)).collect();
-    let loaded = reader.streams_in(&scope, &streams).await?;
-    scope.finish().await?;
+    let ledger = app.ledger.reader().ledger;
+    let found = list::tenants(&scope, ledger, &after, listing.rows(), visible.as_deref()).await?;
+    let (loaded, next_cursor) =
+        listing.page(scope, found, |(id, slug)| (StreamId::from(*id), slug.as_bytes().to_vec())).await?;
     let data: Vec<Value> =
         loaded.iter().filter_map(|loaded| loaded.state.tenant()).map(resources::tenant::tenant).collect();
-    let next_cursor = found.last().filter(|_| more).map(|(_, slug)| cursors.seal(slug.as_bytes()));
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
