@@ -50,7 +50,7 @@ fn each_metric_is_explained_and_no_other() {
     assert_eq!(explained, names);
 }
 
-/// Every path that a page names is there.
+/// Every path that a page names is there, and in it the test that may be named behind `::`.
 #[test]
 fn no_page_points_to_a_file_that_is_gone() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -75,8 +75,14 @@ fn no_page_points_to_a_file_that_is_gone() {
                 .iter()
                 .any(|room| word.starts_with(room))
         });
-        for path in paths.filter(|path| !path.contains(['<', '*', '…', ' ', '{'])) {
-            assert!(root.join(path).exists(), "{}: {path}", page.display());
+        for named in paths.filter(|path| !path.contains(['<', '*', '…', ' ', '{'])) {
+            let (path, test) = named.split_once("::").unwrap_or((named, ""));
+            let target = root.join(path);
+            assert!(target.exists(), "{}: {path}", page.display());
+            if !test.is_empty() {
+                let text = fs::read_to_string(&target).expect("a source");
+                assert!(text.contains(&format!("fn {test}(")), "{}: {named}", page.display());
+            }
         }
     }
 }
