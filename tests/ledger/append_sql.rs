@@ -88,7 +88,14 @@ async fn a_command_whose_stream_or_guard_has_moved_is_a_conflict_and_leaves_noth
     batch.claims.push((stale, 1, b"k".to_vec(), key));
     batch.quotas.push((stale, tenant, 1, None));
     batch.answers.push((stale, tenant, b"a".to_vec()));
-    batch.rows.push((stale, "tenants", key, Some(key), 1, r#"{"expiry_warning_ms": 0, "slug": "s"}"#.to_owned()));
+    batch.rows.push((
+        stale,
+        "tenants",
+        key,
+        Some(key),
+        1,
+        r#"{"expiry_warning_ms": 0, "slug": "s"}"#.to_owned(),
+    ));
     batch.write(tenant, 0);
     batch.write(tenant, 7);
     let done = writer.append(1, &batch).await;

@@ -10,3 +10,4 @@ mod doorbell;
 mod privileges;
 mod schema;
 mod sight;
+mod warnings;

@@ -43,8 +43,7 @@ pub(super) async fn record(ledger: &Arc<Ledger>, chore: Chore, mut due: Vec<Due>
         let (portion, rest) = due.split_at(portion(due, pace.at_once));
         let spent = tokio::time::sleep(pace.time(portion.len()));
         let tenants = portion.chunk_by(|one, next| one.tenant == next.tenant);
-        let tenants: Vec<_> =
-            tenants.map(|due| record_of_one(ledger.clone(), chore, due.to_vec())).collect();
+        let tenants: Vec<_> = tenants.map(|due| record_of_one(ledger.clone(), chore, due.to_vec())).collect();
         let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
         while let Some(of_one) = tenants.next().await {
             recorded = recorded.with(of_one);

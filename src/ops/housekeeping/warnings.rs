@@ -132,9 +132,8 @@ impl Warnings {
             let whole = (due.len() as i64) < limits::HOUSEKEEPING_PAGE;
             let last = due.last().map(|(number, due)| (*number, due.place));
             let window = |tenant| page.iter().find(|window| window.tenant == tenant);
-            let since = due.iter().filter_map(|(_, due)| {
-                Some(due.place.due_at_ms - window(due.tenant)?.millis)
-            });
+            let since =
+                due.iter().filter_map(|(_, due)| Some(due.place.due_at_ms - window(due.tenant)?.millis));
             found_since(house, since.min(), oldest);
             if !self.write(house, until, due.into_iter().map(|(_, due)| due).collect()).await? {
                 return Ok(false);
@@ -202,10 +201,9 @@ impl Halves {
             self.all_begun_at = Some(at);
             self.since = None;
         }
-        let after = self.since.map_or(DuePlace::START, |since| DuePlace {
-            due_at_ms: since.millis(),
-            ..DuePlace::START
-        });
+        let after = self
+            .since
+            .map_or(DuePlace::START, |since| DuePlace { due_at_ms: since.millis(), ..DuePlace::START });
         self.walk = Some((now, after));
         (now, after)
     }
@@ -237,5 +235,78 @@ impl Windows {
         }
         let last = page.last().filter(|_| page.len() as i64 >= limits::WARNED_TENANTS_PAGE);
         self.after = last.map_or(Uuid::nil(), |last| last.tenant.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + ms).expect("an instant")
+    }
+
+    fn tenant(number: u128, window_ms: i64) -> Window {
+        Window { tenant: TenantId(Uuid::from_u128(number)), millis: window_ms }
+    }
+
+    /// From behind which end up to which, less the beginning of time.
+    fn looked_at(windows: &Windows, page: &[Window], now: i64) -> Vec<(i64, i64)> {
+        let ends = windows.ends(page, at(0), at(now));
+        ends.iter().map(|ends| (ends.after.due_at_ms - 1_000_000, ends.until_ms - 1_000_000)).collect()
+    }
+
+    #[test]
+    fn each_tenants_ends_are_looked_at_from_where_its_window_was_to_where_it_is() {
+        let mut windows = Windows::default();
+        assert_eq!(looked_at(&windows, &[tenant(1, 500), tenant(2, 7)], 10), [(500, 510), (7, 17)]);
+        windows.looked(&[tenant(1, 500)], at(10));
+        assert_eq!(looked_at(&windows, &[tenant(1, 500)], 15), [(510, 515)]);
+        assert_eq!(
+            looked_at(&windows, &[tenant(1, 900)], 15),
+            [(510, 915)],
+            "a longer window has come to more"
+        );
+        assert_eq!(looked_at(&windows, &[tenant(1, 100)], 15), [], "what a longer one had come to was told");
+        windows.looked(&[tenant(1, 100)], at(15));
+        assert_eq!(looked_at(&windows, &[tenant(1, 100)], 20), [(115, 120)]);
+    }
+
+    #[test]
+    fn tenants_come_page_by_page_and_then_from_the_first_again() {
+        let page = |first: u128, length: i64| -> Vec<Window> {
+            (first..).take(usize::try_from(length).expect("few")).map(|number| tenant(number, 1)).collect()
+        };
+        let mut windows = Windows::default();
+        windows.looked(&page(1, limits::WARNED_TENANTS_PAGE), at(0));
+        assert_eq!(windows.after, Uuid::from_u128(limits::WARNED_TENANTS_PAGE as u128));
+        windows.looked(&page(1000, limits::WARNED_TENANTS_PAGE - 1), at(0));
+        assert_eq!(windows.after, Uuid::nil());
+    }
+
+    #[test]
+    fn a_walk_over_halves_goes_on_where_it_was_and_the_next_begins_a_little_before_its_end() {
+        let mut halves = Halves::default();
+        assert_eq!(halves.begin(at(0)), (at(0), DuePlace::START));
+        let place = DuePlace { due_at_ms: 5, id: Uuid::max() };
+        halves.walk = Some((at(0), place));
+        assert_eq!(halves.begin(at(100)), (at(0), place), "up to where it was begun for");
+        halves.end(at(0));
+        let overlap = i64::try_from(limits::WARNINGS_OVERLAP.as_millis()).expect("short");
+        let since = DuePlace { due_at_ms: at(-overlap).millis(), ..DuePlace::START };
+        assert_eq!(halves.begin(at(200)), (at(200), since));
+        halves.end(at(200));
+        assert_eq!(halves.first_until, Some(at(0)));
+        halves.all_begun_at = None;
+        assert_eq!(halves.begin(at(300)), (at(300), DuePlace::START), "now and then from the first of all");
+    }
+
+    #[test]
+    fn a_full_page_of_ends_is_gone_on_behind_its_last() {
+        let place = |ms| DuePlace { due_at_ms: ms, id: Uuid::nil() };
+        let ends = |number| Ends { tenant: tenant(number, 0).tenant, after: place(0), until_ms: 9 };
+        let mut looked_at = vec![ends(1), ends(2), ends(3)];
+        go_on_behind(&mut looked_at, (1, place(4)));
+        assert_eq!(looked_at, [Ends { after: place(4), ..ends(2) }, ends(3)]);
     }
 }
