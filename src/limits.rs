@@ -261,6 +261,15 @@ pub const HOUSEKEEPING_BESIDE: usize = 8;
 pub const HOUSEKEEPING_EVENTS: u32 = 256;
 /// How many tenants' credentials it reads at once: half of [`POOL_ASKS`] is always people's.
 pub const HOUSEKEEPING_READS: usize = 4;
+/// How many tenants' windows it looks at on a turn; the rest come on the next ones.
+pub const WARNED_TENANTS_PAGE: i64 = 500;
+/// How many warnings are tried anew on the next turn, because something else changed their credentials; what is beyond that waits
+/// for the next walk over all.
+pub const WARNINGS_AGAIN: usize = 1000;
+/// How much earlier than where the last one ended a walk begins: what is dated earlier, and was not there to be read then, is met.
+pub const WARNINGS_OVERLAP: Duration = Duration::from_secs(10);
+/// How often all that may be due is walked over.
+pub const WARNINGS_ALL_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;

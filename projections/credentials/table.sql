@@ -19,6 +19,8 @@ create table credledger.credentials (
   revoked boolean not null,
   scopes text[] not null,
   suspended boolean not null,
+  -- the earliest instant at which a warning of its expiry may be due, however long its tenant's window is; null: none is to come
+  warnable_from_ms bigint,
   primary key (ledger_id, id)
 );
 -- queries/page.sql
@@ -27,6 +29,11 @@ create index credentials_by_age on credledger.credentials (ledger_id, tenant_id,
 create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;
 -- queries/ended.sql
 create index credentials_due_in_tenant on credledger.credentials (ledger_id, tenant_id, due_at_ms) where due_at_ms is not null;
+-- queries/warnable.sql
+create index credentials_warnable on credledger.credentials (ledger_id, warnable_from_ms, id) where warnable_from_ms is not null;
+-- queries/entering.sql
+create index credentials_warnable_in_tenant on credledger.credentials (ledger_id, tenant_id, expires_at_ms, id)
+  where warnable_from_ms is not null;
 -- queries/page.sql, of one member
 create index credentials_by_owner on credledger.credentials (ledger_id, tenant_id, owner_id, created_at_ms, id)
   where owner_id is not null;
@@ -41,5 +48,6 @@ create type credledger.credentials_facts as (
   owner_id uuid,
   revoked boolean,
   scopes text[],
-  suspended boolean
+  suspended boolean,
+  warnable_from_ms bigint
 );

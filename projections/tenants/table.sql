@@ -6,10 +6,13 @@ create table credledger.tenants (
   version int not null,
   record bytea not null,
   mac bytea not null,
+  -- how long before its end a credential is warned of
+  expiry_warning_ms bigint not null,
   slug text not null,
   primary key (ledger_id, id)
 );
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.tenants_facts as (
+  expiry_warning_ms bigint,
   slug text
 );

@@ -40,6 +40,13 @@ pub fn tell(page: &mut String, app: &App) {
         "For how long the oldest end is due that came by time and is not recorded.",
         &(due as f64 / 1e3),
     );
+    let warning = tally.warning_since().map_or(0, |since| app.now().millis_since(since));
+    gauge(
+        page,
+        "credledger_warning_age_seconds",
+        "For how long the oldest warning of an end that is near is due and is not recorded.",
+        &(warning as f64 / 1e3),
+    );
     connections(page, app);
 }
 

@@ -459,6 +459,7 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         })),
         Just(E::Suspended(credential::Suspended {})),
         Just(E::Resumed(credential::Resumed {})),
+        at().prop_map(|expires_at| E::ExpiringSoon(credential::ExpiringSoon { expires_at })),
         at().prop_map(|ended_at| E::Expired(credential::Expired { ended_at })),
         (reason, option::of(typed()))
             .prop_map(|(reason, note)| E::Revoked(credential::Revoked { reason, note })),

@@ -130,7 +130,17 @@ impl Order {
 
     /// Write down that something of a credential came to its end by time.
     pub fn record_due(tenant: TenantId, credential: CredentialId, request_id: String) -> Self {
-        let command = Command::Credential(tenant, vec![CredentialCommand::RecordDue(RecordDue)]);
+        Order::by_itself(tenant, credential, CredentialCommand::RecordDue(RecordDue), request_id)
+    }
+
+    /// What the service does on a credential by itself.
+    pub(super) fn by_itself(
+        tenant: TenantId,
+        credential: CredentialId,
+        command: CredentialCommand,
+        request_id: String,
+    ) -> Self {
+        let command = Command::Credential(tenant, vec![command]);
         let caller = Caller { actor: Actor::System, client_ip: None, request_id };
         Order { wait: false, ..Order::of(credential.into(), command, caller) }
     }

@@ -151,6 +151,8 @@ pub struct Tally {
     pub append_micros: Histogram,
     /// since when the oldest end is due that housekeeping found; 0: none
     due_since_ms: AtomicI64,
+    /// since when the oldest warning is due that housekeeping found; 0: none
+    warning_since_ms: AtomicI64,
 }
 
 impl Default for Tally {
@@ -160,6 +162,7 @@ impl Default for Tally {
             batch_commands: Histogram::new(&limits::BATCH_COMMANDS_BUCKETS),
             append_micros: Histogram::new(&limits::APPEND_MICROS_BUCKETS),
             due_since_ms: AtomicI64::new(0),
+            warning_since_ms: AtomicI64::new(0),
         }
     }
 }
@@ -181,6 +184,16 @@ impl Tally {
 
     pub fn due_since(&self) -> Option<Timestamp> {
         Timestamp::from_millis(self.due_since_ms.load(Ordering::Relaxed)).filter(|since| since.millis() > 0)
+    }
+
+    /// The same of warnings.
+    pub fn found_warning(&self, since: Option<Timestamp>) {
+        self.warning_since_ms.store(since.map_or(0, Timestamp::millis), Ordering::Relaxed);
+    }
+
+    pub fn warning_since(&self) -> Option<Timestamp> {
+        let since = Timestamp::from_millis(self.warning_since_ms.load(Ordering::Relaxed));
+        since.filter(|since| since.millis() > 0)
     }
 
     pub fn commands(&self, lane: Lane, outcome: Outcome) -> u64 {

@@ -10,7 +10,34 @@ use super::load::LoadedStreams;
 use super::proposal::CommitError;
 use super::read::ReadError;
 use super::tally::Lane;
+use crate::domain::credential::{CredentialCommand, RecordDue, Warn};
 use crate::domain::ids::{CredentialId, TenantId};
+
+/// What is done on each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// write down what came to its end by time
+    RecordDue,
+    /// say that it will expire soon
+    Warn,
+}
+
+impl Chore {
+    fn command(self) -> CredentialCommand {
+        match self {
+            Chore::RecordDue => CredentialCommand::RecordDue(RecordDue),
+            Chore::Warn => CredentialCommand::Warn(Warn),
+        }
+    }
+}
+
+/// What came of it for those for whom it was not simply done.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// they, or what they are decided on, changed meanwhile: it is as due as before
+    pub moved: Vec<CredentialId>,
+    pub failed: Option<Failed>,
+}
 
 /// For how many it failed, and why for one of them.
 #[derive(Debug)]
@@ -20,19 +47,26 @@ pub struct Failed {
 }
 
 impl Ledger {
-    /// Writes down what of each of them came to its end by time. The caller bounds how many they are, and how much their histories come to.
-    pub async fn record_due(
+    /// The caller bounds how many they are, and how much their histories come to.
+    pub async fn together(
         self: &Arc<Self>,
+        chore: Chore,
         tenant: TenantId,
         credentials: Vec<CredentialId>,
-    ) -> Result<(), Failed> {
+    ) -> Done {
         let (ledger, count) = (self.clone(), credentials.len());
-        let task = self.runtime.spawn(async move { ledger.each(tenant, credentials).await });
+        let task = self.runtime.spawn(async move { ledger.each(chore, tenant, credentials).await });
         let lost = ExecuteError::Commit(CommitError::OutcomeUnknown);
-        task.await.unwrap_or(Err(Failed { count, cause: lost }))
+        let done = task.await.unwrap_or(Err(Failed { count, cause: lost }));
+        done.unwrap_or_else(|failed| Done { moved: Vec::new(), failed: Some(failed) })
     }
 
-    async fn each(&self, tenant: TenantId, credentials: Vec<CredentialId>) -> Result<(), Failed> {
+    async fn each(
+        &self,
+        chore: Chore,
+        tenant: TenantId,
+        credentials: Vec<CredentialId>,
+    ) -> Result<Done, Failed> {
         let count = credentials.len();
         let (mut read, at_once): (Vec<_>, _) = match self.load_together(tenant, &credentials).await {
             Ok(loaded) => (loaded.into_iter().map(Some).collect(), count),
@@ -44,27 +78,34 @@ impl Ledger {
         };
         read.resize_with(count, || None);
         let each = credentials.into_iter().zip(read);
-        let each: Vec<_> = each.map(|(credential, read)| self.one_of(tenant, credential, read)).collect();
-        let outcomes: Vec<_> = stream::iter(each).buffer_unordered(at_once.max(1)).collect().await;
-        let failed: Vec<ExecuteError> = outcomes.into_iter().filter_map(Result::err).collect();
-        let count = failed.len();
-        failed.into_iter().next_back().map_or(Ok(()), |cause| Err(Failed { count, cause }))
+        let each: Vec<_> =
+            each.map(|(credential, read)| self.one_of(chore, tenant, credential, read)).collect();
+        let mut outcomes = stream::iter(each).buffer_unordered(at_once.max(1));
+        let mut done = Done::default();
+        while let Some((credential, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(()) => {}
+                Err(ExecuteError::Commit(CommitError::Conflict)) => done.moved.push(credential),
+                Err(cause) => {
+                    let count = done.failed.map_or(0, |failed| failed.count) + 1;
+                    done.failed = Some(Failed { count, cause });
+                }
+            }
+        }
+        Ok(done)
     }
 
     async fn one_of(
         &self,
+        chore: Chore,
         tenant: TenantId,
         credential: CredentialId,
         read: Option<LoadedStreams>,
-    ) -> Result<(), ExecuteError> {
-        let order = Order::record_due(tenant, credential, "housekeeping".to_owned());
+    ) -> (CredentialId, Result<(), ExecuteError>) {
+        let order = Order::by_itself(tenant, credential, chore.command(), "housekeeping".to_owned());
         let order = Order { housekeeping: true, ..order };
         let executed = self.carry_out(&order, None, read).await;
         self.tally().command(Lane::Housekeeping, &executed);
-        match executed {
-            // What has moved meanwhile is still due, and is met again on the next turn.
-            Ok(_) | Err(ExecuteError::Commit(CommitError::Conflict)) => Ok(()),
-            Err(cause) => Err(cause),
-        }
+        (credential, executed.map(drop))
     }
 }

@@ -49,6 +49,7 @@ pub fn row(credential: &Credential) -> InlineRow {
             "name_version": credential.name.since,
             "owner_id": credential.owner,
             "due_at_ms": millis(credential.due_at()),
+            "warnable_from_ms": millis(credential.warnable_from()),
         }),
     }
 }

@@ -16,6 +16,7 @@ pub mod policy;
 pub mod rebuild;
 pub mod secrets;
 pub mod tenants;
+pub mod warnings;
 
 #[cfg(test)]
 mod tests;

@@ -32,7 +32,10 @@ pub fn row(tenant: &Tenant) -> InlineRow {
         version: tenant.history.events,
         record: TenantRecord::of(tenant).encode(),
         name: None,
-        facts: json!({"slug": tenant.slug}),
+        facts: json!({
+            "slug": tenant.slug,
+            "expiry_warning_ms": i64::from(tenant.settings.expiry_warning_seconds) * 1000,
+        }),
     }
 }
 

@@ -17,7 +17,11 @@ const SYSTEM: [(&str, usize, &str); 9] = [
         3,
         "the ledger's head at the start; a rebuild and the list of old peppers: every tenant's events",
     ),
-    ("src/ops/housekeeping.rs", 2, "ends that came by time, of all tenants; forgets old answers"),
+    (
+        "src/ops/housekeeping/mod.rs",
+        1,
+        "ends that came by time or are near, of all tenants; forgets old answers",
+    ),
     ("src/ops/rotate_key.rs", 2, "seals every kept answer anew, on the machine; no door leads to it"),
     ("src/projections/load.rs", 1, "loads every tenant into the view"),
 ];

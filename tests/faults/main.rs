@@ -28,3 +28,4 @@ mod races;
 mod rebuild;
 mod settle;
 mod stopping;
+mod warned;

@@ -11,6 +11,7 @@ mod bad_bodies;
 mod bad_input;
 mod bearer;
 mod document;
+mod expiring_soon;
 mod full_history;
 mod guessing;
 mod idempotency;

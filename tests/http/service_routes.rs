@@ -168,6 +168,7 @@ fn metrics_tell_what_was_answered_written_and_waits() {
         ("credledger_queue_commands{lane=\"people\"}", 0.0),
         ("credledger_queue_commands{lane=\"housekeeping\"}", 0.0),
         ("credledger_due_age_seconds", 0.0),
+        ("credledger_warning_age_seconds", 0.0),
         ("credledger_pool_connections{pool=\"commands\",state=\"most\"}", 8.0),
         ("credledger_pool_waiting{pool=\"reads\"}", 0.0),
     ] {

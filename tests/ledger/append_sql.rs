@@ -70,7 +70,14 @@ async fn a_command_whose_stream_or_guard_has_moved_is_a_conflict_and_leaves_noth
     batch.claims.push((stale, 1, b"k".to_vec(), key));
     batch.quotas.push((stale, tenant, 1, None));
     batch.answers.push((stale, tenant, b"a".to_vec()));
-    batch.rows.push((stale, "tenants", key, Some(key), 1, r#"{"slug": "s"}"#.to_owned()));
+    batch.rows.push((
+        stale,
+        "tenants",
+        key,
+        Some(key),
+        1,
+        r#"{"expiry_warning_ms": 0, "slug": "s"}"#.to_owned(),
+    ));
     batch.write(tenant, 0);
     batch.write(tenant, 7);
     let done = writer.append(1, &batch).await;
@@ -284,7 +291,7 @@ async fn an_inline_row_is_replaced_only_by_a_later_version() {
             tenant,
             Some(tenant),
             version,
-            format!(r#"{{"slug": "{slug}"}}"#),
+            format!(r#"{{"expiry_warning_ms": 0, "slug": "{slug}"}}"#),
         ));
         assert_eq!(writer.append(1, &batch).await.verdicts, [0]);
         let stored: String = database
@@ -303,12 +310,13 @@ async fn every_inline_projection_takes_its_rows() {
     let (database, writer) = start().await;
     let id = Uuid::now_v7();
     let facts = [
-        ("tenants", Some(id), r#"{"slug": "acme"}"#.to_owned()),
+        ("tenants", Some(id), r#"{"expiry_warning_ms": 60000, "slug": "acme"}"#.to_owned()),
         (
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9}"#
+                "scopes": ["a.b", "c"], "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9,
+                "warnable_from_ms": 4}"#
                 .replace("OWNER", &id.to_string()),
         ),
         ("members", Some(id), r#"{"disabled": true, "name_version": 1}"#.to_owned()),

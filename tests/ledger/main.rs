@@ -13,6 +13,7 @@ mod privileges;
 mod schema;
 mod settling;
 mod sight;
+mod warnings;
 
 use support::batch::Writer;
 use support::{Postgres, TestDatabase};

@@ -226,6 +226,16 @@ async fn every_query_of_the_projections_uses_its_index() {
             "Scan using credentials_due_in_tenant",
         ),
         (
+            include_str!("../../projections/credentials/queries/warnable.sql"),
+            format!("1, 9, 0, {TENANT}, 500"),
+            "Scan using credentials_warnable on",
+        ),
+        (
+            include_str!("../../projections/credentials/queries/entering.sql"),
+            format!("1, 9, array[{TENANT}]::uuid[], '{{0}}', array[{TENANT}]::uuid[], '{{9}}', 500"),
+            "Scan using credentials_warnable_in_tenant",
+        ),
+        (
             include_str!("../../projections/plans/queries/page.sql"),
             "1, 'free', 64".to_owned(),
             "Scan using plans_by_name",

@@ -26,7 +26,7 @@ impl Ids {
 }
 
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
-    "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false}"#;
+    "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
 
 async fn world(database: &TestDatabase) -> Ids {
     let pair = || [Uuid::now_v7(), Uuid::now_v7()];
@@ -44,7 +44,14 @@ async fn world(database: &TestDatabase) -> Ids {
         let of_tenant = stream(tenant, Some(tenant));
         let of_credential = stream(credential, Some(tenant));
         let secret = format!(r#"{{"credential_id": "{credential}", "ends_at_ms": null, "prefix": "p"}}"#);
-        rows.push((of_tenant, "tenants", tenant, Some(tenant), 1, format!(r#"{{"slug": "{tenant}"}}"#)));
+        rows.push((
+            of_tenant,
+            "tenants",
+            tenant,
+            Some(tenant),
+            1,
+            format!(r#"{{"expiry_warning_ms": 0, "slug": "{tenant}"}}"#),
+        ));
         rows.push((of_credential, "credentials", credential, Some(tenant), 1, CREDENTIAL.to_owned()));
         rows.push((of_credential, "secrets", credential, Some(tenant), 1, secret));
     }

@@ -95,6 +95,8 @@ impl Created {
             rate_limit: self.rate_limit,
             owner: self.owner,
             expires_at: self.expires_at,
+            expiry_since: recorded.at,
+            warned_of: None,
             secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
             created_at: recorded.at,
             created_by: recorded.actor,

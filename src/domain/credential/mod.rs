@@ -18,6 +18,7 @@ pub mod self_revoke;
 pub mod set_expiry;
 pub mod set_owner;
 pub mod suspend;
+pub mod warn;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,6 +52,7 @@ pub use self_revoke::SelfRevoke;
 pub use set_expiry::{ExpirySet, SetExpiry};
 pub use set_owner::{OwnerSet, SetOwner};
 pub use suspend::{Suspend, Suspended};
+pub use warn::{ExpiringSoon, Warn};
 
 family! { CredentialEvent,
     Created = "api_key.created" v 1 personal ["description", "metadata", "name"];
@@ -66,6 +68,7 @@ family! { CredentialEvent,
     SecretExpired = "api_key.secret_expired" v 1 personal [];
     Suspended = "api_key.suspended" v 1 personal [];
     Resumed = "api_key.resumed" v 1 personal [];
+    ExpiringSoon = "api_key.expiring_soon" v 1 personal [];
     Expired = "api_key.expired" v 1 personal [];
     Revoked = "api_key.revoked" v 1 personal ["note"];
 }
@@ -88,6 +91,7 @@ pub enum CredentialCommand {
     Revoke(Revoke),
     SelfRevoke(SelfRevoke),
     RecordDue(RecordDue),
+    Warn(Warn),
 }
 
 impl CredentialCommand {
@@ -120,6 +124,7 @@ impl CredentialCommand {
             Self::Revoke(revoke) => revoke.decide(credential, context),
             Self::SelfRevoke(revoke) => revoke.decide(credential, context),
             Self::RecordDue(due) => due.decide(credential, context),
+            Self::Warn(warn) => warn.decide(credential, tenant, context),
         }
     }
 }
@@ -149,6 +154,10 @@ pub struct Credential {
     /// the account that it belongs to
     pub owner: Option<MemberId>,
     pub expires_at: Option<Timestamp>,
+    /// when that was said last
+    pub expiry_since: Timestamp,
+    /// the end that housekeeping's last warning named
+    pub warned_of: Option<Timestamp>,
     /// oldest first
     pub secrets: Vec<Secret>,
     pub created_at: Timestamp,
@@ -332,7 +341,7 @@ impl Credential {
             CredentialEvent::Created(_) => return Err("the credential is there already"),
             CredentialEvent::Edited(event) => event.apply(self, recorded.version),
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
-            CredentialEvent::ExpirySet(event) => self.expires_at = event.expires_at,
+            CredentialEvent::ExpirySet(event) => event.apply(self, recorded.at),
             CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,
             CredentialEvent::Limited(event) => self.rate_limit = event.rate_limit,
             CredentialEvent::OwnerSet(event) => self.owner = event.owner,
@@ -342,6 +351,7 @@ impl Credential {
             CredentialEvent::SecretExpired(event) => event.apply(self, recorded.version)?,
             CredentialEvent::Suspended(_) => self.suspended_at = Some(recorded.at),
             CredentialEvent::Resumed(_) => self.suspended_at = None,
+            CredentialEvent::ExpiringSoon(event) => event.apply(self)?,
             CredentialEvent::Expired(_) => self.expiry_recorded = true,
             CredentialEvent::Revoked(event) => self.revoked = Some(event.into_revocation(recorded)),
         }
@@ -352,7 +362,7 @@ impl Credential {
 impl CredentialEvent {
     /// Housekeeping only writes down what the clock did.
     pub fn is_housekeeping(&self) -> bool {
-        matches!(self, Self::SecretExpired(_) | Self::Expired(_))
+        matches!(self, Self::SecretExpired(_) | Self::ExpiringSoon(_) | Self::Expired(_))
     }
 }
 

@@ -37,6 +37,13 @@ impl SetExpiry {
     }
 }
 
+impl ExpirySet {
+    pub(super) fn apply(self, credential: &mut Credential, at: Timestamp) {
+        credential.expires_at = self.expires_at;
+        credential.expiry_since = at;
+    }
+}
+
 /// Later than now, and within the tenant's policy: a longest life is counted from when the active secret was made, so that
 /// only a rotation earns more time. A tenant with one takes no credential without an end.
 pub(super) fn allowed(

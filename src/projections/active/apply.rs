@@ -184,7 +184,7 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
         CredentialEvent::Suspended(_) => credential.suspended = true,
         CredentialEvent::Resumed(_) => credential.suspended = false,
         // Its end stands in the record, and is judged at the instant of the question.
-        CredentialEvent::Expired(_) => {}
+        CredentialEvent::ExpiringSoon(_) | CredentialEvent::Expired(_) => {}
         CredentialEvent::Revoked(_) => edit.revoke(ordinal, &mut credential)?,
     }
     edit.write_credential(ordinal, &credential);

@@ -53,6 +53,7 @@ pub enum CredentialStep {
     Suspend,
     Resume,
     RecordDue,
+    Warn,
     Revoke,
 }
 
@@ -112,6 +113,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => Just(C::Suspend),
         1 => Just(C::Resume),
         2 => Just(C::RecordDue),
+        1 => Just(C::Warn),
         1 => Just(C::Revoke),
     ];
     let operator = prop_oneof![

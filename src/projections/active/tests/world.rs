@@ -243,6 +243,7 @@ impl World {
             C::Suspend => CredentialCommand::Suspend(Suspend),
             C::Resume => CredentialCommand::Resume(Resume),
             C::RecordDue => CredentialCommand::RecordDue(RecordDue),
+            C::Warn => CredentialCommand::Warn(Warn),
             C::Revoke => CredentialCommand::Revoke(Revoke {
                 reason: crate::domain::credential::Reason::Other,
                 note: None,

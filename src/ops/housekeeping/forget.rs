@@ -1,0 +1,37 @@
+//! Answers that are too old to be repeated are forgotten.
+
+use super::House;
+use crate::db::DbError;
+use crate::limits;
+
+impl House {
+    /// Page after page, until none is left that is too old; the turn that this is part of ends when it is told to stop.
+    pub(super) async fn forget_answers(&self) -> Result<(), DbError> {
+        while self.forget_page().await? >= i64::from(limits::FORGET_PAGE) {}
+        Ok(())
+    }
+
+    /// How many went.
+    async fn forget_page(&self) -> Result<i64, DbError> {
+        let kept_ms = i64::try_from(limits::IDEMPOTENCY_KEPT.as_millis()).unwrap_or(i64::MAX);
+        let before = self.ledger.clock().now().millis() - kept_ms;
+        self.ask(async |client, ledger| {
+            let forget = "select credledger.forget_answers($1, $2, $3)";
+            let row = client.query_one(forget, &[&ledger, &before, &limits::FORGET_PAGE]).await?;
+            Ok(row.try_get(0)?)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_append_and_the_service_keep_answers_equally_long() {
+        let append = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/functions/append.sql"));
+        let kept = format!("kept_ms constant bigint := {};", limits::IDEMPOTENCY_KEPT.as_millis());
+        assert!(append.contains(&kept), "append.sql does not say: {kept}");
+    }
+}
