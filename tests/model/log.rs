@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use credledger::domain::credential::{CredentialEvent, SecretFacts};
 use credledger::domain::event::{Actor, Event, Recorded};
+use credledger::domain::operator::OperatorEvent;
 use credledger::domain::personal::Personal;
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::ledger::Applier;
@@ -14,7 +15,7 @@ use credledger::projections::active::ActiveView;
 use credledger::projections::load::load;
 use credledger::vault::{MasterKeys, Vault};
 
-use crate::histories::Run;
+use crate::run::Run;
 use crate::support::service::Service;
 
 const PAGE: i64 = 1000;
@@ -92,6 +93,7 @@ fn comparable(recorded: &Recorded) -> (uuid::Uuid, Option<uuid::Uuid>, Event) {
     let facts: Option<&mut SecretFacts> = match &mut event {
         Event::Credential(CredentialEvent::Created(created)) => Some(&mut created.secret),
         Event::Credential(CredentialEvent::Rotated(rotated)) => Some(&mut rotated.secret),
+        Event::Operator(OperatorEvent::TokenMinted(minted)) => Some(&mut minted.token),
         _ => None,
     };
     if let Some(facts) = facts {

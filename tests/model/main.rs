@@ -5,10 +5,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doors;
 mod histories;
+mod lists;
 mod log;
 mod memory;
 mod oracle;
+mod run;
 mod step;
 mod store;
+mod told;
 mod verdicts;
