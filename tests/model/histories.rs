@@ -1,6 +1,9 @@
 //! Random histories over HTTP against one running service, each step held against the oracle (P9, P10), and what they leave
 //! behind held against it as a whole (P9, P11).
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::run::Run;
@@ -8,8 +11,30 @@ use crate::step::history;
 use crate::support::service::Service;
 use crate::{doors, lists, log, verdicts};
 
-const SHORT: (u32, usize) = (40, 36);
+const SHORT: (u32, usize) = (48, 50);
 const LONG: (u32, usize) = (1500, 90);
+/// What a run of histories that says anything comes upon, and how often at least.
+const MET: [(&str, usize); 19] = [
+    ("api_key.created", 80),
+    ("api_key.rotated", 20),
+    ("api_key.grace_moved", 1),
+    ("api_key.secret_revoked", 1),
+    ("api_key.expiry_set", 4),
+    ("api_key.revoked", 4),
+    ("tenant.configured", 10),
+    ("tenant.edited", 10),
+    ("plan.set", 20),
+    ("operator.created", 20),
+    ("operator.assigned", 3),
+    ("operator.disabled", 3),
+    ("operator.enabled", 1),
+    ("operator.token_minted", 10),
+    ("operator.token_revoked", 1),
+    ("quota_exceeded", 3),
+    ("last_root", 3),
+    ("stale", 10),
+    ("last_secret", 5),
+];
 
 /// What a failure prints is the smallest history that fails; the long form draws others each time.
 #[test]
@@ -23,6 +48,7 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
     };
     let service = Service::start();
     let gateway = service.gateway();
+    let met: RefCell<BTreeMap<String, usize>> = RefCell::default();
     let outcome = runner.run(&history(steps), |steps| {
         let mut run = Run::new(&service);
         steps.iter().for_each(|step| run.step(step));
@@ -30,10 +56,17 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
         verdicts::agree(&gateway, &run);
         lists::agree(&run);
         doors::agree(&service, &run);
+        let mut met = met.borrow_mut();
+        run.met.into_iter().for_each(|(what, often)| *met.entry(what).or_default() += often);
         Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
     log::views_agree(&service);
+    let met = met.into_inner();
+    for (what, least) in MET {
+        let often = met.get(what).copied().unwrap_or_default();
+        assert!(often >= least, "{what} was met {often} times: {met:?}");
+    }
 }

@@ -38,9 +38,9 @@ pub fn agree(run: &Run<'_>) {
         let filters = filters(run, &tenant, &keys);
         for (number, one) in filters.iter().enumerate() {
             holds(run, &tenant, &keys, &[one]);
-            // Over all histories each meets each.
+            // Over all histories many meet many.
             let other = &filters[(number + keys.len() + 1) % filters.len()];
-            if one.query.split('=').next() != other.query.split('=').next() {
+            if number % 3 == 0 && one.query.split('=').next() != other.query.split('=').next() {
                 holds(run, &tenant, &keys, &[one, other]);
             }
         }

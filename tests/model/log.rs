@@ -20,7 +20,7 @@ use crate::support::service::Service;
 
 const PAGE: i64 = 1000;
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(future)
 }
@@ -30,7 +30,8 @@ fn vault(service: &Service) -> Arc<Vault> {
     Arc::new(Vault::new(&keys))
 }
 
-async fn events(service: &Service, first: u64, end: u64) -> Vec<Positioned> {
+/// Those from a position on, before another.
+pub async fn events(service: &Service, first: u64, end: u64) -> Vec<Positioned> {
     let database = service.database.as_ref().expect("a database of the tests").open().await;
     let reader = Reader { ledger: LEDGER, vault: vault(service) };
     let (mut all, mut next) = (Vec::new(), first);
@@ -83,7 +84,7 @@ pub fn holds_exactly(service: &Service, run: &Run<'_>) {
     }
 }
 
-fn is_housekeeping(recorded: &Recorded) -> bool {
+pub fn is_housekeeping(recorded: &Recorded) -> bool {
     matches!(&recorded.event, Event::Credential(event) if event.is_housekeeping())
 }
 

@@ -2,6 +2,8 @@
 //! judges by.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's ids, settings and words are its own
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -10,6 +12,7 @@ mod histories;
 mod lists;
 mod log;
 mod memory;
+mod near_ends;
 mod oracle;
 mod run;
 mod step;

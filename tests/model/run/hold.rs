@@ -30,16 +30,25 @@ impl Run<'_> {
             Ok(events) => {
                 assert_eq!(status, expected, "{step:?}: {body}");
                 self.keep_secret(body);
+                events.iter().for_each(|event| self.meets(event.event.kind().name));
                 self.holds_state(step, target.tenant, subject, body);
                 events
             }
             Err(refusal) => {
                 let told = (status, body["code"].as_str().unwrap_or_default());
                 assert_eq!(told, status_and_code(&refusal), "{step:?}: {body}, and the model: {refusal}");
+                self.meets(told.1);
+                if refusal.detail.starts_with("This is the last enabled operator of role root") {
+                    self.meets("last_root");
+                }
                 Vec::new()
             }
         };
         self.requests.push((request_id, events, body["position"].as_u64()));
+    }
+
+    fn meets(&mut self, what: &str) {
+        *self.met.entry(what.to_owned()).or_default() += 1;
     }
 
     fn status_of_success(&self, step: &Step, subject: StreamId) -> u16 {

@@ -35,6 +35,8 @@ pub struct Run<'a> {
     pub secrets: BTreeMap<SecretId, String>,
     /// the text of each operator token
     pub tokens: BTreeMap<TokenId, String>,
+    /// how often each kind of event was decided, and each kind of refusal
+    pub met: BTreeMap<String, usize>,
     /// what each request must have left in the ledger, and the position that its answer told
     pub requests: Vec<(String, Vec<Recorded>, Option<u64>)>,
 }
@@ -63,6 +65,7 @@ impl<'a> Run<'a> {
             plans: (0..PLANS).map(plan).collect(),
             secrets: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            met: BTreeMap::new(),
             requests: Vec::new(),
         };
         run.take_in_root();
@@ -111,7 +114,9 @@ impl<'a> Run<'a> {
             About::Tenant => Some(self.tenants[place].into()),
             About::Member => nth(&self.members[place], step.key),
             About::Key => Some(nth(&self.keys[place], step.key)?),
-            About::Operator => nth(&self.operators, step.key),
+            // Whoever asks is one of those whom it may be about.
+            About::Operator if step.key == 0 => nth(&self.operators, 0),
+            About::Operator => Some(nth(&self.operators[1..], step.key)?),
             About::Plan => Some(self.named(step, None).plan(step.action.plan()).id().into()),
         };
         let of_a_tenant = matches!(step.action.about(), About::Member | About::Key);

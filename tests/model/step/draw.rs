@@ -46,11 +46,11 @@ fn action() -> impl Strategy<Value = Action> {
                 Action::Create { name, scopes, expires, rules, limit, owner }
             }),
         6 => patch().prop_map(Action::Edit),
-        5 => option::of(select(vec![0, 0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
-        3 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
-        3 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
+        7 => option::of(select(vec![0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
+        4 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
+        4 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
-        2 => Just(Action::Resume),
+        3 => Just(Action::Resume),
         1 => (select(Reason::ALL.to_vec()), option::of(name()))
             .prop_map(|(reason, note)| Action::Revoke { reason, note }),
         1 => Just(Action::Delete),
@@ -58,14 +58,14 @@ fn action() -> impl Strategy<Value = Action> {
             |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }
         ),
         1 => Just(Action::MemberDisable),
-        2 => Just(Action::MemberEnable),
+        3 => Just(Action::MemberEnable),
         1 => Just(Action::TenantSuspend),
-        2 => Just(Action::TenantResume),
-        3 => (option::weighted(0.3, name()), option::of(option::weighted(0.8, 0..PLANS)), option::of(configured()))
+        5 => Just(Action::TenantResume),
+        4 => (option::weighted(0.3, name()), option::weighted(0.7, option::weighted(0.8, 0..PLANS)), option::of(configured()))
             .prop_map(|(name, plan, settings)| Action::TenantEdit { name, plan, settings }),
-        3 => (0..PLANS, option::weighted(0.8, 0..6u32))
+        4 => (0..PLANS, option::weighted(0.9, 0..3u32))
             .prop_map(|(plan, active_credentials)| Action::PlanSet { plan, active_credentials }),
-        8 => of_operators(),
+        14 => of_operators(),
     ]
 }
 
@@ -76,12 +76,13 @@ fn of_operators() -> impl Strategy<Value = Action> {
         Action::OperatorCreate { name, role, reaching }
     });
     prop_oneof![
-        3 => created,
+        2 => created,
         4 => (option::of(role()), option::weighted(0.3, reaching()), option::weighted(0.4, any::<bool>()))
             .prop_map(|(role, reaching, disabled)| Action::OperatorEdit { role, reaching, disabled }),
-        1 => Just(Action::OperatorDelete),
+        2 => Just(Action::OperatorDelete),
+        3 => Just(Action::OperatorEdit { role: None, reaching: None, disabled: Some(false) }),
         4 => (name(), seconds()).prop_map(|(name, seconds)| Action::TokenMint { name, seconds }),
-        2 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
+        3 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
     ]
 }
 
