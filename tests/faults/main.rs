@@ -26,6 +26,7 @@ mod order;
 mod outage;
 mod races;
 mod rebuild;
+mod repeats;
 mod settle;
 mod stopping;
 mod warned;

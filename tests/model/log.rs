@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use credledger::domain::credential::{CredentialEvent, SecretFacts};
 use credledger::domain::event::{Actor, Event, Recorded};
+use credledger::domain::operator::OperatorEvent;
 use credledger::domain::personal::Personal;
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::ledger::Applier;
@@ -14,12 +15,12 @@ use credledger::projections::active::ActiveView;
 use credledger::projections::load::load;
 use credledger::vault::{MasterKeys, Vault};
 
-use crate::histories::Run;
+use crate::run::Run;
 use crate::support::service::Service;
 
 const PAGE: i64 = 1000;
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(future)
 }
@@ -29,7 +30,8 @@ fn vault(service: &Service) -> Arc<Vault> {
     Arc::new(Vault::new(&keys))
 }
 
-async fn events(service: &Service, first: u64, end: u64) -> Vec<Positioned> {
+/// Those from a position on, before another.
+pub async fn events(service: &Service, first: u64, end: u64) -> Vec<Positioned> {
     let database = service.database.as_ref().expect("a database of the tests").open().await;
     let reader = Reader { ledger: LEDGER, vault: vault(service) };
     let (mut all, mut next) = (Vec::new(), first);
@@ -82,7 +84,7 @@ pub fn holds_exactly(service: &Service, run: &Run<'_>) {
     }
 }
 
-fn is_housekeeping(recorded: &Recorded) -> bool {
+pub fn is_housekeeping(recorded: &Recorded) -> bool {
     matches!(&recorded.event, Event::Credential(event) if event.is_housekeeping())
 }
 
@@ -92,6 +94,7 @@ fn comparable(recorded: &Recorded) -> (uuid::Uuid, Option<uuid::Uuid>, Event) {
     let facts: Option<&mut SecretFacts> = match &mut event {
         Event::Credential(CredentialEvent::Created(created)) => Some(&mut created.secret),
         Event::Credential(CredentialEvent::Rotated(rotated)) => Some(&mut rotated.secret),
+        Event::Operator(OperatorEvent::TokenMinted(minted)) => Some(&mut minted.token),
         _ => None,
     };
     if let Some(facts) = facts {

@@ -2,13 +2,20 @@
 //! judges by.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // a test's ids, settings and words are its own
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doors;
 mod histories;
+mod lists;
 mod log;
 mod memory;
+mod near_ends;
 mod oracle;
+mod run;
 mod step;
 mod store;
+mod told;
 mod verdicts;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use credledger::clock::Timestamp;
 use credledger::domain::command::{Asked, Command, Seen};
-use credledger::domain::credential::{Credential, SecretFacts, SecretStatus};
-use credledger::domain::effective::Effective;
-use credledger::domain::event::{Actor, Recorded};
-use credledger::domain::ids::{SecretId, StreamId, TenantId};
+use credledger::domain::credential::{Credential, CredentialEvent, SecretFacts};
+use credledger::domain::event::{Actor, Event, Recorded};
+use credledger::domain::ids::{OperatorId, PlanId, SecretId, StreamId, TenantId};
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::member::Member;
+use credledger::domain::operator::Operator;
+use credledger::domain::plan::Plan;
 use credledger::domain::refusal::{Refusal, RefusalKind};
 use credledger::domain::secret::{Digest, PepperNumber};
 use credledger::domain::stream::{Lifecycle, LifecycleError};
@@ -19,7 +20,7 @@ use credledger::domain::{Caller, Context, Fresh};
 use eventually::aggregate::AggregateRootBuilder;
 use eventually::repository::{Error, Repository};
 use futures::executor::block_on;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::memory::MemoryStore;
@@ -29,6 +30,8 @@ pub struct Oracle {
     repository: Repository<Lifecycle, MemoryStore>,
     /// the latest instant that an answer told
     pub now: Timestamp,
+    /// who asks
+    pub root: Option<OperatorId>,
 }
 
 /// Hands out the one secret that the service's answer tells of.
@@ -56,8 +59,10 @@ fn facts(id: Uuid, prefix: &str) -> SecretFacts {
     }
 }
 
-fn last_secret(key: &Value) -> Option<SecretFacts> {
-    let secret = key["secrets"].as_array()?.last()?;
+/// Of the key or the operator token that the answer tells of.
+fn last_secret(answer: &Value) -> Option<SecretFacts> {
+    let of_key = answer["key"]["secrets"].as_array().and_then(|secrets| secrets.last());
+    let secret = of_key.unwrap_or(&answer["token"]);
     Some(facts(secret["id"].as_str()?.parse().ok()?, secret["prefix"].as_str()?))
 }
 
@@ -65,7 +70,7 @@ impl Default for Oracle {
     fn default() -> Self {
         let memory = MemoryStore::default();
         let repository = Repository::new(AggregateRootBuilder::from(Lifecycle), memory.clone());
-        Oracle { memory, repository, now: Timestamp::default() }
+        Oracle { memory, repository, now: Timestamp::default(), root: None }
     }
 }
 
@@ -93,20 +98,67 @@ impl Oracle {
     ) -> Asked {
         let seen_tenant = command.reads_tenant().map(|tenant| self.tenant(tenant));
         let owner = command.owner().and_then(|id| self.memory.state(id.into()).member().cloned());
-        let fresh = Arc::new(Told(Mutex::new(last_secret(&answer["key"]))));
+        let plan = command.reads_plan(seen_tenant.as_ref()).and_then(|name| self.plan(name.id()));
+        let root = self.root.and_then(|root| self.memory.state(root.into()).operator().cloned());
+        let fresh = Arc::new(Told(Mutex::new(last_secret(answer))));
         let caller = Caller { actor: Actor::System, client_ip: None, request_id: request_id.to_owned() };
         Asked {
+            seen: Seen {
+                tenant: seen_tenant,
+                owner,
+                plan,
+                operator: root.map(|root| (root, None)),
+                other_root: self.active_root_of(command.other_roots()),
+            },
             command,
-            seen: Seen { tenant: seen_tenant, owner, ..Seen::default() },
             context: Context { now, caller, fresh },
             if_versions,
         }
     }
 
-    /// Whether a command would go through, before it is sent.
-    pub fn would_accept(&self, stream: StreamId, command: Command, if_versions: Option<Vec<u64>>) -> bool {
+    fn plan(&self, id: PlanId) -> Option<Plan> {
+        self.memory.state(id.into()).plan().cloned()
+    }
+
+    fn active_root_of(&self, named: &[OperatorId]) -> Option<Operator> {
+        let mut states = named.iter().map(|id| self.memory.state((*id).into()));
+        states.find_map(|state| state.operator().filter(|operator| operator.is_active_root()).cloned())
+    }
+
+    /// What a plan bounds is counted when a credential is made: of its tenant all that are neither revoked nor expired.
+    fn within_plan(&self, asked: &Asked, events: usize) -> Result<(), Refusal> {
+        let Some(plan) = asked.seen.plan.as_ref().filter(|_| events > 0 && asked.command.creates()) else {
+            return Ok(());
+        };
+        let (Command::Credential(tenant, _), Some(most)) = (&asked.command, plan.bounds.active_credentials)
+        else {
+            return Ok(());
+        };
+        let counted = self.credentials(*tenant).iter().filter(|key| key.counts()).count();
+        if counted < most as usize { Ok(()) } else { Err(plan.exceeded()) }
+    }
+
+    /// All of a tenant, oldest first.
+    pub fn credentials(&self, tenant: TenantId) -> Vec<Credential> {
+        let mut streams: Vec<StreamId> = Vec::new();
+        for event in self.memory.all() {
+            let created = matches!(event.event, Event::Credential(CredentialEvent::Created(_)));
+            streams.extend(Some(event.stream).filter(|_| created && event.tenant == Some(tenant)));
+        }
+        streams.into_iter().filter_map(|stream| self.credential(stream)).collect()
+    }
+
+    /// How many events a command would leave, before it is sent; none at all when it would be refused.
+    pub fn would_leave(
+        &self,
+        stream: StreamId,
+        command: Command,
+        if_versions: Option<Vec<u64>>,
+    ) -> Option<usize> {
         let asked = self.asked(command, if_versions, "", &Value::Null, self.now);
-        asked.decide(stream, &self.memory.state(stream)).is_ok()
+        let events = asked.decide(stream, &self.memory.state(stream)).ok()?.len();
+        self.within_plan(&asked, events).ok()?;
+        Some(events)
     }
 
     /// Decides as the service must have, at `now`, and remembers the events.
@@ -121,6 +173,21 @@ impl Oracle {
     ) -> Result<Vec<Recorded>, Refusal> {
         let asked = self.asked(command, if_versions, request_id, answer, now);
         let before = self.memory.all().len();
+        // A refusal of the decision itself goes before a full plan.
+        if let Ok(events) = asked.decide(stream, &self.memory.state(stream)) {
+            self.within_plan(&asked, events.len())?;
+            // It hands out its secret once.
+            let fresh = Arc::new(Told(Mutex::new(last_secret(answer))));
+            return self.remember(
+                stream,
+                Asked { context: Context { fresh, ..asked.context }, ..asked },
+                before,
+            );
+        }
+        self.remember(stream, asked, before)
+    }
+
+    fn remember(&mut self, stream: StreamId, asked: Asked, before: usize) -> Result<Vec<Recorded>, Refusal> {
         let mut root = block_on(self.repository.get(stream)).expect("the memory folds");
         match block_on(root.handle(asked)) {
             Ok(_) => {}
@@ -148,105 +215,4 @@ pub fn status_and_code(refusal: &Refusal) -> (u16, &'static str) {
         RefusalKind::QuotaExceeded => (409, "quota_exceeded"),
         RefusalKind::Stale => (412, "stale"),
     }
-}
-
-/// The members of an answer that are the model's to say; written here once more, apart from the service's own code.
-pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, now: Timestamp) -> Value {
-    let revoked = key.revoked.as_ref().map(|revoked| {
-        let note = revoked.note.as_ref().and_then(|note| note.known());
-        json!({"reason": revoked.reason.word(), "note": note})
-    });
-    let secrets: Vec<Value> = key
-        .secrets
-        .iter()
-        .map(|secret| {
-            let status = key.secret_status(secret, now);
-            // When one was ended by hand is an instant of the service's own.
-            let window = secret.ends_at.filter(|_| status != SecretStatus::Revoked);
-            let end = window.map(|end| key.expires_at.map_or(end, |own| own.min(end)));
-            json!({
-                "id": secret.facts.id,
-                "prefix": secret.facts.prefix,
-                "status": status,
-                "expires_at": end,
-            })
-        })
-        .collect();
-    let description = key.description.value.known().filter(|text| !text.is_empty());
-    let mut told = json!({
-        "id": key.id,
-        "kind": "api_key",
-        "tenant_id": key.tenant,
-        "name": key.name.value.known(),
-        "description": description,
-        "metadata": key.metadata.value.known(),
-        "status": key.status(now, tenant.settings.expiry_warning_seconds),
-        "scopes": key.scopes,
-        "ip_rules": key.ip_rules,
-        "rate_limit": key.rate_limit,
-        "owner": key.owner,
-        "expires_at": key.expires_at,
-        "revoked": revoked,
-        "secrets": secrets,
-        "version": key.version,
-    });
-    if let Some(owner) = owner {
-        told["effective_scopes"] = json!(Effective::of(&key.scopes, Some(&owner.scopes)).scopes);
-    }
-    told
-}
-
-pub fn member_as_told(member: &Member) -> Value {
-    json!({
-        "id": member.id,
-        "tenant_id": member.tenant,
-        "kind": member.kind.word(),
-        "name": member.name.known(),
-        "email": member.email.known().filter(|text| !text.is_empty()),
-        "description": member.description.known().filter(|text| !text.is_empty()),
-        "scopes": member.scopes,
-        "status": if member.disabled_at.is_some() { "disabled" } else { "active" },
-        "version": member.version,
-    })
-}
-
-/// The service's answer without what the model can't know: who and when.
-pub fn comparable_member(member: &Value) -> Value {
-    let mut member = member.clone();
-    for unknown in ["created_at", "created_by"] {
-        assert!(member.as_object_mut().expect("a member").remove(unknown).is_some(), "no {unknown}");
-    }
-    member
-}
-
-/// The service's answer without what the model can't know: who and when.
-pub fn comparable_key(key: &Value) -> Value {
-    let mut key = key.clone();
-    let members = key.as_object_mut().expect("a key");
-    for unknown in ["created_at", "created_by"] {
-        assert!(members.remove(unknown).is_some(), "no {unknown}");
-    }
-    if let Some(revoked) = members["revoked"].as_object_mut() {
-        revoked.retain(|name, _| name == "reason" || name == "note");
-    }
-    for secret in members["secrets"].as_array_mut().expect("secrets") {
-        let secret = secret.as_object_mut().expect("a secret");
-        assert!(secret.remove("created_at").is_some(), "no created_at");
-        if secret["status"] == "revoked" {
-            secret["expires_at"] = Value::Null;
-        }
-    }
-    key
-}
-
-pub fn tenant_as_told(tenant: &Tenant) -> Value {
-    json!({
-        "id": tenant.id,
-        "slug": tenant.slug,
-        "name": tenant.name.known(),
-        "status": if tenant.suspended_at.is_some() { "suspended" } else { "active" },
-        "plan": tenant.plan,
-        "settings": tenant.settings,
-        "version": tenant.version,
-    })
 }

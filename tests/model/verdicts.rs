@@ -14,7 +14,7 @@ use credledger::domain::scope::ConcreteScope;
 use credledger::domain::tenant::Tenant;
 use serde_json::{Value, json};
 
-use crate::histories::Run;
+use crate::run::Run;
 use crate::support::service::Actor;
 
 const ADDRESSES: [Option<&str>; 4] = [None, Some("192.0.2.7"), Some("198.51.100.1"), Some("2001:db8::7")];

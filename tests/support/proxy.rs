@@ -131,6 +131,11 @@ impl Proxy {
         self.shared.lock().plan = Some(plan);
     }
 
+    /// What was planned and has not come to pass does not.
+    pub fn forget_plan(&self) {
+        self.shared.lock().plan = None;
+    }
+
     /// How many connections were cut as planned.
     pub fn cuts(&self) -> u64 {
         self.shared.lock().cuts
