@@ -197,7 +197,7 @@ fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_du
         json!({
             "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "suspended": false,
             "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "description_version": 1, "due_at_ms": end,
-            "owner_id": null,
+            "owner_id": null, "warnable_from_ms": at(250).millis(),
         })
     );
     let ends: Vec<_> = facts(&rows, secrets::NAME).iter().map(|facts| facts["ends_at_ms"].clone()).collect();
@@ -214,6 +214,7 @@ fn a_revocation_writes_one_row_and_nothing_is_due_any_more() {
     let facts = &rows[0].facts;
     assert_eq!(facts["revoked"], json!(true));
     assert_eq!((&facts["ended_at_ms"], &facts["due_at_ms"]), (&json!(at(7).millis()), &Value::Null));
+    assert_eq!(facts["warnable_from_ms"], Value::Null);
 }
 
 #[test]
