@@ -214,6 +214,7 @@ fn a_revocation_writes_one_row_and_nothing_is_due_any_more() {
     let facts = &rows[0].facts;
     assert_eq!(facts["revoked"], json!(true));
     assert_eq!((&facts["ended_at_ms"], &facts["due_at_ms"]), (&json!(at(7).millis()), &Value::Null));
+    assert_eq!(facts["warnable_from_ms"], Value::Null);
 }
 
 #[test]
