@@ -278,6 +278,9 @@ impl Claims {
         let kinds = events.iter().flat_map(|recorded| recorded.event.claims());
         let mut taken = kinds.filter_map(|claim| match claim.kind {
             ClaimKind::SecretPrefix => None,
+            ClaimKind::ImportedKey => {
+                Some("This key is in this ledger already. Each key belongs to one credential.")
+            }
             ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
             ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
         });

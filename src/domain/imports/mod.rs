@@ -48,6 +48,23 @@ pub struct ForeignPrefix {
 }
 
 impl ForeignPrefix {
+    /// Adds what was declared to all that was before.
+    pub fn declare(prefixes: &mut Vec<ForeignPrefix>, declared: Declared) {
+        let Declared { tenant_id, prefix, shape, scheme } = declared;
+        let place = prefixes.iter().position(|known| known.prefix == prefix).unwrap_or_else(|| {
+            prefixes.push(ForeignPrefix { prefix, tenant_id, shapes: Vec::new(), schemes: Vec::new() });
+            prefixes.len() - 1
+        });
+        let known = &mut prefixes[place];
+        if !known.shapes.contains(&shape) {
+            known.shapes.push(shape);
+        }
+        match known.schemes.iter_mut().find(|known| known.is(&scheme)) {
+            Some(known) => *known = scheme,
+            None => known.schemes.push(scheme),
+        }
+    }
+
     #[inline]
     pub fn fits(&self, text: &str) -> bool {
         text.starts_with(&*self.prefix) && self.shapes.iter().any(|shape| shape.fits(text, self.prefix.len()))
@@ -62,19 +79,7 @@ impl ForeignPrefix {
 
 impl Imports {
     fn with(mut self, declared: Declared, recorded: &Recorded) -> Self {
-        let Declared { tenant_id, prefix, shape, scheme } = declared;
-        let place = self.prefixes.iter().position(|known| known.prefix == prefix).unwrap_or_else(|| {
-            self.prefixes.push(ForeignPrefix { prefix, tenant_id, shapes: Vec::new(), schemes: Vec::new() });
-            self.prefixes.len() - 1
-        });
-        let known = &mut self.prefixes[place];
-        if !known.shapes.contains(&shape) {
-            known.shapes.push(shape);
-        }
-        match known.schemes.iter_mut().find(|known| known.is(&scheme)) {
-            Some(known) => *known = scheme,
-            None => known.schemes.push(scheme),
-        }
+        ForeignPrefix::declare(&mut self.prefixes, declared);
         self.version += 1;
         self.history = self.history.with(recorded);
         self
