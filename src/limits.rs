@@ -141,6 +141,10 @@ pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
+pub const IMPORT_QUEUE: usize = 512;
+/// Imported keys in one batch with people's commands; in one without, soon after people came; once they are away it is a whole batch.
+pub const IMPORTS_BESIDE: usize = 16;
+pub const IMPORTS_ALONE: usize = 64;
 /// Bounds by which batches are counted: commands in one, and microseconds that its append took.
 pub const BATCH_COMMANDS_BUCKETS: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 pub const APPEND_MICROS_BUCKETS: [u64; 12] =

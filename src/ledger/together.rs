@@ -58,7 +58,7 @@ impl Ledger {
         read: Option<LoadedStreams>,
     ) -> Result<(), ExecuteError> {
         let order = Order::record_due(tenant, credential, "housekeeping".to_owned());
-        let order = Order { housekeeping: true, ..order };
+        let order = Order { lane: Lane::Housekeeping, ..order };
         let executed = self.carry_out(&order, None, read).await;
         self.tally().command(Lane::Housekeeping, &executed);
         match executed {

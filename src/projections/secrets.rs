@@ -6,8 +6,8 @@ use super::bytes::{BadRecord, Reader, Writer};
 use super::millis;
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Foreign, Secret};
-use crate::domain::imports::Side;
 use crate::domain::ids::CredentialId;
+use crate::domain::imports::Side;
 use crate::domain::secret::Digest;
 use crate::ledger::InlineRow;
 

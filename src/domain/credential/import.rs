@@ -7,6 +7,7 @@ use super::{Create, Credential, CredentialEvent, Foreign, Origin, Salt, Secret, 
 use super::{rescope, set_expiry, set_owner};
 use crate::clock::Timestamp;
 use crate::domain::Context;
+use crate::domain::base64url;
 use crate::domain::event::{Claim, ClaimKind, Recorded};
 use crate::domain::history::History;
 use crate::domain::ids::{CredentialId, MemberId, SecretId, TenantId};
@@ -18,7 +19,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::scope::Scope;
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::tenant::Tenant;
-use crate::domain::base64url;
 
 #[derive(Clone, Debug)]
 pub struct Import {

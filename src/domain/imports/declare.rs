@@ -135,8 +135,7 @@ mod tests {
         declared.iter().enumerate().fold(StreamState::Empty, |state, (place, declare)| {
             let events = declare.decide(state.imports(), tenant(place)).expect("accepted");
             events.into_iter().fold(state, |state, event| {
-                let recorded =
-                    context().record(stream(), state.version() + 1, None, Event::Imports(event));
+                let recorded = context().record(stream(), state.version() + 1, None, Event::Imports(event));
                 state.folded(recorded).expect("decided events fold")
             })
         })
@@ -171,9 +170,8 @@ mod tests {
     fn a_fifth_way_of_one_prefix_is_refused_over_all_prefixes_that_a_text_may_have() {
         let four: Vec<Declare> = (1..=4).map(|key| declare("sk_", 40, hmac(key, 1))).collect();
         let state = after(&four, same);
-        let refused = |declare: Declare| {
-            declare.decide(state.imports(), tenant_id(2)).map_err(|refusal| refusal.kind)
-        };
+        let refused =
+            |declare: Declare| declare.decide(state.imports(), tenant_id(2)).map_err(|refusal| refusal.kind);
         assert_eq!(refused(declare("sk_", 40, Scheme::Sha256 {})), Err(RefusalKind::Conflict));
         // of another length too: what one text may be is not told by the prefix alone
         assert_eq!(refused(declare("sk_", 41, hmac(5, 1))), Err(RefusalKind::Conflict));

@@ -92,10 +92,7 @@ pub fn fold(state: Option<Imports>, event: ImportsEvent, recorded: &Recorded) ->
     if recorded.stream != stream() {
         return Err(Unfoldable { event: recorded.event.kind().name, why: "it stands in another stream" });
     }
-    let before = state.unwrap_or_else(|| Imports {
-        prefixes: Vec::new(),
-        version: 0,
-        history: History::default(),
-    });
+    let before =
+        state.unwrap_or_else(|| Imports { prefixes: Vec::new(), version: 0, history: History::default() });
     Ok(before.with(declared, recorded))
 }

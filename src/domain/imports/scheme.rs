@@ -105,7 +105,9 @@ impl Scheme {
                 "keys of this format are too short to be found by how they begin: that takes {least} characters, and {most} may be \
                  known"
             )),
-            false => Err(format!("keys of this format are found by their first {least} to {most} characters")),
+            false => {
+                Err(format!("keys of this format are found by their first {least} to {most} characters"))
+            }
         }
     }
 }

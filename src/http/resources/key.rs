@@ -21,6 +21,9 @@ pub fn key(
         let by = actor(revocation.by, names(revocation.by));
         json!({"at": revocation.at, "by": by, "reason": revocation.reason, "note": revocation.note})
     });
+    let imported = credential.origin.as_ref();
+    let imported = imported
+        .map(|origin| json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at}));
     members.extend([
         ("id".to_owned(), json!(credential.id)),
         ("kind".to_owned(), json!("api_key")),
@@ -28,6 +31,7 @@ pub fn key(
         ("status".to_owned(), json!(credential.status(now, warning_seconds))),
         ("created_at".to_owned(), json!(credential.created_at)),
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
+        ("imported".to_owned(), json!(imported)),
         ("revoked".to_owned(), json!(revoked)),
         ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),

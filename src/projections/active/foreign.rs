@@ -165,11 +165,7 @@ impl SaltBook {
 
 impl Salts {
     pub fn new() -> Result<Self, Full> {
-        Ok(Salts {
-            index: Index::new(TIGHT)?,
-            texts: Texts::new(),
-            hash: Default::default(),
-        })
+        Ok(Salts { index: Index::new(TIGHT)?, texts: Texts::new(), hash: Default::default() })
     }
 
     pub fn prepare(&self, book: &SaltBook) -> Result<(), Full> {

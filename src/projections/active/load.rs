@@ -113,9 +113,7 @@ impl<'a> Loader<'a> {
         let outcome = match row.projection {
             tenants::NAME => tenant(&mut edit, row),
             members::NAME => member(&mut edit, row),
-            imports::NAME => {
-                imports::decode(row.record).map(|prefixes| edit.declare(row.version, prefixes))
-            }
+            imports::NAME => imports::decode(row.record).map(|prefixes| edit.declare(row.version, prefixes)),
             credentials::NAME => {
                 self.credentials += 1;
                 self.last = row.id;

@@ -5,8 +5,7 @@ use std::sync::OnceLock;
 use super::super::answer::Prefix;
 use super::super::index::Entry;
 use super::super::layout::{
-    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of,
-    tag_of_public,
+    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of, tag_of_public,
 };
 use super::super::slab::Full;
 use super::{Edit, NewSecret, Why};
