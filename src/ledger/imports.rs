@@ -66,13 +66,14 @@ impl Ledger {
         join_all(orders.iter().zip(read).map(|(order, read)| self.carry_out(order, None, read))).await
     }
 
-    /// The same for the same key of the same source, and for nobody else's: so that a repeat meets what is there.
+    /// The same for the same key of the same source, and for nobody else's: so that a repeat meets what is there. It has the form
+    /// of every other id, under the earliest time.
     pub fn imported_id(&self, tenant: TenantId, source: &str, old_id: &str) -> CredentialId {
         let of = [tenant.0.as_bytes().as_slice(), source.as_bytes(), b"\0", old_id.as_bytes()].concat();
         let digest = self.vault().lookup("imported credential", &of);
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        CredentialId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&digest[..10]);
+        CredentialId(uuid::Builder::from_unix_timestamp_millis(0, &bytes).into_uuid())
     }
 
     pub fn wrap(&self, scheme: &str, foreign: &[u8; 32]) -> Wrapped {

@@ -21,9 +21,6 @@ pub fn key(
         let by = actor(revocation.by, names(revocation.by));
         json!({"at": revocation.at, "by": by, "reason": revocation.reason, "note": revocation.note})
     });
-    let imported = credential.origin.as_ref();
-    let imported = imported
-        .map(|origin| json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at}));
     members.extend([
         ("id".to_owned(), json!(credential.id)),
         ("kind".to_owned(), json!("api_key")),
@@ -31,11 +28,14 @@ pub fn key(
         ("status".to_owned(), json!(credential.status(now, warning_seconds))),
         ("created_at".to_owned(), json!(credential.created_at)),
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
-        ("imported".to_owned(), json!(imported)),
         ("revoked".to_owned(), json!(revoked)),
         ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),
     ]);
+    if let Some(origin) = &credential.origin {
+        let origin = json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at});
+        members.insert("imported".to_owned(), origin);
+    }
     if let Some(owner) = owner {
         let effective = Effective::of(&credential.scopes, Some(owner));
         members.insert("effective_scopes".to_owned(), json!(effective.scopes));
