@@ -14,6 +14,7 @@ mod document;
 mod full_history;
 mod guessing;
 mod idempotency;
+mod import;
 mod keys;
 mod last_root;
 mod limits;
