@@ -380,9 +380,10 @@ fn an_import_that_does_not_say_what_it_brings_is_refused_whole() {
         let announced = request.header("Content-Length", "67108865").head_bytes(&service.address());
         let refused = crate::support::client::Client::new(service.address()).send_raw(&announced);
         refused.problem(413, "too_large");
-        root.post(&format!("{}/suspend", tenant.path()), &json!({})).expect(200);
-        root.post(&format!("{}/resume", tenant.path()), &json!({})).expect(200);
     });
+    root.post(&format!("{}/suspend", tenant.path()), &json!({})).expect(200);
+    let refused = import(&tenant, &[plain(), line(1)]);
+    assert_eq!((&refused[0]["outcome"], &refused[0]["code"]), (&json!("refused"), &json!("conflict")));
 }
 
 #[test]

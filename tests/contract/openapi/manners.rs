@@ -73,7 +73,9 @@ fn every_operation_declares_each_problem_that_it_can_answer() {
 #[test]
 fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
     let api = api();
-    for Described { method, path, operation } in operations(&api).into_iter().filter(|each| !is_import(each.path)) {
+    for Described { method, path, operation } in
+        operations(&api).into_iter().filter(|each| !is_import(each.path))
+    {
         let of_one = path.contains('{') && path.starts_with("/api/admin/");
         let list = path.ends_with("/keys") || path.ends_with("/members");
         // What is yet to be made takes it as well, and says that there is nothing to match.
