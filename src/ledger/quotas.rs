@@ -55,18 +55,21 @@ fn start_id(salt: &Salt) -> Uuid {
 /// The plan that was read is the one that the append counted by: otherwise the command would have been decided again.
 pub(super) fn over_quota(loaded: &LoadedStreams, salted: bool) -> ExecuteError {
     let plan = loaded.plan.as_ref().and_then(|loaded| loaded.state.plan());
-    let bounded = plan.filter(|plan| plan.bounds.active_credentials.is_some());
-    match (bounded, salted) {
-        (Some(plan), false) => ExecuteError::Refused(plan.exceeded()),
-        (plan, true) => {
-            let alike = format!(
-                "{} imported keys begin like this one, and no more may: each is tried at every use. Rotate this key where it is",
-                limits::SALTED_A_START
-            );
-            let or_full = plan.map(|plan| format!(" (or: {})", plan.exceeded().detail)).unwrap_or_default();
-            ExecuteError::Refused(Refusal::conflict(format!("{alike}{or_full}.")))
+    let full = plan.filter(|plan| plan.bounds.active_credentials.is_some()).map(Plan::exceeded);
+    let alike = salted.then(|| {
+        format!(
+            "{} imported keys begin like this one, and no more may: each is tried at every use. Rotate this key where it is.",
+            limits::SALTED_A_START
+        )
+    });
+    match (full, alike) {
+        (Some(full), None) => ExecuteError::Refused(full),
+        (None, Some(alike)) => ExecuteError::Refused(Refusal::conflict(alike)),
+        // The append does not say which of the two it was.
+        (Some(full), Some(alike)) => {
+            ExecuteError::Refused(Refusal { detail: format!("{} Or: {alike}", full.detail), ..full })
         }
-        (None, false) => ExecuteError::Commit(CommitError::QuotaExceeded),
+        (None, None) => ExecuteError::Commit(CommitError::QuotaExceeded),
     }
 }
 
