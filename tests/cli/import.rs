@@ -125,18 +125,18 @@ fn keys_of_better_auth_move_in_with_their_table() {
 
 #[test]
 fn lines_of_the_apis_own_form_are_sent_as_they_are_in_as_many_pieces_as_it_takes() {
-    const LINES: usize = 20_000;
+    const LINES: usize = 1_200;
     let service = Service::start();
     let moving = Moving::into(&service);
     let format = json!({"prefix": "own_", "alphabet": "hex", "length": 44});
     let header = json!({"import": {"source": "file", "format": format, "digest": {"algorithm": "sha256"}}});
-    let padding = "d".repeat(950);
+    let padding = json!({"padding": "d".repeat(15 * 1024)});
     let text = |number: usize| format!("own_{number:040}");
     let line = |number: usize| {
         let digest = base64url::encode(&sha256(&[text(number).as_bytes()]));
         format!(
             "{}\n",
-            json!({"old_id": number.to_string(), "name": "n", "digest": digest, "description": padding})
+            json!({"old_id": number.to_string(), "name": "n", "digest": digest, "metadata": padding})
         )
     };
     let mut lines = vec![format!("{header}\n")];

@@ -1,12 +1,12 @@
 //! Keys from elsewhere: imported by their digests, and told by their texts.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 
 use credledger::vault::sha256;
 use serde_json::{Value, json};
 
 use crate::support::client::Response;
+use crate::support::pieces::Pieces;
 use crate::support::service::{Actor, Service, Tenant, text};
 use crate::{acme, without_an_event};
 
@@ -434,55 +434,12 @@ fn a_plan_counts_imported_keys_and_each_line_that_is_too_much_says_so() {
     assert_eq!(again, ["exists", "exists", "imported", "imported"]);
 }
 
-/// A body that is sent piece by piece, and its answer, read line by line.
-struct Slow {
-    out: TcpStream,
-    answer: BufReader<TcpStream>,
-}
-
-impl Slow {
-    fn begin(service: &Service, tenant: &Tenant<'_>) -> Self {
-        let path = format!("{}/keys/import", tenant.path());
-        let request = tenant.admin.request("POST", &path).header("Content-Type", "application/x-ndjson");
-        let head = request.header("Transfer-Encoding", "chunked").head_bytes(&service.address());
-        let mut out = TcpStream::connect(service.address()).expect("a connection");
-        out.set_nodelay(true).expect("an option");
-        out.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("an option");
-        out.write_all(&head).expect("room");
-        let answer = BufReader::new(out.try_clone().expect("a clone"));
-        Slow { out, answer }
-    }
-
-    fn send(&mut self, text: &str) {
-        self.out.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).expect("room");
-    }
-
-    fn head(&mut self) {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert!(self.answer.read_line(&mut head).expect("an answer") > 0, "{head}");
-        }
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    }
-
-    /// The next piece of the answer; none at its end.
-    fn piece(&mut self) -> Option<String> {
-        let mut size = String::new();
-        self.answer.read_line(&mut size).expect("a piece");
-        let size = usize::from_str_radix(size.trim(), 16).expect("a size");
-        let mut piece = vec![0; size + 2];
-        self.answer.read_exact(&mut piece).expect("a piece");
-        piece.truncate(size);
-        (size > 0).then(|| String::from_utf8(piece).expect("text"))
-    }
-}
-
 #[test]
 fn each_line_is_answered_as_it_comes() {
     let service = Service::start();
     let root = service.root();
     let tenant = acme(&root);
-    let mut slow = Slow::begin(&service, &tenant);
+    let mut slow = Pieces::of(&tenant, &service);
     slow.send(&format!("{}\n", plain()));
     slow.head();
     for number in 1..=3 {
@@ -520,7 +477,7 @@ fn a_long_import_is_held_in_little_memory_however_slow_its_caller_reads() {
     let tenant = acme(&root);
     is_imported(&tenant, &[plain(), line(LINES + 1)]);
     let (before, view_before) = (resident_kib(&service), view_kib(&root));
-    let mut slow = Slow::begin(&service, &tenant);
+    let mut slow = Pieces::of(&tenant, &service);
     let mut sender = slow.out.try_clone().expect("a clone");
     let padding = "d".repeat(900);
     let sending = std::thread::spawn(move || {

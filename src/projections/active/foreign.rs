@@ -46,30 +46,29 @@ pub enum Sought {
     /// it is written as none of these keys are
     NoForm,
     Unknown,
-    Known(Box<Seen>, Head),
+    Known(Seen, Head),
 }
 
 pub fn seek(store: &Store, vault: &Vault, text: &str) -> Result<Sought, NotAnswering> {
     let foreign = store.foreign.load();
-    let ways = foreign.ways(text);
-    if ways.is_empty() {
-        return Ok(Sought::NoForm);
-    }
-    // All of them, whichever is the right one: what is found takes as long as what is not.
-    let mut digests = Vec::new();
-    for way in ways {
-        for plain in way.digests(store, vault, text)? {
-            digests.extend(vault.numbers().filter_map(|pepper| vault.wrapped(pepper, &way.label, &plain)));
+    let mut sought = Sought::NoForm;
+    // All ways are gone, whichever is the right one: what is found takes as long as what is not.
+    for way in foreign.ways(text) {
+        if matches!(sought, Sought::NoForm) {
+            sought = Sought::Unknown;
         }
-    }
-    let mut sought = Sought::Unknown;
-    for digest in digests {
-        let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-        let look = || Some((Head::of(store), found_by_digest(store, tag_of(&digest), &digest)));
-        let (head, seen) = store.lock.read(look).flatten().ok_or(NotAnswering)?;
-        if let (Some(seen), Sought::Unknown) = (seen, &sought) {
-            sought = Sought::Known(Box::new(seen), head);
-        }
+        way.each_digest(store, vault, text, |plain| {
+            for pepper in vault.numbers() {
+                let Some(digest) = vault.wrapped(pepper, &way.label, plain) else { continue };
+                let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
+                let look = || Some((found_by_digest(store, tag_of(&digest), &digest), Head::of(store)));
+                let (seen, head) = store.lock.read(look).flatten().ok_or(NotAnswering)?;
+                if let (Some(seen), Sought::Unknown) = (seen, &sought) {
+                    sought = Sought::Known(seen, head);
+                }
+            }
+            Ok(())
+        })?;
     }
     Ok(sought)
 }
@@ -92,14 +91,17 @@ impl Foreign {
     }
 
     /// Each way once: what was declared lets a text have few.
-    fn ways(&self, text: &str) -> Vec<&Way> {
-        let mut ways: Vec<&Way> = Vec::new();
-        for known in self.prefixes.iter().filter(|known| known.prefix.fits(text)) {
-            let new = known.ways.iter().filter(|way| !ways.iter().any(|held| held.scheme.is(&way.scheme)));
-            let new: Vec<&Way> = new.collect();
-            ways.extend(new);
-        }
-        ways
+    fn ways<'f>(&'f self, text: &'f str) -> impl Iterator<Item = &'f Way> {
+        let fitting = move |known: &&Known| known.prefix.fits(text);
+        self.prefixes.iter().enumerate().filter(move |(_, known)| fitting(known)).flat_map(
+            move |(place, known)| {
+                let before = self.prefixes[..place].iter().filter(fitting);
+                let new = move |way: &&Way| {
+                    !before.clone().any(|known| known.ways.iter().any(|other| other.scheme.is(&way.scheme)))
+                };
+                known.ways.iter().filter(new)
+            },
+        )
     }
 }
 
@@ -108,26 +110,32 @@ impl Way {
         Way { label: scheme.label(), scheme, key: OnceLock::new() }
     }
 
-    fn digests(&self, store: &Store, vault: &Vault, text: &str) -> Result<Vec<[u8; 32]>, NotAnswering> {
+    /// The digests that the text may have had where it comes from.
+    fn each_digest(
+        &self,
+        store: &Store,
+        vault: &Vault,
+        text: &str,
+        mut with: impl FnMut(&[u8; 32]) -> Result<(), NotAnswering>,
+    ) -> Result<(), NotAnswering> {
         let text_bytes = text.as_bytes();
-        Ok(match &self.scheme {
-            Scheme::Sha256 {} => vec![sha256(&[text_bytes])],
-            Scheme::Hmac { .. } => self.key(vault).map(|key| key.digest(text_bytes)).into_iter().collect(),
+        match &self.scheme {
+            Scheme::Sha256 {} => with(&sha256(&[text_bytes])),
+            Scheme::Hmac { .. } => self.key(vault).map_or(Ok(()), |key| with(&key.digest(text_bytes))),
             Scheme::Salted { side, start_chars } => {
-                let Some(start) = text.get(..usize::from(*start_chars)) else { return Ok(Vec::new()) };
+                let Some(start) = text.get(..usize::from(*start_chars)) else { return Ok(()) };
                 let mut salts =
                     store.lock.read(|| Some(store.salts.of(*side, start))).flatten().ok_or(NotAnswering)?;
                 if salts.is_empty() {
                     // The same work for a start that nobody's key has.
                     salts.push(Vec::new());
                 }
-                let salted = |salt: &Vec<u8>| match side {
-                    Side::Before => sha256(&[salt, text_bytes]),
-                    Side::After => sha256(&[text_bytes, salt]),
-                };
-                salts.iter().map(salted).collect()
+                salts.iter().try_for_each(|salt| match side {
+                    Side::Before => with(&sha256(&[salt, text_bytes])),
+                    Side::After => with(&sha256(&[text_bytes, salt])),
+                })
             }
-        })
+        }
     }
 
     fn key(&self, vault: &Vault) -> Option<&ForeignKey> {

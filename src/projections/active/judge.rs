@@ -57,7 +57,7 @@ pub fn judge(
     }
     if !formats.fits(text) {
         return Ok(match seek(store, vault, text)? {
-            Sought::Known(seen, head) => answer(*seen, head, request, now),
+            Sought::Known(seen, head) => answer(seen, head, request, now),
             Sought::Unknown => first.refusal(Reason::NotFound, None, now),
             Sought::NoForm => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
         });
@@ -84,7 +84,7 @@ pub fn judge(
     }
     // A key from elsewhere may be written as one of our own.
     match seek(store, vault, text)? {
-        Sought::Known(seen, head) => Ok(answer(*seen, head, request, now)),
+        Sought::Known(seen, head) => Ok(answer(seen, head, request, now)),
         Sought::Unknown | Sought::NoForm => Ok(first.refusal(Reason::NotFound, None, now)),
     }
 }
