@@ -58,6 +58,11 @@ impl Ledger {
             }
         }
         outcomes.iter().for_each(|outcome| self.tally().command(Lane::Imports, outcome));
+        // The view keeps pace: what is told works here, and what waits for the applier stays little.
+        let last = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok()?.position).max();
+        if let Some(last) = last {
+            self.reached_within(last, limits::ENFORCE_WAIT).await;
+        }
         outcomes
     }
 

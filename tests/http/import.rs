@@ -144,13 +144,17 @@ fn a_salted_digest_is_found_by_how_its_key_begins_and_by_nothing_else() {
         };
         let lines: Vec<Value> = std::iter::once(header.clone()).chain((from..from + 5).map(salted)).collect();
         let results = import(&tenant, &lines);
-        assert_eq!(outcomes(&results), ["imported", "imported", "imported", "imported", "refused"]);
-        assert_eq!(results[4]["code"], "conflict");
-        for number in from..from + 4 {
-            let accepted = gateway.verify(&key(number));
-            assert_eq!(accepted.is_accepted()["prefix"], start);
+        // Which of them is one too many is nobody's to choose.
+        assert_eq!(results.iter().filter(|result| result["outcome"] == "imported").count(), 4, "{results:?}");
+        for (number, result) in (from..).zip(&results) {
+            let verdict = gateway.verify(&key(number));
+            if result["outcome"] == "imported" {
+                assert_eq!(verdict.is_accepted()["prefix"], start);
+            } else {
+                assert_eq!(result["code"], "conflict", "{result}");
+                verdict.is_refused("not_found");
+            }
         }
-        gateway.verify(&key(from + 4)).is_refused("not_found");
         let mut unknown = salted(from + 9);
         unknown["prefix"] = "sk_0".into();
         let mut none = salted(from + 9);
@@ -506,7 +510,8 @@ fn a_long_import_is_held_in_little_memory_however_slow_its_caller_reads() {
     for (place, line) in lines[..LINES].iter().enumerate() {
         assert_eq!((&line["line"], &line["outcome"]), (&json!(place + 2), &json!("imported")));
     }
-    let of_view = view_kib(&root).saturating_sub(view_before);
+    // A connection of its own: the one before has rested for long.
+    let of_view = view_kib(&service.root()).saturating_sub(view_before);
     let grown = most.saturating_sub(before);
     // The body is 22 MiB, its answer 3; a debug build's few batches under way take a part of that.
     assert!(grown < of_view + 24 * 1024, "{grown} KiB more, the view {of_view}");
