@@ -11,10 +11,12 @@ use std::time::Duration;
 use credledger::clock::{BootTime, Timestamp};
 use credledger::domain::access::Request;
 use credledger::domain::credential::{
-    Created, CredentialEvent, Rotated, SecretExpired, SecretFacts, rotate::SecretEnd,
+    Created, CredentialEvent, Imported, ImportedSecret, Rotated, SecretExpired, SecretFacts,
+    rotate::SecretEnd,
 };
 use credledger::domain::event::{Actor, Event, Recorded};
 use credledger::domain::ids::{SecretId, StreamId, TenantId};
+use credledger::domain::imports::{self, Alphabet, Declared, ForeignFormat, ImportsEvent, Scheme};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::{KeyFormat, RANDOM_BYTES, compose};
 use credledger::domain::operator::Reach;
@@ -27,7 +29,7 @@ use credledger::domain::tenant::{self, Settings, TenantEvent};
 use credledger::ledger::{Applier, Inline, InlineRow};
 use credledger::projections::InlineProjections;
 use credledger::projections::active::{ActiveView, Loader, StoredRow};
-use credledger::vault::{MasterKeys, Vault};
+use credledger::vault::{MasterKeys, Vault, sha256};
 use uuid::Uuid;
 
 #[global_allocator]
@@ -55,7 +57,11 @@ fn main() {
     bench.memory_of_its_own();
     let view = ActiveView::new().expect("room");
     bench.fill(&view);
-    bench.verdicts(&view);
+    bench.verdicts(&view, "a verdict", |number| bench.text(1, number));
+    drop(view);
+    let view = ActiveView::new().expect("room");
+    bench.move_in(&view);
+    bench.verdicts(&view, "of imported keys", |number| bench.foreign_text(number));
     drop(view);
     bench.load();
 }
@@ -222,11 +228,65 @@ impl Bench {
         }
     }
 
+    /// The same keys as another product would have made them.
+    fn foreign_text(&self, number: u64) -> String {
+        self.text(1, number).replacen(self.format.prefix(), "sk_", 1)
+    }
+
+    fn move_in(&self, view: &ActiveView) {
+        let length = u8::try_from(self.foreign_text(0).len()).expect("a short text");
+        let format = ForeignFormat::new("sk_", Alphabet::Base62, length..=length).expect("a format");
+        let declared = ImportsEvent::Declared(Declared {
+            tenant_id: TenantId(id(9, 0)),
+            prefix: format.prefix().to_owned(),
+            shape: format.shape(),
+            scheme: Scheme::Sha256 {},
+        });
+        let declared = Recorded { tenant: None, ..self.recorded(imports::stream().0, 1, 0, declared) };
+        self.apply(view, (0..TENANTS).map(|number| self.tenant_created(number)).chain([declared]));
+        self.apply(view, (0..self.count).map(|number| self.imported(number)));
+    }
+
+    fn imported(&self, number: u64) -> Recorded {
+        let Event::Credential(CredentialEvent::Created(created)) = self.created(number).event else {
+            panic!("a creation")
+        };
+        let (text, pepper, scheme) =
+            (self.foreign_text(number), self.vault.newest(), Scheme::Sha256 {}.label());
+        let digest = self.vault.wrapped(pepper, &scheme, &sha256(&[text.as_bytes()])).expect("a pepper");
+        let imported = CredentialEvent::Imported(Imported {
+            tenant_id: created.tenant_id,
+            source: "bench".to_owned(),
+            old_id: Personal::Known(number.to_string()),
+            content: Digest::new(digest),
+            created_at: None,
+            suspended: false,
+            name: created.name,
+            description: created.description,
+            metadata: created.metadata,
+            scopes: created.scopes,
+            expires_at: None,
+            ip_rules: created.ip_rules,
+            rate_limit: created.rate_limit,
+            owner: None,
+            secret: ImportedSecret {
+                id: created.secret.id,
+                prefix: text[..7].to_owned(),
+                format: "sk_".to_owned(),
+                scheme,
+                salt: None,
+                claim: Digest::new(digest),
+                pepper: PepperNumber(pepper),
+                digest: Digest::new(digest),
+            },
+        });
+        self.recorded(id(1, number), 1, mixed(number) % TENANTS, imported)
+    }
+
     /// Text in, verdict out, against one HMAC of the same text and one random read of a table of the same size.
-    fn verdicts(&self, view: &ActiveView) {
-        let (length, draws) = (self.format.chars(), AT_A_ROUND * ROUNDS);
-        let texts: String =
-            (0..draws as u64).map(|draw| self.text(1, mixed(draw + 7) % self.count)).collect();
+    fn verdicts(&self, view: &ActiveView, what: &str, text_of: impl Fn(u64) -> String) {
+        let (length, draws) = (text_of(0).len(), AT_A_ROUND * ROUNDS);
+        let texts: String = (0..draws as u64).map(|draw| text_of(mixed(draw + 7) % self.count)).collect();
         let text = |draw: usize| &texts[draw * length..][..length];
         let table: Vec<[u64; 16]> = (0..self.count).map(|number| [mixed(number); 16]).collect();
         let asked = [ConcreteScope::parse("orders.read").expect("a scope")];
@@ -257,7 +317,7 @@ impl Bench {
             measure(3, &|text| u64::from(view.judge(&self.vault, &text[1..], &request, self.at).is_ok()));
         }
         let [verdict, limit, hmac, malformed] = figures.map(median);
-        println!("S4 a verdict           {verdict:>8.0} ns");
+        println!("S4 {what:<20}{verdict:>8.0} ns");
         println!("   HMAC + random read  {limit:>8.0} ns, of which the HMAC {hmac:.0} ns");
         println!("   ratio               {:>8.2} of 1.50", verdict / limit);
         println!("   a malformed text    {malformed:>8.0} ns\n");

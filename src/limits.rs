@@ -68,6 +68,38 @@ pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 /// From 131 bits upwards.
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 
+// ---- keys from elsewhere ----
+pub const FOREIGN_PREFIX_CHARS: usize = 32;
+/// Of a whole key.
+pub const FOREIGN_KEY_CHARS: u8 = 200;
+/// So many characters of a key are never known to anybody: 64 bits of a hexadecimal one.
+pub const FOREIGN_SECRET_CHARS: usize = 16;
+/// How long keys without any prefix have to be.
+pub const FOREIGN_BARE_CHARS: u8 = 32;
+/// Prefixes of imported keys that an installation knows, and how many of them one tenant may name.
+pub const FOREIGN_PREFIXES: usize = 64;
+pub const FOREIGN_PREFIXES_A_TENANT: usize = 16;
+/// Pairs of alphabet and length of one prefix.
+pub const FOREIGN_SHAPES: usize = 8;
+/// Ways in which the digest of one text may have been made: each is tried when it is not one of our own.
+pub const FOREIGN_SCHEMES: usize = 4;
+/// Salted keys that begin alike: for each the text is hashed.
+pub const SALTED_A_START: usize = 4;
+pub const SALT_BYTES: RangeInclusive<usize> = 1..=64;
+pub const HMAC_KEY_BYTES: RangeInclusive<usize> = 1..=256;
+pub const OLD_ID_CHARS: usize = 200;
+/// An import's whole body, and one line of it.
+pub const IMPORT_BYTES: usize = 64 * 1024 * 1024;
+pub const IMPORT_LINE_BYTES: usize = 64 * 1024;
+/// Lines that are decided together, and what their texts may come to.
+pub const IMPORT_BATCH: usize = 256;
+pub const IMPORT_BATCH_BYTES: usize = 1024 * 1024;
+/// How many such batches of one import are under way at once.
+pub const IMPORT_AHEAD: usize = 2;
+pub const IMPORTS_AT_ONCE: usize = 4;
+/// How long an import whose caller neither sends nor reads keeps its place.
+pub const IMPORT_STALL: Duration = Duration::from_secs(60);
+
 // ---- a stream ----
 /// Events of one credential, tenant, operator, member or plan that people may add; it can always be suspended, disabled and revoked.
 pub const STREAM_EVENTS: u32 = 10_000;
@@ -109,6 +141,10 @@ pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
+pub const IMPORT_QUEUE: usize = 512;
+/// Imported keys in one batch with people's commands; in one without, soon after people came; once they are away it is a whole batch.
+pub const IMPORTS_BESIDE: usize = 16;
+pub const IMPORTS_ALONE: usize = 64;
 /// Bounds by which batches are counted: commands in one, and microseconds that its append took.
 pub const BATCH_COMMANDS_BUCKETS: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 pub const APPEND_MICROS_BUCKETS: [u64; 12] =

@@ -4,6 +4,7 @@
 mod bare;
 mod commands;
 mod housekeeping;
+mod importing;
 mod load;
 mod loading;
 mod verdicts;
@@ -32,13 +33,17 @@ pub struct Run {
     pub database: String,
     pub folder: PathBuf,
     pub keys: u64,
+    /// how many of them are minted before anything is measured
+    pub minted: u64,
 }
 
 /// How scripts/bench tells what it set up. The service that the bench starts knows none of them.
 pub const VARIABLES: [&str; 3] =
     ["CREDLEDGER_BENCH_DATABASE", "CREDLEDGER_BENCH_FOLDER", "CREDLEDGER_BENCH_KEYS"];
 
-const ROWS: [&str; 9] = ["S7", "S8", "S22", "S6", "S1", "S2", "S3", "S20", "all"];
+const ROWS: [&str; 10] = ["S7", "S8", "S22", "S6", "S1", "S2", "S3", "S20", "import", "all"];
+/// To know the pace of mints by, where nothing else is asked for.
+const FEW_KEYS: u64 = 20_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -49,10 +54,16 @@ fn main() {
     }
     let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| ROWS.contains(word)).collect();
     let wants = |row: &str| named.is_empty() || named.contains(&"all") || named.contains(&row);
+    let keys = variable(VARIABLES[2]).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000);
     let run = Run {
         database: variable(VARIABLES[0]).expect("scripts/bench sets up the run"),
         folder: variable(VARIABLES[1]).expect("scripts/bench sets up the run").into(),
-        keys: variable(VARIABLES[2]).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000),
+        keys,
+        minted: keys,
+    };
+    let run = match named.as_slice() {
+        ["import"] => Run { minted: run.keys.min(FEW_KEYS), ..run },
+        _ => run,
     };
     let mut lines = Vec::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -61,6 +72,9 @@ fn main() {
     if ["S1", "S2", "S3", "S8"].into_iter().any(wants) {
         verdicts::over_http(&run, &keys, &wants, &mut lines);
     }
+    if wants("import") {
+        importing::over_http(&run, &keys, &mut lines);
+    }
     print_table(&lines);
 }
 
@@ -68,7 +82,7 @@ fn main() {
 async fn in_process(run: &Run, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Line>) -> verdicts::Keys {
     let world = Arc::new(World::open(&run.database, &run.folder.join("master.key")).await);
     bare::make_tables(&world.admin().await).await;
-    let made = commands::mints(&world, run.keys, lines).await;
+    let made = commands::mints(&world, run.minted, lines).await;
     if wants("S8") {
         commands::lone_mint(&world, lines).await;
     }

@@ -38,9 +38,9 @@ pub async fn gateway_token(world: &Arc<World>) -> String {
 }
 
 /// A child process that listens; ended with the bench.
-struct Server {
-    process: Child,
-    address: SocketAddr,
+pub struct Server {
+    pub process: Child,
+    pub address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -169,7 +169,7 @@ fn sample(address: SocketAddr, requests: &Requests) -> String {
     String::from_utf8_lossy(&buffer[..read]).into_owned()
 }
 
-fn start_service(run: &Run) -> Server {
+pub fn start_service(run: &Run) -> Server {
     let ready = run.folder.join("ready.json");
     let _ = std::fs::remove_file(&ready);
     // Started by root, the service becomes the account that the run's folder belongs to; the key is made its own.

@@ -27,6 +27,9 @@ begin
       when 'plans' then
         perform credledger.apply_plans(
           ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
+      when 'imports' then
+        perform credledger.apply_imports(
+          ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
       when 'members' then
         perform credledger.apply_members(
           ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);

@@ -1,5 +1,6 @@
 //! The command line: one subcommand, one file.
 
+mod import;
 mod key;
 mod operator;
 mod serve;
@@ -20,8 +21,9 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 4] = [
+const SUBCOMMANDS: [Subcommand; 5] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: operator::describe, run: operator::run },
     Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },

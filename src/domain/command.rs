@@ -5,6 +5,7 @@ use super::authority::{self, Action};
 use super::credential::CredentialCommand;
 use super::event::{Actor, Event, Recorded};
 use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
+use super::imports::Declare;
 use super::member::{Member, MemberCommand};
 use super::operator::{Beside, Operator, OperatorCommand};
 use super::plan::{Plan, PlanName, SetPlan};
@@ -22,6 +23,8 @@ pub enum Command {
     /// Several actions on one operator are one atomic batch, an event each.
     Operator(Vec<OperatorCommand>),
     Plan(SetPlan),
+    /// what a tenant's import says of its keys
+    Declare(TenantId, Declare),
 }
 
 /// The states of the other streams that the decision reads.
@@ -52,15 +55,24 @@ impl Command {
     pub fn tenant(&self, stream: StreamId) -> Option<TenantId> {
         match self {
             Command::Tenant(_) => Some(TenantId(stream.0)),
-            Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
+            Command::Credential(tenant, _) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
+                Some(*tenant)
+            }
             Command::Operator(_) | Command::Plan(_) => None,
         }
+    }
+
+    /// The tenant that its events stand under: what may be asked for a tenant's sake concerns them all.
+    fn recorded_tenant(&self, stream: StreamId) -> Option<TenantId> {
+        self.tenant(stream).filter(|_| !matches!(self, Command::Declare(..)))
     }
 
     /// The tenant whose settings the decision goes by.
     pub fn reads_tenant(&self) -> Option<TenantId> {
         match self {
-            Command::Credential(tenant, _) | Command::Member(tenant, _) => Some(*tenant),
+            Command::Credential(tenant, _) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
+                Some(*tenant)
+            }
             Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) => None,
         }
     }
@@ -73,8 +85,12 @@ impl Command {
                 TenantCommand::Edit(edit) => edit.plan.as_ref()?.as_ref(),
                 _ => None,
             }),
-            Command::Credential(..) if self.creates() => tenant?.plan.as_ref(),
-            Command::Credential(..) | Command::Member(..) | Command::Operator(_) | Command::Plan(_) => None,
+            Command::Credential(..) if self.creates() || self.imports() => tenant?.plan.as_ref(),
+            Command::Credential(..)
+            | Command::Member(..)
+            | Command::Operator(_)
+            | Command::Plan(_)
+            | Command::Declare(..) => None,
         }
     }
 
@@ -83,6 +99,7 @@ impl Command {
         let Command::Credential(_, actions) = self else { return None };
         actions.iter().find_map(|action| match action {
             CredentialCommand::Create(create) => create.owner,
+            CredentialCommand::Import(import) => import.create.owner,
             CredentialCommand::SetOwner(set) => set.owner,
             _ => None,
         })
@@ -96,8 +113,13 @@ impl Command {
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => matches!(actions.first(), Some(OperatorCommand::Create(_))),
             // Its stream is the same whether there is one or not.
-            Command::Plan(_) => false,
+            Command::Plan(_) | Command::Declare(..) => false,
         }
+    }
+
+    /// Whether its stream is a new one unless it was made by the same before: its id is made of what is imported.
+    fn imports(&self) -> bool {
+        matches!(self, Command::Credential(_, actions) if matches!(actions.first(), Some(CredentialCommand::Import(_))))
     }
 
     /// Of whom the decision reads the first that is an active root.
@@ -107,7 +129,11 @@ impl Command {
                 let mut named = actions.iter().map(OperatorCommand::other_roots);
                 named.find(|named| !named.is_empty()).unwrap_or_default()
             }
-            Command::Tenant(_) | Command::Credential(..) | Command::Member(..) | Command::Plan(_) => &[],
+            Command::Tenant(_)
+            | Command::Credential(..)
+            | Command::Member(..)
+            | Command::Plan(_)
+            | Command::Declare(..) => &[],
         }
     }
 
@@ -121,7 +147,7 @@ impl Command {
                 };
                 if actions.iter().all(configures) { Action::ConfigureTenant } else { Action::RunTenants }
             }
-            Command::Credential(..) => Action::ChangeCredentials,
+            Command::Credential(..) | Command::Declare(..) => Action::ChangeCredentials,
             Command::Operator(_) => Action::ManageOperators,
             Command::Member(..) => Action::ManageMembers,
             Command::Plan(_) => Action::RunTenants,
@@ -164,6 +190,13 @@ impl Asked {
             Command::Plan(set) => self.in_turn(stream, state, std::slice::from_ref(set), |set, state| {
                 Ok(set.decide(state.plan())?.into_iter().map(Event::from).collect())
             }),
+            Command::Declare(tenant, declare) => {
+                let tenant = self.seen_tenant(*tenant)?.id;
+                self.in_turn(stream, state, std::slice::from_ref(declare), |declare, state| {
+                    let events = declare.decide(state.imports(), tenant)?;
+                    Ok(events.into_iter().map(Event::from).collect())
+                })
+            }
         }
     }
 
@@ -195,7 +228,8 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
-            Command::Plan(_) => true,
+            Command::Plan(_) | Command::Declare(..) => true,
+            command if command.imports() && state.version() == 0 => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {
                 (Some(operator), Some(asker)) => {
@@ -224,7 +258,7 @@ impl Asked {
         let mut decided = Vec::new();
         for action in actions {
             for event in decide(action, &state)? {
-                let tenant = self.command.tenant(stream);
+                let tenant = self.command.recorded_tenant(stream);
                 let recorded = self.context.record(stream, state.version() + 1, tenant, event);
                 let next = state.into_owned().folded(recorded.clone());
                 state =

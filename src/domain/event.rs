@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::credential::{self, CredentialEvent};
 use super::ids::{OperatorId, StreamId, TenantId};
+use super::imports::ImportsEvent;
 use super::member::MemberEvent;
 use super::operator::{self, OperatorEvent};
 use super::personal::Personal;
@@ -123,6 +124,7 @@ pub enum Event {
     Operator(OperatorEvent),
     Member(MemberEvent),
     Plan(PlanEvent),
+    Imports(ImportsEvent),
 }
 
 /// Every event there is.
@@ -133,6 +135,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         OperatorEvent::KINDS,
         MemberEvent::KINDS,
         PlanEvent::KINDS,
+        ImportsEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -151,6 +154,8 @@ pub enum ClaimKind {
     SecretPrefix = 1,
     TenantSlug = 2,
     FirstOperator = 3,
+    /// a keyed digest of a foreign one
+    ImportedKey = 4,
 }
 
 impl Event {
@@ -161,6 +166,7 @@ impl Event {
             Event::Operator(event) => event.kind(),
             Event::Member(event) => event.kind(),
             Event::Plan(event) => event.kind(),
+            Event::Imports(event) => event.kind(),
         }
     }
 
@@ -172,6 +178,7 @@ impl Event {
             Event::Operator(event) => event.members(),
             Event::Member(event) => event.members(),
             Event::Plan(event) => event.members(),
+            Event::Imports(event) => event.members(),
         }
     }
 
@@ -183,6 +190,7 @@ impl Event {
             "operator" => OperatorEvent::read(name, schema, members).map(|read| read.map(Event::Operator)),
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
+            "import" => ImportsEvent::read(name, schema, members).map(|read| read.map(Event::Imports)),
             _ => None,
         };
         read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
@@ -194,7 +202,7 @@ impl Event {
             Event::Credential(event) => credential::claims(event),
             Event::Operator(event) => operator::claims(event),
             // Two accounts may have one name, and one address; a plan's name is its stream.
-            Event::Member(_) | Event::Plan(_) => Vec::new(),
+            Event::Member(_) | Event::Plan(_) | Event::Imports(_) => Vec::new(),
         }
     }
 }
@@ -220,6 +228,12 @@ impl From<OperatorEvent> for Event {
 impl From<PlanEvent> for Event {
     fn from(event: PlanEvent) -> Self {
         Event::Plan(event)
+    }
+}
+
+impl From<ImportsEvent> for Event {
+    fn from(event: ImportsEvent) -> Self {
+        Event::Imports(event)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ids that can't be taken for one another. All are UUIDv7, made outside and handed in; but a plan's is made of its name.
+//! Ids that can't be taken for one another. All are UUIDv7, made outside and handed in; but a plan's is made of its
+//! name, and that of an imported credential of the one it had before.
 
 use std::fmt;
 use std::str::FromStr;

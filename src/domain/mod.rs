@@ -14,6 +14,7 @@ pub mod event;
 pub mod formats;
 pub mod history;
 pub mod ids;
+pub mod imports;
 pub mod ip_rules;
 mod joiners;
 pub mod key_format;

@@ -9,6 +9,7 @@ use super::command::Asked;
 use super::credential::{self, Credential};
 use super::event::{Event, Recorded};
 use super::ids::StreamId;
+use super::imports::{self, Imports};
 use super::member::{self, Member};
 use super::operator::{self, Operator};
 use super::plan::{self, Plan};
@@ -25,6 +26,7 @@ pub enum StreamState {
     Operator(Operator),
     Member(Member),
     Plan(Plan),
+    Imports(Imports),
 }
 
 impl StreamState {
@@ -37,6 +39,7 @@ impl StreamState {
             StreamState::Operator(operator) => operator.history.events,
             StreamState::Member(member) => member.history.events,
             StreamState::Plan(plan) => plan.history.events,
+            StreamState::Imports(imports) => imports.history.events,
         }
     }
 
@@ -49,6 +52,7 @@ impl StreamState {
             StreamState::Operator(operator) => operator.version,
             StreamState::Member(member) => member.version,
             StreamState::Plan(plan) => plan.version,
+            StreamState::Imports(imports) => imports.version,
         }
     }
 
@@ -70,6 +74,10 @@ impl StreamState {
 
     pub fn plan(&self) -> Option<&Plan> {
         if let StreamState::Plan(plan) = self { Some(plan) } else { None }
+    }
+
+    pub fn imports(&self) -> Option<&Imports> {
+        if let StreamState::Imports(imports) = self { Some(imports) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
@@ -108,6 +116,12 @@ impl StreamState {
             }
             (StreamState::Plan(state), Event::Plan(event)) => {
                 plan::fold(Some(state), event, &recorded).map(StreamState::Plan)
+            }
+            (StreamState::Empty, Event::Imports(event)) => {
+                imports::fold(None, event, &recorded).map(StreamState::Imports)
+            }
+            (StreamState::Imports(state), Event::Imports(event)) => {
+                imports::fold(Some(state), event, &recorded).map(StreamState::Imports)
             }
             _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
         }

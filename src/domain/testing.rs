@@ -133,6 +133,36 @@ pub fn created() -> CredentialEvent {
     })
 }
 
+/// Of a key that another product made.
+pub fn import() -> Import {
+    Import {
+        create: Create {
+            name: "ci-runner".into(),
+            description: String::new(),
+            metadata: Map::new(),
+            scopes: None,
+            expires_at: None,
+            ip_rules: IpRules::default(),
+            rate_limit: OwnRateLimit::Default,
+            owner: None,
+        },
+        suspended: false,
+        created_at: Some(at(-500)),
+        source: "unkey".into(),
+        old_id: "key_1".into(),
+        content: Digest::new([1; 32]),
+        secret: ForeignSecret {
+            prefix: "sk_abcd".into(),
+            format: "sk_".into(),
+            scheme: "sha256".into(),
+            salt: None,
+            claim: Digest::new([2; 32]),
+            pepper: PepperNumber(1),
+            digest: Digest::new([3; 32]),
+        },
+    }
+}
+
 pub fn created_until(end: Timestamp) -> CredentialEvent {
     let CredentialEvent::Created(created) = created() else { panic!("created() is a creation") };
     CredentialEvent::Created(Created { expires_at: Some(end), ..created })
@@ -342,6 +372,11 @@ impl<K: Decided> When<K> {
     #[track_caller]
     pub fn state(self) -> K::State {
         self.after().state()
+    }
+
+    #[track_caller]
+    pub fn events(self) -> Vec<Recorded> {
+        self.outcome.expect("accepted")
     }
 
     #[track_caller]

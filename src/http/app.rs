@@ -9,6 +9,7 @@ use actix_web::http::header::X_FORWARDED_FOR;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::API_ADMIN;
 use super::client_ip::client_ip;
@@ -35,6 +36,8 @@ pub struct App {
     pub lease: Arc<Lease>,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
+    /// places for imports: few run at once
+    pub imports: Arc<Semaphore>,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
     /// what a new tenant starts with, and goes back to

@@ -28,6 +28,8 @@ pub enum Wants {
     JsonOrNothing,
     /// `application/merge-patch+json` or `application/json`
     MergePatch,
+    /// `application/x-ndjson`, read line by line
+    Ndjson,
 }
 
 impl Wants {
@@ -35,6 +37,7 @@ impl Wants {
         match self {
             Wants::Json | Wants::JsonOrNothing => &["application/json"],
             Wants::MergePatch => &["application/merge-patch+json", "application/json"],
+            Wants::Ndjson => &["application/x-ndjson"],
         }
     }
 }
@@ -104,6 +107,11 @@ impl Document<'_> {
     }
 }
 
+/// For a body of lines, which its route reads itself.
+pub fn check_ndjson(headers: &HeaderMap) -> Result<(), Problem> {
+    check_type(headers, Wants::Ndjson)
+}
+
 fn check_type(headers: &HeaderMap, wants: Wants) -> Result<(), Problem> {
     let plain = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).all(plain) {
@@ -126,7 +134,7 @@ fn check_type(headers: &HeaderMap, wants: Wants) -> Result<(), Problem> {
                 HeaderValue::from_static(PATCHES),
             )
         }
-        Wants::Json | Wants::JsonOrNothing => problem,
+        Wants::Json | Wants::JsonOrNothing | Wants::Ndjson => problem,
     })
 }
 

@@ -23,6 +23,7 @@ mod joined;
 pub mod json;
 mod json_parser;
 mod limited;
+mod lines;
 pub mod members;
 pub mod metrics;
 pub mod openapi;

@@ -230,10 +230,15 @@ impl Problem {
 
     /// The answer as it leaves. The middleware calls this, once, and so the cause is logged once.
     pub fn answer(&self, request_id: &RequestId) -> HttpResponse {
+        self.log_cause(request_id);
+        self.render(request_id)
+    }
+
+    /// For one that is told within an answer.
+    pub fn log_cause(&self, request_id: &RequestId) {
         if let Some(cause) = &self.0.cause {
             self.log(cause.as_ref(), request_id);
         }
-        self.render(request_id)
     }
 
     /// An error is a fault of ours alone. While the database is away its rooms say so, once; and what callers do wrong they are

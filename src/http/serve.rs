@@ -104,6 +104,11 @@ fn tenant(service: &mut ServiceConfig) {
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(Routes::at("/keys").get(read::list_keys::handle).post(command::create_key::handle).done())
+        .service(
+            Routes::at("/keys/import")
+                .on(Method::POST, &[command::import_keys::NDJSON], command::import_keys::handle)
+                .done(),
+        )
         .service(web::scope("/keys/{key}").configure(key))
         .service(
             Routes::at("/members")

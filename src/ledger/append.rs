@@ -257,7 +257,7 @@ impl<'a> Columns<'a> {
 
     fn push_quota(&mut self, command: i32, quota: &Quota) {
         self.quota_command.push(command);
-        self.quota_subject.push(quota.tenant.0);
+        self.quota_subject.push(quota.subject);
         self.quota_name.push(quota.name);
         self.quota_delta.push(quota.delta);
         self.quota_limit.push(quota.limit);

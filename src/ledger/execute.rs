@@ -10,20 +10,20 @@ use super::follow::Progress;
 use super::fresh::FreshSecrets;
 use super::load::LoadedStreams;
 pub use super::order::{Answer, ExecuteError, Executed, Order, Render, Retry};
-use super::proposal::{CommitError, Committed, Proposal, Quota, Write};
+use super::proposal::{CommitError, Committed, Proposal, Write};
+use super::quotas::{is_salted, over_quota, quotas};
 use super::read::{Loaded, Reader};
 use super::sequencer::Submit;
 use super::stored_answer::AnswerKey;
 use super::streams::Streams;
 use super::tally::{Lane, Tally};
+use super::within_plan::Ended;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Database;
 use crate::domain::Context;
 use crate::domain::command::{Asked, Seen};
 use crate::domain::event::{ClaimKind, Recorded};
-use crate::domain::plan::Plan;
 use crate::domain::refusal::{Refusal, RefusalKind};
-use crate::domain::stream::{Lifecycle, StreamState};
 use crate::limits;
 use crate::vault::Vault;
 
@@ -35,6 +35,7 @@ pub struct Ledger {
     pub(super) submit: Submit,
     pub(super) streams: Arc<Streams>,
     pub(super) progress: watch::Receiver<Progress>,
+    pub(super) ended: Arc<dyn Ended>,
     pub(super) running: Mutex<HashSet<AnswerKey>>,
     /// where commands run: beside the requests that brought them
     pub(super) runtime: Handle,
@@ -48,6 +49,7 @@ impl Ledger {
         submit: Submit,
         streams: Arc<Streams>,
         progress: watch::Receiver<Progress>,
+        ended: Arc<dyn Ended>,
     ) -> Self {
         Ledger {
             reader,
@@ -56,6 +58,7 @@ impl Ledger {
             submit,
             streams,
             progress,
+            ended,
             running: Mutex::default(),
             runtime: Handle::current(),
         }
@@ -65,7 +68,7 @@ impl Ledger {
     /// and a repeat of it finds it.
     pub async fn execute(self: &Arc<Self>, order: Order) -> Result<Executed, ExecuteError> {
         let ledger = self.clone();
-        let lane = Lane::of(order.housekeeping);
+        let lane = order.lane;
         let task = self.runtime.spawn(async move {
             let executed = ledger.run(order).await;
             ledger.tally().command(lane, &executed);
@@ -114,14 +117,15 @@ impl Ledger {
             if events.is_empty() && key.is_none() {
                 let answer = (order.render)(&loaded.subject.state, None, now);
                 let enforced = self.enforced(order, loaded.subject.position).await;
-                return Ok(Executed { answer, position: loaded.subject.position, enforced, replayed: false });
+                let position = loaded.subject.position;
+                return Ok(Executed { answer, position, enforced, changed: false, replayed: false });
             }
-            let claims = Claims::of(&events);
+            let (claims, salted) = (Claims::of(&events), is_salted(&events));
             let proposal = self.proposal(order, &loaded, events, key, &secrets, now);
-            match self.submit.commit(proposal, order.housekeeping).await {
+            match self.submit.commit(proposal, order.lane).await {
                 Ok(committed) => return Ok(self.done(order, &loaded, committed, &secrets, now).await),
                 // Housekeeping comes again by itself, and reads many together.
-                Err(CommitError::Conflict) if order.housekeeping => {
+                Err(CommitError::Conflict) if order.lane == Lane::Housekeeping => {
                     return Err(ExecuteError::Commit(CommitError::Conflict));
                 }
                 Err(CommitError::Conflict) => fresh_reads = true,
@@ -134,7 +138,7 @@ impl Ledger {
                         return Ok(replayed);
                     }
                 }
-                Err(CommitError::QuotaExceeded) => return Err(over_quota(&loaded)),
+                Err(CommitError::QuotaExceeded) => return Err(over_quota(&loaded, salted)),
                 Err(error) => return Err(ExecuteError::Commit(error)),
             }
         }
@@ -170,7 +174,8 @@ impl Ledger {
         }
         let enforced = self.enforced(order, position).await;
         let answer = secrets.show(|secret| (order.render)(state, secret, now));
-        Executed { answer, position, enforced, replayed: false }
+        let changed = committed.position.is_some();
+        Executed { answer, position, enforced, changed, replayed: false }
     }
 
     fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
@@ -278,6 +283,9 @@ impl Claims {
         let kinds = events.iter().flat_map(|recorded| recorded.event.claims());
         let mut taken = kinds.filter_map(|claim| match claim.kind {
             ClaimKind::SecretPrefix => None,
+            ClaimKind::ImportedKey => {
+                Some("This key is in this ledger already. Each key belongs to one credential.")
+            }
             ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
             ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
         });
@@ -291,29 +299,4 @@ impl Claims {
             Some(detail) => Err(ExecuteError::Refused(Refusal::new(RefusalKind::Conflict, detail))),
         }
     }
-}
-
-/// The plan that was read is the one that the append counted by: otherwise the command would have been decided again.
-fn over_quota(loaded: &LoadedStreams) -> ExecuteError {
-    match loaded.plan.as_ref().and_then(|loaded| loaded.state.plan()) {
-        Some(plan) => ExecuteError::Refused(plan.exceeded()),
-        None => ExecuteError::Commit(CommitError::QuotaExceeded),
-    }
-}
-
-/// Active credentials are counted exactly, in the append.
-pub(super) fn quotas(before: &StreamState, events: &[Recorded], plan: Option<&Plan>) -> Vec<Quota> {
-    let counts =
-        |state: &StreamState| i64::from(state.credential().is_some_and(|credential| credential.counts()));
-    let after = Lifecycle::after_decided(before.clone(), events.to_vec());
-    let delta = counts(&after) - counts(before);
-    let tenant = after.credential().map(|credential| credential.tenant);
-    let quota = tenant.filter(|_| delta != 0).map(|tenant| Quota {
-        tenant,
-        name: "active_credentials",
-        delta,
-        // What is given back is never too much.
-        limit: plan.filter(|_| delta > 0).and_then(|plan| plan.bounds.active_credentials).map(i64::from),
-    });
-    quota.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What waits for the sequencer: one lane of people, one of housekeeping, and which of it makes the next batch.
+//! What waits for the sequencer: one lane of people, one of housekeeping, one of imports, and which of it makes the next batch.
 
 use tokio::sync::mpsc;
 
@@ -10,7 +10,8 @@ pub struct Lanes<T> {
     /// people's, taken from their lane for the next batch: a batch of them at most
     held: Vec<T>,
     housekeeping: mpsc::Receiver<T>,
-    /// when people came last: housekeeping has no batch of its own soon after
+    imports: mpsc::Receiver<T>,
+    /// when people came last: the others have no batch of their own soon after
     people_seen: BootTime,
 }
 
@@ -18,19 +19,21 @@ pub struct Lanes<T> {
 pub struct Ways<T> {
     pub people: mpsc::Sender<T>,
     pub housekeeping: mpsc::Sender<T>,
+    pub imports: mpsc::Sender<T>,
 }
 
 impl<T> Lanes<T> {
     pub fn new() -> (Ways<T>, Self) {
         let (people_in, people) = mpsc::channel(limits::COMMAND_QUEUE);
         let (housekeeping_in, housekeeping) = mpsc::channel(limits::HOUSEKEEPING_QUEUE);
-        let ways = Ways { people: people_in, housekeeping: housekeeping_in };
-        (ways, Lanes { people, held: Vec::new(), housekeeping, people_seen: BootTime::now() })
+        let (imports_in, imports) = mpsc::channel(limits::IMPORT_QUEUE);
+        let ways = Ways { people: people_in, housekeeping: housekeeping_in, imports: imports_in };
+        (ways, Lanes { people, held: Vec::new(), housekeeping, imports, people_seen: BootTime::now() })
     }
 
-    /// Waits for the first, and takes what else is there; `None` at the end. Under load housekeeping goes on, a few with each
-    /// batch of people; by itself it goes only while people rest, so that nobody waits for its batch, and in large batches only
-    /// once they are away.
+    /// Waits for the first, and takes what else is there; `None` at the end. Under load housekeeping and imports go on, a few with
+    /// each batch of people; by themselves they go only while people rest, so that nobody waits for their batch, and in large
+    /// batches only once they are away.
     pub async fn gather(&mut self) -> Option<Vec<T>> {
         if self.held.is_empty() {
             let first = self.first().await?;
@@ -60,10 +63,15 @@ impl<T> Lanes<T> {
 
     async fn first(&mut self) -> Option<T> {
         let rest = limits::PEOPLE_REST.saturating_sub(BootTime::now().since(self.people_seen));
-        let housekeeping = &mut self.housekeeping;
+        let (housekeeping, imports) = (&mut self.housekeeping, &mut self.imports);
         let alone = async {
             tokio::time::sleep(rest).await;
-            housekeeping.recv().await
+            tokio::select! {
+                biased;
+                Some(first) = housekeeping.recv() => Some(first),
+                Some(first) = imports.recv() => Some(first),
+                else => None,
+            }
         };
         tokio::select! {
             biased;
@@ -76,15 +84,19 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// The batch, with those of housekeeping that ride along.
+    /// The batch, with those of the other lanes that ride along.
     fn close(&mut self) -> Vec<T> {
         let mut batch = std::mem::take(&mut self.held);
-        let at_most = match BootTime::now().since(self.people_seen) < limits::PEOPLE_AWAY {
-            true => limits::HOUSEKEEPING_PER_BATCH,
-            false => limits::HOUSEKEEPING_ALONE - 1,
+        let since = BootTime::now().since(self.people_seen);
+        let (housekeeping, imports) = match (since < limits::PEOPLE_AWAY, since < limits::PEOPLE_REST) {
+            (true, true) => (limits::HOUSEKEEPING_PER_BATCH, limits::IMPORTS_BESIDE),
+            (true, false) => (limits::HOUSEKEEPING_PER_BATCH, limits::IMPORTS_ALONE),
+            (false, _) => (limits::HOUSEKEEPING_ALONE - 1, limits::BATCH_COMMANDS),
         };
-        let room = at_most.min(limits::BATCH_COMMANDS - batch.len());
-        batch.extend(std::iter::from_fn(|| self.housekeeping.try_recv().ok()).take(room));
+        for (lane, at_most) in [(&mut self.housekeeping, housekeeping), (&mut self.imports, imports)] {
+            let room = at_most.min(limits::BATCH_COMMANDS - batch.len());
+            batch.extend(std::iter::from_fn(|| lane.try_recv().ok()).take(room));
+        }
         batch
     }
 }
@@ -99,6 +111,7 @@ mod tests {
     enum From {
         People,
         Housekeeping,
+        Imports,
     }
 
     fn waiting(people: usize, housekeeping: usize) -> (Ways<From>, Lanes<From>) {
@@ -142,6 +155,36 @@ mod tests {
         let (_ways, mut lanes) = waiting(0, limits::HOUSEKEEPING_ALONE + 1);
         lanes.people_seen = BootTime::default();
         assert_eq!(lanes.gather().await.expect("a batch").len(), limits::HOUSEKEEPING_ALONE);
+    }
+
+    fn importing(people: usize, imports: usize) -> (Ways<From>, Lanes<From>) {
+        let (ways, lanes) = waiting(people, 1);
+        (0..imports).for_each(|_| ways.imports.try_send(From::Imports).expect("room"));
+        (ways, lanes)
+    }
+
+    fn of_imports(batch: &[From]) -> usize {
+        batch.iter().filter(|each| **each == From::Imports).count()
+    }
+
+    #[tokio::test]
+    async fn an_import_lets_people_and_housekeeping_by_and_goes_on() {
+        let (ways, mut lanes) = importing(1, 3 * limits::IMPORTS_BESIDE);
+        for _ in 0..3 {
+            let batch = lanes.gather().await.expect("a batch");
+            assert_eq!((batch.first(), of_imports(&batch)), (Some(&From::People), limits::IMPORTS_BESIDE));
+            ways.people.try_send(From::People).expect("room");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_import_alone_has_small_batches_until_people_are_away() {
+        let (_ways, mut lanes) = importing(0, limits::IMPORTS_ALONE + 100);
+        let batch = lanes.gather().await.expect("a batch");
+        assert_eq!((batch.first(), of_imports(&batch)), (Some(&From::Housekeeping), limits::IMPORTS_ALONE));
+        let (_ways, mut lanes) = importing(0, limits::BATCH_COMMANDS);
+        lanes.people_seen = BootTime::default();
+        assert_eq!(lanes.gather().await.expect("a batch").len(), limits::BATCH_COMMANDS);
     }
 
     #[tokio::test]

@@ -109,6 +109,49 @@ impl Ledger {
         Ok(loaded.collect())
     }
 
+    /// What imports by one operator into one tenant are decided on, with one query, and one more for the plan.
+    pub(super) async fn load_imports(
+        &self,
+        tenant: TenantId,
+        orders: &[Order],
+    ) -> Result<Vec<LoadedStreams>, ExecuteError> {
+        let tenant_stream = StreamId::from(tenant);
+        let operator_stream =
+            orders.first().and_then(|order| order.caller.actor.operator()).map(StreamId::from);
+        let owners = orders.iter().filter_map(|order| order.command.owner()).map(StreamId::from);
+        let mut wanted: Vec<StreamId> = owners.chain(orders.iter().map(|order| order.stream)).collect();
+        wanted.extend([Some(tenant_stream), operator_stream].into_iter().flatten());
+        wanted.sort_unstable();
+        wanted.dedup();
+        let sight = Sight::Decision(Some(tenant.0));
+        let read = self.read(Errand::Command, sight, &wanted, true, false).await?;
+        let found = |stream: StreamId| {
+            wanted.binary_search(&stream).map_or_else(|_| Loaded::default(), |place| read[place].clone())
+        };
+        let of_tenant = found(tenant_stream);
+        let plan_stream = orders.first().and_then(|order| self.plan_of(order, Some(&of_tenant)));
+        let plan = match plan_stream {
+            Some(plan) => self.read(Errand::Command, sight, &[plan], true, false).await?.pop(),
+            None => None,
+        };
+        let loaded = orders.iter().map(|order| {
+            let owner_stream = order.command.owner().map(StreamId::from);
+            LoadedStreams {
+                subject: found(order.stream),
+                tenant: Some(of_tenant.clone()),
+                tenant_stream: Some(tenant_stream),
+                operator: operator_stream.map(found),
+                operator_stream,
+                owner: owner_stream.map(found),
+                owner_stream,
+                plan: plan.clone(),
+                plan_stream,
+                other_root: None,
+            }
+        });
+        Ok(loaded.collect())
+    }
+
     /// The first of those whom the command names that is an active root, other than who asks and whom it is about.
     async fn other_root(&self, order: &Order, fresh: bool) -> Result<Option<Loaded>, ExecuteError> {
         let asker = order.caller.actor.operator().map(StreamId::from);

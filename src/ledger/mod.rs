@@ -11,11 +11,13 @@ pub mod entry;
 pub mod execute;
 pub mod follow;
 mod fresh;
+pub mod imports;
 mod inline;
 mod lanes;
 mod load;
 mod order;
 pub mod proposal;
+mod quotas;
 pub mod read;
 pub mod sequencer;
 pub mod store;
@@ -23,10 +25,12 @@ mod stored_answer;
 pub mod streams;
 pub mod tally;
 pub mod together;
+mod within_plan;
 mod writer;
 
 pub use append::Press;
 pub use inline::{Inline, InlineRow};
+pub use within_plan::Ended;
 
 use crate::domain::event::Recorded;
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::proposal::CommitError;
 use super::read::ReadError;
+use super::tally::Lane;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::domain::Caller;
@@ -26,7 +27,8 @@ pub struct Order {
     pub token: Option<TokenId>,
     pub if_versions: Option<Vec<u64>>,
     pub retry: Option<Retry>,
-    pub housekeeping: bool,
+    /// whose it is: who waits for whom
+    pub lane: Lane,
     /// answer only once this node's verdicts follow, within a bound
     pub wait: bool,
     pub render: Render,
@@ -63,6 +65,8 @@ pub struct Executed {
     pub position: Option<u64>,
     /// this node's verdicts follow it already
     pub enforced: bool,
+    /// whether there was anything to do
+    pub changed: bool,
     /// the stored answer of an earlier, equal request
     pub replayed: bool,
 }
@@ -119,7 +123,7 @@ impl Order {
             token: None,
             if_versions: None,
             retry: None,
-            housekeeping: false,
+            lane: Lane::People,
             wait: true,
             render: Arc::new(|_, secret, _| {
                 let secret = secret.map(|secret| ("secret".to_owned(), secret.reveal().into()));

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::domain::event::{ClaimKind, Recorded};
-use crate::domain::ids::{OperatorId, StreamId, TenantId};
+use crate::domain::ids::{OperatorId, StreamId};
 use crate::domain::stream::StreamState;
 
 /// All or nothing. Guards are the versions of every other stream that the decision read: when one has moved, nothing is
@@ -25,7 +27,7 @@ pub struct Write {
 /// A counter that must not go over its limit; without a limit it only counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
-    pub tenant: TenantId,
+    pub subject: Uuid,
     pub name: &'static str,
     pub delta: i64,
     pub limit: Option<i64>,

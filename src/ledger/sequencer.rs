@@ -22,7 +22,7 @@ use super::writer::Writer;
 use crate::clock::{BootTime, Clock};
 use crate::db::Database;
 
-/// The way into the sequencer: one queue for people, one for housekeeping.
+/// The way into the sequencer: one queue for people, one for housekeeping, one for imports.
 pub struct Submit {
     press: Arc<Press>,
     pub(super) tally: Arc<Tally>,
@@ -32,18 +32,22 @@ pub struct Submit {
 }
 
 impl Submit {
-    pub async fn commit(&self, proposal: Proposal, housekeeping: bool) -> Result<Committed, CommitError> {
+    pub async fn commit(&self, proposal: Proposal, lane: Lane) -> Result<Committed, CommitError> {
         let draft =
             self.press.draft(proposal).map_err(|too_large| CommitError::TooLarge(too_large.member))?;
         let (reply, outcome) = oneshot::channel();
-        if !housekeeping {
+        if lane == Lane::People {
             self.people_seen.store(BootTime::now().nanos(), Ordering::Relaxed);
         }
-        let queue = if housekeeping { &self.ways.housekeeping } else { &self.ways.people };
-        queue.try_send((draft, reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => CommitError::Busy,
-            mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
-        })?;
+        if lane == Lane::Imports {
+            // An import waits for room; how many of its lines do is bounded where they are read.
+            self.ways.imports.send((draft, reply)).await.map_err(|_| CommitError::Unavailable)?;
+        } else {
+            self.way(lane).try_send((draft, reply)).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => CommitError::Busy,
+                mpsc::error::TrySendError::Closed(_) => CommitError::Unavailable,
+            })?;
+        }
         outcome.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 
@@ -53,11 +57,16 @@ impl Submit {
 
     /// How many wait in a lane.
     pub(super) fn waiting(&self, lane: Lane) -> usize {
-        let way = match lane {
+        let way = self.way(lane);
+        way.max_capacity() - way.capacity()
+    }
+
+    fn way(&self, lane: Lane) -> &mpsc::Sender<Submission> {
+        match lane {
             Lane::People => &self.ways.people,
             Lane::Housekeeping => &self.ways.housekeeping,
-        };
-        way.max_capacity() - way.capacity()
+            Lane::Imports => &self.ways.imports,
+        }
     }
 }
 

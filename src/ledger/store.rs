@@ -9,9 +9,11 @@ use eventually::store::{AppendError, EventStore, EventStream, Expected, Persiste
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use super::execute::{ExecuteError, Ledger, quotas};
+use super::execute::{ExecuteError, Ledger};
 use super::proposal::{CommitError, Proposal, Write};
+use super::quotas::quotas;
 use super::read::{self, Positioned, ReadError};
+use super::tally::Lane;
 use crate::db::DbError;
 use crate::db::in_time;
 use crate::domain::Unfoldable;
@@ -136,7 +138,7 @@ impl LedgerStore {
         let quotas = quotas(&before, &events, None);
         let writes = vec![Write { stream, before, events }];
         let proposal = Proposal { writes, guards: Vec::new(), quotas, answer: None };
-        self.ledger.submit.commit(proposal, false).await.map_err(StoreError::Commit)?;
+        self.ledger.submit.commit(proposal, Lane::People).await.map_err(StoreError::Commit)?;
         Ok(after.version())
     }
 

@@ -61,7 +61,7 @@ impl Ledger {
         let position = position.or_else(|| body.get(POSITION).and_then(Value::as_u64));
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
         let enforced = self.enforced(order, position).await;
-        Ok(Some(Executed { answer, position, enforced, replayed: true }))
+        Ok(Some(Executed { answer, position, enforced, changed: false, replayed: true }))
     }
 
     /// What is to be kept beside the events. `unmoved` is where the resource's last event stands when there is none to write:

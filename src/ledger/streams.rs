@@ -16,7 +16,10 @@ pub struct Streams {
 
 fn is_kept(state: &StreamState) -> bool {
     match state {
-        StreamState::Tenant(_) | StreamState::Operator(_) | StreamState::Plan(_) => true,
+        StreamState::Tenant(_)
+        | StreamState::Operator(_)
+        | StreamState::Plan(_)
+        | StreamState::Imports(_) => true,
         StreamState::Member(member) => {
             let bytes: usize = member.scopes.iter().map(|scope| scope.as_str().len()).sum();
             bytes <= limits::KEPT_SCOPES_BYTES

@@ -14,19 +14,18 @@ use crate::limits;
 pub enum Lane {
     People,
     Housekeeping,
+    /// many at once, of people who can wait
+    Imports,
 }
 
 impl Lane {
-    pub const ALL: [Lane; 2] = [Lane::People, Lane::Housekeeping];
-
-    pub fn of(housekeeping: bool) -> Self {
-        if housekeeping { Lane::Housekeeping } else { Lane::People }
-    }
+    pub const ALL: [Lane; 3] = [Lane::People, Lane::Housekeeping, Lane::Imports];
 
     pub fn word(self) -> &'static str {
         match self {
             Lane::People => "people",
             Lane::Housekeeping => "housekeeping",
+            Lane::Imports => "imports",
         }
     }
 }

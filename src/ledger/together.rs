@@ -103,7 +103,7 @@ impl Ledger {
         read: Option<LoadedStreams>,
     ) -> (CredentialId, Result<(), ExecuteError>) {
         let order = Order::by_itself(tenant, credential, chore.command(), "housekeeping".to_owned());
-        let order = Order { housekeeping: true, ..order };
+        let order = Order { lane: Lane::Housekeeping, ..order };
         let executed = self.carry_out(&order, None, read).await;
         self.tally().command(Lane::Housekeeping, &executed);
         (credential, executed.map(drop))

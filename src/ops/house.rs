@@ -24,6 +24,7 @@ use crate::ledger::{Applier, Press};
 use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
+use crate::projections::list::Lists;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
 use crate::vault::{KeyFileError, MasterKeys, Vault};
@@ -223,8 +224,15 @@ fn open_ledger(
         room("following", follow.run()),
         room("the doorbell", doorbell.run()),
     ];
-    let ledger =
-        Ledger::new(foundation.reader(), database.clone(), clock.clone(), submit, streams, progress.clone());
+    let ledger = Ledger::new(
+        foundation.reader(),
+        database.clone(),
+        clock.clone(),
+        submit,
+        streams,
+        progress.clone(),
+        Arc::new(Lists),
+    );
     (Arc::new(ledger), progress, rooms)
 }
 

@@ -67,9 +67,11 @@ fn name(state: &StreamState) -> Option<String> {
     let name = match state {
         StreamState::Credential(credential) => &credential.name.value,
         StreamState::Operator(operator) => &operator.name,
-        StreamState::Empty | StreamState::Tenant(_) | StreamState::Member(_) | StreamState::Plan(_) => {
-            return None;
-        }
+        StreamState::Empty
+        | StreamState::Tenant(_)
+        | StreamState::Member(_)
+        | StreamState::Plan(_)
+        | StreamState::Imports(_) => return None,
     };
     name.known().cloned()
 }

@@ -170,6 +170,7 @@ async fn answer(
         lease: house.lease.clone(),
         metrics: Arc::new(Metrics::new(random_bytes())),
         limiter: Limiter::new(config.operator_rate_limit),
+        imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         starting_settings: tenant::Settings::starting(config.default_key_format.clone()),

@@ -1,12 +1,16 @@
 //! The lists that operators read: which resources, in which order. What each one is comes from its events.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::db::{DbError, Lent, Scope};
+use crate::db::{Database, DbError, Lent, Scope, Sight};
 use crate::domain::authority::Role;
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, TenantId};
+use crate::ledger::Ended;
+use crate::limits;
 
 const CREDENTIALS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/page.sql"));
@@ -124,6 +128,27 @@ pub async fn ended(
 ) -> Result<Vec<CredentialId>, DbError> {
     let rows = scope.query(ENDED, &[&ledger, &tenant.0, &now.millis(), &rows]).await?;
     Ok(rows.iter().map(|row| CredentialId(row.get(0))).collect())
+}
+
+/// The lists, for the ledger.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lists;
+
+impl Ended for Lists {
+    fn ended<'a>(
+        &'a self,
+        database: &'a Database,
+        of: (i32, TenantId),
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<CredentialId>, DbError>> {
+        async move {
+            let scope = database.scope(Sight::Tenant(of.1.0)).await?;
+            let found = ended(&scope, of, now, limits::ENDED_AT_ONCE).await?;
+            scope.finish().await?;
+            Ok(found)
+        }
+        .boxed()
+    }
 }
 
 /// By slug; `visible` are the tenants that may be seen, none for all.

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::IsolationLevel;
 
 use super::active::{ActiveView, LoadError, Loader, StoredRow};
-use super::{credentials, members, operator_tokens, operators, secrets, tenants};
+use super::{credentials, imports, members, operator_tokens, operators, secrets, tenants};
 use crate::clock::Timestamp;
 use crate::db::{CopyReader, CopyRow, Database, DbError, Role};
 use crate::domain::ids::TenantId;
@@ -18,7 +18,8 @@ macro_rules! load_query {
 }
 
 /// In an order in which each row's own are there before it.
-pub const QUERIES: [(&str, &str); 6] = [
+pub const QUERIES: [(&str, &str); 7] = [
+    (imports::NAME, load_query!("imports")),
     (tenants::NAME, load_query!("tenants")),
     (members::NAME, load_query!("members")),
     (operators::NAME, load_query!("operators")),

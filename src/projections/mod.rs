@@ -6,6 +6,7 @@
 pub mod active;
 pub mod bytes;
 pub mod credentials;
+pub mod imports;
 pub mod list;
 pub mod load;
 pub mod members;
@@ -43,6 +44,7 @@ impl Inline for InlineProjections {
             StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
             StreamState::Member(member) => vec![members::row(member)],
             StreamState::Plan(plan) => vec![plans::row(plan)],
+            StreamState::Imports(declared) => vec![imports::row(declared)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

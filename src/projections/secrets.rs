@@ -5,8 +5,9 @@ use serde_json::json;
 use super::bytes::{BadRecord, Reader, Writer};
 use super::millis;
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Secret};
+use crate::domain::credential::{Credential, Foreign, Secret};
 use crate::domain::ids::CredentialId;
+use crate::domain::imports::Side;
 use crate::domain::secret::Digest;
 use crate::ledger::InlineRow;
 
@@ -25,6 +26,30 @@ pub struct SecretRecord<'a> {
     pub ends_at: Option<Timestamp>,
     pub digest: DigestHalf,
     pub prefix: &'a str,
+    pub foreign: Option<ForeignRecord<'a>>,
+}
+
+/// Of an imported key: what leads from a text to its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignRecord<'a> {
+    /// the prefix of its format
+    pub format: &'a str,
+    pub salt: Option<SaltRecord<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SaltRecord<'a> {
+    pub side: Side,
+    pub start: &'a str,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> From<&'a Foreign> for ForeignRecord<'a> {
+    fn from(foreign: &'a Foreign) -> Self {
+        let salt = foreign.salt.as_ref();
+        let salt = salt.map(|salt| SaltRecord { side: salt.side, start: &salt.start, bytes: &salt.bytes.0 });
+        ForeignRecord { format: &foreign.format, salt }
+    }
 }
 
 /// The rows of the secrets that changed after `since`.
@@ -57,25 +82,51 @@ impl<'a> SecretRecord<'a> {
             ends_at: secret.ends_at,
             digest: half(&secret.facts.digest),
             prefix: &secret.facts.prefix,
+            foreign: secret.foreign.as_ref().map(ForeignRecord::from),
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new(VERSION, 44 + self.prefix.len());
-        out.flags([self.revoked, self.end_recorded]);
+        let salt = self.foreign.and_then(|foreign| foreign.salt);
+        let before = salt.is_some_and(|salt| salt.side == Side::Before);
+        out.flags([self.revoked, self.end_recorded, self.foreign.is_some(), salt.is_some(), before]);
         out.uuid(self.credential.0);
         out.instant(self.ends_at);
         out.bytes(&self.digest);
         out.text(self.prefix);
+        if let Some(foreign) = self.foreign {
+            out.text(foreign.format);
+        }
+        if let Some(salt) = salt {
+            out.text(salt.start);
+            out.bytes(salt.bytes);
+        }
         out.0
     }
 
     pub fn decode(record: &'a [u8]) -> Result<Self, BadRecord> {
         let mut reader = Reader::new(VERSION, record)?;
-        let [revoked, end_recorded] = reader.flags()?;
+        let [revoked, end_recorded, foreign, salted, before] = reader.flags()?;
         let credential = CredentialId(reader.uuid()?);
         let (ends_at, digest, prefix) = (reader.instant()?, reader.take()?, reader.text()?);
+        let foreign = match foreign {
+            true => Some(ForeignRecord::decode(&mut reader, salted.then_some(before))?),
+            false if salted || before => return Err(BadRecord("a key of our own has no salt")),
+            false => None,
+        };
         reader.end()?;
-        Ok(SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix })
+        Ok(SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, foreign })
+    }
+}
+
+impl<'a> ForeignRecord<'a> {
+    /// `salted`: whether its salt stands before the key; none: it has none.
+    fn decode(reader: &mut Reader<'a>, salted: Option<bool>) -> Result<Self, BadRecord> {
+        let format = reader.text()?;
+        let Some(before) = salted else { return Ok(ForeignRecord { format, salt: None }) };
+        let side = if before { Side::Before } else { Side::After };
+        let start = reader.text()?;
+        Ok(ForeignRecord { format, salt: Some(SaltRecord { side, start, bytes: reader.rest() }) })
     }
 }

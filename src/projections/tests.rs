@@ -9,12 +9,13 @@ use super::members::MemberRecord;
 use super::operator_tokens::TokenRecord;
 use super::operators::OperatorRecord;
 use super::policy::Policy;
-use super::secrets::SecretRecord;
+use super::secrets::{ForeignRecord, SaltRecord, SecretRecord};
 use super::tenants::TenantRecord;
 use super::*;
 use crate::domain::authority::Role;
 use crate::domain::credential::{self, CredentialCommand, Revoke, Rotate};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
+use crate::domain::imports::Side;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::operator::Reach;
@@ -103,12 +104,22 @@ proptest! {
         id: u128,
         digest: [u8; 16],
         prefix in "[a-z]{1,8}_[0-9A-Za-z]{6,12}",
+        format in proptest::option::of("[a-z_.-]{0,32}"),
+        salted in proptest::option::of((any::<bool>(), "[a-z_]{6,12}", proptest::collection::vec(any::<u8>(), 1..64))),
     ) {
+        let salt = salted.as_ref().map(|(before, start, bytes)| {
+            SaltRecord { side: if *before { Side::Before } else { Side::After }, start, bytes }
+        });
+        let foreign = format.as_deref().map(|format| ForeignRecord { format, salt });
         let ([revoked, end_recorded], credential) = (flags, CredentialId(Uuid::from_u128(id)));
-        let record = SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix: &prefix };
+        let prefix = &prefix;
+        let record = SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, foreign };
         let bytes = record.encode();
         prop_assert_eq!(SecretRecord::decode(&bytes), Ok(record));
-        nothing_near_it_reads(&bytes, |bytes| SecretRecord::decode(bytes).map(drop));
+        if foreign.is_none_or(|foreign| foreign.salt.is_none()) {
+            // A salt is what is left.
+            nothing_near_it_reads(&bytes, |bytes| SecretRecord::decode(bytes).map(drop));
+        }
     }
 
     #[test]

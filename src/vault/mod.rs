@@ -3,6 +3,7 @@
 //! One file holds the master keys, apart from the database. Peppers, macs and sealing keys derive from them; each digest,
 //! mac and seal names the number of the key it was made under, so that keys rotate without re-issuing anything.
 
+mod foreign;
 mod id_bytes;
 mod master_key;
 mod rotation;
@@ -12,6 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 use uuid::Uuid;
 
+pub use foreign::ForeignKey;
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
 pub use rotation::Rotation;
@@ -36,6 +38,8 @@ const SALT_BYTES: usize = 16;
 struct Derived {
     number: u32,
     pepper: hmac::Key,
+    /// of digests that others made
+    foreign: hmac::Key,
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
@@ -191,6 +195,7 @@ impl Derived {
         Derived {
             number,
             pepper: mac_key("pepper"),
+            foreign: mac_key("pepper of foreign digests"),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),

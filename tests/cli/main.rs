@@ -6,6 +6,7 @@
 mod support;
 
 mod backup;
+mod import;
 mod key;
 mod operator;
 mod readme;

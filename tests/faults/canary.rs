@@ -56,6 +56,37 @@ fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written(
     }
 }
 
+/// Keys from elsewhere: neither their texts nor their digests, nor the key of the digests, are written anywhere.
+fn moves_in(tenant: &crate::support::service::Tenant<'_>, gateway: &Actor, hidden: &mut Needles) {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hmac_key = b"the key of another product";
+    let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, hmac_key);
+    let shown = credledger::domain::base64url::encode(hmac_key);
+    for (digest, keyed) in [
+        (json!({"algorithm": "sha256"}), false),
+        (json!({"algorithm": "hmac_sha256", "hmac_key": shown}), true),
+    ] {
+        let text = format!("moved_{:0>34}", if keyed { "keyed" } else { "plain" });
+        let made = match keyed {
+            true => ring::hmac::sign(&secret, text.as_bytes()).as_ref().to_vec(),
+            false => credledger::vault::sha256(&[text.as_bytes()]).to_vec(),
+        };
+        let format = json!({"prefix": "moved_", "alphabet": "base62", "length": 40});
+        let header = json!({"import": {"source": "elsewhere", "format": format, "digest": digest}});
+        let line = json!({"old_id": format!("{keyed}"), "name": "moved", "digest": hex(&made)});
+        let path = format!("{}/keys/import", tenant.path());
+        let request = tenant.admin.request("POST", &path).header("Content-Type", "application/x-ndjson");
+        let answer = tenant.admin.send(&request.body(format!("{header}\n{line}\n{{\n").into_bytes()));
+        assert!(answer.text().contains("\"imported\""), "{}", answer.text());
+        gateway.verify(&text).is_accepted();
+        hidden.add("an imported key", &text);
+        hidden.add("a foreign digest", &hex(&made));
+        hidden.add("a foreign digest in base64url", &credledger::domain::base64url::encode(&made));
+    }
+    hidden.add("the key of foreign digests", "the key of another product");
+    hidden.add("the key of foreign digests in base64url", &shown);
+}
+
 /// Everything that holds or shows a secret, once, and everything that people get wrong with one.
 fn a_day(service: &Service) -> Told {
     let root = service.root();
@@ -88,6 +119,7 @@ fn a_day(service: &Service) -> Told {
             &json!({"items": [{"credential": newest}, {"credential": format!("{newest}x")}]}),
         )
         .expect(200);
+    moves_in(&tenant, &gateway, &mut hidden);
     mistakes(service, &gateway, &newest);
     repeats(&org_admin, &key, &mut hidden);
     let ending = service.actor(&own.secret);

@@ -22,6 +22,7 @@ mod cut_off;
 mod expiring;
 mod forgery;
 mod lease;
+mod moving_in;
 mod order;
 mod outage;
 mod races;

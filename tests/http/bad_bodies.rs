@@ -66,7 +66,7 @@ fn targets<'a>(root: &'a Actor, holder: &'a Actor) -> Vec<Target<'a>> {
         ("{token}", &token),
         ("{plan}", "free"),
     ];
-    let of_operators = ROWS.iter().filter(|row| row.method != "GET").map(|row| Target {
+    let of_operators = ROWS.iter().filter(|row| row.method != "GET" && !row.is_lines()).map(|row| Target {
         actor: root,
         method: row.method,
         route: row.path,

@@ -338,7 +338,12 @@ fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
             named(
                 match row.body(&parts) {
                     None => root.send(&root.request(row.method, &path)),
-                    Some(body) => send_text(&root, row.method, &path, &body),
+                    Some(body) => root.send(
+                        &root
+                            .request(row.method, &path)
+                            .header("Content-Type", row.media_type())
+                            .body(body.into()),
+                    ),
                 },
                 &place,
             );

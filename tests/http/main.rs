@@ -15,6 +15,7 @@ mod expiring_soon;
 mod full_history;
 mod guessing;
 mod idempotency;
+mod import;
 mod keys;
 mod last_root;
 mod limits;

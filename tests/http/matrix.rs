@@ -58,6 +58,12 @@ pub const ROWS: &[Row] = &[
     row("GET", "/api/admin/v1/plans/{plan}", "", READERS),
     whole("PUT", "/api/admin/v1/plans/{plan}", r#"{"active_credentials":3}"#, ROOT),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys", r#"{"name":"k"}"#, WRITERS),
+    row(
+        "POST",
+        "/api/admin/v1/tenants/{tenant}/keys/import",
+        r#"{"import":{"source":"s","format":{"prefix":"mx_","alphabet":"hex","length":40},"digest":{"algorithm":"sha256"}}}"#,
+        WRITERS,
+    ),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}", "", READERS),
     row("PATCH", "/api/admin/v1/tenants/{tenant}/keys/{key}", r#"{"name":"@"}"#, WRITERS),
@@ -107,8 +113,17 @@ impl Row {
         let request = actor.request(self.method, &self.path_of(parts));
         match self.body(parts) {
             None => actor.send(&request),
-            Some(body) => actor.send(&request.header("Content-Type", "application/json").body(body.into())),
+            Some(body) => actor.send(&request.header("Content-Type", self.media_type()).body(body.into())),
         }
+    }
+
+    /// Lines are no one document: their faults are tried by themselves, in `import.rs`.
+    pub fn is_lines(&self) -> bool {
+        self.path.ends_with("/import")
+    }
+
+    pub fn media_type(&self) -> &'static str {
+        if self.is_lines() { "application/x-ndjson" } else { "application/json" }
     }
 
     pub fn path_of(&self, parts: &[(&str, &str)]) -> String {

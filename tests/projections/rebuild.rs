@@ -6,10 +6,13 @@ use credledger::domain::Caller;
 use credledger::domain::authority::Role;
 use credledger::domain::command::Command;
 use credledger::domain::command::Command::Operator;
-use credledger::domain::credential::{self, CredentialCommand, Reason};
+use credledger::domain::credential::{
+    self, CredentialCommand, ForeignSecret, Import, Reason, Salt, SaltBytes,
+};
 use credledger::domain::event::Actor;
 use credledger::domain::ids::OperatorId;
 use credledger::domain::ids::{CredentialId, MemberId, StreamId, TenantId};
+use credledger::domain::imports::{self, Alphabet, Declare, ForeignFormat, Scheme, Side};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::member::{self, MemberCommand};
@@ -26,8 +29,8 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 6] =
-    ["tenants", "members", "credentials", "secrets", "operators", "operator_tokens"];
+const PROJECTIONS: [&str; 7] =
+    ["imports", "tenants", "members", "credentials", "secrets", "operators", "operator_tokens"];
 
 struct World {
     database: TestDatabase,
@@ -84,6 +87,39 @@ impl World {
                 self.execute(id.into(), Command::Credential(tenant, vec![action])).await;
             }
         }
+        self.move_in(tenant).await;
+    }
+
+    /// Keys from elsewhere, under a salt each.
+    async fn move_in(&self, tenant: TenantId) {
+        let format = ForeignFormat::new("sk_", Alphabet::Hex, 40..=40).expect("a format");
+        let scheme = Scheme::Salted { side: Side::After, start_chars: 9 };
+        let label = scheme.label();
+        self.execute(imports::stream(), Command::Declare(tenant, Declare { format, scheme })).await;
+        for number in 0..6 {
+            let wrapped = self.house.ledger.wrap(&label, &[number; 32]);
+            let start = format!("sk_{number:06}");
+            let import = Import {
+                create: create_of(number.into(), None),
+                suspended: number == 1,
+                created_at: None,
+                source: "elsewhere".to_owned(),
+                old_id: number.to_string(),
+                content: wrapped.claim,
+                secret: ForeignSecret {
+                    prefix: start.clone(),
+                    format: "sk_".to_owned(),
+                    scheme: label.clone(),
+                    salt: Some(Salt { side: Side::After, start, bytes: SaltBytes(vec![number; 8]) }),
+                    claim: wrapped.claim,
+                    pepper: wrapped.pepper,
+                    digest: wrapped.digest,
+                },
+            };
+            let id = self.house.ledger.imported_id(tenant, "elsewhere", &number.to_string());
+            let import = CredentialCommand::Import(Box::new(import));
+            self.execute(id.into(), Command::Credential(tenant, vec![import])).await;
+        }
     }
 
     /// Every row of every projection, as text.
@@ -126,8 +162,8 @@ fn lives(life: u32) -> Vec<MemberCommand> {
     lives
 }
 
-fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
-    let create = credential::Create {
+fn create_of(life: u32, owner: Option<MemberId>) -> credential::Create {
+    credential::Create {
         name: format!("key {life}"),
         description: String::new(),
         metadata: Map::new(),
@@ -136,7 +172,11 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         ip_rules: IpRules::default(),
         rate_limit: OwnRateLimit::None,
         owner,
-    };
+    }
+}
+
+fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
+    let create = create_of(life, owner);
     let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];

@@ -140,6 +140,7 @@ impl Response<'_> {
         let mut faults = self.header_faults(&header);
         let sent = header("content-type").unwrap_or_default();
         let media_type = sent.split(';').next().unwrap_or_default().trim();
+        let lines = media_type.ends_with("ndjson");
         let json = media_type.ends_with("json");
         match (self.response.get("content"), body) {
             (None, []) => {}
@@ -147,6 +148,11 @@ impl Response<'_> {
             (Some(content), body) => match content.get(media_type) {
                 None => faults.push(format!("the type {sent:?} is not declared")),
                 Some(_) if !json => {}
+                Some(content) if lines => {
+                    let line = &content["schema"]["contentSchema"];
+                    let all = body.split(|&byte| byte == b'\n').filter(|text| !text.is_empty());
+                    faults.extend(all.flat_map(|text| self.body_faults(line, text)));
+                }
                 Some(content) => faults.extend(self.body_faults(&content["schema"], body)),
             },
         }

@@ -9,8 +9,19 @@ use super::Validator;
 use super::pattern::Pattern;
 
 /// Say something to people, and nothing about validity.
-const ANNOTATIONS: [&str; 9] =
-    ["description", "format", "default", "examples", "title", "x-caused-by", "$schema", "$id", "$defs"];
+const ANNOTATIONS: [&str; 11] = [
+    "description",
+    "format",
+    "default",
+    "examples",
+    "title",
+    "x-caused-by",
+    "$schema",
+    "$id",
+    "$defs",
+    "contentMediaType",
+    "contentSchema",
+];
 
 /// How members are taken that an object's schema neither names nor speaks of.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod client;
 pub mod document;
 pub mod json_schema;
+pub mod pieces;
 pub mod service;
 
 use credledger::db::{Database, DatabaseUrl, Settings};

@@ -100,6 +100,7 @@ impl Created {
             secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
             created_at: recorded.at,
             created_by: recorded.actor,
+            origin: None,
             suspended_at: None,
             revoked: None,
             expiry_recorded: false,

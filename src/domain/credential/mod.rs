@@ -6,6 +6,7 @@
 pub mod create;
 pub mod edit;
 pub mod grace;
+pub mod import;
 pub mod limit;
 pub mod record_due;
 pub mod rescope;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
 use super::history::History;
 use super::ids::{CredentialId, MemberId, SecretId, TenantId};
+use super::imports::Side;
 use super::ip_rules::IpRules;
 use super::member::Member;
 use super::personal::Personal;
@@ -34,12 +36,14 @@ use super::refusal::Refusal;
 use super::scope::Scope;
 use super::secret::{Digest, PepperNumber};
 use super::tenant::Tenant;
-use super::{Context, Unfoldable};
+use super::{Context, Unfoldable, base64url};
 use crate::clock::Timestamp;
+use crate::limits;
 
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
 pub use grace::{GraceMoved, MoveGrace};
+pub use import::{ForeignSecret, Import, Imported, ImportedSecret};
 pub use limit::{Limit, Limited};
 pub use record_due::{Expired, RecordDue, SecretExpired};
 pub use rescope::{Rescope, Rescoped};
@@ -56,6 +60,7 @@ pub use warn::{ExpiringSoon, Warn};
 
 family! { CredentialEvent,
     Created = "api_key.created" v 1 personal ["description", "metadata", "name"];
+    Imported = "api_key.imported" v 1 personal ["description", "metadata", "name", "old_id"];
     Edited = "api_key.edited" v 1 personal ["description", "metadata", "name"];
     Rescoped = "api_key.rescoped" v 1 personal [];
     ExpirySet = "api_key.expiry_set" v 1 personal [];
@@ -77,6 +82,7 @@ family! { CredentialEvent,
 #[derive(Clone, Debug)]
 pub enum CredentialCommand {
     Create(Create),
+    Import(Box<Import>),
     Edit(Edit),
     Rescope(Rescope),
     SetExpiry(SetExpiry),
@@ -107,9 +113,12 @@ impl CredentialCommand {
         if let Self::Create(create) = self {
             return create.decide(credential, tenant, member, context);
         }
+        if let Self::Import(import) = self {
+            return import.decide(credential, tenant, member, context);
+        }
         let credential = credential.ok_or_else(Refusal::not_found)?;
         match self {
-            Self::Create(_) => unreachable!("handled above"),
+            Self::Create(_) | Self::Import(_) => unreachable!("handled above"),
             Self::Edit(edit) => edit.decide(credential, context),
             Self::Rescope(rescope) => rescope.decide(credential, tenant, context),
             Self::SetExpiry(set) => set.decide(credential, tenant, context),
@@ -162,6 +171,8 @@ pub struct Credential {
     pub secrets: Vec<Secret>,
     pub created_at: Timestamp,
     pub created_by: Actor,
+    /// of an imported one: where it comes from
+    pub origin: Option<Origin>,
     pub suspended_at: Option<Timestamp>,
     pub revoked: Option<Revocation>,
     /// housekeeping has said that it expired
@@ -178,9 +189,58 @@ pub struct Typed<T> {
     pub since: u32,
 }
 
+/// Where an imported credential comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    pub source: String,
+    pub old_id: Personal<String>,
+    pub imported_at: Timestamp,
+    /// of the line that brought it
+    pub content: Digest,
+}
+
+/// What a text is looked up by that is no key of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// the prefix of its format
+    pub format: String,
+    pub salt: Option<Salt>,
+}
+
+/// A salt of one key, which is found by the key's first characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Salt {
+    pub side: Side,
+    pub start: String,
+    pub bytes: SaltBytes,
+}
+
+/// As base64url in events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SaltBytes(pub Vec<u8>);
+
+impl TryFrom<String> for SaltBytes {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = base64url::decode(&text).filter(|bytes| limits::SALT_BYTES.contains(&bytes.len()));
+        bytes.map(SaltBytes).ok_or("no salt as base64url without padding")
+    }
+}
+
+impl From<SaltBytes> for String {
+    fn from(salt: SaltBytes) -> String {
+        base64url::encode(&salt.0)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Secret {
     pub facts: SecretFacts,
+    /// of an imported key
+    pub foreign: Option<Foreign>,
     pub created_at: Timestamp,
     /// of a rotated-out secret; the active one has none of its own
     pub ends_at: Option<Timestamp>,
@@ -222,6 +282,7 @@ impl Secret {
     pub fn new(facts: SecretFacts, at: Timestamp, version: u32) -> Self {
         Secret {
             facts,
+            foreign: None,
             created_at: at,
             ends_at: None,
             revoked_at: None,
@@ -338,7 +399,9 @@ impl Credential {
 
     fn apply(&mut self, event: CredentialEvent, recorded: &Recorded) -> Result<(), &'static str> {
         match event {
-            CredentialEvent::Created(_) => return Err("the credential is there already"),
+            CredentialEvent::Created(_) | CredentialEvent::Imported(_) => {
+                return Err("the credential is there already");
+            }
             CredentialEvent::Edited(event) => event.apply(self, recorded.version),
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
             CredentialEvent::ExpirySet(event) => event.apply(self, recorded.at),
@@ -370,6 +433,7 @@ pub fn claims(event: &CredentialEvent) -> Vec<Claim> {
     let facts = match event {
         CredentialEvent::Created(created) => &created.secret,
         CredentialEvent::Rotated(rotated) => &rotated.secret,
+        CredentialEvent::Imported(imported) => return imported.claims(),
         _ => return Vec::new(),
     };
     vec![Claim { kind: ClaimKind::SecretPrefix, key: facts.prefix.clone() }]
@@ -386,6 +450,9 @@ pub fn fold(
     let mut credential = match (state, event) {
         (None, CredentialEvent::Created(created)) => {
             return created.into_credential(recorded).map_err(unfoldable);
+        }
+        (None, CredentialEvent::Imported(imported)) => {
+            return imported.into_credential(recorded).map_err(unfoldable);
         }
         (None, _) => return Err(unfoldable("nothing was created yet")),
         (Some(mut credential), event) => {

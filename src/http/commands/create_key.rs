@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write};
+use super::Write;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::{Create, CredentialCommand};
@@ -24,11 +24,8 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
         let command = Command::Credential(tenant, vec![CredentialCommand::Create(create.clone())]);
         write.order(id.into(), command, &document, render.clone())
     };
-    let executed = write.app.within_plan(tenant, order).await?;
-    // A repeated request tells the id of then.
-    let made = executed.answer.body.get("key").and_then(|key| key["id"].as_str()).unwrap_or_default();
-    let location = Some(write.app.place(format_args!("/tenants/{tenant}/keys/{made}")));
-    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+    let executed = write.app.ledger.execute_within_plan(tenant, order).await?;
+    Ok(write.made("key", format_args!("/tenants/{tenant}/keys"), executed))
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {

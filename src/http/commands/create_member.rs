@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write};
+use super::Write;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::ids::MemberId;
@@ -21,11 +21,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let command = Command::Member(tenant, vec![MemberCommand::Create(create)]);
     let order = write.order(id.into(), command, &document, write.render_member(201))?;
     let executed = write.app.ledger.execute(order).await?;
-    // A repeated request tells the id of then.
-    let made =
-        executed.answer.body.get("member").and_then(|member| member["id"].as_str()).unwrap_or_default();
-    let location = Some(write.app.place(format_args!("/tenants/{tenant}/members/{made}")));
-    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+    Ok(write.made("member", format_args!("/tenants/{tenant}/members"), executed))
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {

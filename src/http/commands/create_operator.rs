@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 
-use super::{Told, Write, reach, render};
+use super::{Write, reach, render};
 use crate::domain::authority::Action;
 use crate::domain::authority::Role;
 use crate::domain::command::Command;
@@ -25,11 +25,7 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
     let command = Command::Operator(vec![OperatorCommand::Create(create)]);
     let order = write.order(id.into(), command, &document, render)?;
     let executed = write.app.ledger.execute(order).await?;
-    // A repeated request tells the id of then.
-    let made =
-        executed.answer.body.get("operator").and_then(|operator| operator["id"].as_str()).unwrap_or_default();
-    let location = Some(write.app.place(format_args!("/operators/{made}")));
-    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+    Ok(write.made("operator", format_args!("/operators"), executed))
 }
 
 fn read(write: &Write, document: &Document<'_>) -> Result<Create, Problem> {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 
-use super::{Told, Write, render};
+use super::{Write, render};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::ids::TenantId;
@@ -23,11 +23,7 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
     let order =
         write.order(id.into(), Command::Tenant(vec![TenantCommand::Create(create)]), &document, render)?;
     let executed = write.app.ledger.execute(order).await?;
-    // A repeated request tells the id of then.
-    let made =
-        executed.answer.body.get("tenant").and_then(|tenant| tenant["id"].as_str()).unwrap_or_default();
-    let location = Some(write.app.place(format_args!("/tenants/{made}")));
-    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+    Ok(write.made("tenant", format_args!("/tenants"), executed))
 }
 
 fn read(document: &Document<'_>, id: TenantId, starting: &Settings) -> Result<Create, Problem> {

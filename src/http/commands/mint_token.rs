@@ -7,7 +7,7 @@ use actix_web::web::{Path, Payload};
 
 use serde_json::{Map, json};
 
-use super::{Told, Write};
+use super::Write;
 use crate::clock::Timestamp;
 use crate::domain::command::Command;
 use crate::domain::operator::{MintToken, OperatorCommand};
@@ -26,10 +26,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let command = Command::Operator(vec![OperatorCommand::MintToken(mint)]);
     let order = write.order(id.into(), command, &document, render_token())?;
     let executed = write.app.ledger.execute(order).await?;
-    // A repeated request tells the id of then.
-    let made = executed.answer.body.get("token").and_then(|token| token["id"].as_str()).unwrap_or_default();
-    let location = Some(write.app.place(format_args!("/operators/{id}/tokens/{made}")));
-    Ok(super::answer(executed, Told { location, ..Told::PLAIN }))
+    Ok(write.made("token", format_args!("/operators/{id}/tokens"), executed))
 }
 
 fn read(document: &Document<'_>, now: Timestamp) -> Result<MintToken, Problem> {

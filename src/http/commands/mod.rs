@@ -12,8 +12,8 @@ pub mod edit_operator;
 pub mod edit_tenant;
 pub mod enable_member;
 pub mod grace;
+pub mod import_keys;
 pub mod mint_token;
-mod quota;
 mod reach;
 pub mod resume_key;
 pub mod resume_tenant;
@@ -26,6 +26,7 @@ pub mod set_plan;
 pub mod suspend_key;
 pub mod suspend_tenant;
 
+use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ use crate::domain::operator::OperatorCommand;
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
+use crate::ledger::tally::Lane;
 use crate::vault::sha256;
 
 /// A write's request, after its door: what the manners of all writes need. An extractor.
@@ -166,7 +168,7 @@ impl Write {
             token: Some(TokenId(self.operator.pass().token.0)),
             if_versions,
             retry,
-            housekeeping: false,
+            lane: Lane::People,
             wait: true,
             render,
         })
@@ -183,6 +185,14 @@ impl Write {
     pub async fn carry_out(&self, order: Order, told: Told) -> Result<HttpResponse, Problem> {
         let executed = self.app.ledger.execute(Order { wait: told.wait, ..order }).await?;
         Ok(answer(executed, told))
+    }
+
+    /// The answer to what was made, and where it is: `under` is the collection that it joined.
+    pub fn made(&self, kind: &str, under: fmt::Arguments<'_>, executed: Executed) -> HttpResponse {
+        // A repeated request tells the id of then.
+        let id = executed.answer.body.get(kind).and_then(|made| made["id"].as_str()).unwrap_or_default();
+        let location = Some(self.app.place(format_args!("{under}/{id}")));
+        answer(executed, Told { location, ..Told::PLAIN })
     }
 
     /// One or more actions on one credential, answered with the credential.
@@ -286,7 +296,7 @@ pub fn render(
 
 /// Adds what is known only after the commit: the position, and whether it is enforced.
 pub fn answer(executed: Executed, told: Told) -> HttpResponse {
-    let Executed { answer: Answer { status, mut body }, position, enforced, replayed } = executed;
+    let Executed { answer: Answer { status, mut body }, position, enforced, replayed, .. } = executed;
     let version = body.values().find_map(|member| member.get("version")).and_then(Value::as_u64);
     body.insert("position".to_owned(), json!(position));
     if told.enforced {

@@ -41,10 +41,12 @@ fn changes(before: Option<&Credential>, after: &Credential) -> Value {
     Value::Object(changes.collect())
 }
 
-/// The event's own members. A secret's digest is the ledger's business: in answers a secret is its id and prefix.
+/// The event's own members. A secret's digest is the ledger's business: in answers a secret is its id and prefix, and of an imported
+/// one how its digest was made.
 fn data(mut members: Map<String, Value>) -> Value {
     if let Some(Value::Object(secret)) = members.get_mut("secret") {
-        secret.retain(|name, _| name == "id" || name == "prefix");
+        secret.retain(|name, _| matches!(&**name, "id" | "prefix" | "format" | "scheme"));
     }
+    members.remove("content");
     Value::Object(members)
 }

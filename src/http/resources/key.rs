@@ -32,6 +32,10 @@ pub fn key(
         ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),
     ]);
+    if let Some(origin) = &credential.origin {
+        let origin = json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at});
+        members.insert("imported".to_owned(), origin);
+    }
     if let Some(owner) = owner {
         let effective = Effective::of(&credential.scopes, Some(owner));
         members.insert("effective_scopes".to_owned(), json!(effective.scopes));

@@ -7,15 +7,16 @@ use super::edit::{Edit, NewCredential, NewSecret, Why, counted};
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::layout::Credential;
 use super::store::{Books, Store};
-use crate::domain::credential::{Created, CredentialEvent, Rotated, SecretFacts};
+use crate::domain::credential::{Created, CredentialEvent, Imported, Rotated, SecretFacts};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
+use crate::domain::imports::{self, ForeignPrefix, ImportsEvent};
 use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
 use crate::domain::tenant::TenantEvent;
 use crate::projections::policy::Policy;
-use crate::projections::secrets::half;
+use crate::projections::secrets::{ForeignRecord, half};
 
 /// Applies the next event. After an error the view is shut: what it holds may be half of a change.
 pub fn apply(store: &Store, books: &mut Books, position: u64, recorded: &Recorded) -> Result<(), Why> {
@@ -57,12 +58,26 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
     match &recorded.event {
         Event::Tenant(event) => tenant(edit, recorded, event),
         Event::Credential(CredentialEvent::Created(created)) => create(edit, recorded, created),
+        Event::Credential(CredentialEvent::Imported(imported)) => import(edit, recorded, imported),
         Event::Credential(event) => credential(edit, recorded, event),
         Event::Operator(event) => operator(edit, recorded, event),
         Event::Member(event) => member(edit, recorded, event),
         // Bounds what is made, and no verdict.
         Event::Plan(_) => Ok(()),
+        Event::Imports(event) => declare(edit, recorded, event),
     }
+}
+
+fn declare(edit: &mut Edit<'_>, recorded: &Recorded, event: &ImportsEvent) -> Result<(), Why> {
+    if recorded.stream != imports::stream() {
+        return Err("it stands in another stream");
+    }
+    follows(edit.books.declared, recorded)?;
+    let ImportsEvent::Declared(declared) = event;
+    let mut prefixes = edit.store.foreign.load().prefixes();
+    ForeignPrefix::declare(&mut prefixes, declared.clone());
+    edit.declare(recorded.version, prefixes);
+    Ok(())
 }
 
 fn follows(version: u32, recorded: &Recorded) -> Result<(), Why> {
@@ -118,7 +133,8 @@ fn use_formats(edit: &mut Edit<'_>, formats: &[crate::domain::key_format::KeyFor
 // ---- credentials ----
 
 fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
-    NewSecret { id: facts.id, digest: half(&facts.digest), prefix: &facts.prefix, ends_at: None }
+    let digest = half(&facts.digest);
+    NewSecret { id: facts.id, digest, prefix: &facts.prefix, ends_at: None, foreign: None }
 }
 
 fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result<(), Why> {
@@ -128,7 +144,7 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         ip_rules: created.ip_rules.clone(),
         rate_limit: created.rate_limit,
     };
-    let ordinal = edit.add_credential(&NewCredential {
+    let credential = NewCredential {
         id: CredentialId(recorded.stream.0),
         tenant: created.tenant_id.0,
         version: recorded.version,
@@ -138,9 +154,37 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         suspended: false,
         revoked: false,
         policy: &policy.encode(),
-    })?;
+    };
+    add(edit, &credential, &new_secret(&created.secret))
+}
+
+fn import(edit: &mut Edit<'_>, recorded: &Recorded, imported: &Imported) -> Result<(), Why> {
+    follows(0, recorded)?;
+    let policy = Policy {
+        scopes: imported.scopes.clone(),
+        ip_rules: imported.ip_rules.clone(),
+        rate_limit: imported.rate_limit,
+    };
+    let credential = NewCredential {
+        id: CredentialId(recorded.stream.0),
+        tenant: imported.tenant_id.0,
+        version: recorded.version,
+        owner: imported.owner,
+        name: imported.name.known().map(String::as_str),
+        expires_at: imported.expires_at,
+        suspended: imported.suspended,
+        revoked: false,
+        policy: &policy.encode(),
+    };
+    let (facts, foreign) = (imported.secret.facts(), imported.secret.foreign());
+    add(edit, &credential, &NewSecret { foreign: Some(ForeignRecord::from(&foreign)), ..new_secret(&facts) })
+}
+
+/// A credential with its first secret.
+fn add(edit: &mut Edit<'_>, new: &NewCredential<'_>, secret: &NewSecret<'_>) -> Result<(), Why> {
+    let ordinal = edit.add_credential(new)?;
     let mut credential = edit.credential(ordinal)?;
-    edit.add_active(ordinal, &mut credential, &new_secret(&created.secret))?;
+    edit.add_active(ordinal, &mut credential, secret)?;
     edit.write_credential(ordinal, &credential);
     Ok(())
 }
@@ -151,7 +195,9 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
     follows(credential.version, recorded)?;
     credential.version = counted(recorded.version)?;
     match event {
-        CredentialEvent::Created(_) => return Err("the credential is there already"),
+        CredentialEvent::Created(_) | CredentialEvent::Imported(_) => {
+            return Err("the credential is there already");
+        }
         CredentialEvent::Edited(event) => {
             if let Some(name) = &event.name {
                 edit.set_name(&mut credential, name.known().map(String::as_str))?;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring};
 use super::store::{Books, Store};
-use super::{answer::Prefix, judge, layout::SecretView};
+use super::{judge, layout::SecretView};
 use crate::clock::Timestamp;
+use crate::domain::imports::ForeignPrefix;
 use crate::projections::policy::Policy;
 use uuid::Uuid;
 
@@ -21,6 +22,9 @@ pub struct ViewDump {
     /// tokens by their ids
     pub operators: BTreeMap<Uuid, OperatorEntry>,
     pub policies: u64,
+    /// what was declared of keys from elsewhere, and how many salts of theirs are held
+    pub foreign: Vec<ForeignPrefix>,
+    pub salts: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +76,8 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         secrets,
         operators: operators(store, books),
         policies: books.policies.in_use(),
+        foreign: store.foreign.load().prefixes(),
+        salts: books.salts.count(),
     }
 }
 
@@ -111,14 +117,9 @@ fn dump_credential(store: &Store, credential: &Credential) -> DumpedCredential {
 }
 
 fn dump_secret(store: &Store, credential: &Credential, secret: SecretView) -> DumpedSecret {
-    let mut prefix = Prefix::EMPTY;
-    if let Some(shared) = store.prefixes.get(secret.prefix).and_then(|cell| cell.get()) {
-        prefix.push(shared.as_bytes());
-    }
-    secret.public.unpack(&mut prefix);
     DumpedSecret {
         credential: credential.id,
-        prefix: prefix.to_string(),
+        prefix: judge::prefix_of(store, &secret).to_string(),
         ends_at: secret.ends_at,
         revoked: secret.revoked,
         dead: secret.dead,

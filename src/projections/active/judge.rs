@@ -7,6 +7,7 @@ use arc_swap::Guard;
 
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::{MemberEntry, TenantEntry};
+use super::foreign::{Sought, seek};
 use super::layout::{
     ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, PublicTag, SecretView, holds, holds_dead,
     tag_of_public, tail_of_name, touch,
@@ -22,7 +23,7 @@ use crate::projections::secrets::DigestHalf;
 use crate::vault::{Digesting, Vault};
 
 /// What one look found of a real secret.
-struct Seen {
+pub struct Seen {
     credential: Credential,
     secret: SecretView,
     prefix: Prefix,
@@ -34,7 +35,7 @@ struct Seen {
 
 /// How many events were applied when it was looked, and the time of the last.
 #[derive(Clone, Copy)]
-struct Head {
+pub struct Head {
     applied: u64,
     last_at: Timestamp,
 }
@@ -55,7 +56,11 @@ pub fn judge(
         store.secrets.touch(public.tag);
     }
     if !formats.fits(text) {
-        return Ok(first.refusal(Reason::Malformed, Some(formats.misfit(text)), now));
+        return Ok(match seek(store, vault, text)? {
+            Sought::Known(seen, head) => answer(seen, head, request, now),
+            Sought::Unknown => first.refusal(Reason::NotFound, None, now),
+            Sought::NoForm => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
+        });
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
     // The text is taken in while the index is on its way, and worked out while the record is.
@@ -77,7 +82,11 @@ pub fn judge(
             first = head;
         }
     }
-    Ok(first.refusal(Reason::NotFound, None, now))
+    // A key from elsewhere may be written as one of our own.
+    match seek(store, vault, text)? {
+        Sought::Known(seen, head) => Ok(answer(seen, head, request, now)),
+        Sought::Unknown | Sought::NoForm => Ok(first.refusal(Reason::NotFound, None, now)),
+    }
 }
 
 /// Has the machine fetch what the look will read, while the text is being hashed. Gives the record of an active secret,
@@ -102,7 +111,7 @@ fn head(store: &Store) -> Result<Head, NotAnswering> {
 }
 
 impl Head {
-    fn of(store: &Store) -> Head {
+    pub fn of(store: &Store) -> Head {
         let (applied, last_at) = store.head();
         let last_at = i64::try_from(last_at).ok().and_then(Timestamp::from_millis).unwrap_or_default();
         Head { applied, last_at }
@@ -125,7 +134,35 @@ impl Head {
 
 #[inline]
 fn look(store: &Store, text: &str, tag: PublicTag, digest: &DigestHalf) -> (Head, Option<Seen>) {
-    let found = store.secrets.find(tag.tag, |entry| match entry.kind {
+    let found = find(store, tag.tag, digest);
+    // The text is the secret's own, its digest says so: then so is its prefix.
+    let complete = |(credential, secret): (Credential, SecretView)| {
+        let mut prefix = Prefix::EMPTY;
+        let shown = text.as_bytes().get(..tag.shared + secret.public.chars())?;
+        if prefix.push(shown) { complete(store, prefix, credential, secret) } else { None }
+    };
+    (Head::of(store), found.and_then(complete))
+}
+
+/// Part of a look for a key from elsewhere, whose prefix is shown as it is known.
+pub fn found_by_digest(store: &Store, tag: u32, digest: &DigestHalf) -> Option<Seen> {
+    let (credential, secret) = find(store, tag, digest)?;
+    complete(store, prefix_of(store, &secret), credential, secret)
+}
+
+/// What is known of how a secret begins.
+pub fn prefix_of(store: &Store, secret: &SecretView) -> Prefix {
+    let mut prefix = Prefix::EMPTY;
+    if let Some(shared) = store.prefixes.get(secret.prefix).and_then(|cell| cell.get()) {
+        prefix.push(shared.as_bytes());
+    }
+    secret.public.unpack(&mut prefix);
+    prefix
+}
+
+#[inline]
+fn find(store: &Store, tag: u32, digest: &DigestHalf) -> Option<(Credential, SecretView)> {
+    store.secrets.find(tag, |entry| match entry.kind {
         ACTIVE => {
             let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
             let credential = Credential::of(&words);
@@ -144,24 +181,12 @@ fn look(store: &Store, text: &str, tag: PublicTag, digest: &DigestHalf) -> (Head
             let credential = Credential::of(&store.credentials.read(dead.credential)?);
             Some((credential, dead.into()))
         }
-    });
-    let complete = |(credential, secret)| complete(store, text, tag.shared, credential, secret);
-    (Head::of(store), found.and_then(complete))
+    })
 }
 
-/// `None` only for a look that met the writer. The text is the secret's own, its digest says so: then so is its prefix.
+/// `None` only for a look that met the writer.
 #[inline]
-fn complete(
-    store: &Store,
-    text: &str,
-    shared: usize,
-    credential: Credential,
-    secret: SecretView,
-) -> Option<Seen> {
-    let mut prefix = Prefix::EMPTY;
-    if !prefix.push(text.as_bytes().get(..shared + secret.public.chars())?) {
-        return None;
-    }
+fn complete(store: &Store, prefix: Prefix, credential: Credential, secret: SecretView) -> Option<Seen> {
     Some(Seen {
         tenant: store.tenants.load(credential.tenant).filter(|tenant| tenant.is_some())?,
         policy: store.policies.at(credential.policy)?,

@@ -16,6 +16,7 @@ use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId,
 use crate::ledger::InlineRow;
 use crate::projections::bytes::BadRecord;
 use crate::projections::credentials::{self, CredentialRecord};
+use crate::projections::imports;
 use crate::projections::members::{self, MemberRecord};
 use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
@@ -112,6 +113,7 @@ impl<'a> Loader<'a> {
         let outcome = match row.projection {
             tenants::NAME => tenant(&mut edit, row),
             members::NAME => member(&mut edit, row),
+            imports::NAME => imports::decode(row.record).map(|prefixes| edit.declare(row.version, prefixes)),
             credentials::NAME => {
                 self.credentials += 1;
                 self.last = row.id;
@@ -192,8 +194,8 @@ fn credential(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord>
 /// Whether it is its credential's active one.
 fn secret(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<bool, BadRecord> {
     let record = SecretRecord::decode(row.record)?;
-    let SecretRecord { digest, prefix, ends_at, .. } = record;
-    let new = NewSecret { id: SecretId(row.id), digest, prefix, ends_at };
+    let SecretRecord { digest, prefix, ends_at, foreign, .. } = record;
+    let new = NewSecret { id: SecretId(row.id), digest, prefix, ends_at, foreign };
     let ordinal = edit.store.credential_ordinal(record.credential.0);
     let ordinal = ordinal.ok_or(BadRecord("its credential is unknown"))?;
     let mut credential = edit.credential(ordinal).map_err(fits)?;

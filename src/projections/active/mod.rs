@@ -10,6 +10,7 @@ mod apply;
 mod dump;
 mod edit;
 mod entries;
+mod foreign;
 mod index;
 mod judge;
 mod kept;
@@ -98,7 +99,9 @@ impl ActiveView {
     pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
         let mut formats = Formats::default();
         formats.insert(&self.token_format);
-        let formed = formats.fits(text) || self.store.formats.load().fits(text);
+        let formed = formats.fits(text)
+            || self.store.formats.load().fits(text)
+            || self.store.foreign.load().fits(text);
         (!formed).then(|| formats.misfit(text))
     }
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use super::answer::Counts;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
+use super::foreign::{Foreign, SaltBook, Salts};
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::kept::{self, Kept};
 use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
@@ -28,7 +29,9 @@ pub struct Store {
     /// the time of the last of them
     pub last_at: AtomicU64,
     pub formats: ArcSwap<Formats>,
-    /// by public part
+    pub foreign: ArcSwap<Foreign>,
+    pub salts: Salts,
+    /// by public part; imported ones by digest
     pub secrets: Index,
     pub by_id: Index,
     pub credentials: Records<CREDENTIAL_WORDS>,
@@ -52,6 +55,11 @@ pub struct Store {
 #[derive(Default)]
 pub struct Books {
     pub formats: Formats,
+    /// events that declared what imported keys look like
+    pub declared: u32,
+    pub salts: SaltBook,
+    /// those of imported keys, apart from the others: by it a secret is known for one
+    pub foreign_prefixes: HashMap<Box<str>, u32>,
     pub secrets: index::Book,
     pub by_id: index::Book,
     pub credentials: Ordinals,
@@ -82,6 +90,8 @@ impl Store {
             applied: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
             formats: ArcSwap::from_pointee(Formats::default()),
+            foreign: ArcSwap::default(),
+            salts: Salts::new()?,
             secrets: Index::new(LOOSE)?,
             by_id: Index::new(TIGHT)?,
             credentials: Records::new(),
@@ -106,6 +116,7 @@ impl Store {
         self.secrets.prepare(&books.secrets)?;
         self.by_id.prepare(&books.by_id)?;
         self.texts.prepare(&books.texts)?;
+        self.salts.prepare(&books.salts)?;
         books.credentials.prepare(&self.credentials)?;
         books.expiring.prepare(&self.expiring)?;
         books.dead.prepare(&self.dead)
@@ -151,6 +162,7 @@ impl Store {
             self.tenants.bytes(),
             self.members.bytes(),
             self.operators.bytes(),
+            self.salts.bytes(),
         ];
         let credentials = books.credentials.in_use();
         Counts {

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::entries::{MemberEntry, TenantEntry};
+use super::foreign::Foreign;
 use super::layout::tag_of;
 use super::slab::Full;
 use super::store::{Books, Store, only};
 use crate::clock::Timestamp;
 use crate::domain::ids::{CredentialId, MemberId, SecretId};
+use crate::domain::imports::ForeignPrefix;
 use crate::domain::key_format::KeyFormat;
-use crate::projections::secrets::DigestHalf;
+use crate::projections::secrets::{DigestHalf, ForeignRecord};
 
 /// What does not fit what the view holds.
 pub type Why = &'static str;
@@ -38,6 +40,8 @@ pub struct NewSecret<'a> {
     pub digest: DigestHalf,
     pub prefix: &'a str,
     pub ends_at: Option<Timestamp>,
+    /// of an imported key
+    pub foreign: Option<ForeignRecord<'a>>,
 }
 
 pub struct NewCredential<'a> {
@@ -61,6 +65,12 @@ impl Edit<'_> {
 
     pub fn publish_formats(&self) {
         self.store.formats.store(Arc::new(self.books.formats.clone()));
+    }
+
+    /// What texts of imported keys look like, all of it as it is after so many events.
+    pub fn declare(&mut self, declared: u32, prefixes: Vec<ForeignPrefix>) {
+        self.books.declared = declared;
+        self.store.foreign.store(Arc::new(Foreign::of(prefixes)));
     }
 
     pub fn add_tenant(&mut self, entry: TenantEntry) -> Result<(), Why> {

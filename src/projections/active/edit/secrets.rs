@@ -5,17 +5,21 @@ use std::sync::OnceLock;
 use super::super::answer::Prefix;
 use super::super::index::Entry;
 use super::super::layout::{
-    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of_public,
+    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of, tag_of_public,
 };
 use super::super::slab::Full;
 use super::{Edit, NewSecret, Why};
 use crate::clock::Timestamp;
 use crate::domain::ids::SecretId;
 use crate::limits;
+use crate::projections::secrets::ForeignRecord;
 
 impl Edit<'_> {
     fn living(&mut self, new: &NewSecret<'_>) -> Result<Living, Why> {
-        let (prefix, public) = self.split_prefix(new.prefix)?;
+        let (prefix, public) = match &new.foreign {
+            None => self.split_prefix(new.prefix)?,
+            Some(foreign) => self.foreign_prefix(new.prefix, foreign)?,
+        };
         Ok(Living { digest: new.digest, id: new.id.0, prefix, public, ends_at: new.ends_at })
     }
 
@@ -147,8 +151,12 @@ impl Edit<'_> {
         if there { Ok(()) } else { Err("a secret's index entry is missing") }
     }
 
-    /// Where a secret stands in the index follows from its prefix, which its record holds.
+    /// Where a secret stands in the index follows from its prefix, which its record holds; that of an imported one from its
+    /// digest.
     fn tag(&self, secret: &Living) -> Result<u32, Why> {
+        if self.books.foreign_prefixes.values().any(|ordinal| *ordinal == secret.prefix) {
+            return Ok(tag_of(&secret.digest));
+        }
         let mut prefix = Prefix::EMPTY;
         let shared = self.store.prefixes.get(secret.prefix).and_then(OnceLock::get);
         let whole =
@@ -165,14 +173,38 @@ impl Edit<'_> {
         Ok((self.intern_prefix(shared)?, public.ok_or("a secret's prefix is of no key format")?))
     }
 
+    /// There are few prefixes, and each was declared before.
+    fn foreign_prefix(&mut self, text: &str, foreign: &ForeignRecord<'_>) -> Result<(u32, Public), Why> {
+        let public = text.strip_prefix(foreign.format).and_then(Public::pack);
+        let public = public.ok_or("an imported secret's prefix is not of its format")?;
+        if let Some(salt) = &foreign.salt {
+            self.store.salts.add(&mut self.books.salts, salt)?;
+        }
+        let known = self.books.foreign_prefixes.get(foreign.format).copied();
+        let ordinal = match known {
+            Some(ordinal) => ordinal,
+            None => {
+                let ordinal = self.new_prefix(foreign.format)?;
+                self.books.foreign_prefixes.insert(foreign.format.into(), ordinal);
+                ordinal
+            }
+        };
+        Ok((ordinal, public))
+    }
+
     fn intern_prefix(&mut self, shared: &str) -> Result<u32, Why> {
         if let Some(&ordinal) = self.books.prefixes.get(shared) {
             return Ok(ordinal);
         }
+        let ordinal = self.new_prefix(shared)?;
+        self.books.prefixes.insert(shared.into(), ordinal);
+        Ok(ordinal)
+    }
+
+    fn new_prefix(&mut self, shared: &str) -> Result<u32, Why> {
         let ordinal = self.books.prefix_ordinals.take(&self.store.prefixes)?;
         let cell: &OnceLock<Box<str>> = self.store.prefixes.get(ordinal).ok_or(Full)?;
         cell.set(shared.into()).map_err(|_| "a prefix's place was taken")?;
-        self.books.prefixes.insert(shared.into(), ordinal);
         Ok(ordinal)
     }
 }

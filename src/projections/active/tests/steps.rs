@@ -14,6 +14,7 @@ pub enum Step {
     Credential(u8, CredentialStep),
     Operator(u8, OperatorStep),
     Member(u8, MemberStep),
+    Import { slot: u8, tenant: u8, way: u8, suspended: bool },
     Wait(u8),
 }
 
@@ -134,6 +135,8 @@ pub fn steps() -> impl Strategy<Value = Step> {
         12 => (0..CREDENTIALS, credential).prop_map(|(slot, step)| Step::Credential(slot, step)),
         1 => (0..OPERATORS, operator).prop_map(|(slot, step)| Step::Operator(slot, step)),
         2 => (0..MEMBERS, member).prop_map(|(slot, step)| Step::Member(slot, step)),
+        3 => (0..CREDENTIALS, 0..TENANTS, 0..super::imports::WAYS, proptest::bool::weighted(0.2))
+            .prop_map(|(slot, tenant, way, suspended)| Step::Import { slot, tenant, way, suspended }),
         2 => (0..60u8).prop_map(Step::Wait),
     ]
 }

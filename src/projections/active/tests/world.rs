@@ -138,6 +138,7 @@ impl World {
             let create = operator::Create { name, role, reach, first: slot == 0, token: None };
             world.ask(operator_of(slot), Command::Operator(vec![OperatorCommand::Create(create)]));
         }
+        world.declare();
         world
     }
 
@@ -172,6 +173,11 @@ impl World {
                     erase,
                 );
                 if self.events.len() > before {
+                    self.credentials.insert(*slot, stream);
+                }
+            }
+            Step::Import { slot, tenant, way, suspended } => {
+                if let Some(stream) = self.import(*tenant, *way, *suspended) {
                     self.credentials.insert(*slot, stream);
                 }
             }
@@ -272,7 +278,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, stream: StreamId, command: Command) {
+    pub fn ask(&mut self, stream: StreamId, command: Command) {
         self.ask_of(stream, command, false);
     }
 
@@ -324,7 +330,9 @@ impl World {
     pub fn loaded(&self) -> ActiveView {
         let view = ActiveView::new().expect("room");
         let mut loader = Loader::new(&view).expect("an empty view");
-        for projection in ["tenants", "members", "credentials", "secrets", "operators", "operator_tokens"] {
+        for projection in
+            ["imports", "tenants", "members", "credentials", "secrets", "operators", "operator_tokens"]
+        {
             for row in self.rows.values().filter(|row| row.projection == projection) {
                 let name = self.name_of(row);
                 let mac = row.mac(&self.vault);
