@@ -13,5 +13,6 @@ pub mod ledger;
 pub mod limiter;
 pub mod limits;
 pub mod ops;
+pub mod people;
 pub mod projections;
 pub mod vault;

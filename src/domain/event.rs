@@ -151,6 +151,8 @@ pub enum ClaimKind {
     SecretPrefix = 1,
     TenantSlug = 2,
     FirstOperator = 3,
+    /// a person at the identity provider
+    Identity = 4,
 }
 
 impl Event {

@@ -6,6 +6,7 @@
 mod id_bytes;
 mod master_key;
 mod rotation;
+mod signature;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
 pub use rotation::Rotation;
+pub use signature::{PublicKey, SigningAlgorithm};
 
 /// What a mac is over. A mac made for one purpose never passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Purpose {
     Row,
     /// of a name that a row points to
     Name,
+    /// of the row of a person's session
+    Session,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -39,6 +43,7 @@ struct Derived {
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
+    session: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -194,6 +199,7 @@ impl Derived {
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),
+            session: mac_key("session mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -205,6 +211,7 @@ impl Derived {
             Purpose::Event => &self.event,
             Purpose::Row => &self.row,
             Purpose::Name => &self.name,
+            Purpose::Session => &self.session,
         }
     }
 }

@@ -1,0 +1,3 @@
+//! People: sign-in by identity provider, invitations, sessions.
+pub mod id_token;
+pub mod jwks;
