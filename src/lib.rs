@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod limits;
 pub mod ops;
+pub mod outbound;
 pub mod people;
 pub mod projections;
 pub mod vault;
