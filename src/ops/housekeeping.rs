@@ -55,6 +55,7 @@ struct Outages {
     /// when it was last said that some end can't be recorded at all
     damage_told_at: Option<BootTime>,
     forgetting: Outage,
+    sessions: Outage,
 }
 
 impl Default for Outages {
@@ -64,6 +65,7 @@ impl Default for Outages {
             recording: Outage::of("recording ends that came by time"),
             damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),
+            sessions: Outage::of("forgetting sessions that are over"),
         }
     }
 }
@@ -85,6 +87,7 @@ async fn turn(ledger: &Arc<Ledger>, lease: &Lease, forget: bool, outages: &mut O
     outages.finding.after(&recorded);
     if forget {
         outages.forgetting.after(&forget_answers(ledger).await);
+        outages.sessions.after(&forget_sessions(ledger).await);
     }
 }
 
@@ -213,6 +216,18 @@ async fn due(ledger: &Arc<Ledger>, now: Timestamp, after: DuePlace) -> Result<Ve
 async fn forget_answers(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     while answered(forget_page(ledger)).await? >= i64::from(limits::FORGET_PAGE) {}
     Ok(())
+}
+
+/// Sessions that are over, and sign-ins that nobody could complete any more.
+async fn forget_sessions(ledger: &Arc<Ledger>) -> Result<(), DbError> {
+    let forget = "select credledger.forget_sessions($1, $2, $3)";
+    loop {
+        let (ledger_id, now) = (ledger.reader().ledger, ledger.clock().now().millis());
+        let rows = answered(ledger.database().people(forget, &[&ledger_id, &now, &limits::FORGET_PAGE])).await?;
+        if rows.first().is_none_or(|row| row.get::<_, i64>(0) < i64::from(limits::FORGET_PAGE)) {
+            return Ok(());
+        }
+    }
 }
 
 /// How many went.

@@ -53,6 +53,7 @@ fn settings(hosts: &[&str]) -> Settings {
         max_age_seconds: None,
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         redirect_uri: "https://keys.example.com/console/callback".to_owned(),
+        origin: "https://keys.example.com".to_owned(),
         idle: Duration::from_secs(60),
         life: Duration::from_secs(60),
         invitation_seconds: 60,

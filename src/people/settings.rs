@@ -31,6 +31,8 @@ pub struct Settings {
     /// hosts beside the issuer's own that may be asked
     pub hosts: Vec<String>,
     pub redirect_uri: String,
+    /// of the public URL, as a browser says it
+    pub origin: String,
     pub idle: Duration,
     pub life: Duration,
     pub invitation_seconds: u32,

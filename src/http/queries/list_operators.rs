@@ -17,7 +17,7 @@ use crate::http::query::Query;
 use crate::http::resources;
 use crate::projections::list::{self, OperatorFilter};
 
-const STATUSES: [&str; 2] = ["active", "disabled"];
+const STATUSES: [&str; 3] = ["active", "invited", "disabled"];
 
 struct Asked {
     limit: u32,
@@ -67,7 +67,7 @@ fn read(query: &Query<'_>) -> Result<Asked, Problem> {
         let prefix = query.text("prefix");
         let name = query.name();
         let status = query.optional("status", |word| {
-            STATUSES.into_iter().find(|status| *status == word).ok_or("expected active or disabled")
+            STATUSES.into_iter().find(|status| *status == word).ok_or("expected active, invited or disabled")
         });
         let role = query.optional("role", |word| {
             Role::from_word(word).ok_or("expected root, org_admin, auditor or gateway")
