@@ -51,7 +51,7 @@ fn claims_that_map_to_nothing_are_denied_and_the_log_says_what_they_were() {
     let world = World::new(&["--oidc-roles", ROLES]);
     let before = world.operators();
     let answer = world.browser("grace").sign_in();
-    world.denied(&answer, "no_role", r#"groups: ["everybody"]"#);
+    world.denied(&answer, "no_role", "everybody");
     let nobody = world.browser("ada").sign_in();
     world.denied(&nobody, "no_tenant", "later own");
     assert_eq!(world.operators(), before);

@@ -27,7 +27,7 @@ fn a_callback_is_taken_once_and_a_code_is_exchanged_once() {
     let mut thief = world.browser("nobody");
     thief.set_cookie(SIGN_IN, &attempt);
     let answer = thief.get(&callback);
-    world.denied(&answer, "spent", "completed before");
+    world.denied(&answer, "spent", "somebody repeats");
     assert_eq!(thief.cookie(SESSION), None);
     // Nor for the code alone, in a sign-in of its own: it is spent at the provider too, and goes with another verifier.
     let own = thief.begin();

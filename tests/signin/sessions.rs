@@ -43,7 +43,7 @@ fn a_page_of_another_site_changes_nothing_with_somebodys_session() {
     let (mut ada, _) = world.invited("ada", "root");
     let cookie = ada.cookie(SESSION).expect("a session");
     let send = |method: &str, path: &str, headers: &[(&str, &str)]| {
-        let body = json!({"name": "made by a session"}).to_string().into_bytes();
+        let body = json!({"name": format!("t {}", uuid::Uuid::now_v7().simple())}).to_string().into_bytes();
         let mut request = Request::new(method, path).header("Cookie", &format!("{SESSION}={cookie}"));
         request = request.header("Content-Type", "application/json").header("Accept", "*/*");
         for (name, value) in headers {

@@ -3,6 +3,9 @@
 import { createServer } from 'node:http';
 import { generateKeyPair, exportJWK } from 'jose';
 
+// Its output is for its port alone.
+console.info = console.warn = console.error;
+
 const wanted = JSON.parse(process.argv[2]);
 
 // A provider whose clock is wrong.
@@ -41,11 +44,10 @@ const provider = new Provider(issuer, {
   acrValues: ['gold', 'silver'],
   claims: {
     acr: null,
-    amr: null,
     auth_time: null,
     iss: null,
     sid: null,
-    openid: ['sub'],
+    openid: ['sub', 'amr'],
     email: ['email', 'email_verified'],
     profile: ['name', 'groups', 'org'],
   },
