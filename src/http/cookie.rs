@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn a_cookie_is_found_by_its_whole_name_and_never_when_there_are_two() {
         let of = |cookies: &[&str]| {
-            let request = cookies.iter().fold(TestRequest::default(), |request, cookie| {
-                request.append_header((COOKIE, *cookie))
-            });
+            let request = cookies
+                .iter()
+                .fold(TestRequest::default(), |request, cookie| request.append_header((COOKIE, *cookie)));
             of(&request.to_http_request(), SESSION).map(str::to_owned)
         };
         assert_eq!(of(&["a=b; __Host-credledger=x; c=d"]), Some("x".to_owned()));

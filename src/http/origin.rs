@@ -36,9 +36,8 @@ mod tests {
     fn only_a_page_of_the_service_itself_may_use_its_sessions_to_change_something() {
         let own = "https://keys.example.com";
         let holds = |headers: &[(&str, &str)]| {
-            let request = headers
-                .iter()
-                .fold(TestRequest::default(), |request, header| request.append_header(*header));
+            let request =
+                headers.iter().fold(TestRequest::default(), |request, header| request.append_header(*header));
             check(request.to_http_request().headers(), own).is_ok()
         };
         assert!(holds(&[("Sec-Fetch-Site", "same-origin")]));

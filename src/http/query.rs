@@ -72,7 +72,8 @@ impl<'a> Query<'a> {
     /// The value of a parameter that is there once; for a query that others write too, and that is not refused for what it holds
     /// besides.
     pub fn only(&self, name: &str) -> Option<&str> {
-        let mut values = self.parameters.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_ref());
+        let mut values =
+            self.parameters.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_ref());
         values.next().filter(|_| values.next().is_none())
     }
 

@@ -27,13 +27,19 @@ pub fn presented<'a>(app: &'a App, request: &'a HttpRequest) -> Option<(&'a Arc<
 pub async fn known(app: &App, people: &People, cookie: &str) -> Result<Known, Problem> {
     let refused = |reason: Reason, detail| Problem::credential_refused(reason.word(), detail);
     let session = people.sessions.find(cookie).await?;
-    let session = session.ok_or_else(|| refused(Reason::NotFound, "this session has ended; sign in again"))?;
+    let session =
+        session.ok_or_else(|| refused(Reason::NotFound, "this session has ended; sign in again"))?;
     let look = |now| app.view.operator_state(session.operator).map(|operator| (operator, now));
     let (operator, now) = app.leased(look).await?.map_err(|_| not_answering())?;
-    let operator = operator.ok_or_else(|| refused(Reason::NotFound, "this session's operator is not there"))?;
+    let operator =
+        operator.ok_or_else(|| refused(Reason::NotFound, "this session's operator is not there"))?;
     people.sessions.judge(&session, &operator, now).map_err(|over| match over {
-        SessionOver::OperatorDisabled => refused(Reason::OwnerDisabled, "this operator is disabled, or was meanwhile"),
-        SessionOver::Ended | SessionOver::Idle => refused(Reason::Expired, "this session has expired; sign in again"),
+        SessionOver::OperatorDisabled => {
+            refused(Reason::OwnerDisabled, "this operator is disabled, or was meanwhile")
+        }
+        SessionOver::Ended | SessionOver::Idle => {
+            refused(Reason::Expired, "this session has expired; sign in again")
+        }
     })?;
     let session = people.sessions.touch(&session, now).await?;
     Ok(Known { session, operator })

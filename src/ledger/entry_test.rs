@@ -381,13 +381,25 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
     ];
     let (role_again, reach_again) = (role.clone(), reach.clone());
     prop_oneof![
-        (typed(), role.clone(), reach.clone(), any::<bool>(), prop::option::of(digest()), prop::option::of(typed()))
+        (
+            typed(),
+            role.clone(),
+            reach.clone(),
+            any::<bool>(),
+            prop::option::of(digest()),
+            prop::option::of(typed())
+        )
             .prop_map(|(name, role, reach, first, identity, email)| OperatorEvent::Created(
                 operator::Created { name, role, reach, first, identity, email }
             )),
         (typed(), typed(), digest(), role, reach, at()).prop_map(
             |(email, name, address, role, reach, expires_at)| OperatorEvent::Invited(operator::Invited {
-                email, address, name, role, reach, expires_at
+                email,
+                address,
+                name,
+                role,
+                reach,
+                expires_at
             })
         ),
         (role_again, reach_again)

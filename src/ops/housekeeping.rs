@@ -223,7 +223,8 @@ async fn forget_sessions(ledger: &Arc<Ledger>) -> Result<(), DbError> {
     let forget = "select credledger.forget_sessions($1, $2, $3)";
     loop {
         let (ledger_id, now) = (ledger.reader().ledger, ledger.clock().now().millis());
-        let rows = answered(ledger.database().people(forget, &[&ledger_id, &now, &limits::FORGET_PAGE])).await?;
+        let rows =
+            answered(ledger.database().people(forget, &[&ledger_id, &now, &limits::FORGET_PAGE])).await?;
         if rows.first().is_none_or(|row| row.get::<_, i64>(0) < i64::from(limits::FORGET_PAGE)) {
             return Ok(());
         }

@@ -95,8 +95,17 @@ mod tests {
             assert_eq!(return_to(Some(path)), Some(path));
         }
         for elsewhere in [
-            "", "console", "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example",
-            "/\t/evil.example", "/a\r\nSet-Cookie: x", "javascript:alert(1)", "/é", " /",
+            "",
+            "console",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/a\r\nSet-Cookie: x",
+            "javascript:alert(1)",
+            "/é",
+            " /",
         ] {
             assert_eq!(return_to(Some(elsewhere)), None, "{elsewhere:?}");
         }

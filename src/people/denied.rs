@@ -35,9 +35,23 @@ pub enum Denied {
 
 impl Denied {
     pub const OUTCOMES: [&str; 17] = [
-        "no_attempt", "late", "state", "spent", "mix_up", "no_code", "provider_refused", "provider_away",
-        "provider_garbage", "token", "no_role", "no_tenant", "operator_disabled", "invitation_over", "refused",
-        "unavailable", "accepted",
+        "no_attempt",
+        "late",
+        "state",
+        "spent",
+        "mix_up",
+        "no_code",
+        "provider_refused",
+        "provider_away",
+        "provider_garbage",
+        "token",
+        "no_role",
+        "no_tenant",
+        "operator_disabled",
+        "invitation_over",
+        "refused",
+        "unavailable",
+        "accepted",
     ];
 
     /// For the log and the metric.
@@ -77,7 +91,9 @@ impl Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Denied::NoAttempt => f.write_str("the callback came without the cookie of a sign-in that was begun here"),
+            Denied::NoAttempt => {
+                f.write_str("the callback came without the cookie of a sign-in that was begun here")
+            }
             Denied::Late => f.write_str("the sign-in took too long"),
             Denied::State => f.write_str("the callback's state is of another sign-in than the cookie's"),
             Denied::Spent => f.write_str("the sign-in was completed before; somebody repeats its callback"),
@@ -93,9 +109,9 @@ impl fmt::Display for Denied {
                 write!(f, "an entry of oidc_roles fits, but none of its tenants is there: {slugs}")
             }
             Denied::OperatorDisabled => f.write_str("the person's operator is disabled"),
-            Denied::InvitationOver => {
-                f.write_str("the person's invitation is over or was withdrawn, and no entry of oidc_roles fits")
-            }
+            Denied::InvitationOver => f.write_str(
+                "the person's invitation is over or was withdrawn, and no entry of oidc_roles fits",
+            ),
             Denied::Refused(detail) => f.write_str(detail),
             Denied::Unavailable(cause) => write!(f, "the ledger does not answer: {cause}"),
         }
@@ -120,7 +136,9 @@ mod tests {
 
     #[test]
     fn every_outcome_is_counted() {
-        for denied in [Denied::NoAttempt, Denied::Spent, Denied::NoRole(String::new()), Denied::InvitationOver] {
+        for denied in
+            [Denied::NoAttempt, Denied::Spent, Denied::NoRole(String::new()), Denied::InvitationOver]
+        {
             assert!(Denied::OUTCOMES.contains(&denied.outcome()));
         }
     }

@@ -60,12 +60,16 @@ impl TokenFault {
                  with RS256, PS256, ES256, ES384 or EdDSA"
             }
             TokenFault::Critical => "the ID token demands an extension (crit) that is not known here",
-            TokenFault::UnknownKey => "the ID token is signed with a key that is not in the provider's jwks_uri",
+            TokenFault::UnknownKey => {
+                "the ID token is signed with a key that is not in the provider's jwks_uri"
+            }
             TokenFault::Signature => "the ID token's signature does not hold",
             TokenFault::Claims => "the ID token lacks iss, sub, aud, exp or iat, or has them in another form",
             TokenFault::Issuer => "the ID token is of another issuer than oidc_issuer",
             TokenFault::Audience => "the ID token is for another client than oidc_client_id",
-            TokenFault::AuthorizedParty => "the ID token was given to another client (azp) than oidc_client_id",
+            TokenFault::AuthorizedParty => {
+                "the ID token was given to another client (azp) than oidc_client_id"
+            }
             TokenFault::Expired => "the ID token has expired; if it came just now, the clocks disagree",
             TokenFault::NotYet => "the ID token is not valid yet (nbf); the clocks disagree",
             TokenFault::IssuedAt => {
@@ -74,7 +78,9 @@ impl TokenFault {
             TokenFault::Nonce => "the ID token is not of this sign-in: its nonce is another one",
             TokenFault::AccessToken => "the ID token's at_hash is not of the access token that came with it",
             TokenFault::Acr => "the provider did not sign the person in as demanded: acr is none of oidc_acr",
-            TokenFault::Amr => "the provider did not sign the person in as demanded: amr has none of oidc_amr",
+            TokenFault::Amr => {
+                "the provider did not sign the person in as demanded: amr has none of oidc_amr"
+            }
             TokenFault::AuthTime => {
                 "the person signed in at the provider longer ago than oidc_max_age_seconds, or auth_time is absent"
             }

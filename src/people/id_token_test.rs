@@ -141,8 +141,7 @@ fn what_was_demanded_of_the_sign_in_is_held() {
         let acr: Vec<String> = acr.iter().map(|acr| (*acr).to_owned()).collect();
         let amr: Vec<Vec<String>> =
             amr.iter().map(|all| all.iter().map(|one| (*one).to_owned()).collect()).collect();
-        judged(change, &Expected { acr: &acr, amr: &amr, max_age_seconds: max_age, ..expected() })
-            .map(|_| ())
+        judged(change, &Expected { acr: &acr, amr: &amr, max_age_seconds: max_age, ..expected() }).map(|_| ())
     };
     let mfa: &[&[&str]] = &[&["mfa"], &["pwd", "otp"]];
     assert_eq!(demands(&["gold"], &[], None, json!({"acr": "gold"})), Ok(()));
@@ -198,7 +197,13 @@ fn no_other_algorithm_key_or_text_passes() {
     let (signed, _) = good.rsplit_once('.').expect("three parts");
     assert_eq!(judge(&format!("{signed}."), &expected()), Err(TokenFault::Signature));
     for text in ["", ".", "..", "a.b.c", "e30.e30.", signed] {
-        assert!(matches!(judge(text, &expected()), Err(TokenFault::Form | TokenFault::Algorithm | TokenFault::Signature)), "{text}");
+        assert!(
+            matches!(
+                judge(text, &expected()),
+                Err(TokenFault::Form | TokenFault::Algorithm | TokenFault::Signature)
+            ),
+            "{text}"
+        );
     }
     assert_eq!(judge(&"x".repeat(limits::ID_TOKEN_BYTES + 1), &expected()), Err(TokenFault::Form));
     assert_eq!(judge(&signer.token(&header(), &json!("text")), &expected()), Err(TokenFault::Claims));
@@ -226,7 +231,9 @@ fn curves_of_p_256_and_p_384_hold_too() {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(signing, pkcs8.as_ref(), &random).expect("a key");
         let (x, y) = pair.public_key().as_ref()[1..].split_at(bytes);
-        let keys = keys(json!({"kty": "EC", "crv": curve, "kid": "k", "x": base64url::encode(x), "y": base64url::encode(y)}));
+        let keys = keys(
+            json!({"kty": "EC", "crv": curve, "kid": "k", "x": base64url::encode(x), "y": base64url::encode(y)}),
+        );
         let part = |value: Value| base64url::encode(value.to_string().as_bytes());
         let signed = format!("{}.{}", part(json!({"alg": algorithm.word(), "kid": "k"})), part(claims()));
         let signature = pair.sign(&random, signed.as_bytes()).expect("a signature");
@@ -257,7 +264,8 @@ fn the_vectors_of_the_standards_hold_and_with_a_bit_changed_they_do_not() {
         .concat(),
     );
     let ed25519 = PublicKey::Ed25519(number("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
-    let joe = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    let joe =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let vectors = [
         (
             rsa,

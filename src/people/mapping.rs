@@ -38,7 +38,8 @@ pub struct Mapped {
 
 impl Entry {
     pub fn parse(text: &str) -> Result<Entry, &'static str> {
-        const FORM: &str = "is no CLAIM=VALUE=ROLE or CLAIM=VALUE=ROLE@TENANTS, such as groups=key-admins=org_admin@acme";
+        const FORM: &str =
+            "is no CLAIM=VALUE=ROLE or CLAIM=VALUE=ROLE@TENANTS, such as groups=key-admins=org_admin@acme";
         let (claim, rest) = text.split_once('=').ok_or(FORM)?;
         let (value, to) = rest.rsplit_once('=').ok_or(FORM)?;
         let (role, tenants) = to.split_once('@').map_or((to, None), |(role, tenants)| (role, Some(tenants)));
@@ -146,10 +147,19 @@ mod tests {
     fn the_first_entry_that_fits_gives_the_role_and_those_of_the_role_add_tenants() {
         let entries =
             ["groups=ops=org_admin@acme", "groups=all=auditor@*", "groups=more=org_admin@globex+acme"];
-        assert_eq!(of(&entries, json!({"groups": ["more", "ops"]})), Some((Role::OrgAdmin, slugs(&["acme", "globex"]))));
+        assert_eq!(
+            of(&entries, json!({"groups": ["more", "ops"]})),
+            Some((Role::OrgAdmin, slugs(&["acme", "globex"])))
+        );
         assert_eq!(of(&entries, json!({"groups": ["all", "ops"]})), Some((Role::OrgAdmin, slugs(&["acme"]))));
         assert_eq!(of(&entries, json!({"groups": "all"})), Some((Role::Auditor, None)));
-        for nothing in [json!({}), json!({"groups": []}), json!({"groups": "op"}), json!({"groups": 7}), json!({"groups": {"ops": "ops"}})] {
+        for nothing in [
+            json!({}),
+            json!({"groups": []}),
+            json!({"groups": "op"}),
+            json!({"groups": 7}),
+            json!({"groups": {"ops": "ops"}}),
+        ] {
             assert_eq!(of(&entries, nothing.clone()), None, "{nothing}");
         }
     }
@@ -159,15 +169,30 @@ mod tests {
         let entries = ["realm_access.roles=keys=auditor@$org"];
         let claims = json!({"realm_access": {"roles": ["keys"]}, "org": ["acme", "globex"]});
         assert_eq!(of(&entries, claims), Some((Role::Auditor, slugs(&["acme", "globex"]))));
-        assert_eq!(of(&entries, json!({"realm_access": {"roles": ["keys"]}})), Some((Role::Auditor, slugs(&[]))));
-        assert_eq!(of(&["https://x.example/r=a=b=root"], json!({"https://x.example/r": "a=b"})), Some((Role::Root, None)));
+        assert_eq!(
+            of(&entries, json!({"realm_access": {"roles": ["keys"]}})),
+            Some((Role::Auditor, slugs(&[])))
+        );
+        assert_eq!(
+            of(&["https://x.example/r=a=b=root"], json!({"https://x.example/r": "a=b"})),
+            Some((Role::Root, None))
+        );
     }
 
     #[test]
     fn an_entry_that_says_too_little_or_too_much_is_refused() {
         for text in [
-            "", "groups", "groups=ops", "=ops=root", "groups==root", "groups=ops=king", "groups=ops=auditor",
-            "groups=ops=root@acme", "groups=ops=auditor@", "groups=ops=auditor@a+", "groups=ops=auditor@$",
+            "",
+            "groups",
+            "groups=ops",
+            "=ops=root",
+            "groups==root",
+            "groups=ops=king",
+            "groups=ops=auditor",
+            "groups=ops=root@acme",
+            "groups=ops=auditor@",
+            "groups=ops=auditor@a+",
+            "groups=ops=auditor@$",
         ] {
             assert!(Entry::parse(text).is_err(), "{text}");
         }

@@ -148,7 +148,8 @@ impl Provider {
 
     async fn ask_description(&self) -> Result<Description, ProviderFault> {
         let body = self.get("the discovery document", &self.settings.discovery, None).await?;
-        let garbage = |what: &str| ProviderFault::Garbage(format!("the discovery document is no use: {what}"));
+        let garbage =
+            |what: &str| ProviderFault::Garbage(format!("the discovery document is no use: {what}"));
         let document: Document = serde_json::from_slice(&body).map_err(|_| {
             garbage("it is no JSON with issuer, authorization_endpoint, token_endpoint and jwks_uri")
         })?;
@@ -158,7 +159,9 @@ impl Provider {
         let url = |name: &str, text: &str| {
             let url = WebUrl::parse(text).map_err(|why| garbage(&format!("{name}: {why}")))?;
             let refused = || {
-                garbage(&format!("{name} is on another host than the issuer; if that is right, add it to oidc_hosts"))
+                garbage(&format!(
+                    "{name} is on another host than the issuer; if that is right, add it to oidc_hosts"
+                ))
             };
             if self.settings.may_ask(&url) { Ok(url) } else { Err(refused()) }
         };
@@ -191,7 +194,9 @@ impl Provider {
         match (self.settings.client_auth, &self.settings.client_secret) {
             (Some(configured), _) => configured,
             (None, None) => ClientAuth::None,
-            (None, Some(_)) if takes("client_secret_post") && !takes("client_secret_basic") => ClientAuth::Post,
+            (None, Some(_)) if takes("client_secret_post") && !takes("client_secret_basic") => {
+                ClientAuth::Post
+            }
             (None, Some(_)) => ClientAuth::Basic,
         }
     }
@@ -208,7 +213,8 @@ impl Provider {
             return kept.held_for(limits::PROVIDER_KEPT_WHILE_AWAY).map_or(failed, Ok);
         }
         let asked = self.get("the keys (jwks_uri)", &description.jwks_uri, None).await.and_then(|body| {
-            KeySet::parse(&body).map_err(|why| ProviderFault::Garbage(format!("the keys (jwks_uri) are no use: {why}")))
+            KeySet::parse(&body)
+                .map_err(|why| ProviderFault::Garbage(format!("the keys (jwks_uri) are no use: {why}")))
         });
         kept.taken(asked)
     }
@@ -249,7 +255,12 @@ impl Provider {
     }
 
     /// Who has signed in, for this client, by the sign-in of this nonce.
-    pub async fn verified(&self, tokens: &Tokens, nonce: &str, now: Timestamp) -> Result<Claims, ProviderFault> {
+    pub async fn verified(
+        &self,
+        tokens: &Tokens,
+        nonce: &str,
+        now: Timestamp,
+    ) -> Result<Claims, ProviderFault> {
         let description = self.description().await?;
         let settings = &self.settings;
         let expected = Expected {
@@ -286,7 +297,8 @@ impl Provider {
     ) -> Result<(), ProviderFault> {
         let wanted = ["email"].into_iter().chain(self.settings.mapping.claims());
         let complete = wanted.into_iter().all(|name| claim(&claims.all, name).is_some());
-        let (Some(url), Some(token), false) = (&description.userinfo_endpoint, &tokens.access_token, complete)
+        let (Some(url), Some(token), false) =
+            (&description.userinfo_endpoint, &tokens.access_token, complete)
         else {
             return Ok(());
         };
@@ -337,7 +349,9 @@ fn refused(what: &str, page: &Page) -> ProviderFault {
     let code = error.as_ref().and_then(|error| error.get("error")?.as_str()).and_then(error_code);
     match (code, page.status) {
         (Some(code), _) => ProviderFault::Refused(code.to_owned()),
-        (None, status @ 500..) => ProviderFault::Away(format!("{what}: it answered with the status {status}")),
+        (None, status @ 500..) => {
+            ProviderFault::Away(format!("{what}: it answered with the status {status}"))
+        }
         (None, status) => ProviderFault::Garbage(format!("{what}: it answered with the status {status}")),
     }
 }

@@ -127,7 +127,10 @@ async fn what_is_kept_is_not_asked_for_again_and_serves_while_the_provider_is_aw
     provider.keys.lock().await.held.as_mut().expect("kept").1 = BootTime::default();
     let old = provider.keys(&description, false).await;
     // The machine may have been up for less than what is kept.
-    assert_eq!(pages.asked(), if BootTime::now().since(BootTime::default()) < limits::PROVIDER_KEPT { 2 } else { 3 });
+    assert_eq!(
+        pages.asked(),
+        if BootTime::now().since(BootTime::default()) < limits::PROVIDER_KEPT { 2 } else { 3 }
+    );
     assert!(old.is_ok() || BootTime::now().since(BootTime::default()) >= limits::PROVIDER_KEPT_WHILE_AWAY);
 }
 
@@ -147,5 +150,8 @@ fn only_codes_of_the_standard_are_repeated() {
     for text in ["", "Invalid", "invalid grant", "<script>", &"x".repeat(65)] {
         assert_eq!(error_code(text), None);
     }
-    assert_eq!((base64(b"a:b"), base64(b"\xff\xfe"), base64(b"")), ("YTpi".into(), "//4=".into(), String::new()));
+    assert_eq!(
+        (base64(b"a:b"), base64(b"\xff\xfe"), base64(b"")),
+        ("YTpi".into(), "//4=".into(), String::new())
+    );
 }

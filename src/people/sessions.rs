@@ -110,7 +110,12 @@ impl Sessions {
     }
 
     /// Whether the session holds, for its operator as it is now; equality means over (P13).
-    pub fn judge(&self, session: &Session, operator: &OperatorState, now: Timestamp) -> Result<(), SessionOver> {
+    pub fn judge(
+        &self,
+        session: &Session,
+        operator: &OperatorState,
+        now: Timestamp,
+    ) -> Result<(), SessionOver> {
         let now = now.max(operator.known_at);
         let disabled_since = operator.last_disabled_at.is_some_and(|at| at >= session.opened_at);
         if !operator.works || disabled_since {

@@ -210,9 +210,8 @@ impl People {
             return self.known(operator, claims).await;
         }
         let now = self.ledger.clock().now();
-        let invited = |operator: &&Operator| {
-            operator.invitation.is_some_and(|open| Some(open.address) == address)
-        };
+        let invited =
+            |operator: &&Operator| operator.invitation.is_some_and(|open| Some(open.address) == address);
         let open = found.iter().filter(invited).find(|operator| {
             operator.disabled_at.is_none()
                 && operator.invitation.is_some_and(|invitation| now < invitation.expires_at)
@@ -309,7 +308,11 @@ impl People {
             .into_iter()
             .collect();
         let names: Vec<&str> = claims.keys().map(String::as_str).collect();
-        format!("what the mapping reads: {{{}}}; claims there are: {}", read.join(", "), shortened(&names.join(" ")))
+        format!(
+            "what the mapping reads: {{{}}}; claims there are: {}",
+            read.join(", "),
+            shortened(&names.join(" "))
+        )
     }
 }
 

@@ -73,7 +73,13 @@ fn host_and_port(authority: &str, is_https: bool) -> Option<(String, u16)> {
             port.parse().ok().filter(|port| *port != 0)?
         }
         Some(_) => return None,
-        None if port.is_empty() => if is_https { 443 } else { 80 },
+        None if port.is_empty() => {
+            if is_https {
+                443
+            } else {
+                80
+            }
+        }
         None => return None,
     };
     Some((host, port))
@@ -162,11 +168,25 @@ mod tests {
     #[test]
     fn what_is_not_to_be_asked_is_refused() {
         for text in [
-            "", "id.example.com", "ftp://id.example.com", "http://id.example.com", "http://169.254.169.254/",
-            "http://10.0.0.1/", "https://", "https:///path", "https://user@id.example.com",
-            "https://id.example.com:0", "https://id.example.com:x", "https://id.example.com:99999",
-            "https://id.example.com/#x", "https://id.example.com/ x", "https://id.example.com/\r\nX: y",
-            "https://[::1", "https://[nonsense]/", "https://ид.example.com", "http://localhost.evil.example/",
+            "",
+            "id.example.com",
+            "ftp://id.example.com",
+            "http://id.example.com",
+            "http://169.254.169.254/",
+            "http://10.0.0.1/",
+            "https://",
+            "https:///path",
+            "https://user@id.example.com",
+            "https://id.example.com:0",
+            "https://id.example.com:x",
+            "https://id.example.com:99999",
+            "https://id.example.com/#x",
+            "https://id.example.com/ x",
+            "https://id.example.com/\r\nX: y",
+            "https://[::1",
+            "https://[nonsense]/",
+            "https://ид.example.com",
+            "http://localhost.evil.example/",
             "http://127.0.0.1.evil.example/",
         ] {
             assert!(WebUrl::parse(text).is_err(), "{text}");

@@ -56,7 +56,10 @@ impl SigningAlgorithm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicKey {
     /// from 2048 to 8192 bits; both numbers big-endian
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
     /// an uncompressed point
     P256(Vec<u8>),
     P384(Vec<u8>),

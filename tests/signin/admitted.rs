@@ -40,7 +40,9 @@ fn claims_give_role_and_tenants_and_each_sign_in_is_held_to_them() {
     // None: the sign-in is denied, and what was open is over.
     world.provider.restart(accounts(&["everybody"]));
     let mut gone = world.browser("ada");
-    crate::bad_providers::until_its_keys_are_known(&mut gone, |answer| answer.status == 403 && world.sign_ins("no_role") > 0);
+    crate::bad_providers::until_its_keys_are_known(&mut gone, |answer| {
+        answer.status == 403 && world.sign_ins("no_role") > 0
+    });
     again.read("/session").problem(401, "unauthorized");
     ada.read("/session").problem(401, "unauthorized");
     assert_eq!(world.operator(&id)["status"], "active", "it is the sessions that end");
@@ -75,7 +77,10 @@ fn an_invitation_goes_before_the_mapping_and_is_not_held_to_it() {
         let mut ada = world.browser("ada");
         ada.signs_in();
         let session = ada.read("/session").expect(200);
-        assert_eq!((&session["operator"]["id"], &session["operator"]["role"]), (&json!(id), &json!("gateway")));
+        assert_eq!(
+            (&session["operator"]["id"], &session["operator"]["role"]),
+            (&json!(id), &json!("gateway"))
+        );
     }
 }
 
@@ -94,7 +99,9 @@ fn a_mapping_does_not_take_the_last_root_away() {
     assert_eq!(ada.ask("DELETE", &delete, &[("Sec-Fetch-Site", "same-origin")]).status, 200);
     world.provider.restart(accounts(&["auditors"]));
     let mut again = world.browser("ada");
-    crate::bad_providers::until_its_keys_are_known(&mut again, |answer| answer.status == 403 && world.sign_ins("refused") > 0);
+    crate::bad_providers::until_its_keys_are_known(&mut again, |answer| {
+        answer.status == 403 && world.sign_ins("refused") > 0
+    });
     assert_eq!(ada.read("/session").expect(200)["operator"]["role"], "root");
 }
 

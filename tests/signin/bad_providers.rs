@@ -122,7 +122,11 @@ fn a_provider_that_answers_garbage_is_told_apart() {
         let issuer = answering(Some(bytes));
         denied_at_the_start(&issuer, "provider_garbage", why);
     }
-    denied_at_the_start(&answering(Some(b"\x16\x03\x01garbage\r\n\r\n".to_vec())), "provider_away", "discovery document");
+    denied_at_the_start(
+        &answering(Some(b"\x16\x03\x01garbage\r\n\r\n".to_vec())),
+        "provider_away",
+        "discovery document",
+    );
     denied_at_the_start(&answering(Some(Vec::new())), "provider_away", "discovery document");
 }
 

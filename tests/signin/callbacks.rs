@@ -99,7 +99,9 @@ fn whom_the_provider_does_not_let_in_is_told_no_more_than_that() {
 fn nobody_is_sent_to_another_site() {
     let world = world();
     let mut ada = world.browser("ada");
-    for place in ["https://evil.example", "//evil.example", "/%5Cevil.example", "console", "/%09/evil.example", ""] {
+    for place in
+        ["https://evil.example", "//evil.example", "/%5Cevil.example", "console", "/%09/evil.example", ""]
+    {
         let answer = ada.get(&format!("{SITE}/console/sign-in?return_to={place}"));
         answer.problem(400, "invalid_request");
     }

@@ -23,7 +23,9 @@ pub fn everything_kept(service: &Service) -> String {
         let mut all = String::new();
         for table in admin.query(tables, &[]).await.expect("tables") {
             let table: String = table.get(0);
-            let rows = format!("select t::text || coalesce(encode(convert_to(t::text, 'utf8'), 'escape'), '') from credledger.{table} t");
+            let rows = format!(
+                "select t::text || coalesce(encode(convert_to(t::text, 'utf8'), 'escape'), '') from credledger.{table} t"
+            );
             for row in admin.query(&rows, &[]).await.expect("rows") {
                 all.push_str(&row.get::<_, String>(0));
                 all.push('\n');

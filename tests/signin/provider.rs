@@ -19,7 +19,11 @@ pub struct Provider {
 /// Where scripts/test has installed what the provider is made of.
 fn installed() -> PathBuf {
     let told = std::env::var_os("CREDLEDGER_TEST_PROVIDER");
-    PathBuf::from(told.expect("CREDLEDGER_TEST_PROVIDER names where oidc-provider is installed; scripts/test does that"))
+    PathBuf::from(
+        told.expect(
+            "CREDLEDGER_TEST_PROVIDER names where oidc-provider is installed; scripts/test does that",
+        ),
+    )
 }
 
 impl Provider {

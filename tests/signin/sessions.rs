@@ -82,7 +82,9 @@ fn the_doors_of_machines_know_no_session() {
     let cookie = format!("{SESSION}={}", ada.cookie(SESSION).expect("a session"));
     let anonymous = world.service.anonymous();
     let verify = anonymous.request("POST", "/api/v1/verify").json(&json!({"credential": "x"}));
-    anonymous.send(&verify.header("Cookie", &cookie).header("Sec-Fetch-Site", "same-origin")).problem(401, "unauthorized");
+    anonymous
+        .send(&verify.header("Cookie", &cookie).header("Sec-Fetch-Site", "same-origin"))
+        .problem(401, "unauthorized");
     let whoami = anonymous.request("GET", "/api/v1/whoami").header("Cookie", &cookie);
     anonymous.send(&whoami).problem(401, "unauthorized");
 }
@@ -131,7 +133,10 @@ fn an_operator_that_is_disabled_or_assigned_is_so_at_once_and_old_sessions_do_no
     let tenant = root.tenant("own", json!({}));
     root.patch(&path, &json!({"role": "auditor", "tenants": [tenant.id]})).expect(200);
     let told = ada.read("/session").expect(200);
-    assert_eq!((&told["operator"]["role"], &told["operator"]["tenants"]), (&json!("auditor"), &json!([tenant.id])));
+    assert_eq!(
+        (&told["operator"]["role"], &told["operator"]["tenants"]),
+        (&json!("auditor"), &json!([tenant.id]))
+    );
     root.patch(&path, &json!({"disabled": true})).expect(200);
     assert_eq!(ada.read("/session").problem(401, "unauthorized")["reason"], "owner_disabled");
     let answer = world.browser("ada").sign_in();

@@ -49,11 +49,7 @@ pub fn an_invite() -> Invite {
 }
 
 pub fn a_person(number: u8) -> Person {
-    Person {
-        identity: Digest::new([number; 32]),
-        email: "ada@example.com".into(),
-        name: Some("Ada".into()),
-    }
+    Person { identity: Digest::new([number; 32]), email: "ada@example.com".into(), name: Some("Ada".into()) }
 }
 
 /// The operator that an invitation makes.

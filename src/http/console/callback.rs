@@ -22,12 +22,8 @@ pub async fn handle(
     let query = Query::parse(request.query_string())?;
     // Providers add parameters of their own; one of ours that is there twice is nobody's.
     let only = |name| query.only(name).map(str::to_owned);
-    let callback = Callback {
-        state: only("state"),
-        code: only("code"),
-        error: only("error"),
-        issuer: only("iss"),
-    };
+    let callback =
+        Callback { state: only("state"), code: only("code"), error: only("error"), issuer: only("iss") };
     let client_ip = app.client_ip(&request);
     let caller =
         Caller { actor: Actor::System, client_ip, request_id: context.request_id.as_str().to_owned() };

@@ -65,12 +65,14 @@ pub fn denied(
     let again = format!("<p><a href=\"{}\">Sign in again</a>\n", escaped(&app.page_at("/console/sign-in")));
     let reference = format!("<p>Reference: <code>{}</code>\n", escaped(request_id));
     let (status, what) = match denied {
-        denied if denied.is_passing() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "<p>Signing in is not possible at the moment. Try again in a while.\n")
-        }
-        denied if denied.is_of_the_attempt() => {
-            (StatusCode::BAD_REQUEST, "<p>This sign-in can't be completed: it took too long, was completed before, or was begun in another browser.\n")
-        }
+        denied if denied.is_passing() => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "<p>Signing in is not possible at the moment. Try again in a while.\n",
+        ),
+        denied if denied.is_of_the_attempt() => (
+            StatusCode::BAD_REQUEST,
+            "<p>This sign-in can't be completed: it took too long, was completed before, or was begun in another browser.\n",
+        ),
         _ => (
             StatusCode::FORBIDDEN,
             "<p>You were not signed in. Ask an administrator of this service, and tell them the reference below: the \

@@ -55,7 +55,9 @@ impl SignIn {
         let Some((issuer, discovery)) = member(values, "oidc-issuer", issuer)? else {
             let stray = REST.into_iter().find_map(|name| values.take(name));
             return match stray {
-                Some(given) => Err(ConfigError::at(&given.source, "is of no use without oidc_issuer".to_owned())),
+                Some(given) => {
+                    Err(ConfigError::at(&given.source, "is of no use without oidc_issuer".to_owned()))
+                }
                 None => Ok(None),
             };
         };
@@ -76,10 +78,22 @@ impl SignIn {
             mapping: member(values, "oidc-roles", roles)?.unwrap_or_default(),
             acr: member(values, "oidc-acr", |given| Ok(words(&given.text)))?.unwrap_or_default(),
             amr: member(values, "oidc-amr", alternatives)?.unwrap_or_default(),
-            max_age_seconds: member(values, "oidc-max-age-seconds", |given| number(given, limits::SESSION_SECONDS))?,
+            max_age_seconds: member(values, "oidc-max-age-seconds", |given| {
+                number(given, limits::SESSION_SECONDS)
+            })?,
             hosts: member(values, "oidc-hosts", hosts)?.unwrap_or_default(),
-            idle: whole(seconds(values, "session-idle-seconds", limits::SESSION_SECONDS, DEFAULT_IDLE_SECONDS)?),
-            life: whole(seconds(values, "session-seconds", limits::SESSION_SECONDS, DEFAULT_SESSION_SECONDS)?),
+            idle: whole(seconds(
+                values,
+                "session-idle-seconds",
+                limits::SESSION_SECONDS,
+                DEFAULT_IDLE_SECONDS,
+            )?),
+            life: whole(seconds(
+                values,
+                "session-seconds",
+                limits::SESSION_SECONDS,
+                DEFAULT_SESSION_SECONDS,
+            )?),
             invitation_seconds: seconds(
                 values,
                 "invitation-seconds",
@@ -130,7 +144,10 @@ fn whole(seconds: u32) -> Duration {
 
 fn issuer(given: &Given) -> Result<(String, WebUrl), ConfigError> {
     let discovery = Settings::discovery_of(&given.text).map_err(|why| {
-        ConfigError::at(&given.source, format!("must be the provider's issuer, such as https://id.example.com: {why}"))
+        ConfigError::at(
+            &given.source,
+            format!("must be the provider's issuer, such as https://id.example.com: {why}"),
+        )
     })?;
     Ok((given.text.clone(), discovery))
 }
@@ -169,7 +186,9 @@ fn scopes(given: &Given) -> Result<String, ConfigError> {
     let words: Vec<&str> = given.text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     match words.contains(&"openid") {
         true => Ok(words.join(" ")),
-        false => Err(ConfigError::at(&given.source, "must hold openid, as in \"openid email profile\"".to_owned())),
+        false => {
+            Err(ConfigError::at(&given.source, "must hold openid, as in \"openid email profile\"".to_owned()))
+        }
     }
 }
 
@@ -179,7 +198,8 @@ fn words(text: &str) -> Vec<String> {
 
 /// `mfa,pwd+otp`: the one method, or the two together.
 fn alternatives(given: &Given) -> Result<Vec<Vec<String>>, ConfigError> {
-    let all = |alternative: String| alternative.split('+').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+    let all =
+        |alternative: String| alternative.split('+').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
     let alternatives: Vec<Vec<String>> = words(&given.text).into_iter().map(all).collect();
     match alternatives.iter().flatten().any(String::is_empty) {
         true => Err(ConfigError::at(&given.source, "must be methods such as mfa,pwd+otp".to_owned())),
@@ -189,7 +209,8 @@ fn alternatives(given: &Given) -> Result<Vec<Vec<String>>, ConfigError> {
 
 fn roles(given: &Given) -> Result<Mapping, ConfigError> {
     let entry = |text: String| {
-        Entry::parse(&text).map_err(|why| ConfigError::at(&given.source, format!("lists {text:?}, which {why}")))
+        Entry::parse(&text)
+            .map_err(|why| ConfigError::at(&given.source, format!("lists {text:?}, which {why}")))
     };
     let entries = words(&given.text).into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
     Mapping::new(entries).ok_or_else(|| {
@@ -201,7 +222,9 @@ fn hosts(given: &Given) -> Result<Vec<String>, ConfigError> {
     let sound = |host: &String| WebUrl::parse(&format!("https://{host}")).is_ok_and(|url| url.host == *host);
     let hosts: Vec<String> = words(&given.text).iter().map(|host| host.to_ascii_lowercase()).collect();
     match hosts.iter().find(|host| !sound(host)) {
-        Some(host) => Err(ConfigError::at(&given.source, format!("lists {host:?}, which is no name of a host"))),
+        Some(host) => {
+            Err(ConfigError::at(&given.source, format!("lists {host:?}, which is no name of a host")))
+        }
         None => Ok(hosts),
     }
 }
