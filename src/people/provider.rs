@@ -311,6 +311,9 @@ impl Provider {
         }
         // An address and whether it is verified are of one source, or the one would vouch for the other's.
         let told_email = claims.all.contains_key("email");
+        if !told_email {
+            claims.all.remove("email_verified");
+        }
         for (name, value) in said {
             if !(name == "email_verified" && told_email) {
                 claims.all.entry(name).or_insert(value);

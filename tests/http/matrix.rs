@@ -179,8 +179,9 @@ fn the_table_has_every_route_of_operators() {
             item.as_object().expect("a path").iter().map(move |(method, own)| (method, path, own))
         })
         .filter(|(_, _, own)| {
-            let ways = own["security"].as_array().expect("it says who may");
-            ways.contains(&json!({"operatorToken": []})) && !ways.contains(&json!({}))
+            own["security"].as_array().is_some_and(|ways| {
+                ways.contains(&json!({"operatorToken": []})) && !ways.contains(&json!({}))
+            })
         })
         .map(|(method, path, _)| (method.to_uppercase(), path.as_str()))
         .collect();

@@ -7,7 +7,11 @@ use crate::provider::CLIENT_SECRET;
 use crate::world::World;
 
 fn world() -> World {
-    let world = World::new(&[]);
+    world_with(&[])
+}
+
+fn world_with(flags: &[&str]) -> World {
+    let world = World::new(flags);
     for login in ["ada", "grace"] {
         let email = format!("{login}@example.com");
         world.invite(json!({"email": email, "role": "auditor", "all_tenants": true}));
@@ -114,7 +118,7 @@ fn nobody_is_sent_to_another_site() {
 
 #[test]
 fn nothing_secret_of_a_sign_in_is_in_the_log_or_the_database() {
-    let world = world();
+    let world = world_with(&["--log", "trace"]);
     let mut ada = world.browser("ada");
     let authorization = ada.begin();
     let attempt = ada.cookie(SIGN_IN).expect("a sign-in under way");

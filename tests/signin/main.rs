@@ -12,6 +12,7 @@ mod callbacks;
 mod demanded;
 mod forged;
 mod invited;
+mod matrix;
 mod provider;
 mod sessions;
 mod world;

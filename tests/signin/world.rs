@@ -120,9 +120,10 @@ pub fn service(issuer: &str, flags: &[&str]) -> (Service, SecretFile) {
         file,
         "--public-url",
         SITE,
-        "--log",
-        "debug",
     ];
+    if !flags.contains(&"--log") {
+        all.extend(["--log", "debug"]);
+    }
     all.extend(flags);
     (Service::start_with(&all), secret)
 }
