@@ -213,7 +213,9 @@ fn bound(listener: &TcpListener) -> Result<SocketAddr, StartError> {
 }
 
 fn people_of(house: &House, settings: people::settings::Settings) -> Result<Arc<People>, StartError> {
-    let web = Outbound::new().map_err(|error| StartError::new(format!("TLS can't be set up: {error}.")))?;
+    let web = Outbound::new(settings.ca_file.as_deref()).map_err(|error| {
+        StartError::new(format!("TLS to the identity provider can't be set up (oidc_ca_file): {error}."))
+    })?;
     Ok(Arc::new(People::new(settings, Arc::new(web), house.ledger.clone(), house.view.clone())))
 }
 

@@ -2,6 +2,8 @@
 //! holds for all of them holds here: TLS unless it stays on this machine, no redirects, one resolution of a name for one
 //! connection, and a bound on time, size and number.
 
+use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +14,8 @@ use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -29,10 +32,9 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// With the machine's own roots; what of them is unreadable is left out, and without any the handshake fails.
-    pub fn new() -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    /// With the roots of the file, or else with the machine's own.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let roots = ca_file.map_or_else(|| Ok(of_the_machine()), roots_in)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let config = config.with_root_certificates(roots).with_no_client_auth();
@@ -60,6 +62,21 @@ impl Web for Outbound {
         let bounded = tokio::time::timeout(limits::PROVIDER_WAIT, self.exchange(question));
         bounded.map(|outcome| outcome.unwrap_or(Err(WebError::Late))).boxed()
     }
+}
+
+/// What of them is unreadable is left out; without any the handshake fails.
+fn of_the_machine() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+fn roots_in(file: &Path) -> Result<RootCertStore, Box<dyn Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() { Err("it holds no certificate".into()) } else { Ok(roots) }
 }
 
 fn away(cause: impl std::fmt::Display) -> WebError {

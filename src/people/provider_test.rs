@@ -51,6 +51,7 @@ fn settings(hosts: &[&str]) -> Settings {
         acr: Vec::new(),
         amr: Vec::new(),
         max_age_seconds: None,
+        ca_file: None,
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         redirect_uri: "https://keys.example.com/console/callback".to_owned(),
         origin: "https://keys.example.com".to_owned(),

@@ -1,5 +1,6 @@
 //! What sign-in goes by.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::mapping::Mapping;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub acr: Vec<String>,
     pub amr: Vec<Vec<String>>,
     pub max_age_seconds: Option<u32>,
+    /// PEM roots that the provider's certificate must lead to; none: the machine's
+    pub ca_file: Option<PathBuf>,
     /// hosts beside the issuer's own that may be asked
     pub hosts: Vec<String>,
     pub redirect_uri: String,

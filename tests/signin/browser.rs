@@ -18,11 +18,13 @@ pub struct Browser {
     pub cookies: BTreeMap<(String, String), String>,
     /// who sits before it
     login: String,
+    /// behind what ends TLS for a provider that has it: its plain port
+    pub behind_tls: Option<u16>,
 }
 
 impl Browser {
     pub fn new(service: SocketAddr, login: &str) -> Self {
-        Browser { service, cookies: BTreeMap::new(), login: login.to_owned() }
+        Browser { service, cookies: BTreeMap::new(), login: login.to_owned(), behind_tls: None }
     }
 
     pub fn cookie(&self, name: &str) -> Option<String> {
@@ -47,7 +49,11 @@ impl Browser {
     #[track_caller]
     pub fn ask(&mut self, method: &str, url: &str, headers: &[(&str, &str)]) -> Response {
         let (site, path) = split(url);
-        let address = if site == SITE { self.service } else { address(&site) };
+        let address = match (site == SITE, self.behind_tls) {
+            (true, _) => self.service,
+            (false, Some(port)) => SocketAddr::from(([127, 0, 0, 1], port)),
+            (false, None) => address(&site),
+        };
         let mut request = Request::new(method, &path).header("Accept", "text/html, application/json");
         for (name, value) in headers {
             request = request.header(name, value);
@@ -59,6 +65,9 @@ impl Browser {
         }
         if site != SITE {
             request = request.header("X-Login", &self.login);
+            if let Some(host) = site.strip_prefix("https://") {
+                request = request.header("X-Forwarded-Proto", "https").header("X-Forwarded-Host", host);
+            }
         }
         let answer = Client::new(address).send(&request);
         if site == SITE {

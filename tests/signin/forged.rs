@@ -1,6 +1,7 @@
 //! Write access to the database opens no session.
 
 use crate::browser::SESSION;
+use crate::support::Postgres;
 use crate::support::service::Service;
 use crate::world::World;
 
@@ -69,4 +70,36 @@ fn a_session_made_or_changed_by_hand_opens_nothing() {
         ada.read("/session").expect(200);
     }
     assert!(ada.cookie(SESSION).is_some());
+}
+
+#[test]
+fn what_is_over_is_forgotten_and_nothing_else() {
+    run(async {
+        let database = Postgres::database().await;
+        let writer = database.role("credledger_writer").await;
+        for (digest, ends) in [("\\x01", 100), ("\\x02", 101)] {
+            let open = format!(
+                "select credledger.open_session(1, '{digest}', '019f0000-0000-7000-8000-000000000000', 1, {ends}, '\\x', 20)"
+            );
+            writer.batch_execute(&open).await.expect("a session");
+            let spend = format!("select credledger.spend_sign_in(1, '{digest}', {ends})");
+            for first in [true, false] {
+                let spent = writer.query_one(&spend, &[]).await.expect("an answer");
+                assert_eq!(spent.get::<_, bool>(0), first, "a sign-in is completed once");
+            }
+        }
+        let forgotten =
+            writer.query_one("select credledger.forget_sessions(1, 100, 10)", &[]).await.expect("an answer");
+        assert_eq!(forgotten.get::<_, i64>(0), 1, "equality means over");
+        for (digest, there) in [("\\x01", 0), ("\\x02", 1)] {
+            let read = format!("select * from credledger.read_session(1, '{digest}')");
+            assert_eq!(writer.query(&read, &[]).await.expect("an answer").len(), there, "{digest}");
+        }
+        for table in ["sessions", "spent_sign_ins"] {
+            let read = writer.query(&format!("select * from credledger.{table}"), &[]).await;
+            assert!(read.is_err(), "the role that keeps them reads {table} through functions alone");
+            let rows = database.admin().await.query(&format!("select * from credledger.{table}"), &[]).await;
+            assert_eq!(rows.expect("a superuser may").len(), 1, "{table}");
+        }
+    });
 }

@@ -15,4 +15,5 @@ mod invited;
 mod matrix;
 mod provider;
 mod sessions;
+mod tls;
 mod world;

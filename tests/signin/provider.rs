@@ -13,6 +13,8 @@ pub const CLIENT_SECRET: &str = "canary-client-secret-4711";
 pub struct Provider {
     process: Child,
     pub port: u16,
+    /// where it answers over TLS, if it does
+    pub tls_port: Option<u16>,
     how: Value,
 }
 
@@ -38,12 +40,15 @@ impl Provider {
             },
         });
         whole.as_object_mut().expect("an object").extend(how.as_object().expect("an object").clone());
-        let (process, port) = start(&whole);
-        Provider { process, port, how: whole }
+        let (process, port, tls_port) = start(&whole);
+        Provider { process, port, tls_port, how: whole }
     }
 
     pub fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        match self.tls_port {
+            Some(port) => format!("https://localhost:{port}"),
+            None => format!("http://127.0.0.1:{}", self.port),
+        }
     }
 
     pub fn stop(&mut self) {
@@ -58,7 +63,7 @@ impl Provider {
         let whole = self.how.as_object_mut().expect("an object");
         whole.extend(how);
         whole.insert("port".to_owned(), self.port.into());
-        (self.process, self.port) = start(&self.how);
+        (self.process, self.port, self.tls_port) = start(&self.how);
     }
 }
 
@@ -75,7 +80,7 @@ pub fn account(name: &str, groups: &[&str]) -> Value {
     })
 }
 
-fn start(how: &Value) -> (Child, u16) {
+fn start(how: &Value) -> (Child, u16, Option<u16>) {
     let folder = installed();
     // Written whole under a name of its own: other tests may be starting theirs.
     let program = folder.join(format!("provider-{}.mjs", uuid::Uuid::now_v7().simple()));
@@ -91,8 +96,9 @@ fn start(how: &Value) -> (Child, u16) {
     let mut line = String::new();
     BufReader::new(process.stdout.take().expect("its output")).read_line(&mut line).expect("its port");
     std::fs::remove_file(&program).expect("the provider's program");
-    let port = line.trim().parse().unwrap_or_else(|_| panic!("the provider does not start: {line:?}"));
-    (process, port)
+    let (port, tls_port) = line.trim_end_matches('\n').split_once(' ').unwrap_or_default();
+    let port = port.parse().unwrap_or_else(|_| panic!("the provider does not start: {line:?}"));
+    (process, port, tls_port.parse().ok())
 }
 
 impl Drop for Provider {

@@ -1,6 +1,6 @@
 //! The settings of sign-in by identity provider: all or none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{ConfigError, Given, Values, member, path, read_bounded};
@@ -16,7 +16,7 @@ const DEFAULT_SESSION_SECONDS: u32 = 12 * 60 * 60;
 const DEFAULT_INVITATION_SECONDS: u32 = 7 * 24 * 60 * 60;
 
 /// What is of no use without an issuer.
-const REST: [&str; 12] = [
+const REST: [&str; 13] = [
     "oidc-client-id",
     "oidc-client-secret-file",
     "oidc-client-auth",
@@ -25,6 +25,7 @@ const REST: [&str; 12] = [
     "oidc-acr",
     "oidc-amr",
     "oidc-max-age-seconds",
+    "oidc-ca-file",
     "oidc-hosts",
     "session-idle-seconds",
     "session-seconds",
@@ -44,6 +45,7 @@ pub struct SignIn {
     acr: Vec<String>,
     amr: Vec<Vec<String>>,
     max_age_seconds: Option<u32>,
+    ca_file: Option<PathBuf>,
     hosts: Vec<String>,
     idle: Duration,
     life: Duration,
@@ -81,6 +83,7 @@ impl SignIn {
             max_age_seconds: member(values, "oidc-max-age-seconds", |given| {
                 number(given, limits::SESSION_SECONDS)
             })?,
+            ca_file: member(values, "oidc-ca-file", path)?,
             hosts: member(values, "oidc-hosts", hosts)?.unwrap_or_default(),
             idle: whole(seconds(
                 values,
@@ -128,6 +131,7 @@ impl SignIn {
             acr: self.acr,
             amr: self.amr,
             max_age_seconds: self.max_age_seconds,
+            ca_file: self.ca_file,
             hosts: self.hosts,
             redirect_uri: format!("{public_url}/console/callback"),
             origin: url.origin(),

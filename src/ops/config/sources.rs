@@ -56,6 +56,7 @@ pub const MEMBERS: &[Member] = &[
     member("oidc-acr", "VALUE,…", "accept only sign-ins with one of these acr [any]"),
     member("oidc-amr", "METHOD[+METHOD],…", "accept only sign-ins with these amr, such as mfa,pwd+otp [any]"),
     member("oidc-max-age-seconds", "SECONDS", "how old the sign-in at the provider may be [any age]"),
+    member("oidc-ca-file", "FILE", "PEM roots that the provider's certificate must lead to [the system's]"),
     member("oidc-hosts", "HOST,…", "hosts beside the issuer's that the provider's endpoints may be on"),
     member("session-idle-seconds", "SECONDS", "a session that is not used for so long ends [1800]"),
     member("session-seconds", "SECONDS", "every session ends after so long [43200]"),

@@ -1,6 +1,8 @@
 // A real identity provider for the tests, on loopback. Its one argument says how it is to be, as JSON; on its standard output it
 // says its port once it answers. People "type" who they are into the header X-Login.
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { readFileSync } from 'node:fs';
 import { generateKeyPair, exportJWK } from 'jose';
 
 // Its output is for its port alone.
@@ -16,7 +18,10 @@ const { default: Provider } = await import('oidc-provider');
 
 const server = createServer();
 await new Promise((listening) => server.listen(wanted.port ?? 0, '127.0.0.1', listening));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+// With TLS for the service; the browser of the tests comes by the plain port, as behind a proxy that ends TLS.
+const tls = wanted.tls && createTlsServer({ key: readFileSync(wanted.tls.key), cert: readFileSync(wanted.tls.cert) });
+if (tls) await new Promise((listening) => tls.listen(0, '127.0.0.1', listening));
+const issuer = tls ? `https://localhost:${tls.address().port}` : `http://127.0.0.1:${server.address().port}`;
 
 const algorithm = wanted.algorithm ?? 'RS256';
 const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
@@ -61,8 +66,9 @@ const provider = new Provider(issuer, {
   },
 });
 
+provider.proxy = true;
 const answer = provider.callback();
-server.on('request', async (request, response) => {
+const serve = async (request, response) => {
   if (!request.url.startsWith('/interaction/')) return answer(request, response);
   const login = request.headers['x-login'];
   const account = accounts[login];
@@ -75,5 +81,7 @@ server.on('request', async (request, response) => {
     response.statusCode = 500;
     response.end(String(error));
   }
-});
-console.log(server.address().port);
+};
+server.on('request', serve);
+tls?.on('request', serve);
+console.log(`${server.address().port} ${tls?.address().port ?? ''}`);
