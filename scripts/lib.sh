@@ -116,6 +116,33 @@ a package is not to be had, put the program into /usr/local/bin, or name the sui
     done
 }
 
+# What runs the identity provider of the tests of sign-in.
+need_provider() {
+    local program missing=()
+    for program in node npm; do
+        command -v "$program" > /dev/null || missing+=("${program/#node/nodejs}")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
+    local major
+    major=$(node --print 'process.versions.node.split(".")[0]')
+    ((major >= 18)) || die "the identity provider of the tests needs Node.js 18 or newer, and $(command -v node) is $major. Install a \
+newer one, or name the suites to run, without signin."
+}
+
+# Its packages, as the lock file beside it has them; no script of theirs is run. Kept until the lock file changes.
+install_provider() {
+    local from=$root/tests/signin/provider to=${CARGO_TARGET_DIR:-$root/target}/test-provider
+    export CREDLEDGER_TEST_PROVIDER=$to
+    if ! cmp --silent "$from/package-lock.json" "$to/installed"; then
+        say "installing the identity provider of the tests in $to (npm ci)"
+        mkdir --parents "$to"
+        cp "$from/package.json" "$from/package-lock.json" "$to"
+        npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 \
+            || die "npm could not install it; what it said stands above. Without a network, name the suites to run, without signin."
+        cp "$from/package-lock.json" "$to/installed"
+    fi
+}
+
 need_compiler() {
     command -v cc > /dev/null || install_packages gcc libc6-dev
 }

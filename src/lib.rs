@@ -1,7 +1,8 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `limiter` · `http` · `ops` · `cli`. The tidy test holds the order.
+//! derived) · `cluster` (leases) · `limiter` · `people` (sign-in) · `outbound` (the only
+//! room that makes HTTP requests) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod cli;
 pub mod clock;
@@ -13,5 +14,7 @@ pub mod ledger;
 pub mod limiter;
 pub mod limits;
 pub mod ops;
+pub mod outbound;
+pub mod people;
 pub mod projections;
 pub mod vault;

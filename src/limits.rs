@@ -283,6 +283,50 @@ pub const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Threads beside the HTTP workers: the sequencer, following, the lease, housekeeping.
 pub const ROOM_THREADS: usize = 2;
 
+// ---- people ----
+/// Of an ID token, as it is sent.
+pub const ID_TOKEN_BYTES: usize = 16 * 1024;
+/// Of a subject: OpenID Connect allows 255.
+pub const SUBJECT_BYTES: usize = 255;
+/// How many keys the provider may publish.
+pub const PROVIDER_KEYS: usize = 64;
+/// How far the provider's clock may be from the database's.
+pub const PROVIDER_LEEWAY: Duration = Duration::from_secs(60);
+/// How long a person may take to sign in, from the first page to the last.
+pub const SIGN_IN_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How long what the provider says of itself, and its keys, are used before they are asked for again.
+pub const PROVIDER_KEPT: Duration = Duration::from_secs(60 * 60);
+/// How long they are used while it does not answer. A key that it has withdrawn is accepted no longer than that.
+pub const PROVIDER_KEPT_WHILE_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often its keys are asked for at most, whatever keys tokens name; and how soon it is asked again after it failed.
+pub const PROVIDER_ASKED_EVERY: Duration = Duration::from_secs(5);
+/// Of what the provider answers.
+pub const PROVIDER_ANSWER_BYTES: usize = 256 * 1024;
+/// From looking up its name to the last byte of its answer.
+pub const PROVIDER_WAIT: Duration = Duration::from_secs(10);
+/// How many requests to it may be under way at once; more wait, within the same time.
+pub const PROVIDER_REQUESTS: usize = 8;
+/// Addresses of one name that are tried.
+pub const ADDRESSES_TRIED: usize = 4;
+/// How many entries the mapping of claims may have.
+pub const ROLE_MAPPINGS: usize = 200;
+/// Of values that one claim gives, all others are passed over.
+pub const CLAIM_VALUES: usize = 1000;
+/// Of where a person goes after the sign-in.
+pub const RETURN_TO_BYTES: usize = 1024;
+/// Open invitations to one address that a sign-in looks at, the newest first.
+pub const INVITATIONS_TRIED: i64 = 16;
+/// One person's sessions at a time; one more ends the oldest.
+pub const SESSIONS: i32 = 20;
+/// How exactly a session knows when it was last used: what it costs is a write so often.
+pub const SESSION_SEEN_EVERY: Duration = Duration::from_secs(30);
+/// A session's life may be set to this at most, 30 days, and so may how long it may lie idle.
+pub const SESSION_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// An invitation's, 90 days.
+pub const INVITATION_SECONDS: u32 = 90 * 24 * 60 * 60;
+/// Connections for sessions.
+pub const POOL_PEOPLE: usize = 4;
+
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.

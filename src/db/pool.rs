@@ -76,6 +76,8 @@ pub struct Database {
     reads: Pool,
     /// of the app role: several statements under one snapshot of settings, or a long one
     scopes: Pool,
+    /// of the writer role: people's sessions
+    people: Pool,
     target: Target,
 }
 
@@ -91,6 +93,7 @@ impl Database {
             asks: pool(&target, Role::App, limits::POOL_ASKS)?,
             reads: pool(&target, Role::App, limits::POOL_READS)?,
             scopes: pool(&target, Role::App, limits::POOL_SCOPES)?,
+            people: pool(&target, Role::Writer, limits::POOL_PEOPLE)?,
             target,
         })
     }
@@ -98,6 +101,18 @@ impl Database {
     /// Sees every tenant: each use of it in `src` stands, with its reason, in tests/contract/system_reads.rs.
     pub async fn system(&self) -> Result<Lent, DbError> {
         Ok(Lent::new(self.system.get().await?))
+    }
+
+    /// People's sessions, through functions alone. What it asks is bounded as every read is.
+    pub async fn people(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        let client = Lent::new(self.people.get().await?);
+        let rows = in_time(async {
+            let statement = client.prepare_cached(sql).await?;
+            Ok::<_, DbError>(client.query(&statement, params).await?)
+        });
+        let rows = rows.await?;
+        client.give_back();
+        Ok(rows)
     }
 
     pub async fn scope(&self, sight: Sight<'_>) -> Result<Scope, DbError> {
@@ -163,7 +178,7 @@ impl Database {
     }
 
     /// How each pool is used at the moment.
-    pub fn pools(&self) -> [(&'static str, PoolUse); 4] {
+    pub fn pools(&self) -> [(&'static str, PoolUse); 5] {
         let usage = |pool: &Pool| {
             let status = pool.status();
             let in_use = status.size.saturating_sub(status.available);
@@ -174,12 +189,13 @@ impl Database {
             ("commands", usage(&self.asks)),
             ("reads", usage(&self.reads)),
             ("lists", usage(&self.scopes)),
+            ("people", usage(&self.people)),
         ]
     }
 
     /// Nothing is lent any more; what is lent ends when it is given back.
     pub fn close(&self) {
-        for pool in [&self.system, &self.asks, &self.reads, &self.scopes] {
+        for pool in [&self.system, &self.asks, &self.reads, &self.scopes, &self.people] {
             pool.close();
         }
     }

@@ -111,7 +111,7 @@ impl Command {
             Command::Tenant(actions) => matches!(actions.first(), Some(TenantCommand::Create(_))),
             Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
-            Command::Operator(actions) => matches!(actions.first(), Some(OperatorCommand::Create(_))),
+            Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             // Its stream is the same whether there is one or not.
             Command::Plan(_) | Command::Declare(..) => false,
         }

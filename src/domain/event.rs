@@ -156,6 +156,8 @@ pub enum ClaimKind {
     FirstOperator = 3,
     /// a keyed digest of a foreign one
     ImportedKey = 4,
+    /// a person at the identity provider
+    Identity = 5,
 }
 
 impl Event {

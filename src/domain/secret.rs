@@ -51,6 +51,11 @@ impl Digest {
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// As it is written.
+    pub fn text(&self) -> String {
+        base64url::encode(&self.0)
+    }
 }
 
 impl PartialEq for Digest {

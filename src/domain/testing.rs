@@ -407,3 +407,17 @@ impl<K: Decided> When<K> {
         given
     }
 }
+
+/// An event of nobody's stream that belongs to no tenant.
+pub fn recorded_on(version: u32, event: Event) -> Recorded {
+    Recorded {
+        stream: StreamId(Uuid::from_u128(77)),
+        version,
+        tenant: None,
+        at: at(0),
+        actor: Actor::System,
+        client_ip: None,
+        request_id: "test".into(),
+        event,
+    }
+}

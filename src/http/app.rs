@@ -28,6 +28,7 @@ use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
 use crate::limiter::Limiter;
 use crate::limits;
+use crate::people::People;
 use crate::projections::active::ActiveView;
 
 pub struct App {
@@ -38,6 +39,8 @@ pub struct App {
     pub limiter: Limiter,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
+    /// none: nobody signs in, and operators come with tokens alone
+    pub people: Option<Arc<People>>,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
     /// what a new tenant starts with, and goes back to
@@ -76,9 +79,14 @@ impl App {
     /// Where a resource of the operators' API is, for a `Location`: behind a proxy that gives the service a path of its own, a
     /// path begins with that of the public URL.
     pub fn place(&self, path: impl fmt::Display) -> String {
+        self.page_at(format_args!("{API_ADMIN}{path}"))
+    }
+
+    /// The same of any path of the service.
+    pub fn page_at(&self, path: impl fmt::Display) -> String {
         let after_scheme = self.public_url.split_once("://").map_or("", |(_, rest)| rest);
         let base = after_scheme.find('/').map_or("", |slash| &after_scheme[slash..]);
-        format!("{base}{API_ADMIN}{path}")
+        format!("{base}{path}")
     }
 
     /// For a read that must not be older than a write.

@@ -152,6 +152,7 @@ fn page(app: &App) -> String {
         }
     }
     limited(&mut page, app);
+    sign_ins(&mut page, app);
     app.metrics.served.tell(&mut page);
     staleness(&mut page, app);
     workings::tell(&mut page, app);
@@ -196,6 +197,15 @@ fn limited(page: &mut String, app: &App) {
     for (quota, count) in Quota::COUNTED.iter().zip(&app.metrics.limited) {
         let (word, count) = (quota.word(), count.load(Ordering::Relaxed));
         line(page, format_args!("credledger_rate_limited_total{{limit=\"{word}\"}} {count}"));
+    }
+}
+
+/// Nothing where nobody signs in.
+fn sign_ins(page: &mut String, app: &App) {
+    let Some(people) = &app.people else { return };
+    heading(page, "credledger_sign_ins_total", "counter", "Sign-ins of people, by what came of them.");
+    for (outcome, count) in people.outcomes() {
+        line(page, format_args!("credledger_sign_ins_total{{outcome=\"{outcome}\"}} {count}"));
     }
 }
 

@@ -2,31 +2,50 @@
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use futures::FutureExt;
 use futures::future::{Either, LocalBoxFuture};
+use uuid::Uuid;
 
 use super::app::{App, not_answering};
 use super::bearer::presented;
 use super::limited;
 use super::metrics::Quota;
 use super::problem::Problem;
-use uuid::Uuid;
-
+use super::session::Known;
+use super::{origin, session};
+use crate::clock::Timestamp;
 use crate::domain::access::Reason;
-use crate::domain::authority::{Action, permit_over, permit_role};
+use crate::domain::authority::{Action, Role, permit_over, permit_role};
 use crate::domain::event::Actor;
-use crate::domain::ids::{CredentialId, OperatorId, TenantId};
+use crate::domain::ids::{CredentialId, OperatorId, TenantId, TokenId};
 use crate::domain::operator::Reach;
-use crate::projections::active::{OperatorPass, TenantSummary};
+use crate::people::sessions::Session;
+use crate::projections::active::{OperatorPass, OperatorState, TenantSummary};
 
-/// An operator whose token works; an extractor behind [`AdminDoor`].
+/// An operator whose token works, or whose session holds; an extractor behind [`AdminDoor`].
 #[derive(Clone)]
-pub struct Operator(Rc<OperatorPass>);
+pub struct Operator(Rc<Who>);
+
+pub struct Who {
+    pub operator: OperatorId,
+    pub role: Role,
+    pub reach: Arc<Reach>,
+    pub name: Option<Arc<str>>,
+    pub by: By,
+}
+
+/// What the operator came with.
+pub enum By {
+    Token { id: TokenId, expires_at: Timestamp },
+    Session(Session),
+}
 
 impl Operator {
     /// Whoever the door let in.
@@ -39,8 +58,16 @@ impl Operator {
         Actor::Operator(self.0.operator)
     }
 
-    pub fn pass(&self) -> &OperatorPass {
+    pub fn who(&self) -> &Who {
         &self.0
+    }
+
+    /// The token that it came with; whoever is signed in came with none.
+    pub fn token(&self) -> Option<TokenId> {
+        match self.0.by {
+            By::Token { id, .. } => Some(id),
+            By::Session(_) => None,
+        }
     }
 
     /// Does its role allow this at all?
@@ -115,6 +142,43 @@ impl FromRequest for Operator {
     }
 }
 
+impl From<OperatorPass> for Operator {
+    fn from(pass: OperatorPass) -> Self {
+        Operator(Rc::new(Who {
+            operator: pass.operator,
+            role: pass.role,
+            reach: pass.reach,
+            name: pass.name,
+            by: By::Token { id: pass.token, expires_at: pass.expires_at },
+        }))
+    }
+}
+
+impl From<Known> for Operator {
+    fn from(known: Known) -> Self {
+        let Known { session, operator } = known;
+        let OperatorState { role, reach, name, .. } = operator;
+        Operator(Rc::new(Who { operator: session.operator, role, reach, name, by: By::Session(session) }))
+    }
+}
+
+/// Whoever is signed in, where a cookie says so and no token does: what is said outright goes before what a browser adds by
+/// itself. Changes are taken from pages of this service alone.
+async fn signed_in(app: &App, request: &HttpRequest) -> Option<Result<Operator, Problem>> {
+    let (people, cookie) = session::presented(app, request)?;
+    if request.headers().contains_key(AUTHORIZATION) {
+        return None;
+    }
+    let known = session::known(app, people, cookie).await;
+    let known = known.map_err(|problem| app.failed(app.client_ip(request), problem));
+    Some(known.and_then(|known| {
+        if !request.method().is_safe() {
+            origin::check(request.headers(), &people.settings.origin)?;
+        }
+        Ok(Operator::from(known))
+    }))
+}
+
 /// The token's operator, or the 401 that says what is wrong with it; 429 for an address that guesses too often.
 pub async fn identify(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
     let known = known(app, request).await;
@@ -139,13 +203,13 @@ async fn known(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
             (false, false) => refused(Reason::Expired, "this operator token has expired; ask for a new one"),
         });
     }
-    Ok(Operator(Rc::new(pass)))
+    Ok(Operator::from(pass))
 }
 
 /// The middleware of every route that operators use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminDoor {
-    /// each operator only so often
+    /// each operator only so often, by a token or by a session
     Limited,
     /// for what an API layer asks on every call of its own
     Unlimited,
@@ -202,7 +266,14 @@ type Entered<S> = Either<<S as Service<ServiceRequest>>::Future, Ready<Outcome>>
 async fn identify_caller(request: &ServiceRequest, door: AdminDoor) -> Result<Operator, Problem> {
     let app = request.app_data::<Data<App>>();
     let app = app.ok_or_else(|| Problem::internal("the door stands without its app"))?;
-    let operator = identify(app, request.request()).await?;
+    let session = match door {
+        AdminDoor::Limited => signed_in(app, request.request()).await,
+        AdminDoor::Unlimited => None,
+    };
+    let operator = match session {
+        Some(known) => known?,
+        None => identify(app, request.request()).await?,
+    };
     if door == AdminDoor::Limited {
         operator.within_limit(app)?;
     }

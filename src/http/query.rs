@@ -79,6 +79,14 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// The value of a parameter that is there once; for a query that others write too, and that is not refused for what it holds
+    /// besides.
+    pub fn only(&self, name: &str) -> Option<&str> {
+        let mut values =
+            self.parameters.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_ref());
+        values.next().filter(|_| values.next().is_none())
+    }
+
     /// What makes this list the one that a cursor belongs to: the path and every parameter but where it stands and how
     /// much is wanted. Two spellings of one query have the same text.
     pub fn identity(&self, path: &str) -> Vec<u8> {

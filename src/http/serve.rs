@@ -13,7 +13,7 @@ use super::operator::AdminDoor;
 use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
-use super::{API, API_ADMIN, authorize, docs, health, metrics, reference, verify, whoami};
+use super::{API, API_ADMIN, authorize, console, docs, health, metrics, reference, verify, whoami};
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
@@ -54,6 +54,7 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/docs").on(Method::GET, &["text/html"], reference::handle).done())
         .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
         .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
+        .service(web::scope("/console").configure(console).default_service(web::to(not_found)))
         .service(
             web::scope(API_ADMIN)
                 .configure(admin)
@@ -75,6 +76,19 @@ fn callers(service: &mut ServiceConfig) {
         );
 }
 
+/// People's door. Problems of it are problems as everywhere; what a browser is to show is a page.
+fn console(service: &mut ServiceConfig) {
+    let page: &[&str] = &["text/html"];
+    service
+        .service(Routes::at("").on(Method::GET, page, console::home::handle).done())
+        .service(Routes::at("/sign-in").on(Method::GET, page, console::sign_in::handle).done())
+        .service(Routes::at("/callback").on(Method::GET, page, console::callback::handle).done())
+        .service(Routes::at("/sign-out").on(Method::POST, page, console::sign_out::handle).done())
+        .service(
+            Routes::at("/sign-out-everywhere").on(Method::POST, page, console::sign_out::everywhere).done(),
+        );
+}
+
 /// Each level looks at its own part of the path alone: one long list of patterns would try them one after the other.
 fn admin(service: &mut ServiceConfig) {
     service
@@ -85,6 +99,7 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(Routes::at("/session").get(read::get_session::handle).done())
         .service(Routes::at("/plans").get(read::list_plans::handle).done())
         .service(
             Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),

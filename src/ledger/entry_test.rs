@@ -136,6 +136,8 @@ fn goldens() -> Vec<Golden> {
                     role: Role::Root,
                     reach: Reach::All,
                     first: true,
+                    identity: None,
+                    email: None,
                 }))
             },
             header: "0100000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00000001000000000000000000000000000000\
@@ -320,6 +322,10 @@ fn secret() -> impl Strategy<Value = SecretFacts> {
     })
 }
 
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest::new)
+}
+
 fn settings() -> impl Strategy<Value = Settings> {
     let scopes = || vec(scope(), 0..3);
     let numbers = (any::<u32>(), any::<u32>(), option::of(any::<u32>()), any::<u32>(), any::<bool>());
@@ -375,9 +381,27 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
     ];
     let (role_again, reach_again) = (role.clone(), reach.clone());
     prop_oneof![
-        (typed(), role, reach, any::<bool>()).prop_map(|(name, role, reach, first)| OperatorEvent::Created(
-            operator::Created { name, role, reach, first }
-        )),
+        (
+            typed(),
+            role.clone(),
+            reach.clone(),
+            any::<bool>(),
+            prop::option::of(digest()),
+            prop::option::of(typed())
+        )
+            .prop_map(|(name, role, reach, first, identity, email)| OperatorEvent::Created(
+                operator::Created { name, role, reach, first, identity, email }
+            )),
+        (typed(), typed(), digest(), role, reach, at()).prop_map(
+            |(email, name, address, role, reach, expires_at)| OperatorEvent::Invited(operator::Invited {
+                email,
+                address,
+                name,
+                role,
+                reach,
+                expires_at
+            })
+        ),
         (role_again, reach_again)
             .prop_map(|(role, reach)| OperatorEvent::Assigned(operator::Assigned { role, reach })),
         Just(OperatorEvent::Disabled(operator::Disabled {})),

@@ -288,6 +288,7 @@ impl Claims {
             }
             ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
             ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
+            ClaimKind::Identity => Some("This person is an operator already."),
         });
         Claims { taken: taken.next_back() }
     }

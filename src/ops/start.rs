@@ -1,6 +1,6 @@
 //! From a prepared process to a service that answers, and back.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ use crate::http::reference;
 use crate::http::serve::serve as serve_http;
 use crate::limiter::Limiter;
 use crate::limits;
+use crate::outbound::Outbound;
+use crate::people::{self, People};
 use crate::vault::{id_bytes, random_bytes};
 
 /// Runs until the process is told to stop.
@@ -79,7 +81,9 @@ pub fn database_settings(config: &Config, data_dir: &Path) -> Settings {
 
 async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
     let mut stop = Box::pin(stop_signal()?);
-    let Prepared { config, listener, data_dir, ready_file } = prepared;
+    let Prepared { mut config, listener, data_dir, ready_file } = prepared;
+    let bound = bound(&listener)?;
+    let people = config.sign_in.take().map(|sign_in| sign_in.at(&config.public_url(bound))).transpose()?;
     let opened = tokio::select! {
         opened = open(&config, &settings, data_dir.path()) => opened?,
         // Whatever a start has written down by then, the next one goes on from.
@@ -93,6 +97,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         data_dir: data_dir.path(),
         listener,
         ready_file,
+        people,
     };
     let outcome = keep(opening, stop).await;
     outcome.and(house.close().await.map_err(StartError::from))
@@ -118,6 +123,8 @@ struct Opening<'a> {
     data_dir: &'a Path,
     listener: TcpListener,
     ready_file: ReadyFile,
+    /// by what people sign in, if they do
+    people: Option<people::settings::Settings>,
 }
 
 /// However it ends, what was begun here has ended when it returns.
@@ -157,10 +164,9 @@ async fn answer(
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let Opening { house, append_only, config, data_dir, listener, ready_file } = opening;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| StartError::new(format!("The bound address cannot be told: {error}.")))?;
+    let Opening { house, append_only, config, data_dir, listener, ready_file, people } = opening;
+    let bound = bound(&listener)?;
+    let people = people.map(|settings| people_of(house, settings)).transpose()?;
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
@@ -171,6 +177,7 @@ async fn answer(
         metrics: Arc::new(Metrics::new(random_bytes())),
         limiter: Limiter::new(config.operator_rate_limit),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
+        people,
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         starting_settings: tenant::Settings::starting(config.default_key_format.clone()),
@@ -199,6 +206,18 @@ async fn answer(
         tracing::error!(%cause, "the server did not stop in order");
     }
     told
+}
+
+fn bound(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    let bound = listener.local_addr();
+    bound.map_err(|error| StartError::new(format!("The bound address cannot be told: {error}.")))
+}
+
+fn people_of(house: &House, settings: people::settings::Settings) -> Result<Arc<People>, StartError> {
+    let web = Outbound::new(settings.ca_file.as_deref()).map_err(|error| {
+        StartError::new(format!("TLS to the identity provider can't be set up (oidc_ca_file): {error}."))
+    })?;
+    Ok(Arc::new(People::new(settings, Arc::new(web), house.ledger.clone(), house.view.clone())))
 }
 
 /// This node's id, kept on its data directory: a restart takes its own lease over at once.

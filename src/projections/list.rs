@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Lent, Scope, Sight};
 use crate::domain::authority::Role;
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, TenantId};
+use crate::domain::secret::Digest;
 use crate::ledger::Ended;
 use crate::limits;
 
@@ -23,6 +24,8 @@ const ENDED: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/ended.sql"));
 const OPERATORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/page.sql"));
+const SIGN_IN: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/sign_in.sql"));
 const DUE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
 
@@ -184,6 +187,19 @@ pub async fn operators(
     let rows = scope
         .query(OPERATORS, &[&ledger, &after, &rows, &role, &filter.status, &filter.name, &filter.prefix])
         .await?;
+    Ok(rows.iter().map(|row| OperatorId(row.get(0))).collect())
+}
+
+/// Who may sign in: the operator of this identity, then open invitations to these addresses, newest first.
+pub async fn may_sign_in(
+    scope: &Scope,
+    ledger: i32,
+    identity: &Digest,
+    address: Option<&Digest>,
+    rows: i64,
+) -> Result<Vec<OperatorId>, DbError> {
+    let addresses: Vec<String> = address.iter().map(|address| address.text()).collect();
+    let rows = scope.query(SIGN_IN, &[&ledger, &identity.text(), &addresses, &rows]).await?;
     Ok(rows.iter().map(|row| OperatorId(row.get(0))).collect())
 }
 

@@ -148,12 +148,14 @@ proptest! {
     #[test]
     fn an_operator_reads_back(
         disabled: bool,
+        invited: bool,
+        last_disabled_at in proptest::option::of(instants()),
         role in proptest::sample::select(Role::ALL.to_vec()),
         tenants in proptest::option::of(proptest::collection::btree_set(tenant_ids(), 0..5)),
         name_version: u32,
     ) {
         let reach = tenants.map_or(Reach::All, Reach::Tenants);
-        let record = OperatorRecord { disabled, role, reach, name_version };
+        let record = OperatorRecord { disabled, invited, last_disabled_at, role, reach, name_version };
         prop_assert_eq!(OperatorRecord::decode(&record.encode()), Ok(record));
     }
 

@@ -7,6 +7,7 @@ mod foreign;
 mod id_bytes;
 mod master_key;
 mod rotation;
+mod signature;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -17,6 +18,7 @@ pub use foreign::ForeignKey;
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
 pub use rotation::Rotation;
+pub use signature::{PublicKey, SigningAlgorithm};
 
 /// What a mac is over. A mac made for one purpose never passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Purpose {
     Row,
     /// of a name that a row points to
     Name,
+    /// of the row of a person's session
+    Session,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -43,6 +47,7 @@ struct Derived {
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
+    session: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -199,6 +204,7 @@ impl Derived {
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),
+            session: mac_key("session mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -210,6 +216,7 @@ impl Derived {
             Purpose::Event => &self.event,
             Purpose::Row => &self.row,
             Purpose::Name => &self.name,
+            Purpose::Session => &self.session,
         }
     }
 }

@@ -7,8 +7,17 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 8] =
-    ["events", "credentials", "members", "secrets", "personal", "operators", "operator_tokens", "plans"];
+const GROWING: [&str; 9] = [
+    "events",
+    "credentials",
+    "members",
+    "secrets",
+    "personal",
+    "operators",
+    "operator_tokens",
+    "plans",
+    "sessions",
+];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
 /// A hundred tenants of two hundred keys, each with two events.
@@ -36,12 +45,14 @@ insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subje
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
     from generate_series(1, 40000) n;
-insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, reached, role)
-  select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, array[pg_temp.id(0, n % 100)], 'gateway'
+insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, identity, invited_as, name_version, reached, role)
+  select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, 'i' || n, case when n % 7 = 0 then 'a' || n % 1000 end, 1, array[pg_temp.id(0, n % 100)], 'gateway'
     from generate_series(1, 20000) n;
 insert into credledger.operator_tokens (ledger_id, id, tenant_id, version, record, mac, operator_id, prefix)
   select 1, pg_temp.id(4, n), null, 1, '', '', pg_temp.id(3, n), 'cl_operator_' || md5(n::text)
     from generate_series(1, 20000) n;
+insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, seen_at_ms, ends_at_ms, mac)
+  select 1, decode(md5(n::text), 'hex'), pg_temp.id(3, n), n, n, n, '' from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -75,6 +86,10 @@ fn arguments(name: &str) -> Vec<String> {
         ]
         .map(|filters| format!("1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
         .to_vec(),
+        "operators/sign_in" => {
+            vec!["1, 'i7', array['a7', 'b'], 16".to_owned(), "1, 'i7', array[]::text[], 16".to_owned()]
+        }
+        "read_session" => vec!["1, '\\x33'".to_owned()],
         "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "credentials/warnable" => vec![format!("1, 1000100, 500000, {TENANT}, 500")],
         "credentials/entering" => vec![format!(
@@ -114,6 +129,7 @@ fn queries() -> Vec<(String, String)> {
     for (name, parameters) in [
         ("read_events", &["ledger", "first", "at_most"][..]),
         ("read_streams", &["ledger", "streams"]),
+        ("read_session", &["ledger", "of_digest"]),
         ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {

@@ -324,7 +324,7 @@ async fn every_inline_projection_takes_its_rows() {
         (
             "operators",
             None,
-            format!(r#"{{"all_tenants": false, "disabled": true, "reached": ["{id}"], "role": "gateway"}}"#),
+            format!(r#"{{"all_tenants": false, "disabled": true, "identity": null, "invited_as": null, "name_version": 1, "reached": ["{id}"], "role": "gateway"}}"#),
         ),
         ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
     ];

@@ -67,7 +67,7 @@ async fn world(database: &TestDatabase) -> Ids {
         let reached: Vec<String> = reached.iter().map(|tenant| format!("\"{tenant}\"")).collect();
         let reached = reached.join(",");
         let facts = format!(
-            r#"{{"all_tenants": {all}, "disabled": false, "reached": [{reached}], "role": "auditor"}}"#
+            r#"{{"all_tenants": {all}, "disabled": false, "identity": null, "invited_as": null, "name_version": 1, "reached": [{reached}], "role": "auditor"}}"#
         );
         let token = format!(r#"{{"operator_id": "{operator}", "prefix": "p"}}"#);
         rows.push((*command, "operators", operator, None, 1, facts));

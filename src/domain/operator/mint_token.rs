@@ -35,6 +35,11 @@ impl MintToken {
         if operator.disabled_at.is_some() {
             return Err(Refusal::conflict("The operator is disabled. Enable it first."));
         }
+        if operator.invitation.is_some() {
+            return Err(Refusal::conflict(
+                "The invitation has not been accepted yet. Whoever was invited has to sign in first.",
+            ));
+        }
         let working = operator.tokens.iter().filter(|token| token.works(context.now)).count();
         if working >= limits::OPERATOR_TOKENS {
             return Err(Refusal::conflict(format!(

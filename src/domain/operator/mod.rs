@@ -1,9 +1,12 @@
 //! An operator: who may command, in which role, over which tenants, and with which tokens.
 
+pub mod accept;
+pub mod admit;
 pub mod assign;
 pub mod create;
 pub mod disable;
 pub mod enable;
+pub mod invite;
 pub mod mint_token;
 pub mod revoke_token;
 
@@ -21,18 +24,23 @@ use super::history::History;
 use super::ids::{OperatorId, TenantId, TokenId};
 use super::personal::Personal;
 use super::refusal::Refusal;
+use super::secret::Digest;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
+pub use accept::Accept;
+pub use admit::Admit;
 pub use assign::{Assign, Assigned};
 pub use create::{Create, Created};
 pub use disable::{Disable, Disabled};
 pub use enable::{Enable, Enabled};
+pub use invite::{Invite, Invited};
 pub use mint_token::{MintToken, TokenMinted};
 pub use revoke_token::{RevokeToken, TokenRevoked};
 
 family! { OperatorEvent,
-    Created = "operator.created" v 1 personal ["name"];
+    Invited = "operator.invited" v 1 personal ["email", "name"];
+    Created = "operator.created" v 1 personal ["email", "name"];
     Assigned = "operator.assigned" v 1 personal [];
     Disabled = "operator.disabled" v 1 personal [];
     Enabled = "operator.enabled" v 1 personal [];
@@ -43,6 +51,9 @@ family! { OperatorEvent,
 #[derive(Clone, Debug)]
 pub enum OperatorCommand {
     Create(Create),
+    Invite(Invite),
+    Accept(Accept),
+    Admit(Admit),
     Assign(Assign),
     Disable(Disable),
     Enable(Enable),
@@ -81,14 +92,41 @@ pub struct Operator {
     pub id: OperatorId,
     pub name: Personal<String>,
     pub name_since: u32,
+    /// empty when there is none
+    pub email: Personal<String>,
     pub role: Role,
     pub reach: Reach,
     pub created_at: Timestamp,
     pub created_by: Actor,
     pub disabled_at: Option<Timestamp>,
+    /// also of one that was enabled again: sessions from before stay ended
+    pub last_disabled_at: Option<Timestamp>,
+    /// until it is accepted
+    pub invitation: Option<Invitation>,
+    /// who it is at the identity provider
+    pub identity: Option<Digest>,
+    /// let in by the mapping of claims, which each sign-in is held to
+    pub is_mapped: bool,
     pub tokens: Vec<Token>,
     pub version: u64,
     pub history: History,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// a keyed digest of the address that it was sent to
+    pub address: Digest,
+    pub expires_at: Timestamp,
+}
+
+/// Somebody, as the identity provider knows them.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// a keyed digest of issuer and subject
+    pub identity: Digest,
+    /// a verified one; empty when there is none
+    pub email: String,
+    pub name: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -118,9 +156,9 @@ impl Operator {
         self.tokens.iter().find(|token| token.id() == id)
     }
 
-    /// Root and enabled. There is always one.
+    /// Root, enabled, and no mere invitation. There is always one.
     pub fn is_active_root(&self) -> bool {
-        self.role == Role::Root && self.disabled_at.is_none()
+        self.role == Role::Root && self.disabled_at.is_none() && self.invitation.is_none()
     }
 }
 
@@ -162,8 +200,19 @@ impl OperatorCommand {
         match self {
             Self::Assign(assign) => &assign.other_roots,
             Self::Disable(disable) => &disable.other_roots,
-            Self::Create(_) | Self::Enable(_) | Self::MintToken(_) | Self::RevokeToken(_) => &[],
+            Self::Create(_)
+            | Self::Invite(_)
+            | Self::Accept(_)
+            | Self::Admit(_)
+            | Self::Enable(_)
+            | Self::MintToken(_)
+            | Self::RevokeToken(_) => &[],
         }
+    }
+
+    /// Whether it begins a stream.
+    pub fn begins(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Invite(_) | Self::Admit(_))
     }
 
     pub fn decide(
@@ -172,12 +221,16 @@ impl OperatorCommand {
         beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
-        if let Self::Create(create) = self {
-            return create.decide(operator, beside, context);
+        match self {
+            Self::Create(create) => return create.decide(operator, beside, context),
+            Self::Invite(invite) => return invite.decide(operator, beside, context),
+            Self::Admit(admit) => return admit.decide(operator, beside),
+            _ => {}
         }
         let operator = operator.ok_or_else(Refusal::not_found)?;
         match self {
-            Self::Create(_) => unreachable!("decided above"),
+            Self::Create(_) | Self::Invite(_) | Self::Admit(_) => unreachable!("decided above"),
+            Self::Accept(accept) => accept.decide(operator, context),
             Self::Assign(assign) => assign.decide(operator, beside),
             Self::Disable(disable) => disable.decide(operator, beside),
             Self::Enable(enable) => enable.decide(operator),
@@ -189,6 +242,9 @@ impl OperatorCommand {
 
 pub fn claims(event: &OperatorEvent) -> Vec<Claim> {
     match event {
+        OperatorEvent::Created(Created { identity: Some(identity), .. }) => {
+            vec![Claim { kind: ClaimKind::Identity, key: identity.text() }]
+        }
         OperatorEvent::Created(created) if created.first => {
             vec![Claim { kind: ClaimKind::FirstOperator, key: String::new() }]
         }
@@ -210,13 +266,20 @@ pub fn fold(
         (None, OperatorEvent::Created(created)) => {
             return created.into_operator(recorded).map_err(unfoldable);
         }
+        (None, OperatorEvent::Invited(invited)) => {
+            return invited.into_operator(recorded).map_err(unfoldable);
+        }
         (None, _) => return Err(unfoldable("no operator was created yet")),
-        (Some(_), OperatorEvent::Created(_)) => return Err(unfoldable("the operator is there already")),
+        (Some(_), OperatorEvent::Invited(_)) => return Err(unfoldable("the operator is there already")),
         (Some(mut operator), event) => {
             match event {
-                OperatorEvent::Created(_) => unreachable!("refused above"),
+                OperatorEvent::Invited(_) => unreachable!("refused above"),
+                OperatorEvent::Created(event) => event.accept(&mut operator, recorded).map_err(unfoldable)?,
                 OperatorEvent::Assigned(event) => event.apply(&mut operator),
-                OperatorEvent::Disabled(_) => operator.disabled_at = Some(recorded.at),
+                OperatorEvent::Disabled(_) => {
+                    operator.disabled_at = Some(recorded.at);
+                    operator.last_disabled_at = Some(recorded.at);
+                }
                 OperatorEvent::Enabled(_) => operator.disabled_at = None,
                 OperatorEvent::TokenMinted(event) => operator.tokens.push(event.into_token(recorded)),
                 OperatorEvent::TokenRevoked(event) => {

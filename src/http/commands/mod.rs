@@ -51,7 +51,7 @@ use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
 use crate::domain::credential::CredentialCommand;
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, StreamId, TenantId};
 use crate::domain::member::MemberCommand;
 use crate::domain::operator::OperatorCommand;
 use crate::domain::stream::StreamState;
@@ -124,7 +124,7 @@ impl Write {
 
     /// Who may be root beside an operator: asked for when a root may give itself up. Whoever ends another one stays itself.
     pub fn other_roots(&self, id: OperatorId) -> Vec<OperatorId> {
-        if id == self.operator.pass().operator { self.app.view.roots_beside(id) } else { Vec::new() }
+        if id == self.operator.who().operator { self.app.view.roots_beside(id) } else { Vec::new() }
     }
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
@@ -165,7 +165,7 @@ impl Write {
             stream,
             command,
             caller: self.caller(),
-            token: Some(TokenId(self.operator.pass().token.0)),
+            token: self.operator.token(),
             if_versions,
             retry,
             lane: Lane::People,

@@ -16,7 +16,7 @@ use crate::http::query::{Asked, Query};
 use crate::http::resources;
 use crate::projections::list::{self, OperatorFilter};
 
-const STATUSES: [&str; 2] = ["active", "disabled"];
+const STATUSES: [&str; 3] = ["active", "invited", "disabled"];
 
 pub async fn handle(
     app: Data<App>,
@@ -47,7 +47,7 @@ fn read(query: &Query<'_>) -> Result<(Asked, OperatorFilter), Problem> {
         let prefix = query.text("prefix");
         let name = query.name();
         let status = query.optional("status", |word| {
-            STATUSES.into_iter().find(|status| *status == word).ok_or("expected active or disabled")
+            STATUSES.into_iter().find(|status| *status == word).ok_or("expected active, invited or disabled")
         });
         let role = query.optional("role", |word| {
             Role::from_word(word).ok_or("expected root, org_admin, auditor or gateway")

@@ -4,6 +4,7 @@ pub mod get_key;
 pub mod get_member;
 pub mod get_operator;
 pub mod get_plan;
+pub mod get_session;
 pub mod get_tenant;
 pub mod history;
 pub mod list_keys;

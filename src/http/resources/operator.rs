@@ -13,14 +13,25 @@ pub fn operator(operator: &Operator, now: Timestamp) -> Value {
     json!({
         "id": operator.id,
         "name": operator.name,
+        "email": operator.email.known().filter(|email| !email.is_empty()),
         "role": operator.role,
         "tenants": tenants,
         "all_tenants": operator.reach == Reach::All,
-        "status": if operator.disabled_at.is_some() { "disabled" } else { "active" },
+        "status": status(operator),
+        "invitation_expires_at": operator.invitation.map(|invitation| invitation.expires_at),
+        "signs_in": operator.identity.is_some(),
         "tokens": operator.tokens.iter().map(|each| token(each, now)).collect::<Vec<_>>(),
         "created_at": operator.created_at,
         "version": operator.version,
     })
+}
+
+fn status(operator: &Operator) -> &'static str {
+    match (&operator.disabled_at, &operator.invitation) {
+        (Some(_), _) => "disabled",
+        (None, Some(_)) => "invited",
+        (None, None) => "active",
+    }
 }
 
 pub fn token(token: &Token, now: Timestamp) -> Value {

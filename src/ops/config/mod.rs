@@ -1,5 +1,6 @@
 //! The configuration of `credledger serve`, and the only place that reads the environment.
 
+mod sign_in;
 mod sources;
 
 use std::ffi::OsString;
@@ -15,6 +16,8 @@ use crate::domain::ip_rules::Cidr;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::limits;
+pub use sign_in::SignIn;
+use sources::read_bounded;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -45,6 +48,8 @@ pub struct Config {
     pub default_key_format: KeyFormat,
     /// none: as often as they like
     pub operator_rate_limit: Option<RateLimit>,
+    /// none: nobody signs in, operators come with tokens
+    pub sign_in: Option<SignIn>,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -141,6 +146,7 @@ impl Config {
                 Some(limit) => limit,
                 None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
+            sign_in: SignIn::read(&mut values)?,
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),

@@ -43,6 +43,24 @@ pub const MEMBERS: &[Member] = &[
         "REQUESTS/SECONDS",
         "how often each operator may use the admin API, or none [6000/60]",
     ),
+    member("oidc-issuer", "URL", "let people sign in by this OpenID Connect provider [nobody signs in]"),
+    member("oidc-client-id", "ID", "what the provider calls this service"),
+    member("oidc-client-secret-file", "FILE", "the client's secret, alone in a file [a public client]"),
+    member("oidc-client-auth", "METHOD", "basic, post or none [what the provider takes]"),
+    member("oidc-scopes", "WORDS", "what is asked of the provider [openid email profile]"),
+    member(
+        "oidc-roles",
+        "CLAIM=VALUE=ROLE[@TENANTS],…",
+        "whom claims let in: tenants are slugs joined by +, * or $CLAIM [only who is invited]",
+    ),
+    member("oidc-acr", "VALUE,…", "accept only sign-ins with one of these acr [any]"),
+    member("oidc-amr", "METHOD[+METHOD],…", "accept only sign-ins with these amr, such as mfa,pwd+otp [any]"),
+    member("oidc-max-age-seconds", "SECONDS", "how old the sign-in at the provider may be [any age]"),
+    member("oidc-ca-file", "FILE", "PEM roots that the provider's certificate must lead to [the system's]"),
+    member("oidc-hosts", "HOST,…", "hosts beside the issuer's that the provider's endpoints may be on"),
+    member("session-idle-seconds", "SECONDS", "a session that is not used for so long ends [1800]"),
+    member("session-seconds", "SECONDS", "every session ends after so long [43200]"),
+    member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),
@@ -199,7 +217,7 @@ fn from_file(path: &Path) -> Result<BTreeMap<&'static str, Given>, ConfigError> 
     Ok(values)
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+pub(super) fn read_bounded(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let limit = limits::CONFIG_FILE_BYTES;
     std::fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;

@@ -1,4 +1,4 @@
-//! Answers that are too old to be repeated are forgotten.
+//! Answers that are too old to be repeated are forgotten, and sessions that are over.
 
 use super::House;
 use crate::db::DbError;
@@ -9,6 +9,19 @@ impl House {
     pub(super) async fn forget_answers(&self) -> Result<(), DbError> {
         while self.forget_page().await? >= i64::from(limits::FORGET_PAGE) {}
         Ok(())
+    }
+
+    /// Sessions that are over, and sign-ins that nobody could complete any more.
+    pub(super) async fn forget_sessions(&self) -> Result<(), DbError> {
+        let forget = "select credledger.forget_sessions($1, $2, $3)";
+        loop {
+            let (ledger, now) = (self.ledger.reader().ledger, self.ledger.clock().now().millis());
+            let database = self.ledger.database();
+            let rows = database.people(forget, &[&ledger, &now, &limits::FORGET_PAGE]).await?;
+            if rows.first().is_none_or(|row| row.get::<_, i64>(0) < i64::from(limits::FORGET_PAGE)) {
+                return Ok(());
+            }
+        }
     }
 
     /// How many went.

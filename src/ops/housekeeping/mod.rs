@@ -1,5 +1,5 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated. It stands behind people: its own queue, a bounded number at once, a bounded rate.
+//! repeated and sessions that are over. It stands behind people: its own queue, a bounded number at once, a bounded rate.
 
 mod ends;
 mod forget;
@@ -61,6 +61,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
     if forget {
         let forgotten = house.forget_answers().await;
         house.outages.forgetting.after(&forgotten);
+        let forgotten = house.forget_sessions().await;
+        house.outages.sessions.after(&forgotten);
     }
 }
 
@@ -79,6 +81,7 @@ struct Outages {
     /// when it was last said that something can't be recorded at all
     damage_told_at: Option<BootTime>,
     forgetting: Outage,
+    sessions: Outage,
 }
 
 impl Default for Outages {
@@ -89,6 +92,7 @@ impl Default for Outages {
             recording: Outage::of("recording ends that came by time or are near"),
             damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),
+            sessions: Outage::of("forgetting sessions that are over"),
         }
     }
 }

@@ -206,6 +206,19 @@ impl OperatorPass {
     }
 }
 
+/// An operator as it is now.
+#[derive(Clone, Debug)]
+pub struct OperatorState {
+    pub role: Role,
+    pub reach: Arc<Reach>,
+    pub name: Option<Arc<str>>,
+    /// neither disabled nor merely invited
+    pub works: bool,
+    pub last_disabled_at: Option<Timestamp>,
+    /// the time of the last event that the view knew of; nothing is judged before it
+    pub known_at: Timestamp,
+}
+
 /// For metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

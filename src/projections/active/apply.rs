@@ -310,14 +310,23 @@ fn member(edit: &mut Edit<'_>, recorded: &Recorded, event: &MemberEvent) -> Resu
 
 fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> Result<(), Why> {
     let id = OperatorId(recorded.stream.0);
-    if let OperatorEvent::Created(created) = event {
+    let begun = match event {
+        OperatorEvent::Invited(invited) => Some((&invited.name, invited.role, &invited.reach, true)),
+        OperatorEvent::Created(created) if recorded.version == 1 => {
+            Some((&created.name, created.role, &created.reach, false))
+        }
+        _ => None,
+    };
+    if let Some((name, role, reach, invited)) = begun {
         follows(0, recorded)?;
         let entry = OperatorEntry {
             id,
-            name: known(&created.name),
-            role: created.role,
-            reach: Arc::new(created.reach.clone()),
+            name: known(name),
+            role,
+            reach: Arc::new(reach.clone()),
             disabled: false,
+            invited,
+            last_disabled_at: None,
             tokens: Vec::new(),
             version: recorded.version,
         };
@@ -327,12 +336,23 @@ fn operator(edit: &mut Edit<'_>, recorded: &Recorded, event: &OperatorEvent) -> 
     follows(entry.version, recorded)?;
     let mut entry = OperatorEntry { version: recorded.version, ..OperatorEntry::clone(&entry) };
     match event {
-        OperatorEvent::Created(_) => return Err("the operator is there already"),
+        OperatorEvent::Created(event) if entry.invited => {
+            entry.invited = false;
+            entry.name = known(&event.name);
+            entry.role = event.role;
+            entry.reach = Arc::new(event.reach.clone());
+        }
+        OperatorEvent::Invited(_) | OperatorEvent::Created(_) => {
+            return Err("the operator is there already");
+        }
         OperatorEvent::Assigned(event) => {
             entry.role = event.role;
             entry.reach = Arc::new(event.reach.clone());
         }
-        OperatorEvent::Disabled(_) => entry.disabled = true,
+        OperatorEvent::Disabled(_) => {
+            entry.disabled = true;
+            entry.last_disabled_at = Some(recorded.at);
+        }
         OperatorEvent::Enabled(_) => entry.disabled = false,
         OperatorEvent::TokenMinted(event) => {
             let digest = half(&event.token.digest);

@@ -40,6 +40,10 @@ pub struct OperatorEntry {
     pub role: Role,
     pub reach: Arc<Reach>,
     pub disabled: bool,
+    /// its invitation has not been accepted
+    pub invited: bool,
+    /// sessions from before it are over
+    pub last_disabled_at: Option<Timestamp>,
     pub tokens: Vec<TokenEntry>,
     pub version: u32,
 }

@@ -222,6 +222,8 @@ fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         role: record.role,
         reach: Arc::new(record.reach),
         disabled: record.disabled,
+        invited: record.invited,
+        last_disabled_at: record.last_disabled_at,
         tokens: Vec::new(),
         version: row.version,
     };

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use answer::{
     Counts, CredentialSummary, Inline, InlineName, Judgement, Kind, Known, Name, NotAnswering, OperatorPass,
-    OperatorSummary, Prefix, TenantSummary,
+    OperatorState, OperatorSummary, Prefix, TenantSummary,
 };
 pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
 pub use entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
@@ -141,7 +141,7 @@ impl ActiveView {
         let Some(books) = self.books() else { return Vec::new() };
         let operators = self.store.operators.all(&books.operators);
         let mut roots: Vec<_> = operators
-            .filter(|operator| operator.role == Role::Root && !operator.disabled)
+            .filter(|operator| operator.role == Role::Root && !operator.disabled && !operator.invited)
             .map(|operator| operator.id)
             .collect();
         roots.sort_unstable();
@@ -152,6 +152,22 @@ impl ActiveView {
         self.look(|store| {
             let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
             Some(OperatorSummary { role: operator.role, reach: operator.reach.clone() })
+        })
+    }
+
+    /// What a session of the operator goes by; `None` for an unknown one.
+    pub fn operator_state(&self, id: OperatorId) -> Result<Option<OperatorState>, NotAnswering> {
+        self.look(|store| {
+            let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
+            let (_, known_at) = store.head();
+            Some(OperatorState {
+                role: operator.role,
+                reach: operator.reach.clone(),
+                name: operator.name.clone(),
+                works: !operator.disabled && !operator.invited,
+                last_disabled_at: operator.last_disabled_at,
+                known_at: i64::try_from(known_at).ok().and_then(Timestamp::from_millis)?,
+            })
         })
     }
 

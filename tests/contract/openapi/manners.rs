@@ -19,19 +19,21 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
     let for_proxies = *path == "/api/v1/authorize";
     let documents = ["/openapi.json", "/docs", "/docs/problems"].contains(path);
     let changes = path.starts_with("/api/admin/") && *method != "get";
+    let people = path.starts_with("/console");
     let has = |name: &str| {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         parameters.map(|parameter| api.followed(parameter)).any(|parameter| parameter["name"] == name)
     };
     let keyed = changes && !is_import(path);
-    let rules: [(bool, &[u16]); 9] = [
+    let rules: [(bool, &[u16]); 10] = [
         (true, &[414, 431, 500]),
         (!for_proxies, &[405, 406]),
-        (operation["security"] != json!([]), &[401, 429, 503]),
-        (operation["security"] != json!([]) && *path != "/api/v1/self/revoke", &[403]),
+        (!people && operation["security"] != json!([]), &[401, 429, 503]),
+        (!people && operation["security"] != json!([]) && *path != "/api/v1/self/revoke", &[403]),
+        (people, people_problems(path)),
         ((path.starts_with("/api/") && !for_proxies) || documents, &[400]),
         (path.contains('{'), &[404]),
-        (*method != "get", &[408, 413, 415]),
+        (!people && *method != "get", &[408, 413, 415]),
         (changes, &[409]),
         (keyed, &[422]),
     ];
@@ -45,6 +47,16 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         statuses.insert(503);
     }
     statuses
+}
+
+/// People's door takes no body, and has pages for what goes wrong.
+fn people_problems(path: &str) -> &'static [u16] {
+    match path {
+        "/console" => &[400, 404, 429, 503],
+        "/console/sign-in" | "/console/callback" => &[400, 403, 404, 429, 503],
+        "/console/sign-out" => &[403, 404, 503],
+        _ => &[401, 403, 404, 429, 503],
+    }
 }
 
 #[test]
@@ -63,7 +75,9 @@ fn every_operation_declares_each_problem_that_it_can_answer() {
                     continue;
                 }
                 let content = &api.followed(response)["content"];
-                assert!(content["application/problem+json"].is_object(), "{place} {status}");
+                // What a browser is to show is a page.
+                let page = described.path.starts_with("/console") && content["text/html"].is_object();
+                assert!(page || content["application/problem+json"].is_object(), "{place} {status}");
             }
         }
         assert_eq!(declared, problems_of(&described, &api), "{place}");

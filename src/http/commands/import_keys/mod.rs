@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::Write;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::ids::{StreamId, TenantId, TokenId};
+use crate::domain::ids::{StreamId, TenantId};
 use crate::domain::imports;
 use crate::http::body::check_ndjson;
 use crate::http::json::Json;
@@ -58,7 +58,7 @@ impl Write {
     /// An order that has no answer of its own, and no retry but the import's.
     fn plain_order(&self, stream: StreamId, command: Command, lane: Lane) -> Order {
         Order {
-            token: Some(TokenId(self.operator.pass().token.0)),
+            token: self.operator.token(),
             lane,
             wait: lane == Lane::People,
             render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),

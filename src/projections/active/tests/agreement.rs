@@ -157,7 +157,7 @@ proptest! {
                 let pass = view.operator_token(&world.vault, text).expect("answering");
                 prop_assert_eq!(pass.is_some(), found.is_some());
                 let (Some(pass), Some((operator, token))) = (pass, found) else { continue };
-                let works = operator.disabled_at.is_none() && token.works(now.max(world.last_at()));
+                let works = operator.disabled_at.is_none() && operator.invitation.is_none() && token.works(now.max(world.last_at()));
                 prop_assert_eq!(pass.token_works(now), works);
                 prop_assert_eq!((pass.operator, pass.token, pass.role), (operator.id, token.id(), operator.role));
                 prop_assert_eq!(&*pass.reach, &operator.reach);

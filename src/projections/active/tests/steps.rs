@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 pub const TENANTS: u8 = 3;
 pub const CREDENTIALS: u8 = 6;
-pub const OPERATORS: u8 = 2;
+pub const OPERATORS: u8 = 3;
 /// Those of one tenant, then those of the next.
 pub const MEMBERS: u8 = 6;
 
@@ -73,6 +73,8 @@ pub enum OperatorStep {
     Assign(u8, Option<u8>),
     Disable,
     Enable,
+    /// of one that was invited
+    Accept(bool),
 }
 
 fn names() -> impl Strategy<Value = String> {
@@ -123,6 +125,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         2 => (0..4u8, prop::option::of(0..TENANTS)).prop_map(|(role, tenant)| OperatorStep::Assign(role, tenant)),
         1 => Just(OperatorStep::Disable),
         2 => Just(OperatorStep::Enable),
+        2 => any::<bool>().prop_map(OperatorStep::Accept),
     ];
     let member = prop_oneof![
         1 => names().prop_map(MemberStep::Rename),

@@ -135,8 +135,24 @@ impl World {
             let reach =
                 if slot == 0 { Reach::All } else { Reach::Tenants([TenantId(tenant_of(0).0)].into()) };
             let (name, role) = ("Op".to_owned(), if slot == 0 { Role::Root } else { Role::Gateway });
-            let create = operator::Create { name, role, reach, first: slot == 0, token: None };
-            world.ask(operator_of(slot), Command::Operator(vec![OperatorCommand::Create(create)]));
+            let command = match slot {
+                0 | 1 => OperatorCommand::Create(operator::Create {
+                    name,
+                    role,
+                    reach,
+                    first: slot == 0,
+                    token: None,
+                }),
+                _ => OperatorCommand::Invite(operator::Invite {
+                    email: "somebody@example.com".into(),
+                    address: Digest::new([7; 32]),
+                    name,
+                    role,
+                    reach,
+                    expires_at: at(100_000),
+                }),
+            };
+            world.ask(operator_of(slot), Command::Operator(vec![command]));
         }
         world.declare();
         world
@@ -275,6 +291,14 @@ impl World {
             }),
             OperatorStep::Disable => OperatorCommand::Disable(operator::Disable::default()),
             OperatorStep::Enable => OperatorCommand::Enable(operator::Enable),
+            OperatorStep::Accept(named) => OperatorCommand::Accept(operator::Accept {
+                person: operator::Person {
+                    identity: Digest::new([slot; 32]),
+                    email: "somebody@example.com".into(),
+                    name: named.then(|| "Somebody".into()),
+                },
+                address: Digest::new([7; 32]),
+            }),
         }
     }
 

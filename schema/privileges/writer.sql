@@ -1,0 +1,8 @@
+-- The writer role keeps sessions, through functions alone: it reads and writes no table itself.
+grant execute on function credledger.open_session to credledger_writer;
+grant execute on function credledger.read_session to credledger_writer;
+grant execute on function credledger.touch_session to credledger_writer;
+grant execute on function credledger.end_session to credledger_writer;
+grant execute on function credledger.end_sessions to credledger_writer;
+grant execute on function credledger.forget_sessions to credledger_writer;
+grant execute on function credledger.spend_sign_in to credledger_writer;
