@@ -343,6 +343,8 @@ pub const HOUSEKEEPING_EVENTS: u32 = 256;
 pub const HOUSEKEEPING_READS: usize = 4;
 /// How many tenants' windows it looks at on a turn; the rest come on the next ones.
 pub const WARNED_TENANTS_PAGE: i64 = 500;
+/// How often a warning is tried on a turn while something else changes its credential.
+pub const WARNING_ATTEMPTS: u32 = 4;
 /// How many warnings are tried anew on the next turn, because something else changed their credentials; what is beyond that waits
 /// for the next walk over all.
 pub const WARNINGS_AGAIN: usize = 1000;

@@ -14,7 +14,7 @@ use credledger::limits;
 use serde_json::json;
 
 use crate::library;
-use crate::support::service::{Actor, Key, Service, Tenant, eventually};
+use crate::support::service::{Actor, Service, Tenant, eventually};
 
 const SOON: &str = "api_key.expiring_soon";
 
@@ -93,15 +93,28 @@ fn p9_a_warning_is_recorded_once_though_the_service_is_killed_in_between() {
     }
 }
 
-/// Puts a key's end back and forth within its window, until it is told to stop.
-fn move_about(own: &Actor, path: &str, ends: [Timestamp; 2], stop: &AtomicBool) {
+/// Puts a key's end back and forth within its window, until it is told of.
+fn move_about(own: &Actor, path: &str, ends: [Timestamp; 2]) {
     for end in ends.into_iter().cycle() {
-        if stop.load(Ordering::Relaxed) {
+        own.patch(path, &json!({"expires_at": end})).expect(200);
+        let told = own.get(&format!("{path}/history?order=desc&limit=3")).expect(200);
+        if told["data"].as_array().expect("a list").iter().any(|event| event["type"] == SOON) {
             return;
         }
-        own.patch(path, &json!({"expires_at": end})).expect(200);
-        // Room for somebody else's change.
-        own.get(&format!("{path}/history")).expect(200);
+    }
+}
+
+/// Once one of them is told of, all are revoked: some before and some after it, and some in the same moment.
+fn revoke_in_the_midst(own: &Actor, keys: &[String]) {
+    let told = |path: &String| {
+        let told = own.get(&format!("{path}/history")).expect(200);
+        told["data"].as_array().expect("a list").iter().any(|event| event["type"] == SOON)
+    };
+    eventually(|| told(&keys[0]).then_some(())).expect("the first is told of");
+    for path in keys {
+        let answer = own.post(&format!("{path}/revoke"), &json!({"reason": "other"}));
+        // Whoever comes too late finds it ended.
+        assert!(matches!(answer.status, 200 | 409), "{}", answer.text());
     }
 }
 
@@ -111,31 +124,24 @@ fn p9_a_warning_is_true_of_the_end_though_people_move_it_and_revoke_at_the_same_
     let service = Service::start();
     let root = service.root();
     let tenant = root.tenant("raced", json!({}));
-    let end = after(12_000);
-    let revoked: Vec<Key<'_>> =
-        (0..REVOKED).map(|_| tenant.mint_with(json!({"name": "revoked", "expires_at": end}))).collect();
-    let moved: Vec<Key<'_>> = (0..3).map(|_| tenant.mint("moved")).collect();
-    let (near, stop) = ([after(16_000), after(17_000)], AtomicBool::new(false));
+    let path = |id: &String| format!("{}/keys/{id}", tenant.path());
+    let revoked = ending_at(&tenant, REVOKED, after(12_000));
+    let moved: Vec<String> = (0..3).map(|_| tenant.mint("moved").id).collect();
+    let near = [after(30_000), after(31_000)];
     std::thread::scope(|scope| {
         for key in &moved {
-            let (own, path, stop) = (service.root(), key.path.clone(), &stop);
-            scope.spawn(move || move_about(&own, &path, near, stop));
+            let (own, path) = (service.root(), path(key));
+            scope.spawn(move || move_about(&own, &path, near));
         }
-        let raced = catch_unwind(AssertUnwindSafe(|| {
-            let any = || revoked.iter().any(|key| key.told().contains(&SOON.to_owned())).then_some(());
-            eventually(any).expect("one is told of");
-            revoked.iter().for_each(|key| drop(key.revoke("other")));
-            let each = || moved.iter().all(|key| key.told().contains(&SOON.to_owned())).then_some(());
-            eventually(each).expect("each of those that are moved about is told of");
-        }));
-        stop.store(true, Ordering::Relaxed);
-        raced.expect("a race");
+        let (own, paths) = (service.root(), revoked.iter().map(path).collect::<Vec<_>>());
+        scope.spawn(move || revoke_in_the_midst(&own, &paths));
     });
     let events = ledger(&service);
-    let told: Vec<usize> =
-        revoked.iter().map(|key| each_was_true_and_new(&events, stream(&key.id))).collect();
-    assert!(told.iter().all(|told| *told <= 1), "{told:?}");
-    assert!(moved.iter().all(|key| each_was_true_and_new(&events, stream(&key.id)) >= 1));
+    let told = |keys: &[String]| -> Vec<usize> {
+        keys.iter().map(|key| each_was_true_and_new(&events, stream(key))).collect()
+    };
+    assert!(told(&revoked).iter().all(|told| *told <= 1), "{:?}", told(&revoked));
+    assert!(told(&moved).iter().all(|told| *told >= 1), "{:?}", told(&moved));
 }
 
 /// Many are told of at the pace beside people, which takes a second; ends that come meanwhile do not wait for that.

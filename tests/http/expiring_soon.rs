@@ -42,7 +42,7 @@ fn until_told(key: &Key<'_>, kind: &str) {
 fn a_key_is_told_of_once_when_half_of_a_short_life_is_over_and_then_its_end() {
     let service = Service::start();
     let root = service.root();
-    let key = ending_in(&acme(&root), 4_000);
+    let key = ending_in(&acme(&root), 12_000);
     let warning = until_warned(&key, 1);
     let read = key.read();
     assert_eq!(warning["data"], json!({"expires_at": read["expires_at"]}));
@@ -62,11 +62,11 @@ fn a_key_is_told_of_when_it_comes_into_its_tenants_window() {
     let mut service = Service::start();
     let root = service.root();
     let early = root.tenant("early", json!({}));
-    let late = root.tenant("late", json!({"expiry_warning_seconds": 2}));
-    let (early, late) = (ending_in(&early, 10_000), ending_in(&late, 10_000));
+    let late = root.tenant("late", json!({"expiry_warning_seconds": 5}));
+    let (early, late) = (ending_in(&early, 14_000), ending_in(&late, 14_000));
     until_warned(&early, 1);
     let warning = until_warned(&late, 1);
-    assert!(millis(&warning["at"]) >= millis(&warning["data"]["expires_at"]) - 2_000, "{warning}");
+    assert!(millis(&warning["at"]) >= millis(&warning["data"]["expires_at"]) - 5_000, "{warning}");
     let paths = [early.path, late.path];
     drop(root);
     service.stop();
@@ -87,7 +87,7 @@ fn a_longer_window_holds_for_the_keys_that_are_there() {
     let service = Service::start();
     let root = service.root();
     let (wide, none) = (acme(&root), root.tenant("none", json!({"expiry_warning_seconds": 0})));
-    let (told, untold) = (ending_in(&wide, 16_000), ending_in(&none, 16_000));
+    let (told, untold) = (ending_in(&wide, 20_000), ending_in(&none, 20_000));
     until_warned(&told, 1);
     assert_eq!(warnings(&untold).len(), 0);
     assert_eq!(untold.read()["status"], "active");
@@ -105,11 +105,11 @@ fn a_longer_window_holds_for_the_keys_that_are_there() {
 fn an_end_that_was_moved_is_told_of_anew() {
     let service = Service::start();
     let root = service.root();
-    let key = ending_in(&acme(&root), 10_000);
+    let key = ending_in(&acme(&root), 16_000);
     let first = until_warned(&key, 1)["data"]["expires_at"].clone();
     key.edit(json!({"expires_at": after(3_600_000)}));
     assert_eq!(key.read()["status"], "active");
-    let near = after(4_000);
+    let near = after(9_000);
     key.edit(json!({"expires_at": near}));
     let second = until_warned(&key, 2)["data"]["expires_at"].clone();
     assert_eq!((&second, second == first), (&json!(near), false));
@@ -123,7 +123,7 @@ fn a_suspended_key_is_told_of_and_a_revoked_one_is_not() {
     let service = Service::start();
     let root = service.root();
     let tenant = acme(&root);
-    let (suspended, revoked) = (ending_in(&tenant, 10_000), ending_in(&tenant, 10_000));
+    let (suspended, revoked) = (ending_in(&tenant, 14_000), ending_in(&tenant, 14_000));
     root.post(&format!("{}/suspend", suspended.path), &json!({})).expect(200);
     revoked.revoke("other");
     root.post(&format!("{}/suspend", tenant.path()), &json!({})).expect(200);

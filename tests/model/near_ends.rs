@@ -86,7 +86,10 @@ fn each_was_decided(ledger: Vec<Positioned>) -> (States, usize) {
             let key = states.of(recorded.stream);
             let tenant = states.tenant_of(&key);
             let ends = decided(CredentialCommand::RecordDue(RecordDue), &key, &tenant, recorded.at);
-            let warned = decided(CredentialCommand::Warn(Warn), &key, &tenant, recorded.at);
+            // Decided while there was time; its batch may have been stamped when the end had just come.
+            let end = key.credential().and_then(|key| key.expires_at).unwrap_or(Timestamp::MAX);
+            let in_time = Timestamp::from_millis(end.millis() - 1).expect("an instant").min(recorded.at);
+            let warned = decided(CredentialCommand::Warn(Warn), &key, &tenant, in_time);
             assert!(
                 ends.iter().chain(&warned).any(|event| *event == recorded.event),
                 "{recorded:?} on {key:?}"

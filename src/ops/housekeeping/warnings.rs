@@ -151,13 +151,17 @@ impl Warnings {
     async fn write(&mut self, house: &mut House, until: Until, due: Vec<Due>) -> Handled {
         for due in due.chunks(limits::HOUSEKEEPING_ALONE) {
             house.record_ends().await?;
-            let recorded = record(&house.ledger, Chore::Warn, due.to_vec()).await;
-            if !house.goes_on_after(&recorded) || until.is_over(house) {
-                return Ok(false);
+            let mut due = due.to_vec();
+            for _ in 0..limits::WARNING_ATTEMPTS {
+                let recorded = record(&house.ledger, Chore::Warn, due).await;
+                if !house.goes_on_after(&recorded) || until.is_over(house) {
+                    return Ok(false);
+                }
+                due = recorded.moved;
             }
             // What is too much to be remembered is met by the next walk over all.
             let room = limits::WARNINGS_AGAIN.saturating_sub(self.again.len());
-            self.again.extend(recorded.moved.into_iter().take(room));
+            self.again.extend(due.into_iter().take(room));
         }
         Ok(true)
     }
