@@ -269,7 +269,7 @@ impl Bench {
             ip_rules: created.ip_rules,
             rate_limit: created.rate_limit,
             owner: None,
-            secret: ImportedSecret {
+            secret: Box::new(ImportedSecret {
                 id: created.secret.id,
                 prefix: text[..7].to_owned(),
                 format: "sk_".to_owned(),
@@ -278,7 +278,7 @@ impl Bench {
                 claim: Digest::new(digest),
                 pepper: PepperNumber(pepper),
                 digest: Digest::new(digest),
-            },
+            }),
         });
         self.recorded(id(1, number), 1, mixed(number) % TENANTS, imported)
     }

@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use super::tenant::{self, Tenant};
 
 /// What a stream's events amount to.
+#[allow(clippy::large_enum_variant)] // nearly all are credentials; a box would be one allocation more for each that is read
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum StreamState {
     #[default]

@@ -66,7 +66,8 @@ fn moves_in(tenant: &crate::support::service::Tenant<'_>, gateway: &Actor, hidde
         (json!({"algorithm": "sha256"}), false),
         (json!({"algorithm": "hmac_sha256", "hmac_key": shown}), true),
     ] {
-        let text = format!("moved_{:0>34}", if keyed { "keyed" } else { "plain" });
+        let secret_part = if keyed { "kV9wq3LtZr7YpX2mNc8BhJ5sDf" } else { "u4TgQ6zEoR1iWnA0jKbM3xPvSy" };
+        let text = format!("moved_Ab1dEf2h{secret_part}");
         let made = match keyed {
             true => ring::hmac::sign(&secret, text.as_bytes()).as_ref().to_vec(),
             false => credledger::vault::sha256(&[text.as_bytes()]).to_vec(),

@@ -67,7 +67,7 @@ pub struct Imported {
     pub ip_rules: IpRules,
     pub rate_limit: OwnRateLimit,
     pub owner: Option<MemberId>,
-    pub secret: ImportedSecret,
+    pub secret: Box<ImportedSecret>,
 }
 
 /// All that is ever stored of an imported key.
@@ -120,7 +120,7 @@ impl Import {
             ip_rules: create.ip_rules.clone(),
             rate_limit: create.rate_limit,
             owner: create.owner,
-            secret: self.secret.imported(SecretId(context.fresh.uuid())),
+            secret: Box::new(self.secret.imported(SecretId(context.fresh.uuid()))),
         })])
     }
 

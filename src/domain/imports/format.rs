@@ -178,7 +178,7 @@ mod tests {
             ("sk key", Alphabet::Hex, 40..=40),
             (OPERATOR_PREFIX, Alphabet::Base62, 56..=56),
             ("sk_", Alphabet::Hex, 18..=40),
-            ("sk_", Alphabet::Hex, 40..=39),
+            ("sk_", Alphabet::Hex, RangeInclusive::new(40, 39)),
             ("sk_", Alphabet::Hex, 40..=201),
             ("", Alphabet::Base62, 32..=33),
             ("", Alphabet::Base62, 31..=31),

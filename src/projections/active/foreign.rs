@@ -42,29 +42,26 @@ struct Way {
 }
 
 /// What became of a text.
-pub enum Sought {
-    /// it is written as none of these keys are
-    NoForm,
-    Unknown,
-    Known(Seen, Head),
+pub struct Sought {
+    /// whether it is written as some of these keys are
+    pub fits: bool,
+    pub found: Option<(Seen, Head)>,
 }
 
 pub fn seek(store: &Store, vault: &Vault, text: &str) -> Result<Sought, NotAnswering> {
     let foreign = store.foreign.load();
-    let mut sought = Sought::NoForm;
+    let mut sought = Sought { fits: false, found: None };
     // All ways are gone, whichever is the right one: what is found takes as long as what is not.
     for way in foreign.ways(text) {
-        if matches!(sought, Sought::NoForm) {
-            sought = Sought::Unknown;
-        }
+        sought.fits = true;
         way.each_digest(store, vault, text, |plain| {
             for pepper in vault.numbers() {
                 let Some(digest) = vault.wrapped(pepper, &way.label, plain) else { continue };
                 let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
                 let look = || Some((found_by_digest(store, tag_of(&digest), &digest), Head::of(store)));
                 let (seen, head) = store.lock.read(look).flatten().ok_or(NotAnswering)?;
-                if let (Some(seen), Sought::Unknown) = (seen, &sought) {
-                    sought = Sought::Known(seen, head);
+                if sought.found.is_none() {
+                    sought.found = seen.map(|seen| (seen, head));
                 }
             }
             Ok(())

@@ -57,9 +57,9 @@ pub fn judge(
     }
     if !formats.fits(text) {
         return Ok(match seek(store, vault, text)? {
-            Sought::Known(seen, head) => answer(seen, head, request, now),
-            Sought::Unknown => first.refusal(Reason::NotFound, None, now),
-            Sought::NoForm => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
+            Sought { found: Some((seen, head)), .. } => answer(seen, head, request, now),
+            Sought { fits: true, .. } => first.refusal(Reason::NotFound, None, now),
+            Sought { fits: false, .. } => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
         });
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
@@ -84,8 +84,8 @@ pub fn judge(
     }
     // A key from elsewhere may be written as one of our own.
     match seek(store, vault, text)? {
-        Sought::Known(seen, head) => Ok(answer(seen, head, request, now)),
-        Sought::Unknown | Sought::NoForm => Ok(first.refusal(Reason::NotFound, None, now)),
+        Sought { found: Some((seen, head)), .. } => Ok(answer(seen, head, request, now)),
+        Sought { found: None, .. } => Ok(first.refusal(Reason::NotFound, None, now)),
     }
 }
 
