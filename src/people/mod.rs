@@ -6,6 +6,7 @@ pub mod attempt;
 mod denied;
 pub mod id_token;
 pub mod jwks;
+mod kept;
 pub mod mapping;
 pub mod provider;
 pub mod sessions;

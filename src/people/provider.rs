@@ -4,18 +4,18 @@
 //! provider is away, what was kept serves on, boundedly. Nobody's session and no verdict goes by any of this.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use super::id_token::{self, Claims, Expected, TokenFault};
 use super::jwks::KeySet;
+use super::kept::{Kept, in_turn};
 use super::mapping::claim;
 use super::settings::{ClientAuth, Settings};
 use super::web::{Page, Question, Web, WebError, WebUrl, encoded, form};
-use crate::clock::{BootTime, Timestamp};
+use crate::clock::Timestamp;
 use crate::domain::base64url;
 use crate::limits;
 use crate::vault::SigningAlgorithm;
@@ -74,52 +74,6 @@ struct Document {
 pub struct Tokens {
     id_token: String,
     access_token: Option<String>,
-}
-
-struct Kept<T> {
-    held: Option<(Arc<T>, BootTime)>,
-    /// when it was last asked for in vain, and what came of it
-    failed: Option<(BootTime, String)>,
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Kept { held: None, failed: None }
-    }
-}
-
-impl<T> Kept<T> {
-    fn held_for(&self, most: Duration) -> Option<Arc<T>> {
-        let (held, since) = self.held.as_ref()?;
-        (BootTime::now().since(*since) < most).then(|| held.clone())
-    }
-
-    /// What is kept, if it may serve still; else what `asked` has to say.
-    fn taken(&mut self, asked: Result<T, ProviderFault>) -> Result<Arc<T>, ProviderFault> {
-        let fault = match asked {
-            Ok(new) => {
-                let new = Arc::new(new);
-                *self = Kept { held: Some((new.clone(), BootTime::now())), failed: None };
-                return Ok(new);
-            }
-            Err(fault) => fault,
-        };
-        self.failed = Some((BootTime::now(), fault.to_string()));
-        match self.held_for(limits::PROVIDER_KEPT_WHILE_AWAY) {
-            Some(old) => {
-                tracing::warn!(target: "sign_in", %fault, "what was kept of the identity provider serves on");
-                Ok(old)
-            }
-            None => Err(fault),
-        }
-    }
-
-    /// Asked in vain a moment ago: all who come meanwhile hear the same, instead of waiting one after the other.
-    fn still_failed<V>(&self) -> Option<Result<V, ProviderFault>> {
-        let (at, detail) = self.failed.as_ref()?;
-        let fresh = BootTime::now().since(*at) < limits::PROVIDER_ASKED_EVERY;
-        fresh.then(|| Err(ProviderFault::Away(detail.clone())))
-    }
 }
 
 pub struct Provider {
@@ -338,12 +292,6 @@ impl Provider {
             error => ProviderFault::Away(format!("{what}: {error}")),
         })
     }
-}
-
-/// Whoever holds it may be asking the provider, which is bounded; so is waiting for it.
-async fn in_turn<T>(kept: &Mutex<T>) -> Result<MutexGuard<'_, T>, ProviderFault> {
-    let turn = tokio::time::timeout(limits::PROVIDER_WAIT, kept.lock()).await;
-    turn.map_err(|_| ProviderFault::Away("the identity provider is asked by others, and slow".to_owned()))
 }
 
 /// Nothing of its answer but a code is repeated: it might hold what was sent.

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex as StdMutex;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
 use super::*;
+use crate::clock::BootTime;
+use crate::limits;
 use crate::people::mapping::Mapping;
 
 #[derive(Default)]

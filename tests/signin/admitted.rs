@@ -49,6 +49,33 @@ fn claims_give_role_and_tenants_and_each_sign_in_is_held_to_them() {
 }
 
 #[test]
+fn of_first_sign_ins_at_once_one_makes_the_operator_and_all_are_it() {
+    let world = World::new(&["--oidc-roles", ROLES]);
+    world.service.root().tenant("own", json!({}));
+    let before = world.operators();
+    let mut waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let mut ada = world.browser("ada");
+            let authorization = ada.begin();
+            let callback = ada.authenticate(&authorization);
+            (ada, callback)
+        })
+        .collect();
+    let who: Vec<String> = std::thread::scope(|scope| {
+        let all = waiting.iter_mut().map(|(ada, callback)| {
+            scope.spawn(move || {
+                let answer = ada.get(callback);
+                assert_eq!(answer.status, 303, "{}", answer.text());
+                text(&ada.read("/session").expect(200)["operator"]["id"])
+            })
+        });
+        all.collect::<Vec<_>>().into_iter().map(|each| each.join().expect("signed in")).collect()
+    });
+    assert!(who.iter().all(|id| *id == who[0]), "{who:?}");
+    assert_eq!(world.operators(), before + 1);
+}
+
+#[test]
 fn claims_that_map_to_nothing_are_denied_and_the_log_says_what_they_were() {
     let world = World::new(&["--oidc-roles", ROLES]);
     let before = world.operators();

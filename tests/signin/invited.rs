@@ -13,8 +13,14 @@ fn whoever_was_invited_signs_in_and_sees_its_own_tenants_alone() {
     let id = world.invite(json!({"email": "Ada@Example.com", "role": "org_admin", "tenants": [own.id]}));
     let invited = world.operator(&id);
     assert_eq!((&invited["email"], &invited["signs_in"]), (&json!("Ada@Example.com"), &json!(false)));
+    let listed = |status: &str| {
+        let page = root.get(&format!("/api/admin/v1/operators?status={status}")).expect(200);
+        page["data"].as_array().expect("a list").iter().any(|each| each["id"] == json!(id))
+    };
+    assert!(listed("invited") && !listed("active"));
     let mut ada = world.browser("ada");
     ada.signs_in();
+    assert!(listed("active") && !listed("invited"));
     let operator = world.operator(&id);
     assert_eq!((&operator["status"], &operator["signs_in"]), (&json!("active"), &json!(true)));
     assert_eq!((&operator["name"], &operator["email"]), (&json!("ada"), &json!("ada@example.com")));
