@@ -5,6 +5,7 @@
 
 mod id_bytes;
 mod master_key;
+mod pepper;
 mod rotation;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -12,8 +13,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 use uuid::Uuid;
 
+use pepper::Pepper;
+
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
+pub use pepper::Digesting;
 pub use rotation::Rotation;
 
 /// What a mac is over. A mac made for one purpose never passes for another.
@@ -35,7 +39,7 @@ const SALT_BYTES: usize = 16;
 /// The keys derived from one master key.
 struct Derived {
     number: u32,
-    pepper: hmac::Key,
+    pepper: Pepper,
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
@@ -46,16 +50,6 @@ struct Derived {
 /// A seal or its context did not open: other key, other context, or changed bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotOpened;
-
-/// A digest that has taken its text in, and is yet to be worked out.
-pub struct Digesting(hmac::Context);
-
-impl Digesting {
-    #[inline]
-    pub fn finish(self) -> [u8; 32] {
-        tag_bytes(self.0.sign())
-    }
-}
 
 pub struct Vault {
     /// newest first; never empty
@@ -93,10 +87,8 @@ impl Vault {
 
     /// The same, for whoever has something to do between its two halves.
     #[inline]
-    pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting> {
-        let mut context = hmac::Context::with_key(&self.key(pepper)?.pepper);
-        context.update(text);
-        Some(Digesting(context))
+    pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting<'_>> {
+        Some(self.key(pepper)?.pepper.digesting(text))
     }
 
     /// A mac under the newest key over the parts, each preceded by its length.
@@ -186,11 +178,11 @@ impl Vault {
 impl Derived {
     fn from(number: u32, secret: &[u8; 32]) -> Self {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger master key v1").extract(secret);
-        let mac_key =
-            |label: &'static str| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, &[label.as_bytes()]));
+        let key_of = |label: &'static str| expand(&root, &[label.as_bytes()]);
+        let mac_key = |label| hmac::Key::new(hmac::HMAC_SHA256, &key_of(label));
         Derived {
             number,
-            pepper: mac_key("pepper"),
+            pepper: Pepper::new(&key_of("pepper")),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),

@@ -58,7 +58,7 @@ pub fn judge(
         return Ok(first.refusal(Reason::Malformed, Some(formats.misfit(text)), now));
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
-    // The text is taken in while the index is on its way, and worked out while the record is.
+    // The inner half of the digest is worked out while the index is on its way, the outer one while the record is.
     let mut taken_in = vault.digesting(vault.newest(), text.as_bytes());
     let record = fetch(store, tag.tag);
     for (turn, pepper) in vault.numbers().enumerate() {
