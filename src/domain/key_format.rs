@@ -191,8 +191,25 @@ pub fn read<'t>(format: &KeyFormat, text: &'t str) -> Option<PublicPart<'t>> {
 }
 
 pub(super) fn is_base62(text: &str) -> bool {
-    // Without an early way out the compiler checks many bytes at once; callers have bounded the length.
-    text.bytes().fold(true, |fits, byte| fits & byte.is_ascii_alphanumeric())
+    // Whole words from the front, and the last one, which may overlap the one before it; callers have bounded the length.
+    let bytes = text.as_bytes();
+    let (words, _) = bytes.as_chunks::<8>();
+    match bytes.last_chunk::<8>() {
+        Some(last) => words.iter().chain([last]).fold(true, |fits, word| fits & is_base62_word(*word)),
+        None => bytes.iter().all(u8::is_ascii_alphanumeric),
+    }
+}
+
+/// Eight bytes at once. Of an ASCII byte and a sum that carries into no other, the highest bit says whether it reached the bound.
+fn is_base62_word(bytes: [u8; 8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let all = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let word = u64::from_ne_bytes(bytes);
+    let ascii = word & !HIGH;
+    let within = |word: u64, from: u8, to: u8| (word + all(0x80 - from)) & !(word + all(0x7f - to));
+    // One bit more makes a capital its small letter, and no other byte a letter.
+    let fits = within(ascii, b'0', b'9') | within(ascii | all(0x20), b'a', b'z');
+    (fits & !word) & HIGH == HIGH
 }
 
 /// Does the text end in the checksum of what stands before it?
@@ -321,6 +338,19 @@ mod tests {
                 assert_eq!(read(&format, &text.replacen('5', "-", 1)), None);
             }
         }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_is_base62_or_is_none() {
+        for byte in 0..128u8 {
+            for (length, place) in (0..20).flat_map(|length| (0..length).map(move |place| (length, place))) {
+                let mut text = vec![b'7'; length];
+                text[place] = byte;
+                let text = String::from_utf8(text).unwrap();
+                assert_eq!(is_base62(&text), byte.is_ascii_alphanumeric(), "{text:?}");
+            }
+        }
+        assert!(is_base62("") && !is_base62("0123456é") && !is_base62("01234567é"));
     }
 
     #[test]

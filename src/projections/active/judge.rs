@@ -1,5 +1,6 @@
 //! One question: text in, verdict out. The state is looked at once, whole; then [`access::judge`] decides.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -8,7 +9,7 @@ use arc_swap::Guard;
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::{MemberEntry, TenantEntry};
 use super::layout::{
-    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, PublicTag, SecretView, holds, holds_dead,
+    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, Tenant, holds, holds_dead,
     tag_of_public, tail_of_name, touch,
 };
 use super::prefetch::prefetch;
@@ -16,21 +17,25 @@ use super::store::Store;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
 use crate::domain::formats::Misfit;
-use crate::domain::ids::{CredentialId, SecretId};
+use crate::domain::scope::ConcreteScope;
+use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
 use crate::vault::{Digesting, Vault};
 
-/// What one look found of a real secret.
+/// What one look found of a real secret, but for its name.
 struct Seen {
     credential: Credential,
     secret: SecretView,
-    prefix: Prefix,
-    name: Option<Name>,
-    tenant: Guard<Option<Arc<TenantEntry>>>,
-    policy: Arc<Policy>,
+    tenant: Tenant,
+    /// only for a call that names an operation
+    operations: Option<Kept<TenantEntry>>,
+    policy: Kept<Policy>,
     owner: Option<Arc<MemberEntry>>,
 }
+
+/// Shared, and not counted by this reader.
+type Kept<T> = Guard<Option<Arc<T>>>;
 
 /// How many events were applied when it was looked, and the time of the last.
 #[derive(Clone, Copy)]
@@ -46,31 +51,34 @@ pub fn judge(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Judgement, NotAnswering> {
-    // The head comes first: formats are only ever added, so that a misfit is one at every earlier position too. What is
-    // asked of the formats comes before the first touch: it takes and gives back a count, and that waits for what was touched.
-    let mut first = head(store)?;
-    let formats = store.formats.load();
-    let tag = tag_of_public(store.seed, text);
-    if let Some(public) = tag {
+    // What is longest on its way is asked for first.
+    let public = tag_of_public(store.seed, text);
+    if let Some(public) = public {
         store.secrets.touch(public.tag);
     }
-    if !formats.fits(text) {
-        return Ok(first.refusal(Reason::Malformed, Some(formats.misfit(text)), now));
+    // The head comes before the formats: they are only ever added, so that a misfit is one at every earlier position too.
+    let mut first = head(store)?;
+    if let Some(misfit) = store.ask_formats(|formats| (!formats.fits(text)).then(|| formats.misfit(text))) {
+        return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
     }
-    let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
+    let Some(public) = public else { return Ok(first.refusal(Reason::NotFound, None, now)) };
     // The inner half of the digest is worked out while the index is on its way, the outer one while the record is.
-    let mut taken_in = vault.digesting(vault.newest(), text.as_bytes());
-    let record = fetch(store, tag.tag);
+    let mut begun = vault.digesting(vault.newest(), text.as_bytes());
+    let record = fetch(store, public.tag);
     for (turn, pepper) in vault.numbers().enumerate() {
-        let digesting = taken_in.take().or_else(|| vault.digesting(pepper, text.as_bytes()));
+        let digesting = begun.take().or_else(|| vault.digesting(pepper, text.as_bytes()));
         let Some(digest) = digesting.map(Digesting::finish) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
         if let Some(place) = record.and_then(tail_of_name) {
             store.texts.touch(place);
         }
-        let (head, seen) = store.lock.read(|| look(store, text, tag, &digest)).ok_or(NotAnswering)?;
+        // Written where it stays: it is the greater part of what a look finds.
+        let mut name = None;
+        let look = || look(store, public.tag, &digest, request.operation.is_some(), &mut name);
+        let (head, seen) = store.lock.read(look).ok_or(NotAnswering)?;
         if let Some(seen) = seen {
-            return Ok(answer(seen, head, request, now));
+            let shown = text.get(..public.shared + seen.secret.public.chars()).unwrap_or_default();
+            return Ok(answer(seen, shown, name, head, request, now));
         }
         // Secrets are only ever added: what was not there later was not there at the first look.
         if turn == 0 {
@@ -124,8 +132,14 @@ impl Head {
 }
 
 #[inline]
-fn look(store: &Store, text: &str, tag: PublicTag, digest: &DigestHalf) -> (Head, Option<Seen>) {
-    let found = store.secrets.find(tag.tag, |entry| match entry.kind {
+fn look(
+    store: &Store,
+    tag: u32,
+    digest: &DigestHalf,
+    by_operation: bool,
+    name: &mut Option<Name>,
+) -> (Head, Option<Seen>) {
+    let found = store.secrets.find(tag, |entry| match entry.kind {
         ACTIVE => {
             let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
             let credential = Credential::of(&words);
@@ -145,33 +159,26 @@ fn look(store: &Store, text: &str, tag: PublicTag, digest: &DigestHalf) -> (Head
             Some((credential, dead.into()))
         }
     });
-    let complete = |(credential, secret)| complete(store, text, tag.shared, credential, secret);
-    (Head::of(store), found.and_then(complete))
+    let seen = found.and_then(|(credential, secret)| complete(store, credential, secret, by_operation, name));
+    (Head::of(store), seen)
 }
 
-/// `None` only for a look that met the writer. The text is the secret's own, its digest says so: then so is its prefix.
+/// `None` only for a look that met the writer.
 #[inline]
 fn complete(
     store: &Store,
-    text: &str,
-    shared: usize,
     credential: Credential,
     secret: SecretView,
+    by_operation: bool,
+    name: &mut Option<Name>,
 ) -> Option<Seen> {
-    let mut prefix = Prefix::EMPTY;
-    if !prefix.push(text.as_bytes().get(..shared + secret.public.chars())?) {
-        return None;
-    }
-    Some(Seen {
-        tenant: store.tenants.load(credential.tenant).filter(|tenant| tenant.is_some())?,
-        policy: store.policies.at(credential.policy)?,
-        owner: owner_of(store, &credential)?,
-        // The last: its tail may still be on its way.
-        name: name_of(store, &credential)?,
-        credential,
-        secret,
-        prefix,
-    })
+    let tenant = Tenant::of(&store.tenant_records.read(credential.tenant)?);
+    let operations = if by_operation { Some(store.tenants.load(credential.tenant)?) } else { None };
+    let policy = store.policies.load(credential.policy)?;
+    let owner = owner_of(store, &credential)?;
+    // The last: its tail may still be on its way.
+    *name = name_of(store, &credential)?;
+    Some(Seen { credential, secret, tenant, operations, policy, owner })
 }
 
 /// The outer `None` only for a look that met the writer.
@@ -188,12 +195,23 @@ pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
     credential.name.read(|place| store.texts.word(place))
 }
 
-fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {
-    let Seen { credential, secret, prefix, name, tenant, policy, owner } = seen;
+/// `shown` is the part of the text that may be told. The text is the secret's own, its digest says so: then so is this.
+#[inline]
+fn answer(
+    seen: Seen,
+    shown: &str,
+    name: Option<Name>,
+    head: Head,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Judgement {
+    const NO_OPERATIONS: &BTreeMap<String, ConcreteScope> = &BTreeMap::new();
+    let Seen { credential, secret, tenant, operations, policy: kept, owner } = seen;
     let judged_at = now.max(head.last_at);
-    let Some(tenant) = tenant.as_deref() else { return head.refusal(Reason::NotFound, None, now) };
+    // It is there: a look finds none without.
+    let Some(policy) = &*kept else { return head.refusal(Reason::NotFound, None, now) };
     let facts = Facts {
-        tenant: tenant.id,
+        tenant: TenantId(tenant.id),
         revoked: credential.revoked,
         secret_revoked: secret.revoked,
         secret_ends_at: secret.ends_at,
@@ -203,23 +221,24 @@ fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judg
         owner: owner.as_deref().map(|owner| Owner { disabled: owner.disabled, scopes: &owner.scopes }),
         scopes: &policy.scopes,
         ip_rules: &policy.ip_rules,
-        operations: &tenant.operations,
+        operations: operations.as_deref().and_then(Option::as_ref).map_or(NO_OPERATIONS, |tenant| &tenant.operations),
     };
     let verdict = access::judge(&facts, request, judged_at);
+    let rate_limit = policy.rate_limit.under(tenant.default_rate_limit);
     // Whoever may not see the tenant learns nothing of what is in it.
     let unseen = matches!(&verdict, Err(refused) if refused.reason == Reason::NotFound);
     let known = (!unseen).then(|| Known {
         kind: Kind::ApiKey,
         credential_id: CredentialId(credential.id),
         secret_id: SecretId(secret.id),
-        prefix,
+        prefix: Prefix::of(shown),
         name,
-        tenant_id: tenant.id,
+        tenant_id: TenantId(tenant.id),
         secret_status: secret.status(judged_at),
         secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
         expires_at: credential.expires_at,
-        rate_limit: policy.rate_limit.under(tenant.default_rate_limit),
-        policy,
+        rate_limit,
+        policy: kept,
         owner,
     });
     Judgement { verdict, misfit: None, position: head.position(), judged_at, known }

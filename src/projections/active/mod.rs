@@ -98,7 +98,7 @@ impl ActiveView {
     pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
         let mut formats = Formats::default();
         formats.insert(&self.token_format);
-        let formed = formats.fits(text) || self.store.formats.load().fits(text);
+        let formed = formats.fits(text) || self.store.ask_formats(|formats| formats.fits(text));
         (!formed).then(|| formats.misfit(text))
     }
 
