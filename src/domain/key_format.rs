@@ -190,6 +190,29 @@ pub fn read<'t>(format: &KeyFormat, text: &'t str) -> Option<PublicPart<'t>> {
     PublicPart::of(text, format.prefix.len(), format.shape.public_chars).filter(|_| fits)
 }
 
+/// Behind the last `_` that a prefix could end with; 0 when there is none.
+#[inline]
+pub fn prefix_end(text: &[u8]) -> usize {
+    const REACH: usize = *limits::KEY_PREFIX_CHARS.end();
+    let Some(front) = text.first_chunk::<REACH>() else {
+        return text.iter().rposition(|&byte| byte == b'_').map_or(0, |place| place + 1);
+    };
+    let (words, rest) = front.as_chunks::<8>();
+    const { assert!(REACH.is_multiple_of(8)) };
+    debug_assert!(rest.is_empty());
+    // Eight bytes at once, the last ones first.
+    let found = |word: &[u8; 8]| underscores(u64::from_le_bytes(*word));
+    let last = words.iter().enumerate().rev().find(|(_, word)| found(word) != 0);
+    last.map_or(0, |(place, word)| place * 8 + 8 - found(word).leading_zeros() as usize / 8)
+}
+
+/// The highest bit of each byte that is `_`.
+fn underscores(word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let other = word ^ u64::from_ne_bytes([b'_'; 8]);
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
 pub(super) fn is_base62(text: &str) -> bool {
     // Whole words from the front, and the last one, which may overlap the one before it; callers have bounded the length.
     let bytes = text.as_bytes();
@@ -351,6 +374,26 @@ mod tests {
             }
         }
         assert!(is_base62("") && !is_base62("0123456é") && !is_base62("01234567é"));
+    }
+
+    #[test]
+    fn a_prefix_ends_behind_the_last_underscore_within_reach() {
+        let slowly = |text: &[u8]| {
+            let reach = &text[..text.len().min(*limits::KEY_PREFIX_CHARS.end())];
+            reach.iter().rposition(|&byte| byte == b'_').map_or(0, |place| place + 1)
+        };
+        for other in [b'a', b'^', b'`', 0xdf, 0x80, 0, 0xff] {
+            for length in 0..40 {
+                let mut text = vec![other; length];
+                assert_eq!(prefix_end(&text), 0, "{text:?}");
+                for (first, second) in (0..length).flat_map(|first| [(first, first), (first, length / 2)]) {
+                    text[first] = b'_';
+                    text[second] = b'_';
+                    assert_eq!(prefix_end(&text), slowly(&text), "{text:?}");
+                    text.fill(other);
+                }
+            }
+        }
     }
 
     #[test]

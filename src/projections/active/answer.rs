@@ -74,7 +74,7 @@ pub struct Known {
     pub secret_ends_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     /// scopes and IP rules; empty once the credential is revoked
-    pub(super) policy: Guard<Option<Arc<Policy>>>,
+    pub(super) policy: Option<Guard<Option<Arc<Policy>>>>,
     /// its own, or its tenant's default
     pub rate_limit: Option<RateLimit>,
     /// the account that it belongs to
@@ -83,7 +83,7 @@ pub struct Known {
 
 impl Known {
     pub fn scopes(&self) -> &[Scope] {
-        self.policy.as_ref().map_or(&[], |policy| &policy.scopes)
+        self.policy.as_deref().and_then(Option::as_ref).map_or(&[], |policy| &policy.scopes)
     }
 
     /// As far as its owner has them too.

@@ -8,9 +8,10 @@ use arc_swap::Guard;
 
 use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
 use super::entries::{MemberEntry, TenantEntry};
+use super::index::{Entry, Spot};
 use super::layout::{
-    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, Tenant, holds, holds_dead,
-    tag_of_public, tail_of_name, touch,
+    ACTIVE, CREDENTIAL_WORDS, Credential, Dead, EXPIRING, Expiring, SecretView, TENANT_WORDS, Tenant, holds,
+    holds_dead, tag_of_public, tail_of_name, touch,
 };
 use super::prefetch::prefetch;
 use super::store::Store;
@@ -23,19 +24,22 @@ use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
 use crate::vault::{Digesting, Vault};
 
-/// What one look found of a real secret, but for its name.
+/// What one look finds of a real secret. It is written where it stays: to hand it on would cost more than to find it.
+#[derive(Default)]
 struct Seen {
-    credential: Credential,
-    secret: SecretView,
-    tenant: Tenant,
+    credential: [u64; CREDENTIAL_WORDS],
+    /// none: the credential's active one
+    secret: Option<SecretView>,
+    tenant: [u64; TENANT_WORDS],
     /// only for a call that names an operation
-    operations: Option<Kept<TenantEntry>>,
+    operations: Kept<TenantEntry>,
     policy: Kept<Policy>,
     owner: Option<Arc<MemberEntry>>,
+    name: Option<Name>,
 }
 
 /// Shared, and not counted by this reader.
-type Kept<T> = Guard<Option<Arc<T>>>;
+type Kept<T> = Option<Guard<Option<Arc<T>>>>;
 
 /// How many events were applied when it was looked, and the time of the last.
 #[derive(Clone, Copy)]
@@ -56,43 +60,51 @@ pub fn judge(
     if let Some(public) = public {
         store.secrets.touch(public.tag);
     }
-    // The head comes before the formats: they are only ever added, so that a misfit is one at every earlier position too.
-    let mut first = head(store)?;
-    if let Some(misfit) = store.ask_formats(|formats| (!formats.fits(text)).then(|| formats.misfit(text))) {
-        return Ok(first.refusal(Reason::Malformed, Some(misfit), now));
+    if !store.ask_formats(|formats| formats.fits(text))
+        && let Some(refused) = malformed(store, text, now)?
+    {
+        return Ok(refused);
     }
-    let Some(public) = public else { return Ok(first.refusal(Reason::NotFound, None, now)) };
+    let Some(public) = public else { return Ok(head(store)?.refusal(Reason::NotFound, None, now)) };
     // The inner half of the digest is worked out while the index is on its way, the outer one while the record is.
     let mut begun = vault.digesting(vault.newest(), text.as_bytes());
-    let record = fetch(store, public.tag);
-    for (turn, pepper) in vault.numbers().enumerate() {
+    let spot = store.secrets.spot(public.tag);
+    let record = spot.as_ref().and_then(|spot| fetch(store, spot.entry));
+    let mut first = None;
+    for pepper in vault.numbers() {
         let digesting = begun.take().or_else(|| vault.digesting(pepper, text.as_bytes()));
         let Some(digest) = digesting.map(Digesting::finish) else { continue };
         let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
         if let Some(place) = record.and_then(tail_of_name) {
             store.texts.touch(place);
         }
-        // Written where it stays: it is the greater part of what a look finds.
-        let mut name = None;
-        let look = || look(store, public.tag, &digest, request.operation.is_some(), &mut name);
-        let (head, seen) = store.lock.read(look).ok_or(NotAnswering)?;
-        if let Some(seen) = seen {
-            let shown = text.get(..public.shared + seen.secret.public.chars()).unwrap_or_default();
-            return Ok(answer(seen, shown, name, head, request, now));
+        let mut seen = Seen::default();
+        let question = Question { tag: public.tag, digest: &digest, by_operation: request.operation.is_some() };
+        let look = || (question.look(store, spot.as_ref(), &mut seen), Head::of(store));
+        let (found, head) = store.lock.read(look).ok_or(NotAnswering)?;
+        if found.is_some() {
+            return Ok(answer(seen, text, public.shared, head, request, now));
         }
         // Secrets are only ever added: what was not there later was not there at the first look.
-        if turn == 0 {
-            first = head;
-        }
+        first.get_or_insert(head);
     }
+    let first = first.map_or_else(|| head(store), Ok)?;
     Ok(first.refusal(Reason::NotFound, None, now))
+}
+
+/// The head comes before the formats: they are only ever added, so that a misfit is one at every earlier position too.
+#[cold]
+fn malformed(store: &Store, text: &str, now: Timestamp) -> Result<Option<Judgement>, NotAnswering> {
+    let head = head(store)?;
+    let misfit = store.ask_formats(|formats| (!formats.fits(text)).then(|| formats.misfit(text)));
+    Ok(misfit.map(|misfit| head.refusal(Reason::Malformed, Some(misfit), now)))
 }
 
 /// Has the machine fetch what the look will read, while the text is being hashed. Gives the record of an active secret,
 /// which says where its name stands once it is there.
 #[inline]
-fn fetch(store: &Store, tag: u32) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
-    store.secrets.find(tag, |entry| match entry.kind {
+fn fetch(store: &Store, entry: Entry) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
+    match entry.kind {
         ACTIVE => store.credentials.get(entry.ordinal).inspect(|record| touch(record)),
         EXPIRING => {
             prefetch(store.expiring.get(entry.ordinal)?);
@@ -102,7 +114,7 @@ fn fetch(store: &Store, tag: u32) -> Option<&[AtomicU64; CREDENTIAL_WORDS]> {
             prefetch(store.dead.get(entry.ordinal)?);
             None
         }
-    })
+    }
 }
 
 fn head(store: &Store) -> Result<Head, NotAnswering> {
@@ -131,54 +143,58 @@ impl Head {
     }
 }
 
-#[inline]
-fn look(
-    store: &Store,
+/// What a look is for.
+struct Question<'q> {
     tag: u32,
-    digest: &DigestHalf,
+    digest: &'q DigestHalf,
     by_operation: bool,
-    name: &mut Option<Name>,
-) -> (Head, Option<Seen>) {
-    let found = store.secrets.find(tag, |entry| match entry.kind {
-        ACTIVE => {
-            let words = store.credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
-            let credential = Credential::of(&words);
-            let secret = SecretView::from(credential.secret);
-            Some((credential, secret))
-        }
-        EXPIRING => {
-            let words = store.expiring.read(entry.ordinal).filter(|words| holds(words, digest))?;
-            let expiring = Expiring::of(&words);
-            let credential = Credential::of(&store.credentials.read(expiring.credential)?);
-            Some((credential, expiring.secret.into()))
-        }
-        _ => {
-            let words = store.dead.read(entry.ordinal).filter(|words| holds_dead(words, digest))?;
-            let dead = Dead::of(&words);
-            let credential = Credential::of(&store.credentials.read(dead.credential)?);
-            Some((credential, dead.into()))
-        }
-    });
-    let seen = found.and_then(|(credential, secret)| complete(store, credential, secret, by_operation, name));
-    (Head::of(store), seen)
 }
 
-/// `None` only for a look that met the writer.
-#[inline]
-fn complete(
-    store: &Store,
-    credential: Credential,
-    secret: SecretView,
-    by_operation: bool,
-    name: &mut Option<Name>,
-) -> Option<Seen> {
-    let tenant = Tenant::of(&store.tenant_records.read(credential.tenant)?);
-    let operations = if by_operation { Some(store.tenants.load(credential.tenant)?) } else { None };
-    let policy = store.policies.load(credential.policy)?;
-    let owner = owner_of(store, &credential)?;
-    // The last: its tail may still be on its way.
-    *name = name_of(store, &credential)?;
-    Some(Seen { credential, secret, tenant, operations, policy, owner })
+impl Question<'_> {
+    /// Whether there is such a secret. It is looked for first where it stood before.
+    #[inline]
+    fn look(&self, store: &Store, spot: Option<&Spot<'_>>, seen: &mut Seen) -> Option<()> {
+        let there = spot.filter(|spot| spot.holds()).and_then(|spot| self.records(store, spot.entry, seen));
+        there.or_else(|| store.secrets.find(self.tag, |entry| self.records(store, entry, seen)))?;
+        self.complete(store, seen)
+    }
+
+    #[inline]
+    fn records(&self, store: &Store, entry: Entry, seen: &mut Seen) -> Option<()> {
+        match entry.kind {
+            ACTIVE => {
+                seen.credential =
+                    store.credentials.read(entry.ordinal).filter(|words| holds(words, self.digest))?;
+                seen.secret = None;
+            }
+            EXPIRING => {
+                let words = store.expiring.read(entry.ordinal).filter(|words| holds(words, self.digest))?;
+                let expiring = Expiring::of(&words);
+                seen.credential = store.credentials.read(expiring.credential)?;
+                seen.secret = Some(expiring.secret.into());
+            }
+            _ => {
+                let words = store.dead.read(entry.ordinal).filter(|words| holds_dead(words, self.digest))?;
+                let dead = Dead::of(&words);
+                seen.credential = store.credentials.read(dead.credential)?;
+                seen.secret = Some(dead.into());
+            }
+        }
+        Some(())
+    }
+
+    /// `None` only for a look that met the writer.
+    #[inline]
+    fn complete(&self, store: &Store, seen: &mut Seen) -> Option<()> {
+        let credential = Credential::of(&seen.credential);
+        seen.tenant = store.tenant_records.read(credential.tenant)?;
+        seen.operations = if self.by_operation { Some(store.tenants.load(credential.tenant)?) } else { None };
+        seen.policy = Some(store.policies.load(credential.policy)?);
+        seen.owner = owner_of(store, &credential)?;
+        // The last: its tail may still be on its way.
+        seen.name = name_of(store, &credential)?;
+        Some(())
+    }
 }
 
 /// The outer `None` only for a look that met the writer.
@@ -195,21 +211,25 @@ pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
     credential.name.read(|place| store.texts.word(place))
 }
 
-/// `shown` is the part of the text that may be told. The text is the secret's own, its digest says so: then so is this.
+/// The text is the secret's own, its digest says so: then so is the part of it that may be told.
 #[inline]
 fn answer(
     seen: Seen,
-    shown: &str,
-    name: Option<Name>,
+    text: &str,
+    shared: usize,
     head: Head,
     request: &Request<'_>,
     now: Timestamp,
 ) -> Judgement {
     const NO_OPERATIONS: &BTreeMap<String, ConcreteScope> = &BTreeMap::new();
-    let Seen { credential, secret, tenant, operations, policy: kept, owner } = seen;
+    let (credential, tenant) = (Credential::of(&seen.credential), Tenant::of(&seen.tenant));
+    let secret = seen.secret.unwrap_or_else(|| credential.secret.into());
     let judged_at = now.max(head.last_at);
-    // It is there: a look finds none without.
-    let Some(policy) = &*kept else { return head.refusal(Reason::NotFound, None, now) };
+    // A look finds none without.
+    let policy = seen.policy.as_deref().and_then(Option::as_ref);
+    let Some(policy) = policy else { return head.refusal(Reason::NotFound, None, now) };
+    let by_operation = seen.operations.as_deref().and_then(Option::as_ref);
+    let owner = seen.owner.as_deref();
     let facts = Facts {
         tenant: TenantId(tenant.id),
         revoked: credential.revoked,
@@ -218,28 +238,31 @@ fn answer(
         expires_at: credential.expires_at,
         tenant_suspended: tenant.suspended,
         suspended: credential.suspended,
-        owner: owner.as_deref().map(|owner| Owner { disabled: owner.disabled, scopes: &owner.scopes }),
+        owner: owner.map(|owner| Owner { disabled: owner.disabled, scopes: &owner.scopes }),
         scopes: &policy.scopes,
         ip_rules: &policy.ip_rules,
-        operations: operations.as_deref().and_then(Option::as_ref).map_or(NO_OPERATIONS, |tenant| &tenant.operations),
+        operations: by_operation.map_or(NO_OPERATIONS, |tenant| &tenant.operations),
     };
     let verdict = access::judge(&facts, request, judged_at);
-    let rate_limit = policy.rate_limit.under(tenant.default_rate_limit);
+    let (position, rate_limit) = (head.position(), policy.rate_limit.under(tenant.default_rate_limit));
     // Whoever may not see the tenant learns nothing of what is in it.
-    let unseen = matches!(&verdict, Err(refused) if refused.reason == Reason::NotFound);
-    let known = (!unseen).then(|| Known {
+    if matches!(&verdict, Err(refused) if refused.reason == Reason::NotFound) {
+        return Judgement { verdict, misfit: None, position, judged_at, known: None };
+    }
+    let shown = text.get(..shared + secret.public.chars()).unwrap_or_default();
+    let known = Some(Known {
         kind: Kind::ApiKey,
         credential_id: CredentialId(credential.id),
         secret_id: SecretId(secret.id),
         prefix: Prefix::of(shown),
-        name,
+        name: seen.name,
         tenant_id: TenantId(tenant.id),
         secret_status: secret.status(judged_at),
         secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
         expires_at: credential.expires_at,
         rate_limit,
-        policy: kept,
-        owner,
+        policy: seen.policy,
+        owner: seen.owner,
     });
-    Judgement { verdict, misfit: None, position: head.position(), judged_at, known }
+    Judgement { verdict, misfit: None, position, judged_at, known }
 }
