@@ -268,7 +268,12 @@ impl Bench {
         println!("S4 a verdict           {verdict:>8.0} ns");
         println!("   HMAC + random read  {limit:>8.0} ns, of which the HMAC {hmac:.0} ns");
         println!("   ratio               {:>8.2} of 1.50", verdict / limit);
-        println!("   the quietest tenth  {:>8.0} ns against {:.0} ns: {:.2}", quiet[0], quiet[1], quiet[0] / quiet[1]);
+        println!(
+            "   the quietest tenth  {:>8.0} ns against {:.0} ns: {:.2}",
+            quiet[0],
+            quiet[1],
+            quiet[0] / quiet[1]
+        );
         println!("   a malformed text    {malformed:>8.0} ns\n");
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds, is_base62, prefix_end};
+use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds};
+use super::letters::{is_base62, prefix_end};
 
 /// Tenants may share a prefix, prefixes may nest, and a prefix may have had several formats. Formats are only ever added:
 /// keys of an older one live on.

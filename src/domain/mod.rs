@@ -17,6 +17,7 @@ pub mod ids;
 pub mod ip_rules;
 mod joiners;
 pub mod key_format;
+pub mod letters;
 pub mod member;
 pub mod operator;
 pub mod personal;

@@ -18,8 +18,8 @@ use super::store::Store;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
 use crate::domain::formats::Misfit;
-use crate::domain::scope::ConcreteScope;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::domain::scope::ConcreteScope;
 use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
 use crate::vault::{Digesting, Vault};
@@ -79,7 +79,8 @@ pub fn judge(
             store.texts.touch(place);
         }
         let mut seen = Seen::default();
-        let question = Question { tag: public.tag, digest: &digest, by_operation: request.operation.is_some() };
+        let question =
+            Question { tag: public.tag, digest: &digest, by_operation: request.operation.is_some() };
         let look = || (question.look(store, spot.as_ref(), &mut seen), Head::of(store));
         let (found, head) = store.lock.read(look).ok_or(NotAnswering)?;
         if found.is_some() {

@@ -13,7 +13,9 @@ use super::answer::Counts;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::kept::{self, Kept};
-use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, TENANT_WORDS, tag_of, tag_of_id};
+use super::layout::{
+    CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, TENANT_WORDS, tag_of, tag_of_id,
+};
 use super::policies::{self, Policies};
 use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};

@@ -13,6 +13,8 @@
 //! 11  name (3 words): whole, or its first two words and where the rest stands
 //! ```
 //!
+//! A tenant's record has 3 words: its id (2 words), and default limit's requests 32 · suspended 1 · limit's seconds 31.
+//!
 //! An active secret has no end of its own: where an expiring one keeps it, a credential keeps its expiry. A name of up to 24
 //! bytes costs a verdict no line of memory beside its record's.
 

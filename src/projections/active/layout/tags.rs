@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::key_format::prefix_end;
+use crate::domain::letters::prefix_end;
 use crate::limits;
 use crate::projections::secrets::DigestHalf;
 
