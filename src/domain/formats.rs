@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds, is_base62};
-use crate::limits;
+use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds};
+use super::letters::{is_base62, prefix_end};
 
 /// Tenants may share a prefix, prefixes may nest, and a prefix may have had several formats. Formats are only ever added:
 /// keys of an older one live on.
@@ -86,9 +86,7 @@ impl Formats {
 
 /// Up to the last `_` that a prefix could end with, and the rest: what follows a prefix never holds one.
 fn split(text: &str) -> (&str, &str) {
-    let reach = text.len().min(*limits::KEY_PREFIX_CHARS.end());
-    let end = text.as_bytes()[..reach].iter().rposition(|&byte| byte == b'_').map_or(0, |place| place + 1);
-    text.split_at_checked(end).unwrap_or(("", text))
+    text.split_at_checked(prefix_end(text.as_bytes())).unwrap_or(("", text))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::letters::is_base62;
 use super::secret::PlainSecret;
 use crate::limits;
 
@@ -188,11 +189,6 @@ pub fn read<'t>(format: &KeyFormat, text: &'t str) -> Option<PublicPart<'t>> {
     let tail = text.strip_prefix(&*format.prefix)?;
     let fits = is_base62(tail) && (format.shape.checksum == Checksum::None || checksum_holds(text));
     PublicPart::of(text, format.prefix.len(), format.shape.public_chars).filter(|_| fits)
-}
-
-pub(super) fn is_base62(text: &str) -> bool {
-    // Without an early way out the compiler checks many bytes at once; callers have bounded the length.
-    text.bytes().fold(true, |fits, byte| fits & byte.is_ascii_alphanumeric())
 }
 
 /// Does the text end in the checksum of what stands before it?

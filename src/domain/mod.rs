@@ -18,6 +18,7 @@ pub mod imports;
 pub mod ip_rules;
 mod joiners;
 pub mod key_format;
+pub mod letters;
 pub mod member;
 pub mod operator;
 pub mod personal;

@@ -23,6 +23,7 @@ mod health;
 pub mod idempotency;
 mod joined;
 pub mod json;
+mod json_out;
 mod json_parser;
 mod limited;
 mod lines;

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Serialize;
-use serde::ser::SerializeMap;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
 use super::conneg;
+use super::json_out::ObjectOut;
 use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
@@ -18,7 +18,7 @@ use crate::domain::access::{Reason, Refused, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
-use crate::domain::scope::ConcreteScope;
+use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::active::{Judgement, Known, NotAnswering};
 
 /// What is asked of a credential.
@@ -139,47 +139,58 @@ impl Judged {
     }
 
     /// Refused, or one call too many.
-    fn serialize_outcome<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    fn write_outcome(&self, object: &mut ObjectOut<'_>) {
         let Some(refused) = self.refused() else {
-            map.serialize_entry("valid", &!self.is_limited())?;
+            object.boolean("valid", !self.is_limited());
             if self.is_limited() {
-                map.serialize_entry("reason", "rate_limited")?;
-                map.serialize_entry("detail", RATE_LIMITED)?;
+                object.plain("reason", "rate_limited");
+                object.text("detail", RATE_LIMITED);
             }
-            return Ok(());
+            return;
         };
-        map.serialize_entry("valid", &false)?;
-        map.serialize_entry("reason", refused.reason.word())?;
-        map.serialize_entry("detail", self.detail(refused.reason))?;
+        object.boolean("valid", false);
+        object.plain("reason", refused.reason.word());
+        object.text("detail", self.detail(refused.reason));
         if refused.reason == Reason::InsufficientScope {
-            map.serialize_entry("missing_scopes", &refused.missing_scopes)?;
+            object.list("missing_scopes", refused.missing_scopes.iter().map(ConcreteScope::as_str));
         }
-        Ok(())
     }
 
     fn is_limited(&self) -> bool {
         self.held.is_some_and(|held| held.is_spent())
     }
 
-    fn serialize_known<M: SerializeMap>(known: &Known, accepted: bool, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("kind", known.kind.word())?;
-        map.serialize_entry("credential_id", &known.credential_id)?;
-        map.serialize_entry("secret_id", &known.secret_id)?;
-        map.serialize_entry("prefix", &*known.prefix)?;
-        map.serialize_entry("name", &known.name.as_deref())?;
-        map.serialize_entry("tenant_id", &known.tenant_id)?;
-        if accepted {
-            let effective = known.effective();
-            map.serialize_entry("scopes", known.scopes())?;
-            map.serialize_entry("effective_scopes", &effective.scopes)?;
-            if effective.truncated {
-                map.serialize_entry("scopes_truncated", &true)?;
-            }
-            map.serialize_entry("owner", &known.owner.as_ref().map(|owner| owner.id))?;
-            map.serialize_entry("secret_status", &known.secret_status)?;
-            map.serialize_entry("expires_at", &earliest(known))?;
+    fn write_known(known: &Known, accepted: bool, object: &mut ObjectOut<'_>) {
+        object.plain("kind", known.kind.word());
+        object.id("credential_id", known.credential_id.0);
+        object.id("secret_id", known.secret_id.0);
+        object.plain("prefix", &known.prefix);
+        match known.name.as_deref() {
+            Some(name) => object.text("name", name),
+            None => object.null("name"),
         }
-        Ok(())
+        object.id("tenant_id", known.tenant_id.0);
+        if accepted {
+            Self::write_admitted(known, object);
+        }
+    }
+
+    fn write_admitted(known: &Known, object: &mut ObjectOut<'_>) {
+        let effective = known.effective();
+        object.list("scopes", known.scopes().iter().map(Scope::as_str));
+        object.list("effective_scopes", effective.scopes.iter().map(Scope::as_str));
+        if effective.truncated {
+            object.boolean("scopes_truncated", true);
+        }
+        match &known.owner {
+            Some(owner) => object.id("owner", owner.id.0),
+            None => object.null("owner"),
+        }
+        object.plain("secret_status", known.secret_status.word());
+        match earliest(known) {
+            Some(end) => object.instant("expires_at", end),
+            None => object.null("expires_at"),
+        }
     }
 }
 
@@ -194,40 +205,53 @@ impl Judged {
     pub fn answer(&self) -> HttpResponse {
         const JSON: HeaderValue = HeaderValue::from_static(conneg::JSON);
         let mut body = Vec::with_capacity(USUAL_BYTES);
-        match serde_json::to_writer(&mut body, self) {
-            Ok(()) => HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body),
-            Err(cause) => HttpResponse::from_error(Problem::internal(cause)),
-        }
+        self.write(&mut body);
+        HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body)
     }
-}
 
-impl Serialize for Judged {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+    /// The answers of such a door to many questions, in their order. What could not be asked stands in its place, told by
+    /// its index.
+    pub fn answers(judged: &[Judged], untold: Vec<(usize, Value)>) -> HttpResponse {
+        const JSON: HeaderValue = HeaderValue::from_static(conneg::JSON);
+        let all = judged.len() + untold.len();
+        let mut body = Vec::with_capacity(all * USUAL_BYTES);
+        let (mut judged, mut untold) = (judged.iter(), untold.into_iter().peekable());
+        body.extend_from_slice(b"{\"data\":[");
+        for index in 0..all {
+            if index > 0 {
+                body.push(b',');
+            }
+            match untold.next_if(|(place, _)| *place == index) {
+                Some((_, told)) => body.extend_from_slice(told.to_string().as_bytes()),
+                None => judged.next().into_iter().for_each(|judged| judged.write(&mut body)),
+            }
+        }
+        body.extend_from_slice(b"]}");
+        HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body)
+    }
+
+    fn write(&self, body: &mut Vec<u8>) {
+        let mut object = ObjectOut::begin(body);
         let refused = self.refused();
-        self.serialize_outcome(&mut map)?;
+        self.write_outcome(&mut object);
         if let Some(known) = &self.judgement.known {
-            Self::serialize_known(known, refused.is_none() && !self.is_limited(), &mut map)?;
+            Self::write_known(known, refused.is_none() && !self.is_limited(), &mut object);
         }
-        if refused.is_none() {
-            map.serialize_entry("rate_limit", &self.held.as_ref().map(Told))?;
+        match &self.held {
+            _ if refused.is_some() => {}
+            Some(held) => object.object("rate_limit", |within| write_held(held, within)),
+            None => object.null("rate_limit"),
         }
-        map.serialize_entry("position", &self.judgement.position)?;
-        map.serialize_entry("judged_at", &self.judgement.judged_at)?;
-        map.serialize_entry("decision_id", &self.decision_id)?;
-        map.end()
+        object.number("position", self.judgement.position);
+        object.instant("judged_at", self.judgement.judged_at);
+        object.id("decision_id", self.decision_id);
+        object.end();
     }
 }
 
 /// A limit in the body of an answer.
-struct Told<'a>(&'a Held);
-
-impl Serialize for Told<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("limit", &self.0.limit.requests())?;
-        map.serialize_entry("remaining", &self.0.remaining())?;
-        map.serialize_entry("reset_seconds", &self.0.reset_seconds())?;
-        map.end()
-    }
+fn write_held(held: &Held, object: &mut ObjectOut<'_>) {
+    object.number("limit", held.limit.requests().into());
+    object.number("remaining", held.remaining().into());
+    object.number("reset_seconds", held.reset_seconds());
 }

@@ -14,7 +14,7 @@ use super::members::{Members, Node};
 use super::metrics::Door;
 use super::operator::Operator;
 use super::problem::Problem;
-use super::verdict::Asking;
+use super::verdict::{Asking, Judged};
 use crate::domain::authority::Action;
 use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::fold_mapped;
@@ -68,12 +68,7 @@ pub async fn batch(
         }
     }
     let judged = app.judge_all(&questions, |question| question.asking(&app, &operator), Door::Verify).await?;
-    let mut data: Vec<_> = judged.iter().map(|judged| json!(judged)).collect();
-    for (index, told) in unreadable {
-        // Those before it stand in their places by now.
-        data.insert(index, told);
-    }
-    Ok(HttpResponse::Ok().json(json!({"data": data})))
+    Ok(Judged::answers(&judged, unreadable))
 }
 
 /// An item that can't be read, in the place of its verdict.

@@ -6,6 +6,7 @@
 mod foreign;
 mod id_bytes;
 mod master_key;
+mod pepper;
 mod rotation;
 mod signature;
 
@@ -14,9 +15,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 use uuid::Uuid;
 
+use pepper::Pepper;
+
 pub use foreign::ForeignKey;
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
+pub use pepper::Digesting;
 pub use rotation::Rotation;
 pub use signature::{PublicKey, SigningAlgorithm};
 
@@ -41,7 +45,7 @@ const SALT_BYTES: usize = 16;
 /// The keys derived from one master key.
 struct Derived {
     number: u32,
-    pepper: hmac::Key,
+    pepper: Pepper,
     /// of digests that others made
     foreign: hmac::Key,
     event: hmac::Key,
@@ -55,16 +59,6 @@ struct Derived {
 /// A seal or its context did not open: other key, other context, or changed bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotOpened;
-
-/// A digest that has taken its text in, and is yet to be worked out.
-pub struct Digesting(hmac::Context);
-
-impl Digesting {
-    #[inline]
-    pub fn finish(self) -> [u8; 32] {
-        tag_bytes(self.0.sign())
-    }
-}
 
 pub struct Vault {
     /// newest first; never empty
@@ -102,10 +96,8 @@ impl Vault {
 
     /// The same, for whoever has something to do between its two halves.
     #[inline]
-    pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting> {
-        let mut context = hmac::Context::with_key(&self.key(pepper)?.pepper);
-        context.update(text);
-        Some(Digesting(context))
+    pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting<'_>> {
+        Some(self.key(pepper)?.pepper.digesting(text))
     }
 
     /// A mac under the newest key over the parts, each preceded by its length.
@@ -195,11 +187,11 @@ impl Vault {
 impl Derived {
     fn from(number: u32, secret: &[u8; 32]) -> Self {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger master key v1").extract(secret);
-        let mac_key =
-            |label: &'static str| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, &[label.as_bytes()]));
+        let key_of = |label: &'static str| expand(&root, &[label.as_bytes()]);
+        let mac_key = |label| hmac::Key::new(hmac::HMAC_SHA256, &key_of(label));
         Derived {
             number,
-            pepper: mac_key("pepper"),
+            pepper: Pepper::new(&key_of("pepper")),
             foreign: mac_key("pepper of foreign digests"),
             event: mac_key("event mac"),
             row: mac_key("row mac"),

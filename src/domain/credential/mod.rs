@@ -259,13 +259,29 @@ pub struct Revocation {
     pub note: Option<Personal<String>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretStatus {
     Active,
     Expiring,
     Expired,
     Revoked,
+}
+
+impl SecretStatus {
+    pub fn word(self) -> &'static str {
+        match self {
+            SecretStatus::Active => "active",
+            SecretStatus::Expiring => "expiring",
+            SecretStatus::Expired => "expired",
+            SecretStatus::Revoked => "revoked",
+        }
+    }
+}
+
+impl Serialize for SecretStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use arc_swap::Guard;
+
 use super::entries::MemberEntry;
 use crate::clock::Timestamp;
 use crate::domain::access::Verdict;
@@ -72,7 +74,7 @@ pub struct Known {
     pub secret_ends_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
     /// scopes and IP rules; empty once the credential is revoked
-    pub policy: Arc<Policy>,
+    pub(super) policy: Option<Guard<Option<Arc<Policy>>>>,
     /// its own, or its tenant's default
     pub rate_limit: Option<RateLimit>,
     /// the account that it belongs to
@@ -81,7 +83,7 @@ pub struct Known {
 
 impl Known {
     pub fn scopes(&self) -> &[Scope] {
-        &self.policy.scopes
+        self.policy.as_deref().and_then(Option::as_ref).map_or(&[], |policy| &policy.scopes)
     }
 
     /// As far as its owner has them too.
@@ -111,6 +113,13 @@ pub enum Name {
 
 impl<const N: usize> Inline<N> {
     pub(super) const EMPTY: Self = Self { bytes: [0; N], length: 0 };
+
+    /// What is longer than there is room for reads as empty.
+    pub(super) fn of(text: &str) -> Self {
+        let mut inline = Self::EMPTY;
+        inline.push(text.as_bytes());
+        inline
+    }
 
     /// Whether there was room.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {

@@ -119,7 +119,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         TenantEvent::Suspended(_) => entry.suspended = true,
         TenantEvent::Resumed(_) => entry.suspended = false,
     }
-    edit.store.tenants.put(ordinal, entry);
+    edit.put_tenant(ordinal, entry);
     Ok(())
 }
 

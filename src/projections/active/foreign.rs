@@ -8,10 +8,9 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
-use super::answer::NotAnswering;
+use super::answer::{NotAnswering, Prefix};
 use super::index::{self, Index, TIGHT};
 use super::judge::{Head, Seen, found_by_digest};
-use super::layout::tag_of;
 use super::slab::Full;
 use super::store::{Store, only};
 use super::texts::{self, Texts};
@@ -45,10 +44,10 @@ struct Way {
 pub struct Sought {
     /// whether it is written as some of these keys are
     pub fits: bool,
-    pub found: Option<(Seen, Head)>,
+    pub found: Option<(Seen, Prefix, Head)>,
 }
 
-pub fn seek(store: &Store, vault: &Vault, text: &str) -> Result<Sought, NotAnswering> {
+pub fn seek(store: &Store, vault: &Vault, text: &str, by_operation: bool) -> Result<Sought, NotAnswering> {
     let foreign = store.foreign.load();
     let mut sought = Sought { fits: false, found: None };
     // All ways are gone, whichever is the right one: what is found takes as long as what is not.
@@ -58,10 +57,10 @@ pub fn seek(store: &Store, vault: &Vault, text: &str) -> Result<Sought, NotAnswe
             for pepper in vault.numbers() {
                 let Some(digest) = vault.wrapped(pepper, &way.label, plain) else { continue };
                 let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-                let look = || Some((found_by_digest(store, tag_of(&digest), &digest), Head::of(store)));
-                let (seen, head) = store.lock.read(look).flatten().ok_or(NotAnswering)?;
+                let look = || (found_by_digest(store, &digest, by_operation), Head::of(store));
+                let (found, head) = store.lock.read(look).ok_or(NotAnswering)?;
                 if sought.found.is_none() {
-                    sought.found = seen.map(|seen| (seen, head));
+                    sought.found = found.map(|(seen, prefix)| (seen, prefix, head));
                 }
             }
             Ok(())
@@ -121,8 +120,7 @@ impl Way {
             Scheme::Hmac { .. } => self.key(vault).map_or(Ok(()), |key| with(&key.digest(text_bytes))),
             Scheme::Salted { side, start_chars } => {
                 let Some(start) = text.get(..usize::from(*start_chars)) else { return Ok(()) };
-                let mut salts =
-                    store.lock.read(|| Some(store.salts.of(*side, start))).flatten().ok_or(NotAnswering)?;
+                let mut salts = store.lock.read(|| store.salts.of(*side, start)).ok_or(NotAnswering)?;
                 if salts.is_empty() {
                     // The same work for a start that nobody's key has.
                     salts.push(Vec::new());

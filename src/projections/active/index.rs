@@ -26,6 +26,32 @@ impl Empty for Line {
     }
 }
 
+impl Line {
+    /// What stands here, and a bit for each word with this tag. All are compared before any is looked at: which one it is
+    /// can't be foreseen, that there is one can, and so what follows goes on while the line is still on its way from memory.
+    #[inline]
+    fn hits(&self, tag: u32) -> ([u64; ENTRIES], u32) {
+        let words: [u64; ENTRIES] = from_fn(|place| self.0[place].load(Ordering::Relaxed));
+        let hit = |place: usize| u32::from(words[place] as u32 == tag) << place;
+        (words, (0..ENTRIES).fold(0, |hits, place| hits | hit(place)))
+    }
+}
+
+/// Where an entry stood when it was looked at.
+pub struct Spot<'i> {
+    cell: &'i AtomicU64,
+    pub entry: Entry,
+}
+
+impl Spot<'_> {
+    /// Whether it stands there still: then it is an entry of the index at this moment too, since what is taken out or moved
+    /// is wiped.
+    #[inline]
+    pub fn holds(&self) -> bool {
+        self.cell.load(Ordering::Relaxed) == self.entry.word()
+    }
+}
+
 /// Where an entry leads. Never all zeros: kind 0 is not used by callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -89,17 +115,28 @@ impl Index {
     pub fn find<T>(&self, tag: u32, mut accept: impl FnMut(Entry) -> Option<T>) -> Option<T> {
         let mut line = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1)))?;
         for _ in 0..limits::VIEW_CHAIN {
-            // All are compared before any is looked at: which one it is can't be foreseen, that there is one can, and so
-            // what follows goes on while the line is still on its way from memory.
-            let words: [u64; ENTRIES] = from_fn(|place| line.0[place].load(Ordering::Relaxed));
-            let mut hits =
-                (0..ENTRIES).fold(0, |hits, place| hits | u32::from(words[place] as u32 == tag) << place);
+            let (words, mut hits) = line.hits(tag);
             while hits != 0 {
                 let word = words[hits.trailing_zeros() as usize % ENTRIES];
                 if let Some(found) = Entry::of(word).and_then(&mut accept) {
                     return Some(found);
                 }
                 hits &= hits - 1;
+            }
+            line = self.overflow.get(link(words[LAST])?)?;
+        }
+        None
+    }
+
+    /// The first entry with this tag, and where it stands.
+    #[inline]
+    pub fn spot(&self, tag: u32) -> Option<Spot<'_>> {
+        let mut line = self.lines.get(bucket_of(tag, self.buckets.load(Ordering::Relaxed).max(1)))?;
+        for _ in 0..limits::VIEW_CHAIN {
+            let (words, hits) = line.hits(tag);
+            let place = hits.trailing_zeros() as usize % ENTRIES;
+            if let Some(entry) = Entry::of(words[place]).filter(|_| hits != 0) {
+                return Some(Spot { cell: &line.0[place], entry });
             }
             line = self.overflow.get(link(words[LAST])?)?;
         }

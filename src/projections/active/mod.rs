@@ -100,7 +100,7 @@ impl ActiveView {
         let mut formats = Formats::default();
         formats.insert(&self.token_format);
         let formed = formats.fits(text)
-            || self.store.formats.load().fits(text)
+            || self.store.ask_formats(|formats| formats.fits(text))
             || self.store.foreign.load().fits(text);
         (!formed).then(|| formats.misfit(text))
     }

@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use hashbrown::HashTable;
 
 use super::edit::Why;
@@ -35,6 +35,12 @@ impl Policies {
         book.encodings.push(Box::default());
         policies.put(empty, Some(Policy::default()));
         Ok(policies)
+    }
+
+    /// For whoever gives it back soon: no count is taken that others take too.
+    #[inline]
+    pub fn load(&self, ordinal: u32) -> Option<Guard<Option<Arc<Policy>>>> {
+        Some(self.0.get(ordinal)?.load()).filter(|policy| policy.is_some())
     }
 
     #[inline]

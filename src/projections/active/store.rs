@@ -1,19 +1,22 @@
 //! Everything that readers look at, and the writer's books about it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 
 use super::answer::Counts;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::foreign::{Foreign, SaltBook, Salts};
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::kept::{self, Kept};
-use super::layout::{CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, tag_of, tag_of_id};
+use super::layout::{
+    CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, TENANT_WORDS, tag_of, tag_of_id,
+};
 use super::policies::{self, Policies};
 use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
@@ -28,7 +31,7 @@ pub struct Store {
     pub applied: AtomicU64,
     /// the time of the last of them
     pub last_at: AtomicU64,
-    pub formats: ArcSwap<Formats>,
+    pub formats: Arc<ArcSwap<Formats>>,
     pub foreign: ArcSwap<Foreign>,
     pub salts: Salts,
     /// by public part; imported ones by digest
@@ -41,6 +44,8 @@ pub struct Store {
     pub prefixes: Chunks<OnceLock<Box<str>>>,
     pub policies: Policies,
     pub tenants: Kept<TenantEntry>,
+    /// at the tenants' own ordinals
+    pub tenant_records: Records<TENANT_WORDS>,
     pub tenants_by_slug: Index,
     pub members: Kept<MemberEntry>,
     pub operators: Kept<OperatorEntry>,
@@ -89,7 +94,7 @@ impl Store {
             lock: Seqlock::new(),
             applied: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
-            formats: ArcSwap::from_pointee(Formats::default()),
+            formats: Arc::new(ArcSwap::from_pointee(Formats::default())),
             foreign: ArcSwap::default(),
             salts: Salts::new()?,
             secrets: Index::new(LOOSE)?,
@@ -101,6 +106,7 @@ impl Store {
             prefixes: Chunks::new(),
             policies: Policies::new(&mut books.policies)?,
             tenants: Kept::new()?,
+            tenant_records: Records::new(),
             tenants_by_slug: Index::new(LOOSE)?,
             members: Kept::new()?,
             operators: Kept::new()?,
@@ -141,6 +147,20 @@ impl Store {
         self.slug_hash.hash_one(slug) as u32
     }
 
+    /// What the formats say, as they are now. Each thread keeps those that it asked last, and one look at the pointer tells
+    /// whether they are still the ones: nothing is counted. Whoever has seen a position sees its formats, or later ones.
+    pub fn ask_formats<T>(&self, ask: impl FnOnce(&Formats) -> T) -> T {
+        type Seen = Cache<Arc<ArcSwap<Formats>>, Arc<Formats>>;
+        thread_local!(static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) });
+        SEEN.with_borrow_mut(|seen| {
+            let ours = |seen: &Seen| std::ptr::eq(seen.arc_swap(), &*self.formats);
+            if !seen.as_ref().is_some_and(ours) {
+                *seen = None;
+            }
+            ask(seen.get_or_insert_with(|| Cache::new(self.formats.clone())).load())
+        })
+    }
+
     /// The operator that has a token of this digest, and the token's place in it.
     pub fn token(&self, digest: &DigestHalf) -> Option<(Arc<OperatorEntry>, usize)> {
         self.tokens.find(tag_of(digest), |entry| {
@@ -160,6 +180,7 @@ impl Store {
             self.prefixes.bytes(),
             self.policies.bytes(),
             self.tenants.bytes(),
+            self.tenant_records.bytes(),
             self.members.bytes(),
             self.operators.bytes(),
             self.salts.bytes(),

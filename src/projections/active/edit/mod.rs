@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::entries::{MemberEntry, TenantEntry};
 use super::foreign::Foreign;
-use super::layout::tag_of;
+use super::layout::{TENANT_WORDS, Tenant, tag_of};
 use super::slab::Full;
 use super::store::{Books, Store, only};
 use crate::clock::Timestamp;
@@ -78,8 +78,16 @@ impl Edit<'_> {
             return Err("the tenant's slug is taken");
         }
         let tag = self.store.tag_of_slug(&entry.slug);
+        let record = record_of(&entry);
         let ordinal = self.store.tenants.add(&mut self.books.tenants, entry)?;
+        self.store.tenant_records.ensure(ordinal)?;
+        self.store.tenant_records.write(ordinal, record);
         Ok(self.store.tenants_by_slug.insert(&mut self.books.tenants_by_slug, only(tag, ordinal))?)
+    }
+
+    pub fn put_tenant(&self, ordinal: u32, entry: TenantEntry) {
+        self.store.tenant_records.write(ordinal, record_of(&entry));
+        self.store.tenants.put(ordinal, entry);
     }
 
     pub fn add_member(&mut self, entry: MemberEntry) -> Result<(), Why> {
@@ -91,4 +99,9 @@ impl Edit<'_> {
         self.books.token_count += 1;
         Ok(self.store.tokens.insert(&mut self.books.tokens, only(tag_of(digest), operator))?)
     }
+}
+
+fn record_of(entry: &TenantEntry) -> [u64; TENANT_WORDS] {
+    let TenantEntry { id, suspended, default_rate_limit, .. } = *entry;
+    Tenant { id: id.0, suspended, default_rate_limit }.words()
 }

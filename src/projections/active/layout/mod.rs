@@ -13,6 +13,8 @@
 //! 11  name (3 words): whole, or its first two words and where the rest stands
 //! ```
 //!
+//! A tenant's record has 3 words: its id (2 words), and default limit's requests 32 · suspended 1 · limit's seconds 31.
+//!
 //! An active secret has no end of its own: where an expiring one keeps it, a credential keeps its expiry. A name of up to 24
 //! bytes costs a verdict no line of memory beside its record's.
 
@@ -21,6 +23,7 @@ mod ended;
 mod name;
 mod secret;
 mod tags;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +31,8 @@ pub use credential::{CREDENTIAL_WORDS, Credential, MOST_OWNER, MOST_VERSION, tai
 pub use ended::{DEAD_WORDS, Dead, EXPIRING_WORDS, Expiring, holds_dead};
 pub use name::NameField;
 pub use secret::{Living, Public, SecretView, holds};
-pub use tags::{PublicTag, tag_of, tag_of_id, tag_of_public};
+pub use tags::{tag_of, tag_of_id, tag_of_public};
+pub use tenant::{TENANT_WORDS, Tenant};
 
 use crate::clock::Timestamp;
 

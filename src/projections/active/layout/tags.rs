@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use crate::domain::letters::prefix_end;
 use crate::limits;
 use crate::projections::secrets::DigestHalf;
 
@@ -23,8 +24,7 @@ pub struct PublicTag {
 #[inline]
 pub fn tag_of_public(seed: u64, text: &str) -> Option<PublicTag> {
     let bytes = text.as_bytes();
-    let reach = bytes.len().min(*limits::KEY_PREFIX_CHARS.end());
-    let shared = bytes.get(..reach)?.iter().rposition(|&byte| byte == b'_')? + 1;
+    let shared = Some(prefix_end(bytes)).filter(|&end| end > 0)?;
     let public = bytes.get(..shared + usize::from(*limits::KEY_PUBLIC_CHARS.start()))?;
     // Whole words from the front, and the last one, which may overlap the one before it: no part is ever copied.
     let (words, _) = public.as_chunks::<8>();

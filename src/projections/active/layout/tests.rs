@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::super::answer::Prefix;
 use super::*;
 use crate::clock::Timestamp;
+use crate::domain::rate_limit::RateLimit;
 use crate::limits;
 
 fn instants() -> impl Strategy<Value = Option<Timestamp>> {
@@ -52,6 +53,16 @@ proptest! {
         let dead = Dead { id, prefix, public, credential: tenant, by_hand: suspended };
         prop_assert_eq!(Dead::of(&dead.words(&digest)), dead);
         prop_assert!(holds_dead(&dead.words(&digest), &digest));
+    }
+
+    #[test]
+    fn a_tenants_record_says_what_was_packed_into_it(
+        id: u128, suspended: bool,
+        limit in proptest::option::of((1..=limits::RATE_REQUESTS, 1..=limits::RATE_SECONDS)),
+    ) {
+        let default_rate_limit = limit.map(|(requests, seconds)| RateLimit::new(requests, seconds).unwrap());
+        let tenant = Tenant { id: Uuid::from_u128(id), suspended, default_rate_limit };
+        prop_assert_eq!(Tenant::of(&tenant.words()), tenant);
     }
 
     #[test]
