@@ -16,7 +16,7 @@ use super::prefetch::prefetch;
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
-use crate::domain::formats::Misfit;
+use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, SecretId};
 use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
@@ -56,11 +56,7 @@ pub fn judge(
         store.secrets.touch(public.tag);
     }
     if !formats.fits(text) {
-        return Ok(match seek(store, vault, text)? {
-            Sought { found: Some((seen, head)), .. } => answer(seen, head, request, now),
-            Sought { fits: true, .. } => first.refusal(Reason::NotFound, None, now),
-            Sought { fits: false, .. } => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
-        });
+        return elsewhere(store, vault, text, (first, Some(&formats)), request, now);
     }
     let Some(tag) = tag else { return Ok(first.refusal(Reason::NotFound, None, now)) };
     // The text is taken in while the index is on its way, and worked out while the record is.
@@ -83,10 +79,26 @@ pub fn judge(
         }
     }
     // A key from elsewhere may be written as one of our own.
-    match seek(store, vault, text)? {
-        Sought { found: Some((seen, head)), .. } => Ok(answer(seen, head, request, now)),
-        Sought { found: None, .. } => Ok(first.refusal(Reason::NotFound, None, now)),
-    }
+    elsewhere(store, vault, text, (first, None), request, now)
+}
+
+/// A text that is no key of our own, apart from the way of those that are. With `formats` it has not even their form.
+#[cold]
+#[inline(never)]
+fn elsewhere(
+    store: &Store,
+    vault: &Vault,
+    text: &str,
+    (first, formats): (Head, Option<&Formats>),
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Result<Judgement, NotAnswering> {
+    let Sought { fits, found } = seek(store, vault, text)?;
+    Ok(match (found, formats) {
+        (Some((seen, head)), _) => answer(seen, head, request, now),
+        (None, Some(formats)) if !fits => first.refusal(Reason::Malformed, Some(formats.misfit(text)), now),
+        (None, _) => first.refusal(Reason::NotFound, None, now),
+    })
 }
 
 /// Has the machine fetch what the look will read, while the text is being hashed. Gives the record of an active secret,
@@ -213,6 +225,7 @@ pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
     credential.name.read(|place| store.texts.word(place))
 }
 
+#[inline]
 fn answer(seen: Seen, head: Head, request: &Request<'_>, now: Timestamp) -> Judgement {
     let Seen { credential, secret, prefix, name, tenant, policy, owner } = seen;
     let judged_at = now.max(head.last_at);
