@@ -118,6 +118,8 @@ fn of_no_form_of_ours(
 }
 
 /// It is no key of ours; a key from elsewhere may be written as one. `head` is that of a look that did not find it.
+#[cold]
+#[inline(never)]
 fn unknown(
     store: &Store,
     vault: &Vault,
