@@ -162,7 +162,7 @@ proptest! {
                 prop_assert_eq!((pass.operator, pass.token, pass.role), (operator.id, token.id(), operator.role));
                 prop_assert_eq!(&*pass.reach, &operator.reach);
                 let name = view.operator_name(operator.id).expect("answering");
-                prop_assert_eq!(name.as_deref(), Some("Op"));
+                prop_assert_eq!(name.as_deref(), operator.name.known().map(String::as_str));
             }
         }
     }
