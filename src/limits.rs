@@ -142,6 +142,8 @@ pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
 pub const IMPORT_QUEUE: usize = 512;
+/// Committed batches on their way to the applier. What finds no room is read from the ledger.
+pub const BATCHES_HANDED_ON: usize = 64;
 /// Imported keys in one batch with people's commands; in one without, soon after people came; once they are away it is a whole batch.
 pub const IMPORTS_BESIDE: usize = 16;
 pub const IMPORTS_ALONE: usize = 64;

@@ -33,7 +33,7 @@ pub struct Follow {
     database: Database,
     applier: Arc<dyn Applier>,
     streams: Arc<Streams>,
-    committed: mpsc::UnboundedReceiver<Batch>,
+    committed: mpsc::Receiver<Batch>,
     progress: watch::Sender<Progress>,
     doorbell: doorbell::Handle,
     connection: Option<Dedicated>,
@@ -48,7 +48,7 @@ impl Follow {
         database: Database,
         applier: Arc<dyn Applier>,
         streams: Arc<Streams>,
-        committed: mpsc::UnboundedReceiver<Batch>,
+        committed: mpsc::Receiver<Batch>,
         doorbell: doorbell::Handle,
         applied: u64,
     ) -> (watch::Receiver<Progress>, Follow) {

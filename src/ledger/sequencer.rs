@@ -76,14 +76,12 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// `committed` is unbounded because it is drained by the applier of the same process, one entry a batch, and each
-    /// batch's callers wait for the applier before they can send the next.
     pub fn new(
         press: Press,
         database: Database,
         clock: Arc<Clock>,
         writer: Uuid,
-        committed: mpsc::UnboundedSender<Batch>,
+        committed: mpsc::Sender<Batch>,
     ) -> (Submit, Sequencer) {
         let (ways, lanes) = Lanes::new();
         let (press, tally) = (Arc::new(press), Arc::new(Tally::default()));

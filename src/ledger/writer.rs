@@ -23,7 +23,7 @@ pub(super) struct Writer {
     writer: Uuid,
     tally: Arc<Tally>,
     /// committed batches, on their way to the one applier
-    committed: mpsc::UnboundedSender<Batch>,
+    committed: mpsc::Sender<Batch>,
     connection: Option<Connected>,
     outage: Outage,
     /// stamps never fall back behind this
@@ -61,7 +61,7 @@ impl Writer {
         database: Database,
         writer: Uuid,
         tally: Arc<Tally>,
-        committed: mpsc::UnboundedSender<Batch>,
+        committed: mpsc::Sender<Batch>,
     ) -> Self {
         Writer {
             closer,
@@ -270,8 +270,8 @@ impl Writer {
         }
         if !events.is_empty() {
             let batch = Batch { first: appended.first_position.cast_unsigned(), events };
-            // Nobody follows any more once the service stops; the ledger has the events.
-            let _ = self.committed.send(batch);
+            // Who is behind reads it from the ledger, as does whoever follows elsewhere; once the service stops, nobody does.
+            let _ = self.committed.try_send(batch);
         }
         for (reply, outcome) in replies.into_iter().zip(answers) {
             answer(reply, outcome);

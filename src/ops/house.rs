@@ -212,7 +212,7 @@ fn open_ledger(
 ) -> (Arc<Ledger>, watch::Receiver<Progress>, Vec<Room>) {
     let Foundation { database, vault, .. } = foundation;
     let streams = Arc::new(Streams::default());
-    let (committed, following) = mpsc::unbounded_channel();
+    let (committed, following) = mpsc::channel(limits::BATCHES_HANDED_ON);
     let press = Press { ledger: LEDGER, vault: vault.clone(), inline: Arc::new(InlineProjections) };
     let (submit, sequencer) = Sequencer::new(press, database.clone(), clock.clone(), writer, committed);
     let (handle, doorbell) = Doorbell::new(database.clone(), LEDGER, writer);
