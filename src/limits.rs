@@ -139,6 +139,9 @@ pub const PEOPLE_AWAY: Duration = Duration::from_secs(1);
 pub const HOUSEKEEPING_PER_SECOND: u32 = 2000;
 /// Its pace while people are there: slow, so that they hardly feel it, and never nothing.
 pub const HOUSEKEEPING_BESIDE_PER_SECOND: u32 = 200;
+/// So many verdicts a second are a crowd of callers, and housekeeping takes the pace that it has beside people.
+pub const CROWD_PER_SECOND: u64 = 2000;
+pub const CROWD_LOOK: Duration = Duration::from_millis(20);
 pub const COMMAND_QUEUE: usize = 4096;
 pub const HOUSEKEEPING_QUEUE: usize = 256;
 pub const IMPORT_QUEUE: usize = 512;

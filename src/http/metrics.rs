@@ -115,6 +115,11 @@ impl Metrics {
         self.verdicts[door as usize][outcome.place()].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How many were counted, of all doors and outcomes.
+    pub fn verdicts(&self) -> u64 {
+        self.verdicts.as_flattened().iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// A request that was told to wait.
     pub fn limited(&self, quota: Quota) {
         let place = Quota::COUNTED.iter().position(|counted| *counted == quota);

@@ -143,8 +143,11 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         }
     };
     let (quiet, told) = watch::channel(false);
-    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), told));
-    let outcome = answer(opening, token.as_deref(), stop).await;
+    let metrics = Arc::new(Metrics::new(random_bytes()));
+    let counted = metrics.clone();
+    let verdicts: housekeeping::Verdicts = Arc::new(move || counted.verdicts());
+    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), verdicts, told));
+    let outcome = answer(opening, metrics, token.as_deref(), stop).await;
     quiet.send_replace(true);
     if let Err(cause) = keeping.await {
         tracing::error!(%cause, "housekeeping did not stop in order");
@@ -161,6 +164,7 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
 /// Answers until it is told to stop. An error is one of starting.
 async fn answer(
     opening: Opening<'_>,
+    metrics: Arc<Metrics>,
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
@@ -174,7 +178,7 @@ async fn answer(
         ledger: house.ledger.clone(),
         view: house.view.clone(),
         lease: house.lease.clone(),
-        metrics: Arc::new(Metrics::new(random_bytes())),
+        metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         people,

@@ -22,7 +22,7 @@ impl House {
             let oldest = due.first().and_then(|due| Timestamp::from_millis(due.place.due_at_ms));
             self.ledger.tally().found_due(oldest);
             let (found, last) = (due.len(), due.last().map(|due| due.place));
-            let recorded = record(&self.ledger, Chore::RecordDue, due).await;
+            let recorded = record(self, Chore::RecordDue, due).await;
             if !self.goes_on_after(&recorded) {
                 return Ok(());
             }

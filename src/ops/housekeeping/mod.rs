@@ -1,6 +1,7 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated and sessions that are over. It stands behind people: its own queue, a bounded number at once, a bounded rate.
+//! repeated and sessions that are over. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
+mod crowd;
 mod ends;
 mod forget;
 mod pace;
@@ -18,12 +19,20 @@ use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
+use crowd::Crowd;
 use pace::Recorded;
 use warnings::Warnings;
 
+pub use crowd::Verdicts;
+
 /// Runs until `stop` is told.
-pub async fn run(ledger: Arc<Ledger>, lease: Arc<Lease>, mut stop: watch::Receiver<bool>) {
-    let mut house = House { ledger, lease, outages: Outages::default() };
+pub async fn run(
+    ledger: Arc<Ledger>,
+    lease: Arc<Lease>,
+    verdicts: Verdicts,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut house = House { ledger, lease, crowd: Crowd::of(verdicts), outages: Outages::default() };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -70,6 +79,7 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
 struct House {
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
+    crowd: Crowd,
     outages: Outages,
 }
 

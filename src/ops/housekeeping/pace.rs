@@ -1,4 +1,4 @@
-//! How fast housekeeping goes: portion by portion, slowly beside people.
+//! How fast housekeeping goes: portion by portion, slowly beside people and callers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
+use super::House;
 use crate::ledger::execute::Ledger;
 use crate::ledger::together::{Chore, Failed};
 use crate::limits;
@@ -34,16 +35,17 @@ impl Recorded {
 }
 
 /// Records portion by portion, each at its pace.
-pub(super) async fn record(ledger: &Arc<Ledger>, chore: Chore, mut due: Vec<Due>) -> Recorded {
+pub(super) async fn record(house: &mut House, chore: Chore, mut due: Vec<Due>) -> Recorded {
     // Those of one tenant are read with one query.
     due.sort_by_key(|due| due.tenant.0);
     let (mut due, mut recorded) = (due.as_slice(), Recorded::default());
     while !due.is_empty() {
-        let pace = Pace::beside(ledger.people_away());
+        let pace = Pace::beside(house.ledger.people_away(), house.crowd.is_there());
         let (portion, rest) = due.split_at(portion(due, pace.at_once));
         let spent = tokio::time::sleep(pace.time(portion.len()));
         let tenants = portion.chunk_by(|one, next| one.tenant == next.tenant);
-        let tenants: Vec<_> = tenants.map(|due| record_of_one(ledger.clone(), chore, due.to_vec())).collect();
+        let tenants: Vec<_> =
+            tenants.map(|due| record_of_one(house.ledger.clone(), chore, due.to_vec())).collect();
         let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
         while let Some(of_one) = tenants.next().await {
             recorded = recorded.with(of_one);
@@ -83,9 +85,9 @@ struct Pace {
 }
 
 impl Pace {
-    /// Beside people whose last command came so long ago.
-    fn beside(people_away: Duration) -> Self {
-        match people_away < limits::PEOPLE_AWAY {
+    /// Beside people whose last command came so long ago, and perhaps a crowd of callers.
+    fn beside(people_away: Duration, crowd: bool) -> Self {
+        match people_away < limits::PEOPLE_AWAY || crowd {
             true => Pace {
                 at_once: limits::HOUSEKEEPING_BESIDE,
                 per_second: limits::HOUSEKEEPING_BESIDE_PER_SECOND,
@@ -129,9 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn beside_people_the_pace_is_slow_and_never_nothing() {
-        let beside = Pace::beside(limits::PEOPLE_AWAY - Duration::from_millis(1));
-        let alone = Pace::beside(limits::PEOPLE_AWAY);
+    fn beside_people_and_callers_the_pace_is_slow_and_never_nothing() {
+        let beside = Pace::beside(limits::PEOPLE_AWAY - Duration::from_millis(1), false);
+        let alone = Pace::beside(limits::PEOPLE_AWAY, false);
+        assert_eq!(Pace::beside(limits::PEOPLE_AWAY, true), beside);
         assert!(beside.per_second > 0 && beside.per_second < alone.per_second);
         assert_eq!(alone.time(alone.per_second as usize), Duration::from_secs(1));
         assert!(alone.at_once <= limits::HOUSEKEEPING_QUEUE, "none is refused because the queue is full");

@@ -153,7 +153,7 @@ impl Warnings {
             house.record_ends().await?;
             let mut due = due.to_vec();
             for _ in 0..limits::WARNING_ATTEMPTS {
-                let recorded = record(&house.ledger, Chore::Warn, due).await;
+                let recorded = record(house, Chore::Warn, due).await;
                 if !house.goes_on_after(&recorded) || until.is_over(house) {
                     return Ok(false);
                 }
