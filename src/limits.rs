@@ -37,6 +37,8 @@ pub const RATE_REQUESTS: u32 = 1_000_000;
 pub const RATE_SECONDS: u32 = 24 * 60 * 60;
 /// How often one address may present what is no credential, before it is told to wait.
 pub const FAILED_AUTHENTICATIONS_A_MINUTE: u32 = 100;
+/// How often browsers of one address may come back from the identity provider: each time that is asked, and the database.
+pub const SIGN_INS_A_MINUTE: u32 = 100;
 /// Of how many addresses that is counted at once.
 pub const LIMITED_ADDRESSES: usize = 100_000;
 
@@ -313,14 +315,15 @@ pub const PROVIDER_WAIT: Duration = Duration::from_secs(10);
 pub const PROVIDER_REQUESTS: usize = 8;
 /// Addresses of one name that are tried.
 pub const ADDRESSES_TRIED: usize = 4;
+pub const ADDRESS_WAIT: Duration = Duration::from_secs(2);
 /// How many entries the mapping of claims may have.
 pub const ROLE_MAPPINGS: usize = 200;
 /// Of values that one claim gives, all others are passed over.
 pub const CLAIM_VALUES: usize = 1000;
 /// Of where a person goes after the sign-in.
 pub const RETURN_TO_BYTES: usize = 1024;
-/// Open invitations to one address that a sign-in looks at, the newest first.
-pub const INVITATIONS_TRIED: i64 = 16;
+/// Open invitations to one address that a sign-in looks at, those that reach furthest and the newest first.
+pub const INVITATIONS_TRIED: i64 = 64;
 /// One person's sessions at a time; one more ends the oldest.
 pub const SESSIONS: i32 = 20;
 /// How exactly a session knows when it was last used: what it costs is a write so often.

@@ -20,8 +20,12 @@ pub async fn mass_expiry(world: &Arc<World>, count: u64, lines: &mut Vec<Line>) 
     let soon = world.house.clock.now().plus_seconds(making);
     world.mint_many(count, 256, Some(soon)).await;
     let (stop, told) = watch::channel(false);
-    let keeping =
-        tokio::spawn(housekeeping::run(world.house.ledger.clone(), world.house.lease.clone(), told));
+    let keeping = tokio::spawn(housekeeping::run(
+        world.house.ledger.clone(),
+        world.house.lease.clone(),
+        std::sync::Arc::new(|| 0),
+        told,
+    ));
     while world.house.clock.now() <= soon {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

@@ -56,6 +56,15 @@ pub fn spent(quota: Quota, limit: RateLimit, spent: Spent, detail: &'static str)
 }
 
 impl App {
+    /// Before anything is done for a browser that comes back from the identity provider.
+    pub fn may_sign_in(&self, from: Option<IpAddr>) -> Result<(), Problem> {
+        let Some(address) = from else { return Ok(()) };
+        self.limiter.sign_in(address).map_err(|(limit, left)| {
+            self.metrics.limited(Quota::SignIn);
+            spent(Quota::SignIn, limit, left, "this address signs in too often; wait, then sign in again")
+        })
+    }
+
     /// A text that is no credential counts against the address it came from; past the limit that is said instead. One whose
     /// address is not known is counted against nobody.
     pub fn failed(&self, from: Option<IpAddr>, problem: Problem) -> Problem {

@@ -79,17 +79,19 @@ pub enum Quota {
     Credential,
     Operator,
     FailedAuthentication,
+    SignIn,
 }
 
 impl Quota {
     /// A credential's are verdicts, and counted with them.
-    const COUNTED: [Quota; 2] = [Quota::Operator, Quota::FailedAuthentication];
+    const COUNTED: [Quota; 3] = [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn];
 
     pub fn word(self) -> &'static str {
         match self {
             Quota::Credential => "credential",
             Quota::Operator => "operator",
             Quota::FailedAuthentication => "failed_authentication",
+            Quota::SignIn => "sign_in",
         }
     }
 }

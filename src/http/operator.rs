@@ -19,7 +19,7 @@ use super::limited;
 use super::metrics::Quota;
 use super::problem::Problem;
 use super::session::Known;
-use super::{origin, session};
+use super::{cookie, origin, session};
 use crate::clock::Timestamp;
 use crate::domain::access::Reason;
 use crate::domain::authority::{Action, Role, permit_over, permit_role};
@@ -241,14 +241,16 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    /// Boxed only while the node's lease has lapsed; otherwise there is nothing to wait for.
+    /// Boxed only while the node's lease has lapsed, or for whoever comes with a session; otherwise there is nothing to wait for.
     type Future = Either<Entered<S>, LocalBoxFuture<'static, Outcome>>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let door = self.door;
-        if let Some(known) = identify_caller(&request, door).now_or_never() {
+        // A session is asked for in the database, and a question that is given up there costs its connection.
+        let asks = door == AdminDoor::Limited && comes_by_session(request.request());
+        if !asks && let Some(known) = identify_caller(&request, door).now_or_never() {
             return Either::Left(enter(&*self.service, request, known));
         }
         let service = self.service.clone();
@@ -262,6 +264,10 @@ where
 
 type Outcome = Result<ServiceResponse<BoxBody>, Error>;
 type Entered<S> = Either<<S as Service<ServiceRequest>>::Future, Ready<Outcome>>;
+
+fn comes_by_session(request: &HttpRequest) -> bool {
+    !request.headers().contains_key(AUTHORIZATION) && cookie::of(request, cookie::SESSION).is_some()
+}
 
 async fn identify_caller(request: &ServiceRequest, door: AdminDoor) -> Result<Operator, Problem> {
     let app = request.app_data::<Data<App>>();

@@ -23,10 +23,16 @@ const OF_STRANGERS: RateLimit = match RateLimit::new(limits::FAILED_AUTHENTICATI
     Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
 };
 
+const OF_SIGN_INS: RateLimit = match RateLimit::new(limits::SIGN_INS_A_MINUTE, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
+};
+
 pub struct Limiter {
     credentials: Buckets<CredentialId>,
     operators: Buckets<OperatorId>,
     strangers: Buckets<Block>,
+    sign_ins: Buckets<Block>,
     of_operators: Option<RateLimit>,
 }
 
@@ -37,6 +43,7 @@ impl Limiter {
             credentials: Buckets::at_most(usize::MAX),
             operators: Buckets::at_most(usize::MAX),
             strangers: Buckets::at_most(limits::LIMITED_ADDRESSES),
+            sign_ins: Buckets::at_most(limits::LIMITED_ADDRESSES),
             of_operators,
         }
     }
@@ -51,6 +58,12 @@ impl Limiter {
         let Some(limit) = self.of_operators else { return Ok(()) };
         let taken = self.operators.take(id, limit, BootTime::now);
         taken.map(drop).map_err(|spent| (limit, spent))
+    }
+
+    /// A browser of this address that comes back from the identity provider.
+    pub fn sign_in(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
+        let taken = self.sign_ins.take(Block::of(address), OF_SIGN_INS, BootTime::now);
+        taken.map(drop).map_err(|spent| (OF_SIGN_INS, spent))
     }
 
     /// A text that is no credential, from this address.

@@ -107,9 +107,11 @@ async fn connect(url: &WebUrl) -> Result<TcpStream, WebError> {
     let addresses = lookup_host((url.host.as_str(), url.port)).await.map_err(away)?;
     let mut failed = WebError::Away("its name has no address".to_owned());
     for address in addresses.take(limits::ADDRESSES_TRIED) {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(cause) => failed = away(cause),
+        // One address that swallows everything leaves time for the next.
+        match tokio::time::timeout(limits::ADDRESS_WAIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(cause)) => failed = away(cause),
+            Err(late) => failed = away(late),
         }
     }
     Err(failed)

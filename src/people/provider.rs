@@ -133,10 +133,12 @@ impl Provider {
             authorization_endpoint,
             token_endpoint: url("token_endpoint", &document.token_endpoint)?,
             jwks_uri: url("jwks_uri", &document.jwks_uri)?,
-            userinfo_endpoint: match &document.userinfo_endpoint {
-                Some(text) => Some(url("userinfo_endpoint", text)?),
-                None => None,
-            },
+            userinfo_endpoint: document.userinfo_endpoint.as_ref().and_then(|text| {
+                // Most sign-ins need none.
+                url("userinfo_endpoint", text)
+                    .inspect_err(|why| tracing::warn!(target: "sign_in", %why, "userinfo is not asked"))
+                    .ok()
+            }),
             algorithms: SigningAlgorithm::ALL.into_iter().filter(takes).collect(),
             client_auth: self.client_auth(document.token_endpoint_auth_methods_supported.as_deref()),
             names_itself: document.authorization_response_iss_parameter_supported,

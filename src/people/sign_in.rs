@@ -19,7 +19,9 @@ use super::settings::Settings;
 use super::web::Web;
 use crate::db::Sight;
 use crate::domain::Caller;
+use crate::domain::authority::Role;
 use crate::domain::command::Command;
+use crate::domain::event::Actor;
 use crate::domain::ids::{OperatorId, StreamId};
 use crate::domain::operator::{Accept, Admit, Assign, Operator, OperatorCommand, Person, Reach};
 use crate::domain::refusal::RefusalKind;
@@ -27,7 +29,7 @@ use crate::domain::secret::{Digest, PlainSecret};
 use crate::domain::text::{Line, Name};
 use crate::ledger::execute::{ExecuteError, Ledger, Order};
 use crate::limits;
-use crate::projections::active::ActiveView;
+use crate::projections::active::{ActiveView, NotAnswering};
 use crate::projections::list;
 
 /// Sign-in, for an installation that has an identity provider.
@@ -142,7 +144,8 @@ impl People {
         let now = self.ledger.clock().now();
         let claims = self.provider.verified(&tokens, &attempt.nonce, now).await?;
         let operator = self.operator(&claims, caller).await?;
-        let cookie = self.sessions.open(operator, self.ledger.clock().now()).await?;
+        // Dated before the operator was looked at: whoever is disabled in between has disabled this session too.
+        let cookie = self.sessions.open(operator, now).await?;
         Ok(SignedIn { operator, cookie, return_to: attempt.return_to })
     }
 
@@ -175,12 +178,19 @@ impl People {
                 Step::Is(id) => return Ok(id),
                 Step::Do(id, command) => (id, command),
             };
+            let is_held_to_mapping = matches!(command, OperatorCommand::Assign(_));
             let order = Order::of(id.into(), Command::Operator(vec![command]), caller.clone());
             match self.ledger.execute(Order { wait: true, ..order }).await {
                 Ok(_) => return Ok(id),
                 Err(ExecuteError::Refused(refusal)) => match refusal.kind {
                     RefusalKind::Conflict if !raced => raced = true,
-                    _ => return Err(Denied::Refused(refusal.detail)),
+                    _ => {
+                        // It is not what its claims say, and may not go on as what it was.
+                        if is_held_to_mapping {
+                            self.sessions.end_all(id).await?;
+                        }
+                        return Err(Denied::Refused(refusal.detail));
+                    }
                 },
                 Err(cause) => return Err(Denied::Unavailable(cause.into())),
             }
@@ -212,15 +222,17 @@ impl People {
         let now = self.ledger.clock().now();
         let invited =
             |operator: &&Operator| operator.invitation.is_some_and(|open| Some(open.address) == address);
-        let open = found.iter().filter(invited).find(|operator| {
+        let open = found.iter().filter(invited).filter(|operator| {
             operator.disabled_at.is_none()
                 && operator.invitation.is_some_and(|invitation| now < invitation.expires_at)
         });
-        if let (Some(operator), Some(address)) = (open, address) {
+        let mapped = self.settings.mapping.of(claims);
+        let offered = self.foremost(open)?.filter(|(_, of_root)| *of_root || mapped.is_none());
+        if let (Some((operator, _)), Some(address)) = (offered, address) {
             let accept = Accept { person: person.clone(), address };
             return Ok(Step::Do(operator.id, OperatorCommand::Accept(accept)));
         }
-        match self.settings.mapping.of(claims) {
+        match mapped {
             Some(mapped) => {
                 let (role, reach) = (mapped.role, self.reach(&mapped)?);
                 let id = OperatorId(self.ledger.vault().uuid(now.millis()));
@@ -230,6 +242,28 @@ impl People {
             None if found.iter().any(|operator| invited(&operator)) => Err(Denied::InvitationOver),
             None => Err(self.no_role(person, claims)),
         }
+    }
+
+    /// Root's invitations go before those of tenants, and each kind by how far they reach and then the newest first; whether it is
+    /// root's comes along. An identity is one operator's for good: what a tenant offers is not put before what the mapping gives.
+    fn foremost<'o>(
+        &self,
+        open: impl Iterator<Item = &'o Operator>,
+    ) -> Result<Option<(&'o Operator, bool)>, Denied> {
+        let mut first = None;
+        for operator in open {
+            let of_root = match operator.created_by {
+                Actor::Operator(by) => {
+                    self.view.operator(by).map_err(not_answering)?.is_some_and(|by| by.role == Role::Root)
+                }
+                Actor::Holder(_) | Actor::System => false,
+            };
+            if of_root {
+                return Ok(Some((operator, true)));
+            }
+            first.get_or_insert((operator, false));
+        }
+        Ok(first)
     }
 
     /// The operator of the identity, and operators that were invited under the address, each as its events say: a row that somebody
@@ -261,6 +295,7 @@ impl People {
         };
         let (role, reach) = match given {
             Ok(given) => given,
+            Err(denied) if denied.is_passing() => return Err(denied),
             Err(denied) => {
                 let ended = self.sessions.end_all(operator.id).await?;
                 tracing::warn!(target: "sign_in", operator = %operator.id, ended, "the mapping has nothing for an operator that it once let in: its sessions are ended");
@@ -277,9 +312,19 @@ impl People {
 
     fn reach(&self, mapped: &Mapped) -> Result<Reach, Denied> {
         let Some(slugs) = &mapped.tenants else { return Ok(Reach::All) };
-        let known = |slug: &String| self.view.tenant_by_slug(slug).ok().flatten().map(|tenant| tenant.id);
-        let there = slugs.iter().filter_map(known).take(limits::OPERATOR_TENANTS).collect();
-        let reach = Reach::Tenants(there);
+        let mut there = Vec::new();
+        for slug in slugs {
+            there.extend(self.view.tenant_by_slug(slug).map_err(not_answering)?.map(|tenant| tenant.id));
+        }
+        if there.len() > limits::OPERATOR_TENANTS {
+            let detail = format!(
+                "the claims name {} tenants; an operator has {} at most",
+                there.len(),
+                limits::OPERATOR_TENANTS
+            );
+            return Err(Denied::Refused(detail));
+        }
+        let reach = Reach::Tenants(there.into_iter().collect());
         match &reach {
             Reach::Tenants(there) if there.is_empty() => Err(Denied::NoTenant(shortened(&slugs.join(" ")))),
             _ => Ok(reach),
@@ -314,6 +359,10 @@ impl People {
             shortened(&names.join(" "))
         )
     }
+}
+
+fn not_answering(_: NotAnswering) -> Denied {
+    Denied::Unavailable("the view does not answer".into())
 }
 
 /// For a line of the log.

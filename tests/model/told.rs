@@ -125,6 +125,9 @@ pub fn operator_as_told(operator: &Operator, now: Timestamp) -> Value {
         "tenants": tenants,
         "all_tenants": tenants.is_empty(),
         "status": if operator.disabled_at.is_some() { "disabled" } else { "active" },
+        "email": null,
+        "invitation_expires_at": null,
+        "signs_in": operator.identity.is_some(),
         "tokens": operator.tokens.iter().map(|token| token_as_told(token, now)).collect::<Vec<_>>(),
         "version": operator.version,
     })

@@ -3,18 +3,19 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::browser::{Browser, SITE};
 use crate::support::client::Response;
-use crate::support::service::eventually;
+use crate::support::service::{eventually, eventually_every};
 use crate::world::{World, service};
 
-/// Its keys are asked for anew only so often: sign-ins are tried until they are known.
+/// Its keys are asked for anew only so often: sign-ins are tried until they are known. Not so fast that whoever is denied has to wait.
 #[track_caller]
 pub fn until_its_keys_are_known(browser: &mut Browser, holds: impl Fn(&Response) -> bool) {
-    let known = eventually(|| {
+    let known = eventually_every(Duration::from_millis(500), || {
         let answer = browser.sign_in();
         holds(&answer).then_some(())
     });

@@ -53,6 +53,21 @@ fn a_code_of_somebody_elses_sign_in_is_of_no_use() {
 }
 
 #[test]
+fn an_address_that_comes_back_too_often_is_told_to_wait_before_anything_is_done() {
+    let world = world();
+    let mut stranger = world.browser("nobody");
+    let callback = format!("{SITE}/console/callback?state=x&code=y");
+    let told = (0..1000).find_map(|_| {
+        let answer = stranger.get(&callback);
+        (answer.status != 400).then_some(answer)
+    });
+    let told = told.expect("it is told to wait");
+    told.problem(429, "rate_limited");
+    assert_eq!(told.header("ratelimit-policy"), Some("\"sign_in\";q=100;w=60"));
+    assert!(world.sign_ins("no_attempt") >= 100);
+}
+
+#[test]
 fn a_callback_without_its_sign_in_opens_nothing() {
     let world = world();
     let mut ada = world.browser("ada");

@@ -1,5 +1,7 @@
 //! Write access to the database opens no session.
 
+use std::collections::BTreeSet;
+
 use crate::browser::SESSION;
 use crate::support::Postgres;
 use crate::support::service::Service;
@@ -13,6 +15,17 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 fn change(service: &Service, sql: &str) {
     let database = service.database.as_ref().expect("a database of its own");
     run(async { database.admin().await.batch_execute(sql).await.expect("a superuser may") });
+}
+
+/// The processes that serve the service's questions about people.
+pub fn connections_for_people(service: &Service) -> BTreeSet<i32> {
+    let database = service.database.as_ref().expect("a database of its own");
+    run(async {
+        let serving = "select pid from pg_stat_activity
+            where datname = current_database() and application_name = 'credledger_writer'";
+        let rows = database.admin().await.query(serving, &[]).await.expect("rows");
+        rows.iter().map(|row| row.get(0)).collect()
+    })
 }
 
 /// Every row of every table, as text.

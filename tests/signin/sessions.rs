@@ -110,6 +110,24 @@ fn signing_out_ends_one_session_and_everywhere_all_of_the_person() {
     assert_eq!(first.post("/console/sign-out").status, 303, "whoever is out already is out");
 }
 
+/// A question to the database that was given up would cost its connection each time, also for whoever makes cookies up.
+#[test]
+fn sessions_are_looked_for_on_connections_that_stay() {
+    let world = World::new(&[]);
+    let (mut ada, _) = world.invited("ada", "auditor");
+    let made_up = ada.cookie(SESSION).expect("a session").chars().rev().collect::<String>();
+    let mut stranger = world.browser("nobody");
+    let before = crate::forged::connections_for_people(&world.service);
+    assert!(!before.is_empty());
+    for _ in 0..20 {
+        ada.read("/session").expect(200);
+        stranger.set_cookie(SESSION, &made_up);
+        stranger.read("/session").problem(401, "unauthorized");
+    }
+    let after = crate::forged::connections_for_people(&world.service);
+    assert!(before.is_subset(&after), "{before:?} became {after:?}");
+}
+
 #[test]
 fn a_sign_in_opens_a_new_session_and_ends_the_browsers_old_one() {
     let world = World::new(&[]);

@@ -224,7 +224,12 @@ pub fn signal_process(pid: u32, signal: &str) {
 }
 
 /// Looks again and again, without end but for patience; for conditions that come by themselves.
-pub fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn eventually<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
+    eventually_every(Duration::from_millis(10), look)
+}
+
+/// The same, for looks that are limited to so many in a while.
+pub fn eventually_every<T>(pause: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -233,7 +238,7 @@ pub fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
         if began.elapsed() > PATIENCE {
             return None;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause);
     }
 }
 

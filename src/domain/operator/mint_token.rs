@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operator, OperatorEvent, Token};
+use super::{Beside, Operator, OperatorEvent, Token};
 use crate::clock::Timestamp;
 use crate::domain::Context;
+use crate::domain::authority::Role;
 use crate::domain::credential::SecretFacts;
 use crate::domain::event::Recorded;
 use crate::domain::key_format::KeyFormat;
@@ -30,8 +31,16 @@ impl MintToken {
     pub(super) fn decide(
         &self,
         operator: &Operator,
+        beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
+        // What a person may do follows the identity provider: a token in somebody else's hands would follow it too.
+        let other = beside.asker.filter(|asker| asker.id != operator.id && asker.role != Role::Root);
+        if operator.identity.is_some() && other.is_some() {
+            return Err(Refusal::forbidden(
+                "This operator signs in by itself: it mints its own tokens, or root does. Create another operator for a machine.",
+            ));
+        }
         if operator.disabled_at.is_some() {
             return Err(Refusal::conflict("The operator is disabled. Enable it first."));
         }
@@ -74,6 +83,37 @@ impl TokenMinted {
             expires_at: self.expires_at,
             revoked_at: None,
             changed: recorded.version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::operator::testing::*;
+    use crate::domain::operator::{Accept, Beside, Reach};
+    use crate::domain::refusal::RefusalKind;
+    use crate::domain::testing::{at, context, tenant_id};
+
+    #[test]
+    fn whoever_signs_in_mints_its_own_tokens_or_root_does() {
+        let invited = invited_by(&an_invite(), &Beside::default());
+        let accept = Accept { person: a_person(7), address: an_invite().address };
+        let person = then(invited.clone(), accept.decide(&invited, &context()));
+        let machine = operator(3, Role::Gateway, person.reach.clone());
+        let (admin, root) = (
+            operator(1, Role::OrgAdmin, Reach::Tenants([tenant_id(1)].into())),
+            operator(2, Role::Root, Reach::All),
+        );
+        let mint = MintToken { name: "ci".into(), expires_at: at(1_000_000) };
+        let minted = |of: &Operator, asker: Option<&Operator>| {
+            let decided = mint.decide(of, &Beside { asker, other_root: None }, &context());
+            decided.map(|events| events.len()).map_err(|refusal| refusal.kind)
+        };
+        assert_eq!(minted(&person, Some(&admin)), Err(RefusalKind::Forbidden));
+        assert_eq!(minted(&machine, Some(&admin)), Ok(1));
+        for asker in [Some(&person), Some(&root), None] {
+            assert_eq!(minted(&person, asker), Ok(1));
         }
     }
 }

@@ -234,7 +234,7 @@ impl OperatorCommand {
             Self::Assign(assign) => assign.decide(operator, beside),
             Self::Disable(disable) => disable.decide(operator, beside),
             Self::Enable(enable) => enable.decide(operator),
-            Self::MintToken(mint) => mint.decide(operator, context),
+            Self::MintToken(mint) => mint.decide(operator, beside, context),
             Self::RevokeToken(revoke) => revoke.decide(operator),
         }
     }

@@ -25,15 +25,20 @@ pub async fn handle(
     let callback =
         Callback { state: only("state"), code: only("code"), error: only("error"), issuer: only("iss") };
     let client_ip = app.client_ip(&request);
+    app.may_sign_in(client_ip)?;
     let caller =
         Caller { actor: Actor::System, client_ip, request_id: context.request_id.as_str().to_owned() };
     match people.finish(&callback, cookie::of(&request, cookie::SIGN_IN), &caller).await {
         Ok(signed_in) => {
             // Whatever session this browser had is over: a sign-in always opens a new one.
             if let Some(old) = cookie::of(&request, cookie::SESSION) {
-                people.sessions.end(old).await?;
+                // The new one is there and is not withheld; the old one ends by itself.
+                if let Err(cause) = people.sessions.end(old).await {
+                    tracing::warn!(target: "sign_in", %cause, "the browser's old session could not be ended");
+                }
             }
-            tracing::info!(target: "sign_in", operator = %signed_in.operator, request_id = %context.request_id.as_str(), "signed in");
+            let client_ip = client_ip.map(tracing::field::display);
+            tracing::info!(target: "sign_in", operator = %signed_in.operator, client_ip, request_id = %context.request_id.as_str(), "signed in");
             let cookies = [cookie::session(&signed_in.cookie)?, cookie::gone(cookie::SIGN_IN)?];
             super::elsewhere(&signed_in.return_to, &cookies)
         }

@@ -55,7 +55,8 @@ pub fn denied(
     from: Option<IpAddr>,
 ) -> Result<HttpResponse, Problem> {
     let (request_id, outcome) = (context.request_id.as_str(), denied.outcome());
-    tracing::warn!(target: "sign_in", outcome, why = %denied, request_id, "nobody was signed in");
+    let client_ip = from.map(tracing::field::display);
+    tracing::warn!(target: "sign_in", outcome, why = %denied, client_ip, request_id, "nobody was signed in");
     if !denied.is_passing() {
         let told = app.failed(from, Problem::credential_refused("not_found", ""));
         if told.code() == Code::RateLimited {
