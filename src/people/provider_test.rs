@@ -95,12 +95,18 @@ async fn the_provider_is_who_it_was_said_to_be_and_is_asked_nowhere_else() {
         json!({"token_endpoint": "https://id.example.com:8443/token"}),
         json!({"token_endpoint": "http://169.254.169.254/token"}),
         json!({"jwks_uri": "http://127.0.0.1:5432/"}),
-        json!({"userinfo_endpoint": "https://elsewhere.example/me"}),
         json!({"authorization_endpoint": "javascript:alert(1)"}),
         json!({"code_challenge_methods_supported": ["plain"]}),
     ] {
         let fault = described(change.clone(), &[]).await.expect_err("refused");
         assert!(matches!(fault, ProviderFault::Garbage(_)), "{change} {fault}");
+    }
+    // Few sign-ins need userinfo: it is not asked there, and the rest goes on.
+    for (userinfo, is_asked) in [("https://elsewhere.example/me", false), ("https://id.example.com/me", true)]
+    {
+        let description =
+            described(json!({"userinfo_endpoint": userinfo}), &[]).await.expect("a description");
+        assert_eq!(description.userinfo_endpoint.is_some(), is_asked);
     }
     let elsewhere = json!({"token_endpoint": "https://elsewhere.example/token"});
     described(elsewhere, &["elsewhere.example"]).await.expect("it was allowed");
