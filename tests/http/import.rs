@@ -229,6 +229,26 @@ fn an_import_again_changes_nothing_and_another_line_under_an_old_id_is_refused()
 }
 
 #[test]
+fn many_lines_of_one_digest_are_each_told_and_one_of_them_is_imported() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let same = |number: usize| {
+        let mut line = line(1);
+        line["old_id"] = format!("same_{number}").into();
+        line
+    };
+    let lines: Vec<Value> = std::iter::once(plain()).chain((0..250).map(same)).collect();
+    for round in ["imported", "exists"] {
+        let results = import(&tenant, &lines);
+        let (done, refused): (Vec<_>, Vec<_>) =
+            results.iter().partition(|result| result["outcome"] == round);
+        assert_eq!((done.len(), refused.len()), (1, 249), "{results:?}");
+        assert!(refused.iter().all(|result| result["code"] == "conflict"), "{refused:?}");
+    }
+}
+
+#[test]
 fn an_imported_key_lives_and_ends_like_any_other() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());
