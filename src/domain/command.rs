@@ -1,7 +1,7 @@
 //! What can be asked of the ledger, and how it is decided: authority first, then the action's own decision.
 
 use super::Context;
-use super::authority::{self, Action};
+use super::authority::{self, Action, Role};
 use super::credential::CredentialCommand;
 use super::event::{Actor, Event, Recorded};
 use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
@@ -192,8 +192,9 @@ impl Asked {
             }),
             Command::Declare(tenant, declare) => {
                 let tenant = self.seen_tenant(*tenant)?.id;
+                let by_root = self.beside().asker.is_none_or(|asker| asker.role == Role::Root);
                 self.in_turn(stream, state, std::slice::from_ref(declare), |declare, state| {
-                    let events = declare.decide(state.imports(), tenant)?;
+                    let events = declare.decide(state.imports(), tenant, by_root)?;
                     Ok(events.into_iter().map(Event::from).collect())
                 })
             }

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use super::execute::{ExecuteError, Executed, Ledger, Order};
 use super::load::LoadedStreams;
 use super::proposal::CommitError;
+use super::read::ReadError;
 use super::tally::Lane;
 use super::within_plan::is_full;
 use crate::domain::base64url;
@@ -37,8 +38,11 @@ impl Ledger {
     async fn import_all(self: &Arc<Self>, tenant: TenantId, orders: Vec<Order>) -> Vec<Outcome> {
         let read = match self.load_imports(tenant, &orders).await {
             Ok(read) => read.into_iter().map(Some).collect(),
-            // Each is read alone then, and says for itself why it can't be.
-            Err(_) => Vec::new(),
+            // One stream that can't be read stops only itself: each is read alone then, and says for itself why it can't be.
+            Err(ExecuteError::Read(
+                ReadError::Forged { .. } | ReadError::Bad { .. } | ReadError::Unfoldable { .. },
+            )) => Vec::new(),
+            Err(cause) => return self.none_was_read(cause, orders.len()),
         };
         let mut outcomes = self.import_each(&orders, read).await;
         let mut tried_last = false;
@@ -63,6 +67,14 @@ impl Ledger {
         if let Some(last) = last {
             self.reached_within(last, limits::ENFORCE_WAIT).await;
         }
+        outcomes
+    }
+
+    /// The cause is told once. Of the others it holds as well that nothing was written: the same again is what helps.
+    fn none_was_read(&self, cause: ExecuteError, count: usize) -> Vec<Outcome> {
+        let others = (1..count).map(|_| Err(ExecuteError::Commit(CommitError::Unavailable)));
+        let outcomes: Vec<Outcome> = std::iter::once(Err(cause)).chain(others).take(count).collect();
+        outcomes.iter().for_each(|outcome| self.tally().command(Lane::Imports, outcome));
         outcomes
     }
 

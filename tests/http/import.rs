@@ -229,6 +229,25 @@ fn an_import_again_changes_nothing_and_another_line_under_an_old_id_is_refused()
 }
 
 #[test]
+fn many_lines_of_one_digest_are_each_told_and_one_of_them_is_imported() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let same = |number: usize| {
+        let mut line = line(1);
+        line["old_id"] = format!("same_{number}").into();
+        line
+    };
+    let lines: Vec<Value> = std::iter::once(plain()).chain((0..250).map(same)).collect();
+    for round in ["imported", "exists"] {
+        let results = import(&tenant, &lines);
+        let (done, refused): (Vec<_>, Vec<_>) = results.iter().partition(|result| result["outcome"] == round);
+        assert_eq!((done.len(), refused.len()), (1, 249), "{results:?}");
+        assert!(refused.iter().all(|result| result["code"] == "conflict"), "{refused:?}");
+    }
+}
+
+#[test]
 fn an_imported_key_lives_and_ends_like_any_other() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());
@@ -414,6 +433,30 @@ fn a_fifth_way_of_one_prefix_is_refused_and_the_first_four_work() {
         gateway.verify(&key(number)).is_accepted();
     }
     gateway.verify(&key(5)).is_refused("not_found");
+}
+
+#[test]
+fn what_imported_keys_look_like_is_roots_to_say_and_others_import_what_is_known() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let admin = service.operator("org_admin", &[&tenant.id]);
+    let theirs = tenant.seen_by(&admin);
+    without_an_event(&root, || {
+        let problem = send(&admin, &theirs, &[plain(), line(1)]).problem(403, "forbidden");
+        assert!(text(&problem["detail"]).contains("Root declares it once"), "{problem}");
+    });
+    assert_eq!(import(&tenant, &[plain()]), Vec::<Value>::new());
+    assert_eq!(is_imported(&theirs, &[plain(), line(1)]).len(), 1);
+    service.whoami(&key(1)).expect(200);
+    let mut longer = plain();
+    longer["import"]["format"]["length"] = 41.into();
+    let salted = header(json!({"algorithm": "sha256", "salt": {"side": "after", "start_chars": 11}}));
+    without_an_event(&root, || {
+        for other in [longer, salted] {
+            send(&admin, &theirs, &[other]).problem(403, "forbidden");
+        }
+    });
 }
 
 #[test]

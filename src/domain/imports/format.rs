@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::key_format::OPERATOR_PREFIX;
+use crate::domain::key_format::{KeyFormat, OPERATOR_PREFIX};
+use crate::domain::letters::is_base62;
 use crate::limits;
 
 /// The characters after the prefix.
@@ -85,7 +86,7 @@ impl ForeignFormat {
                 limits::FOREIGN_PREFIX_CHARS
             ));
         }
-        if prefix == OPERATOR_PREFIX {
+        if prefix.starts_with(OPERATOR_PREFIX) {
             return Err(format!("prefix {OPERATOR_PREFIX} is that of operator tokens"));
         }
         let least = prefix.len() + limits::FOREIGN_SECRET_CHARS;
@@ -102,7 +103,30 @@ impl ForeignFormat {
                 limits::FOREIGN_BARE_CHARS
             ));
         }
-        Ok(ForeignFormat { prefix: prefix.into(), shape: ForeignShape { alphabet, shortest, longest } })
+        let format =
+            ForeignFormat { prefix: prefix.into(), shape: ForeignShape { alphabet, shortest, longest } };
+        // A mistyped one of ours is told by its form, and no digest of it is looked for.
+        let own = [KeyFormat::operator_tokens(), KeyFormat::default()];
+        match own.iter().find(|own| format.takes_some_of(own)) {
+            Some(own) => Err(format!(
+                "keys that begin with {:?} and have {} characters are this installation's own; name a longer prefix, \
+                 an alphabet without _, or another length",
+                own.prefix(),
+                own.chars()
+            )),
+            None => Ok(format),
+        }
+    }
+
+    /// Whether a text of that format may be one of this, too.
+    fn takes_some_of(&self, own: &KeyFormat) -> bool {
+        let (prefix, own_prefix) = (&*self.prefix, own.prefix());
+        let begins = match (own_prefix.strip_prefix(prefix), prefix.strip_prefix(own_prefix)) {
+            (Some(rest), _) => self.shape.alphabet.holds(rest),
+            (None, Some(beyond)) => is_base62(beyond),
+            (None, None) => false,
+        };
+        begins && (usize::from(self.shape.shortest)..=usize::from(self.shape.longest)).contains(&own.chars())
     }
 
     pub fn prefix(&self) -> &str {
@@ -148,6 +172,8 @@ impl ForeignFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::imports::ForeignPrefix;
+    use crate::domain::testing::tenant_id;
 
     fn format(prefix: &str, alphabet: Alphabet, length: RangeInclusive<u8>) -> ForeignFormat {
         ForeignFormat::new(prefix, alphabet, length).expect("a format")
@@ -182,11 +208,37 @@ mod tests {
             ("sk_", Alphabet::Hex, 40..=201),
             ("", Alphabet::Base62, 32..=33),
             ("", Alphabet::Base62, 31..=31),
+            // what operator tokens, or keys of the installation's own format, may fit
+            ("cl_operator_9", Alphabet::Base62, 60..=60),
+            ("cl_operator", Alphabet::Base64url, 56..=56),
+            ("cl_", Alphabet::Base64url, 50..=60),
+            ("", Alphabet::Base64url, 52..=52),
+            ("cl_live_", Alphabet::Hex, 52..=52),
+            ("cl_live_a", Alphabet::Base58, 40..=60),
         ];
         for (prefix, alphabet, length) in cases {
             let refused = ForeignFormat::new(prefix, alphabet, length.clone());
             assert!(refused.is_err_and(|detail| detail.contains(' ')), "{prefix} {length:?}");
         }
+    }
+
+    #[test]
+    fn what_none_of_our_own_may_fit_is_taken_however_near_it_is() {
+        format("cl_", Alphabet::Base62, 52..=56);
+        format("cl_live_", Alphabet::Base62, 53..=56);
+        format("cl_live_x_", Alphabet::Base64url, 52..=52);
+        format("cl_op", Alphabet::Base64url, 57..=60);
+        format("", Alphabet::Base62, 52..=52);
+    }
+
+    #[test]
+    fn an_operator_token_is_no_key_from_elsewhere_whatever_was_declared() {
+        let shape = ForeignShape { alphabet: Alphabet::Base64url, shortest: 20, longest: 60 };
+        let (tenant_id, prefix) = (tenant_id(1), "cl_".to_owned());
+        let known = ForeignPrefix { prefix, tenant_id, shapes: vec![shape], schemes: Vec::new() };
+        let rest = "a".repeat(30);
+        assert!(known.fits(&format!("cl_operating_{rest}")));
+        assert!(!known.fits(&format!("{OPERATOR_PREFIX}{rest}")));
     }
 
     #[test]

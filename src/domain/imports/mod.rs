@@ -11,6 +11,7 @@ use super::Unfoldable;
 use super::event::{Recorded, family};
 use super::history::History;
 use super::ids::{StreamId, TenantId};
+use super::key_format::OPERATOR_PREFIX;
 use crate::vault::sha256;
 
 pub use declare::{Declare, Declared};
@@ -65,9 +66,12 @@ impl ForeignPrefix {
         }
     }
 
+    /// Never an operator token's text, whatever was declared.
     #[inline]
     pub fn fits(&self, text: &str) -> bool {
-        text.starts_with(&*self.prefix) && self.shapes.iter().any(|shape| shape.fits(text, self.prefix.len()))
+        !text.starts_with(OPERATOR_PREFIX)
+            && text.starts_with(&*self.prefix)
+            && self.shapes.iter().any(|shape| shape.fits(text, self.prefix.len()))
     }
 
     /// Whether some text may be of this prefix and of that format as well; said too often rather than too seldom.

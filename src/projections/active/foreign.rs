@@ -47,8 +47,13 @@ pub struct Sought {
     pub found: Option<(Seen, Prefix, Head)>,
 }
 
-pub fn seek(store: &Store, vault: &Vault, text: &str, by_operation: bool) -> Result<Sought, NotAnswering> {
-    let foreign = store.foreign.load();
+pub fn seek(
+    store: &Store,
+    foreign: &Foreign,
+    vault: &Vault,
+    text: &str,
+    by_operation: bool,
+) -> Result<Sought, NotAnswering> {
     let mut sought = Sought { fits: false, found: None };
     // All ways are gone, whichever is the right one: what is found takes as long as what is not.
     for way in foreign.ways(text) {

@@ -98,7 +98,7 @@ pub fn judge(
     unknown(store, vault, text, first, request, now)
 }
 
-/// The head comes before the formats: they are only ever added, so that a misfit is one at every earlier position too.
+/// What was declared, and which formats there are, is told as of the head that the answer names.
 #[cold]
 fn of_no_form_of_ours(
     store: &Store,
@@ -107,10 +107,11 @@ fn of_no_form_of_ours(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Option<Judgement>, NotAnswering> {
-    let head = head(store)?;
-    let misfit = store.ask_formats(|formats| (!formats.fits(text)).then(|| formats.misfit(text)));
+    let misfit = || store.ask_formats(|formats| (!formats.fits(text)).then(|| formats.misfit(text)));
+    let look = || (misfit(), store.foreign.load(), Head::of(store));
+    let (misfit, foreign, head) = store.lock.read(look).ok_or(NotAnswering)?;
     let Some(misfit) = misfit else { return Ok(None) };
-    Ok(Some(match seek(store, vault, text, request.operation.is_some())? {
+    Ok(Some(match seek(store, &foreign, vault, text, request.operation.is_some())? {
         Sought { found: Some((seen, prefix, head)), .. } => answer(seen, |_| prefix, head, request, now),
         Sought { fits: true, .. } => head.refusal(Reason::NotFound, None, now),
         Sought { fits: false, .. } => head.refusal(Reason::Malformed, Some(misfit), now),
@@ -128,7 +129,8 @@ fn unknown(
     request: &Request<'_>,
     now: Timestamp,
 ) -> Result<Judgement, NotAnswering> {
-    Ok(match seek(store, vault, text, request.operation.is_some())?.found {
+    let foreign = store.foreign.load();
+    Ok(match seek(store, &foreign, vault, text, request.operation.is_some())?.found {
         Some((seen, prefix, head)) => answer(seen, |_| prefix, head, request, now),
         None => head.refusal(Reason::NotFound, None, now),
     })

@@ -115,8 +115,16 @@ impl Run {
         if entries.is_empty() {
             return false;
         }
+        let Some(share) = self.seat.share() else {
+            self.broken_off(Problem::request_timeout());
+            return false;
+        };
         let (app, tenant) = (self.write.app.clone(), self.tenant);
-        let outcomes = actix_web::rt::spawn(async move { app.ledger.import(tenant, orders).await });
+        let outcomes = actix_web::rt::spawn(async move {
+            let outcomes = app.ledger.import(tenant, orders).await;
+            drop(share);
+            outcomes
+        });
         self.under_way.push_back(Batch { entries, outcomes });
         true
     }
@@ -199,7 +207,7 @@ impl Run {
     fn summary(&self) -> String {
         let Counts { lines, imported, exists, refused, position } = self.counts;
         let mut summary = Map::from_iter([
-            ("complete".to_owned(), json!(matches!(self.end, Some(Ok(())) | None))),
+            ("complete".to_owned(), json!(matches!(self.end, Some(Ok(()))))),
             ("lines".to_owned(), lines.into()),
             ("imported".to_owned(), imported.into()),
             ("exists".to_owned(), exists.into()),

@@ -1,7 +1,8 @@
-//! The place of one import among the few that may run at once. Whoever neither sends nor reads for long loses it.
+//! The place of one import among the few that may run at once. Whoever neither sends nor reads for long loses it; it is free for
+//! another when all that the import set going has ended, its caller there or not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -11,8 +12,11 @@ use crate::limits;
 
 pub struct Seat(Arc<Held>);
 
+/// Goes with each batch: what hangs up leaves its batches behind, and they take up a place until they are done.
+pub type Share = Arc<OwnedSemaphorePermit>;
+
 struct Held {
-    permit: Mutex<Option<OwnedSemaphorePermit>>,
+    permit: Mutex<Option<Share>>,
     seen: AtomicU64,
 }
 
@@ -24,7 +28,7 @@ impl Seat {
             Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
         })?;
         let seen = AtomicU64::new(BootTime::now().nanos());
-        let held = Arc::new(Held { permit: Mutex::new(Some(permit)), seen });
+        let held = Arc::new(Held { permit: Mutex::new(Some(Arc::new(permit))), seen });
         let watched = Arc::downgrade(&held);
         actix_web::rt::spawn(async move {
             loop {
@@ -32,7 +36,7 @@ impl Seat {
                 // Given back with the import itself, otherwise.
                 let Some(held) = watched.upgrade() else { return };
                 if held.idle() > limits::IMPORT_STALL {
-                    held.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    held.permit().take();
                     return;
                 }
             }
@@ -43,12 +47,40 @@ impl Seat {
     /// Something went on. Whether the place is still its own.
     pub fn keep(&self) -> bool {
         self.0.seen.store(BootTime::now().nanos(), Ordering::Relaxed);
-        self.0.permit.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.permit().is_some()
+    }
+
+    /// None when the place is lost.
+    pub fn share(&self) -> Option<Share> {
+        self.0.permit().clone()
     }
 }
 
 impl Held {
+    fn permit(&self) -> MutexGuard<'_, Option<Share>> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn idle(&self) -> std::time::Duration {
         BootTime::now().since(BootTime::from_nanos(self.seen.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_place_is_free_when_the_last_batch_has_ended_and_not_when_its_caller_hangs_up() {
+        let seats = Arc::new(Semaphore::new(1));
+        let seat = Seat::take(&seats).expect("a place");
+        let batches = [seat.share().expect("a share"), seat.share().expect("a share")];
+        drop(seat);
+        for batch in batches {
+            assert!(Seat::take(&seats).is_err());
+            drop(batch);
+        }
+        let next = Seat::take(&seats).expect("a place again");
+        assert!(next.keep());
     }
 }
