@@ -135,6 +135,22 @@ async fn what_is_claimed_once_is_taken_for_ever_but_another_kind_is_free() {
 }
 
 #[tokio::test]
+async fn what_is_claimed_already_is_taken_for_each_command_of_a_batch_that_claims_it_again() {
+    let (_database, writer) = start().await;
+    let three = || {
+        let mut batch = Batch::new();
+        for _ in 0..3 {
+            let stream = Uuid::now_v7();
+            let command = batch.write(stream, 0);
+            batch.claims.push((command, 1, b"the same digest".to_vec(), stream));
+        }
+        batch
+    };
+    assert_eq!(writer.append(1, &three()).await.verdicts, [0, 1, 1]);
+    assert_eq!(writer.append(1, &three()).await.verdicts, [2, 2, 2]);
+}
+
+#[tokio::test]
 async fn an_idempotency_key_has_one_effect_and_is_told_before_any_conflict() {
     let (database, writer) = start().await;
     let (operator, stream) = (Uuid::now_v7(), Uuid::now_v7());
