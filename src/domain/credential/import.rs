@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Create, Credential, CredentialEvent, Foreign, Origin, Salt, Secret, SecretFacts, Typed};
+use super::{Create, Created, Credential, CredentialEvent, Foreign, Origin, Salt, Secret, SecretFacts};
 use super::{rescope, set_expiry, set_owner};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::base64url;
 use crate::domain::event::{Claim, ClaimKind, Recorded};
-use crate::domain::history::History;
-use crate::domain::ids::{CredentialId, MemberId, SecretId, TenantId};
+use crate::domain::ids::{MemberId, SecretId, TenantId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::member::Member;
 use crate::domain::personal::Personal;
@@ -160,31 +159,29 @@ impl Imported {
         vec![Claim { kind: ClaimKind::ImportedKey, key: base64url::encode(self.secret.claim.bytes()) }]
     }
 
+    /// All that it has in common with a key that was minted here.
+    pub fn as_minted(&self) -> Created {
+        Created {
+            tenant_id: self.tenant_id,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            metadata: self.metadata.clone(),
+            scopes: self.scopes.clone(),
+            expires_at: self.expires_at,
+            ip_rules: self.ip_rules.clone(),
+            rate_limit: self.rate_limit,
+            owner: self.owner,
+            secret: self.secret.facts(),
+        }
+    }
+
     pub(super) fn into_credential(self, recorded: &Recorded) -> Result<Credential, &'static str> {
-        if recorded.version != 1 {
-            return Err("a credential is imported by its stream's first event");
-        }
-        if recorded.tenant != Some(self.tenant_id) {
-            return Err("it names another tenant than its envelope");
-        }
+        let as_minted = self.as_minted();
         let mut secret = Secret::new(self.secret.facts(), recorded.at, recorded.version);
         secret.foreign = Some(self.secret.foreign());
         Ok(Credential {
-            id: CredentialId(recorded.stream.0),
-            tenant: self.tenant_id,
-            name: Typed { value: self.name, since: recorded.version },
-            description: Typed { value: self.description, since: recorded.version },
-            metadata: Typed { value: self.metadata, since: recorded.version },
-            scopes: self.scopes,
-            ip_rules: self.ip_rules,
-            rate_limit: self.rate_limit,
-            owner: self.owner,
-            expires_at: self.expires_at,
-            expiry_since: recorded.at,
-            warned_of: None,
             secrets: vec![secret],
             created_at: self.created_at.unwrap_or(recorded.at),
-            created_by: recorded.actor,
             origin: Some(Origin {
                 source: self.source,
                 old_id: self.old_id,
@@ -192,10 +189,7 @@ impl Imported {
                 content: self.content,
             }),
             suspended_at: self.suspended.then_some(recorded.at),
-            revoked: None,
-            expiry_recorded: false,
-            version: 1,
-            history: History::begun_by(recorded),
+            ..as_minted.into_credential(recorded)?
         })
     }
 }

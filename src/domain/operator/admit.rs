@@ -19,10 +19,7 @@ impl Admit {
         operator: Option<&Operator>,
         beside: &Beside<'_>,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
-        if operator.is_some() {
-            return Err(Refusal::conflict("This id is taken. Send the request again."));
-        }
-        beside.may_grant(self.role, &self.reach)?;
+        beside.may_make(operator, self.role, &self.reach)?;
         let Person { identity, email, name } = &self.person;
         // Names are not empty; whoever brings none goes by the address, and by the role where there is none either.
         let name = name.clone().or_else(|| (!email.is_empty()).then(|| email.clone()));

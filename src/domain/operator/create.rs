@@ -43,10 +43,7 @@ impl Create {
         beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
-        if operator.is_some() {
-            return Err(Refusal::conflict("This id is taken. Send the request again."));
-        }
-        beside.may_grant(self.role, &self.reach)?;
+        beside.may_make(operator, self.role, &self.reach)?;
         let created = OperatorEvent::Created(Created {
             name: Personal::Known(self.name.clone()),
             role: self.role,

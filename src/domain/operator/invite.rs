@@ -45,10 +45,7 @@ impl Invite {
         beside: &Beside<'_>,
         context: &Context,
     ) -> Result<Vec<OperatorEvent>, Refusal> {
-        if operator.is_some() {
-            return Err(Refusal::conflict("This id is taken. Send the request again."));
-        }
-        beside.may_grant(self.role, &self.reach)?;
+        beside.may_make(operator, self.role, &self.reach)?;
         if self.expires_at <= context.now {
             return Err(Refusal::invalid("/email", "The invitation would be over already. Send it again."));
         }

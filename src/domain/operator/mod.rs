@@ -185,6 +185,14 @@ impl Beside<'_> {
         ))
     }
 
+    /// May whoever asks make an operator like this, where none is yet?
+    fn may_make(&self, operator: Option<&Operator>, role: Role, reach: &Reach) -> Result<(), Refusal> {
+        if operator.is_some() {
+            return Err(Refusal::conflict("This id is taken. Send the request again."));
+        }
+        self.may_grant(role, reach)
+    }
+
     /// May whoever asks make an operator this?
     fn may_grant(&self, role: Role, reach: &Reach) -> Result<(), Refusal> {
         if role == Role::Root && *reach != Reach::All {

@@ -10,6 +10,7 @@ use crate::domain::credential::{Create, CredentialCommand};
 use crate::domain::ids::CredentialId;
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
+use crate::http::members::Members;
 use crate::http::problem::Problem;
 
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
@@ -29,24 +30,27 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {
-    document.decode(|members| {
-        let name = members.required("name", fields::name);
-        let description = members.optional("description", fields::description);
-        let metadata = members.optional("metadata", fields::metadata);
-        let scopes = members.optional("scopes", fields::scopes);
-        let expires_at = members.nullable("expires_at", |text| text.instant());
-        let ip_rules = members.optional("ip_rules", fields::ip_rules);
-        let rate_limit = members.optional("rate_limit", fields::own_rate_limit);
-        let owner = members.nullable("owner", fields::member);
-        Some(Create {
-            name: name?,
-            description: description?.unwrap_or_default(),
-            metadata: metadata?.unwrap_or_default(),
-            scopes: scopes?,
-            expires_at: expires_at?,
-            ip_rules: ip_rules?.unwrap_or_default(),
-            rate_limit: rate_limit?.unwrap_or_default(),
-            owner: owner?,
-        })
+    document.decode(create)
+}
+
+/// What a key is given from its first day on, whether it is minted here or comes from elsewhere.
+pub(super) fn create(members: &mut Members<'_, '_>) -> Option<Create> {
+    let name = members.required("name", fields::name);
+    let description = members.optional("description", fields::description);
+    let metadata = members.optional("metadata", fields::metadata);
+    let scopes = members.optional("scopes", fields::scopes);
+    let expires_at = members.nullable("expires_at", |text| text.instant());
+    let ip_rules = members.optional("ip_rules", fields::ip_rules);
+    let rate_limit = members.optional("rate_limit", fields::own_rate_limit);
+    let owner = members.nullable("owner", fields::member);
+    Some(Create {
+        name: name?,
+        description: description?.unwrap_or_default(),
+        metadata: metadata?.unwrap_or_default(),
+        scopes: scopes?,
+        expires_at: expires_at?,
+        ip_rules: ip_rules?.unwrap_or_default(),
+        rate_limit: rate_limit?.unwrap_or_default(),
+        owner: owner?,
     })
 }

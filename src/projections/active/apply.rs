@@ -138,6 +138,21 @@ fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
 }
 
 fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result<(), Why> {
+    begin(edit, recorded, created, false, None)
+}
+
+fn import(edit: &mut Edit<'_>, recorded: &Recorded, imported: &Imported) -> Result<(), Why> {
+    let foreign = imported.secret.foreign();
+    begin(edit, recorded, &imported.as_minted(), imported.suspended, Some(ForeignRecord::from(&foreign)))
+}
+
+fn begin(
+    edit: &mut Edit<'_>,
+    recorded: &Recorded,
+    created: &Created,
+    suspended: bool,
+    foreign: Option<ForeignRecord<'_>>,
+) -> Result<(), Why> {
     follows(0, recorded)?;
     let policy = Policy {
         scopes: created.scopes.clone(),
@@ -151,33 +166,11 @@ fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result
         owner: created.owner,
         name: created.name.known().map(String::as_str),
         expires_at: created.expires_at,
-        suspended: false,
+        suspended,
         revoked: false,
         policy: &policy.encode(),
     };
-    add(edit, &credential, &new_secret(&created.secret))
-}
-
-fn import(edit: &mut Edit<'_>, recorded: &Recorded, imported: &Imported) -> Result<(), Why> {
-    follows(0, recorded)?;
-    let policy = Policy {
-        scopes: imported.scopes.clone(),
-        ip_rules: imported.ip_rules.clone(),
-        rate_limit: imported.rate_limit,
-    };
-    let credential = NewCredential {
-        id: CredentialId(recorded.stream.0),
-        tenant: imported.tenant_id.0,
-        version: recorded.version,
-        owner: imported.owner,
-        name: imported.name.known().map(String::as_str),
-        expires_at: imported.expires_at,
-        suspended: imported.suspended,
-        revoked: false,
-        policy: &policy.encode(),
-    };
-    let (facts, foreign) = (imported.secret.facts(), imported.secret.foreign());
-    add(edit, &credential, &NewSecret { foreign: Some(ForeignRecord::from(&foreign)), ..new_secret(&facts) })
+    add(edit, &credential, &NewSecret { foreign, ..new_secret(&created.secret) })
 }
 
 /// A credential with its first secret.

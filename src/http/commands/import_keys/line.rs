@@ -5,7 +5,7 @@ use crate::domain::command::Command;
 use crate::domain::credential::{Create, CredentialCommand, ForeignSecret, Import, Salt, SaltBytes};
 use crate::domain::ids::{StreamId, TenantId};
 use crate::domain::imports::Scheme;
-use crate::http::fields;
+use crate::http::commands::create_key;
 use crate::http::json::Json;
 use crate::http::members::{self, Members, Node};
 use crate::http::problem::{Fault, FaultPlace, Problem};
@@ -75,7 +75,7 @@ fn given<'a>(members: &mut Members<'a, '_>, header: &Header) -> Option<Given<'a>
     let prefix = members.nullable("prefix", |text| text.text());
     let created_at = members.nullable("created_at", |text| text.instant());
     let suspended = members.optional("suspended", |flag| flag.boolean());
-    let create = create(members);
+    let create = create_key::create(members);
     Some(Given {
         old_id: old_id?,
         digest: digest?,
@@ -84,28 +84,6 @@ fn given<'a>(members: &mut Members<'a, '_>, header: &Header) -> Option<Given<'a>
         created_at: created_at?,
         suspended: suspended?.unwrap_or_default(),
         create: create?,
-    })
-}
-
-/// The same members as at a mint.
-fn create(members: &mut Members<'_, '_>) -> Option<Create> {
-    let name = members.required("name", fields::name);
-    let description = members.optional("description", fields::description);
-    let metadata = members.optional("metadata", fields::metadata);
-    let scopes = members.optional("scopes", fields::scopes);
-    let expires_at = members.nullable("expires_at", |text| text.instant());
-    let ip_rules = members.optional("ip_rules", fields::ip_rules);
-    let rate_limit = members.optional("rate_limit", fields::own_rate_limit);
-    let owner = members.nullable("owner", fields::member);
-    Some(Create {
-        name: name?,
-        description: description?.unwrap_or_default(),
-        metadata: metadata?.unwrap_or_default(),
-        scopes: scopes?,
-        expires_at: expires_at?,
-        ip_rules: ip_rules?.unwrap_or_default(),
-        rate_limit: rate_limit?.unwrap_or_default(),
-        owner: owner?,
     })
 }
 
