@@ -15,30 +15,29 @@ pub mod resume;
 pub mod revoke;
 pub mod revoke_secret;
 pub mod rotate;
+mod secret;
 pub mod self_revoke;
 pub mod set_expiry;
 pub mod set_owner;
 pub mod suspend;
 pub mod warn;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
 use super::history::History;
 use super::ids::{CredentialId, MemberId, SecretId, TenantId};
-use super::imports::Side;
 use super::ip_rules::IpRules;
 use super::member::Member;
 use super::personal::Personal;
 use super::rate_limit::OwnRateLimit;
 use super::refusal::Refusal;
 use super::scope::Scope;
-use super::secret::{Digest, PepperNumber};
+use super::secret::Digest;
 use super::tenant::Tenant;
-use super::{Context, Unfoldable, base64url};
+use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
-use crate::limits;
 
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
@@ -52,6 +51,7 @@ pub use resume::{Resume, Resumed};
 pub use revoke::{Reason, Revoke, Revoked};
 pub use revoke_secret::{RevokeSecret, SecretRevoked};
 pub use rotate::{Rotate, Rotated};
+pub use secret::{Foreign, Salt, SaltBytes, Secret, SecretFacts, SecretStatus};
 pub use self_revoke::SelfRevoke;
 pub use set_expiry::{ExpirySet, SetExpiry};
 pub use set_owner::{OwnerSet, SetOwner};
@@ -138,17 +138,6 @@ impl CredentialCommand {
     }
 }
 
-/// What an event says of a new secret: all that is ever stored of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretFacts {
-    pub id: SecretId,
-    /// everything up to and with the public characters
-    pub prefix: String,
-    pub pepper: PepperNumber,
-    pub digest: Digest,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Credential {
     pub id: CredentialId,
@@ -199,89 +188,12 @@ pub struct Origin {
     pub content: Digest,
 }
 
-/// What a text is looked up by that is no key of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foreign {
-    /// the prefix of its format
-    pub format: String,
-    pub salt: Option<Salt>,
-}
-
-/// A salt of one key, which is found by the key's first characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Salt {
-    pub side: Side,
-    pub start: String,
-    pub bytes: SaltBytes,
-}
-
-/// As base64url in events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SaltBytes(pub Vec<u8>);
-
-impl TryFrom<String> for SaltBytes {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let bytes = base64url::decode(&text).filter(|bytes| limits::SALT_BYTES.contains(&bytes.len()));
-        bytes.map(SaltBytes).ok_or("no salt as base64url without padding")
-    }
-}
-
-impl From<SaltBytes> for String {
-    fn from(salt: SaltBytes) -> String {
-        base64url::encode(&salt.0)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Secret {
-    pub facts: SecretFacts,
-    /// of an imported key
-    pub foreign: Option<Foreign>,
-    pub created_at: Timestamp,
-    /// of a rotated-out secret; the active one has none of its own
-    pub ends_at: Option<Timestamp>,
-    /// ended by hand
-    pub revoked_at: Option<Timestamp>,
-    pub end_recorded: bool,
-    /// the version of the last event that touched it
-    pub changed: u32,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revocation {
     pub at: Timestamp,
     pub by: Actor,
     pub reason: Reason,
     pub note: Option<Personal<String>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretStatus {
-    Active,
-    Expiring,
-    Expired,
-    Revoked,
-}
-
-impl SecretStatus {
-    pub fn word(self) -> &'static str {
-        match self {
-            SecretStatus::Active => "active",
-            SecretStatus::Expiring => "expiring",
-            SecretStatus::Expired => "expired",
-            SecretStatus::Revoked => "revoked",
-        }
-    }
-}
-
-impl Serialize for SecretStatus {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -292,34 +204,6 @@ pub enum Status {
     Expired,
     Suspended,
     Revoked,
-}
-
-impl Secret {
-    pub fn new(facts: SecretFacts, at: Timestamp, version: u32) -> Self {
-        Secret {
-            facts,
-            foreign: None,
-            created_at: at,
-            ends_at: None,
-            revoked_at: None,
-            end_recorded: false,
-            changed: version,
-        }
-    }
-
-    /// Equality means ended (P13).
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_some() || self.ends_at.is_some_and(|end| end <= now)
-    }
-
-    pub fn status(&self, now: Timestamp) -> SecretStatus {
-        match self.ends_at {
-            _ if self.revoked_at.is_some() => SecretStatus::Revoked,
-            Some(end) if end <= now => SecretStatus::Expired,
-            Some(_) => SecretStatus::Expiring,
-            None => SecretStatus::Active,
-        }
-    }
 }
 
 impl Credential {
