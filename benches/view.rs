@@ -11,7 +11,7 @@ use std::time::Duration;
 use credledger::clock::{BootTime, Timestamp};
 use credledger::domain::access::Request;
 use credledger::domain::credential::{
-    Created, CredentialEvent, Imported, ImportedSecret, Rotated, SecretExpired, SecretFacts,
+    Created, CredentialEvent, Imported, ImportedSecret, Kind, Rotated, SecretExpired, SecretFacts,
     rotate::SecretEnd,
 };
 use credledger::domain::event::{Actor, Event, Recorded};
@@ -88,6 +88,10 @@ fn mixed(seed: u64) -> u64 {
     mixed ^ mixed >> 31
 }
 
+fn of_key(event: CredentialEvent) -> Event {
+    Event::Credential(Kind::ApiKey, event)
+}
+
 fn id(kind: u64, number: u64) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000 + number, &{
         let mut random = [0; 10];
@@ -124,6 +128,7 @@ impl Bench {
         let digest = self.vault.digest(self.vault.newest(), text.as_bytes()).expect("the newest pepper");
         SecretFacts {
             id: SecretId(id(kind, number)),
+            client_id: None,
             prefix: text[..self.format.prefix().len() + usize::from(self.format.public_chars())].to_owned(),
             pepper: PepperNumber(self.vault.newest()),
             digest: Digest::new(digest),
@@ -163,9 +168,10 @@ impl Bench {
             ip_rules: IpRules::default(),
             rate_limit: OwnRateLimit::Default,
             owner: None,
+            registration: None,
             secret: self.facts(1, number),
         });
-        self.recorded(id(1, number), 1, tenant, created)
+        self.recorded(id(1, number), 1, tenant, of_key(created))
     }
 
     /// Rotated without grace, and the old secret's end recorded.
@@ -175,7 +181,7 @@ impl Bench {
         let ends = vec![SecretEnd { secret_id: old, ends_at: self.at }];
         let rotated = CredentialEvent::Rotated(Rotated { secret: self.facts(2, number), ends });
         let over = CredentialEvent::SecretExpired(SecretExpired { secret_id: old, ended_at: self.at });
-        [self.recorded(stream, 2, tenant, rotated), self.recorded(stream, 3, tenant, over)]
+        [self.recorded(stream, 2, tenant, of_key(rotated)), self.recorded(stream, 3, tenant, of_key(over))]
     }
 
     fn memory_of_its_own(&self) {
@@ -255,7 +261,7 @@ impl Bench {
     }
 
     fn imported(&self, number: u64) -> Recorded {
-        let Event::Credential(CredentialEvent::Created(created)) = self.created(number).event else {
+        let Event::Credential(_, CredentialEvent::Created(created)) = self.created(number).event else {
             panic!("a creation")
         };
         let (text, pepper, scheme) =
@@ -287,7 +293,7 @@ impl Bench {
                 digest: Digest::new(digest),
             }),
         });
-        self.recorded(id(1, number), 1, mixed(number) % TENANTS, imported)
+        self.recorded(id(1, number), 1, mixed(number) % TENANTS, of_key(imported))
     }
 
     /// Text in, verdict out, against one HMAC of the same text and one random read of a table of the same size.

@@ -69,6 +69,15 @@ pub const KEY_PREFIX_CHARS: RangeInclusive<usize> = 2..=24;
 pub const KEY_PUBLIC_CHARS: RangeInclusive<u8> = 6..=12;
 /// From 131 bits upwards.
 pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
+/// Random characters of a client's id.
+pub const CLIENT_ID_CHARS: RangeInclusive<u8> = 12..=32;
+/// Characters of a client's secret that are told, where it has so many to spare.
+pub const CLIENT_SECRET_TOLD_CHARS: usize = 8;
+/// Resources that the tokens of one client may be for, and the length of each.
+pub const CLIENT_RESOURCES: usize = 20;
+pub const RESOURCE_CHARS: usize = 500;
+/// How long a tenant may have access tokens live.
+pub const TOKEN_LIFETIME_SECONDS: RangeInclusive<u32> = 60..=86_400;
 
 // ---- keys from elsewhere ----
 pub const FOREIGN_PREFIX_CHARS: usize = 32;

@@ -77,17 +77,24 @@ impl World {
             ip_rules: IpRules::default(),
             rate_limit: OwnRateLimit::Default,
             owner: None,
+            registration: None,
         };
         let made = self
-            .execute(id.into(), Command::Credential(self.tenant, vec![CredentialCommand::Create(create)]))
+            .execute(
+                id.into(),
+                Command::Credential(self.tenant, None, vec![CredentialCommand::Create(create)]),
+            )
             .await;
         (id, made["secret"].as_str().expect("a secret").to_owned())
     }
 
     pub async fn revoke(&self, id: CredentialId) {
         let revoke = Revoke { reason: Reason::Other, note: None };
-        self.execute(id.into(), Command::Credential(self.tenant, vec![CredentialCommand::Revoke(revoke)]))
-            .await;
+        self.execute(
+            id.into(),
+            Command::Credential(self.tenant, None, vec![CredentialCommand::Revoke(revoke)]),
+        )
+        .await;
     }
 
     /// So many mints by so many callers; what was made, and mints a second.

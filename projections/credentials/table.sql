@@ -11,6 +11,7 @@ create table credledger.credentials (
   due_at_ms bigint,
   ended_at_ms bigint,
   expires_at_ms bigint,
+  kind text not null,
   -- the versions of the events whose personal rows hold the description and the name
   description_version int not null,
   name_version int not null,
@@ -24,7 +25,7 @@ create table credledger.credentials (
   primary key (ledger_id, id)
 );
 -- queries/page.sql
-create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, created_at_ms, id);
+create index credentials_by_age on credledger.credentials (ledger_id, tenant_id, kind, created_at_ms, id);
 -- queries/due.sql
 create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id) where due_at_ms is not null;
 -- queries/ended.sql
@@ -35,7 +36,7 @@ create index credentials_warnable on credledger.credentials (ledger_id, warnable
 create index credentials_warnable_in_tenant on credledger.credentials (ledger_id, tenant_id, expires_at_ms, id)
   where warnable_from_ms is not null;
 -- queries/page.sql, of one member
-create index credentials_by_owner on credledger.credentials (ledger_id, tenant_id, owner_id, created_at_ms, id)
+create index credentials_by_owner on credledger.credentials (ledger_id, tenant_id, owner_id, kind, created_at_ms, id)
   where owner_id is not null;
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.credentials_facts as (
@@ -44,6 +45,7 @@ create type credledger.credentials_facts as (
   due_at_ms bigint,
   ended_at_ms bigint,
   expires_at_ms bigint,
+  kind text,
   name_version int,
   owner_id uuid,
   revoked boolean,

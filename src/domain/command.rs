@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::authority::{self, Action, Role};
-use super::credential::CredentialCommand;
+use super::credential::{Credential, CredentialCommand, Kind};
 use super::event::{Actor, Event, Recorded};
 use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
 use super::imports::Declare;
@@ -16,8 +16,9 @@ use super::tenant::{Tenant, TenantCommand};
 #[derive(Clone, Debug)]
 pub enum Command {
     Tenant(Vec<TenantCommand>),
-    /// Several actions on one credential are one atomic batch, an event each.
-    Credential(TenantId, Vec<CredentialCommand>),
+    /// Several actions on one credential are one atomic batch, an event each. Of the other kind it is not there, where a
+    /// kind is named.
+    Credential(TenantId, Option<Kind>, Vec<CredentialCommand>),
     /// Several actions on one member are one atomic batch, an event each.
     Member(TenantId, Vec<MemberCommand>),
     /// Several actions on one operator are one atomic batch, an event each.
@@ -55,7 +56,7 @@ impl Command {
     pub fn tenant(&self, stream: StreamId) -> Option<TenantId> {
         match self {
             Command::Tenant(_) => Some(TenantId(stream.0)),
-            Command::Credential(tenant, _) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
+            Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
                 Some(*tenant)
             }
             Command::Operator(_) | Command::Plan(_) => None,
@@ -70,7 +71,7 @@ impl Command {
     /// The tenant whose settings the decision goes by.
     pub fn reads_tenant(&self) -> Option<TenantId> {
         match self {
-            Command::Credential(tenant, _) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
+            Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
                 Some(*tenant)
             }
             Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) => None,
@@ -96,7 +97,7 @@ impl Command {
 
     /// The account that a credential is given to.
     pub fn owner(&self) -> Option<MemberId> {
-        let Command::Credential(_, actions) = self else { return None };
+        let Command::Credential(_, _, actions) = self else { return None };
         actions.iter().find_map(|action| match action {
             CredentialCommand::Create(create) => create.owner,
             CredentialCommand::Import(import) => import.create.owner,
@@ -109,7 +110,9 @@ impl Command {
     pub fn creates(&self) -> bool {
         match self {
             Command::Tenant(actions) => matches!(actions.first(), Some(TenantCommand::Create(_))),
-            Command::Credential(_, actions) => matches!(actions.first(), Some(CredentialCommand::Create(_))),
+            Command::Credential(_, _, actions) => {
+                matches!(actions.first(), Some(CredentialCommand::Create(_)))
+            }
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             // Its stream is the same whether there is one or not.
@@ -119,7 +122,7 @@ impl Command {
 
     /// Whether its stream is a new one unless it was made by the same before: its id is made of what is imported.
     fn imports(&self) -> bool {
-        matches!(self, Command::Credential(_, actions) if matches!(actions.first(), Some(CredentialCommand::Import(_))))
+        matches!(self, Command::Credential(_, _, actions) if matches!(actions.first(), Some(CredentialCommand::Import(_))))
     }
 
     /// Of whom the decision reads the first that is an active root.
@@ -174,11 +177,14 @@ impl Asked {
                 let events = action.decide(state.tenant(), self.seen.plan.as_ref(), &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
             }),
-            Command::Credential(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
-                let (tenant, owner) = (self.seen_tenant(*tenant)?, self.seen.owner.as_ref());
-                let events = action.decide(state.credential(), tenant, owner, &self.context)?;
-                Ok(events.into_iter().map(Event::from).collect())
-            }),
+            Command::Credential(tenant, _, actions) => {
+                self.in_turn(stream, state, actions, |action, state| {
+                    let (tenant, owner) = (self.seen_tenant(*tenant)?, self.seen.owner.as_ref());
+                    let events = action.decide(state.credential(), tenant, owner, &self.context)?;
+                    let kind = state.credential().map_or_else(|| action.makes(), Credential::kind);
+                    Ok(events.into_iter().map(|event| Event::Credential(kind, event)).collect())
+                })
+            }
             Command::Member(tenant, actions) => self.in_turn(stream, state, actions, |action, state| {
                 let events = action.decide(state.member(), self.seen_tenant(*tenant)?, &self.context)?;
                 Ok(events.into_iter().map(Event::from).collect())
@@ -239,9 +245,9 @@ impl Asked {
                 }
                 (operator, _) => operator.is_some(),
             },
-            Command::Credential(tenant, _) => {
-                state.credential().is_some_and(|credential| credential.tenant == *tenant)
-            }
+            Command::Credential(tenant, kind, _) => state.credential().is_some_and(|credential| {
+                credential.tenant == *tenant && kind.is_none_or(|kind| credential.kind() == kind)
+            }),
             Command::Member(tenant, _) => state.member().is_some_and(|member| member.tenant == *tenant),
         };
         if found { Ok(()) } else { Err(Refusal::not_found()) }

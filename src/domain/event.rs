@@ -75,20 +75,22 @@ pub struct Recorded {
     pub event: Event,
 }
 
-/// Makes an enum of one family's events from the table of its members, and everything that depends on the table.
+/// Makes an enum of one family's events from the table of its members, and everything that depends on the table. An event
+/// that happens to several kinds of subjects has a name for each.
 macro_rules! family {
-    ($family:ident, $($variant:ident = $name:literal v $schema:literal personal $personal:expr;)*) => {
+    ($family:ident, $($variant:ident = $($name:literal)|+ v $schema:literal personal $personal:expr;)*) => {
         #[derive(Clone, Debug, PartialEq)]
         pub enum $family { $($variant($variant),)* }
 
         impl $family {
             pub const KINDS: &'static [$crate::domain::event::Kind] = &[
-                $($crate::domain::event::Kind { name: $name, schema: $schema, personal: &$personal },)*
+                $($($crate::domain::event::Kind { name: $name, schema: $schema, personal: &$personal },)+)*
             ];
 
-            pub fn kind(&self) -> &'static $crate::domain::event::Kind {
-                let name = match self { $(Self::$variant(_) => $name,)* };
-                $crate::domain::event::kind_in(Self::KINDS, name)
+            /// As it is called when it happens to such a subject.
+            pub fn kind(&self, subject: &str) -> &'static $crate::domain::event::Kind {
+                let names: &[&'static str] = match self { $(Self::$variant(_) => &[$($name),+],)* };
+                $crate::domain::event::kind_in(Self::KINDS, names, subject)
             }
 
             pub fn members(&self) -> serde_json::Map<String, serde_json::Value> {
@@ -106,8 +108,8 @@ macro_rules! family {
                 members: serde_json::Map<String, serde_json::Value>,
             ) -> Option<Result<Self, $crate::domain::event::Unreadable>> {
                 match name {
-                    $($name => Some(
-                        $crate::domain::event::read_members($name, $schema, schema, members).map(Self::$variant),
+                    $($($name)|+ => Some(
+                        $crate::domain::event::read_members(name, $schema, schema, members).map(Self::$variant),
                     ),)*
                     _ => None,
                 }
@@ -120,7 +122,7 @@ pub(super) use family;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Tenant(TenantEvent),
-    Credential(CredentialEvent),
+    Credential(credential::Kind, CredentialEvent),
     Operator(OperatorEvent),
     Member(MemberEvent),
     Plan(PlanEvent),
@@ -158,17 +160,18 @@ pub enum ClaimKind {
     ImportedKey = 4,
     /// a person at the identity provider
     Identity = 5,
+    ClientId = 6,
 }
 
 impl Event {
     pub fn kind(&self) -> &'static Kind {
         match self {
-            Event::Tenant(event) => event.kind(),
-            Event::Credential(event) => event.kind(),
-            Event::Operator(event) => event.kind(),
-            Event::Member(event) => event.kind(),
-            Event::Plan(event) => event.kind(),
-            Event::Imports(event) => event.kind(),
+            Event::Tenant(event) => event.kind("tenant"),
+            Event::Credential(kind, event) => event.kind(kind.word()),
+            Event::Operator(event) => event.kind("operator"),
+            Event::Member(event) => event.kind("member"),
+            Event::Plan(event) => event.kind("plan"),
+            Event::Imports(event) => event.kind("import"),
         }
     }
 
@@ -176,7 +179,7 @@ impl Event {
     pub fn members(&self) -> Map<String, Value> {
         match self {
             Event::Tenant(event) => event.members(),
-            Event::Credential(event) => event.members(),
+            Event::Credential(_, event) => event.members(),
             Event::Operator(event) => event.members(),
             Event::Member(event) => event.members(),
             Event::Plan(event) => event.members(),
@@ -185,10 +188,14 @@ impl Event {
     }
 
     pub fn read(name: &str, schema: u16, members: Map<String, Value>) -> Result<Event, Unreadable> {
-        let family = name.split('.').next().unwrap_or_default();
-        let read = match family {
+        let subject = name.split('.').next().unwrap_or_default();
+        if let Some(kind) = credential::Kind::from_word(subject) {
+            let read = CredentialEvent::read(name, schema, members);
+            let read = read.map(|read| read.map(|event| Event::Credential(kind, event)));
+            return read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())));
+        }
+        let read = match subject {
             "tenant" => TenantEvent::read(name, schema, members).map(|read| read.map(Event::Tenant)),
-            "api_key" => CredentialEvent::read(name, schema, members).map(|read| read.map(Event::Credential)),
             "operator" => OperatorEvent::read(name, schema, members).map(|read| read.map(Event::Operator)),
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
@@ -201,7 +208,7 @@ impl Event {
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Event::Tenant(event) => tenant::claims(event),
-            Event::Credential(event) => credential::claims(event),
+            Event::Credential(kind, event) => credential::claims(*kind, event),
             Event::Operator(event) => operator::claims(event),
             // Two accounts may have one name, and one address; a plan's name is its stream.
             Event::Member(_) | Event::Plan(_) | Event::Imports(_) => Vec::new(),
@@ -212,12 +219,6 @@ impl Event {
 impl From<TenantEvent> for Event {
     fn from(event: TenantEvent) -> Self {
         Event::Tenant(event)
-    }
-}
-
-impl From<CredentialEvent> for Event {
-    fn from(event: CredentialEvent) -> Self {
-        Event::Credential(event)
     }
 }
 
@@ -245,11 +246,10 @@ impl From<MemberEvent> for Event {
     }
 }
 
-pub(super) fn kind_in(kinds: &'static [Kind], name: &'static str) -> &'static Kind {
-    kinds
-        .iter()
-        .find(|kind| kind.name == name)
-        .unwrap_or_else(|| panic!("{name} stands in its family's table"))
+pub(super) fn kind_in(kinds: &'static [Kind], names: &[&'static str], subject: &str) -> &'static Kind {
+    let of_subject = |name: &str| name.strip_prefix(subject).is_some_and(|rest| rest.starts_with('.'));
+    let found = kinds.iter().find(|kind| names.contains(&kind.name) && of_subject(kind.name));
+    found.unwrap_or_else(|| panic!("none of {names:?} happens to {subject}"))
 }
 
 pub(super) fn members_of(event: &impl Serialize) -> Map<String, Value> {

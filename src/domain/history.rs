@@ -52,7 +52,7 @@ impl History {
 fn bytes(event: &Event) -> u64 {
     let length = match event {
         Event::Tenant(event) => event.length(),
-        Event::Credential(event) => event.length(),
+        Event::Credential(_, event) => event.length(),
         Event::Member(event) => event.length(),
         Event::Operator(event) => event.length(),
         Event::Plan(event) => event.length(),

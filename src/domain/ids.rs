@@ -84,6 +84,21 @@ impl From<MemberId> for StreamId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAnId;
 
+/// The id that an OAuth client names itself by. No secret, and unique in the whole ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientId(Box<str>);
+
+impl ClientId {
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        ClientId(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

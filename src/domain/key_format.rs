@@ -59,9 +59,7 @@ impl KeyFormat {
         secret_chars: u8,
         checksum: Checksum,
     ) -> Result<Self, KeyFormatError> {
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let bounded = limits::KEY_PREFIX_CHARS.contains(&prefix.len());
-        if !(bounded && prefix.bytes().all(allowed) && prefix.ends_with('_')) {
+        if !is_prefix(prefix) {
             return Err(KeyFormatError::Prefix);
         }
         if prefix == OPERATOR_PREFIX {
@@ -135,6 +133,12 @@ impl TryFrom<GivenFormat> for KeyFormat {
     }
 }
 
+/// Letters that are the same in a form, a header and a URL, and a `_` where what is told of a text begins.
+pub(super) fn is_prefix(text: &str) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    limits::KEY_PREFIX_CHARS.contains(&text.len()) && text.bytes().all(allowed) && text.ends_with('_')
+}
+
 /// A new key, and what of it is public.
 #[derive(Debug)]
 pub struct Composed {
@@ -145,25 +149,24 @@ pub struct Composed {
 
 /// `None` when the bytes ran out, which a sound random source never lets happen.
 pub fn compose(format: &KeyFormat, random: &[u8; RANDOM_BYTES]) -> Option<Composed> {
-    // Of its final size from the start: growing would leave a copy of the secret behind.
-    let mut text = String::with_capacity(format.chars());
-    text.push_str(&format.prefix);
-    let public_end = text.len() + usize::from(format.shape.public_chars);
-    let random_end = public_end + usize::from(format.shape.secret_chars);
-    let unbiased = random.iter().filter(|&&byte| byte < UNBIASED);
-    text.extend(
-        unbiased
-            .map(|&byte| char::from(BASE62[usize::from(byte) % BASE62.len()]))
-            .take(random_end - text.len()),
-    );
-    if format.shape.checksum == Checksum::Crc32 {
+    let Shape { public_chars, secret_chars, checksum } = format.shape;
+    let mut text = base62(&format.prefix, usize::from(public_chars) + usize::from(secret_chars), random)?;
+    if checksum == Checksum::Crc32 {
         let checksum = checksum_of(&text);
         text.extend(checksum.map(char::from));
     }
-    let composed = text.get(..public_end).map(str::to_owned);
-    let secret = PlainSecret::new(text);
-    let complete = secret.bytes().len() == format.chars();
-    composed.filter(|_| complete).map(|prefix| Composed { secret, prefix })
+    let prefix = text.get(..format.prefix.len() + usize::from(public_chars))?.to_owned();
+    Some(Composed { secret: PlainSecret::new(text), prefix })
+}
+
+/// A prefix and so many random characters, with room for a checksum. `None` when the bytes ran out.
+pub(super) fn base62(prefix: &str, chars: usize, random: &[u8; RANDOM_BYTES]) -> Option<String> {
+    // Of its final size from the start: growing would leave a copy of the secret behind.
+    let mut text = String::with_capacity(prefix.len() + chars + CHECKSUM_CHARS);
+    text.push_str(prefix);
+    let unbiased = random.iter().filter(|&&byte| byte < UNBIASED);
+    text.extend(unbiased.map(|&byte| char::from(BASE62[usize::from(byte) % BASE62.len()])).take(chars));
+    Some(text).filter(|text| text.len() == prefix.len() + chars)
 }
 
 /// The part of a key that everybody may see: everything up to and with the public characters.

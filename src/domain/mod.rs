@@ -7,6 +7,7 @@ pub mod access;
 pub mod authority;
 pub mod base64url;
 pub mod canonical;
+pub mod client_format;
 pub mod command;
 pub mod credential;
 pub mod effective;
@@ -39,9 +40,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use client_format::ClientFormat;
 use credential::SecretFacts;
 use event::{Actor, Event, Recorded};
-use ids::{StreamId, TenantId};
+use ids::{ClientId, StreamId, TenantId};
 use key_format::KeyFormat;
 use personal::Personal;
 
@@ -65,6 +67,8 @@ pub struct Context {
 pub trait Fresh: Send + Sync {
     fn uuid(&self) -> uuid::Uuid;
     fn secret(&self, format: &KeyFormat) -> SecretFacts;
+    /// Under this id, or under a fresh one.
+    fn client(&self, format: &ClientFormat, id: Option<&ClientId>) -> SecretFacts;
 }
 
 impl Context {

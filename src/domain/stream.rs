@@ -94,11 +94,11 @@ impl StreamState {
             (StreamState::Tenant(state), Event::Tenant(event)) => {
                 tenant::fold(Some(state), event, &recorded).map(StreamState::Tenant)
             }
-            (StreamState::Empty, Event::Credential(event)) => {
-                credential::fold(None, event, &recorded).map(StreamState::Credential)
+            (StreamState::Empty, Event::Credential(kind, event)) => {
+                credential::fold(None, kind, event, &recorded).map(StreamState::Credential)
             }
-            (StreamState::Credential(state), Event::Credential(event)) => {
-                credential::fold(Some(state), event, &recorded).map(StreamState::Credential)
+            (StreamState::Credential(state), Event::Credential(kind, event)) => {
+                credential::fold(Some(state), kind, event, &recorded).map(StreamState::Credential)
             }
             (StreamState::Empty, Event::Operator(event)) => {
                 operator::fold(None, event, &recorded).map(StreamState::Operator)

@@ -7,11 +7,12 @@ use proptest::prelude::{Just, Strategy, prop_oneof};
 use serde_json::Map;
 use uuid::Uuid;
 
+use super::client_format::ClientFormat;
 use super::command::{Asked, Command, Seen};
 use super::credential::*;
 use super::event::{Actor, Event, Recorded};
 use super::history::History;
-use super::ids::{MemberId, SecretId, StreamId, TenantId};
+use super::ids::{ClientId, MemberId, SecretId, StreamId, TenantId};
 use super::ip_rules::IpRules;
 use super::key_format::KeyFormat;
 use super::member::{self, Member, MemberCommand, MemberEvent};
@@ -99,7 +100,20 @@ impl Fresh for Counting {
         let id = self.uuid();
         SecretFacts {
             id: SecretId(id),
+            client_id: None,
             prefix: format!("{}{:08}", format.prefix(), id.as_u128()),
+            pepper: PepperNumber(1),
+            digest: Digest::new([id.as_bytes()[15]; 32]),
+        }
+    }
+
+    fn client(&self, format: &ClientFormat, kept: Option<&ClientId>) -> SecretFacts {
+        let id = self.uuid();
+        let fresh = || ClientId::new(format!("{}{:016}", format.id_prefix(), id.as_u128()));
+        SecretFacts {
+            id: SecretId(id),
+            client_id: Some(kept.cloned().unwrap_or_else(fresh)),
+            prefix: format!("{}{:08}", format.secret_prefix(), id.as_u128()),
             pepper: PepperNumber(1),
             digest: Digest::new([id.as_bytes()[15]; 32]),
         }
@@ -129,7 +143,21 @@ pub fn created() -> CredentialEvent {
         ip_rules: IpRules::default(),
         rate_limit: OwnRateLimit::Default,
         owner: None,
+        registration: None,
         secret: facts(),
+    })
+}
+
+pub fn registration() -> Registration {
+    Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources: Vec::new() }
+}
+
+pub fn client_created() -> CredentialEvent {
+    let CredentialEvent::Created(created) = created() else { panic!("created() is a creation") };
+    CredentialEvent::Created(Created {
+        registration: Some(registration()),
+        secret: Counting::default().client(&ClientFormat::default(), None),
+        ..created
     })
 }
 
@@ -145,6 +173,7 @@ pub fn import() -> Import {
             ip_rules: IpRules::default(),
             rate_limit: OwnRateLimit::Default,
             owner: None,
+            registration: None,
         },
         suspended: false,
         created_at: Some(at(-500)),
@@ -235,12 +264,20 @@ pub fn member_disabled() -> MemberEvent {
     MemberEvent::Disabled(member::Disabled {})
 }
 
+/// Where nothing is said, an event is a key's.
+impl From<CredentialEvent> for Event {
+    fn from(event: CredentialEvent) -> Self {
+        Event::Credential(Kind::ApiKey, event)
+    }
+}
+
 /// A family of commands and events that decisions are tested on.
 pub trait Decided {
-    type Event: Into<Event>;
+    type Event;
     type Command;
     type State;
 
+    fn event(subject: Kind, event: Self::Event) -> Event;
     fn command(command: Self::Command) -> Command;
     fn state(state: StreamState) -> Option<Self::State>;
 }
@@ -253,8 +290,12 @@ impl Decided for OfCredential {
     type Command = CredentialCommand;
     type State = Credential;
 
+    fn event(subject: Kind, event: CredentialEvent) -> Event {
+        Event::Credential(subject, event)
+    }
+
     fn command(command: CredentialCommand) -> Command {
-        Command::Credential(tenant_id(1), vec![command])
+        Command::Credential(tenant_id(1), None, vec![command])
     }
 
     fn state(state: StreamState) -> Option<Credential> {
@@ -266,6 +307,10 @@ impl Decided for OfMember {
     type Event = MemberEvent;
     type Command = MemberCommand;
     type State = Member;
+
+    fn event(_: Kind, event: MemberEvent) -> Event {
+        event.into()
+    }
 
     fn command(command: MemberCommand) -> Command {
         Command::Member(tenant_id(1), vec![command])
@@ -282,23 +327,30 @@ pub struct Given<K: Decided = OfCredential> {
     member: Option<Member>,
     now: Timestamp,
     fresh: Arc<Counting>,
+    /// which kind of a credential it is about
+    subject: Kind,
     kind: std::marker::PhantomData<K>,
 }
 
 pub fn given<const N: usize>(events: [CredentialEvent; N]) -> Given {
-    Given::of(events.into_iter())
+    Given::of(Kind::ApiKey, events.into_iter())
+}
+
+pub fn given_client<const N: usize>(events: [CredentialEvent; N]) -> Given {
+    Given::of(Kind::OauthClient, events.into_iter())
 }
 
 pub fn given_member<const N: usize>(events: [MemberEvent; N]) -> Given<OfMember> {
-    Given::of(events.into_iter())
+    Given::of(Kind::ApiKey, events.into_iter())
 }
 
 pub fn given_member_of(events: impl Iterator<Item = MemberEvent>) -> Given<OfMember> {
-    Given::of(events)
+    Given::of(Kind::ApiKey, events)
 }
 
 pub fn given_state(credential: Credential) -> Given {
-    Given { state: StreamState::Credential(credential), ..given([]) }
+    let subject = credential.kind();
+    Given { state: StreamState::Credential(credential), subject, ..given([]) }
 }
 
 pub fn given_member_state(member: Member) -> Given<OfMember> {
@@ -311,7 +363,7 @@ pub struct When<K: Decided = OfCredential> {
 }
 
 impl<K: Decided> Given<K> {
-    fn of(events: impl Iterator<Item = K::Event>) -> Self {
+    fn of(subject: Kind, events: impl Iterator<Item = K::Event>) -> Self {
         let stream = StreamId(Uuid::from_u128(7));
         let mut state = StreamState::Empty;
         for event in events {
@@ -323,14 +375,14 @@ impl<K: Decided> Given<K> {
                 actor: Actor::System,
                 client_ip: None,
                 request_id: "test".into(),
-                event: event.into(),
+                event: K::event(subject, event),
             };
             state = state.folded(recorded).expect("given events fold");
         }
         let fresh = Arc::new(Counting::default());
         fresh.0.store(100, Ordering::Relaxed);
         let kind = std::marker::PhantomData;
-        Given { state, tenant: tenant_with(|_| ()), member: None, now: at(0), fresh, kind }
+        Given { state, tenant: tenant_with(|_| ()), member: None, now: at(0), fresh, subject, kind }
     }
 
     pub fn tenant(self, tenant: Tenant) -> Self {
@@ -388,7 +440,7 @@ impl<K: Decided> When<K> {
     pub fn then<const N: usize>(self, expected: [K::Event; N]) {
         let events: Vec<_> =
             self.outcome.expect("accepted").into_iter().map(|recorded| recorded.event).collect();
-        assert_eq!(events, expected.map(Into::into));
+        assert_eq!(events, expected.map(|event| K::event(self.given.subject, event)));
     }
 
     #[track_caller]

@@ -103,11 +103,11 @@ impl App {
     }
 
     /// A credential as it reads; its owner's scopes are those that a verdict of this node goes by.
-    pub fn key(&self, credential: &Credential, now: Timestamp, warning_seconds: u32) -> Value {
+    pub fn credential(&self, credential: &Credential, now: Timestamp, warning_seconds: u32) -> Value {
         let owner = credential.owner.and_then(|owner| self.view.member(owner).ok().flatten());
         let names = |actor| self.actor_name(actor);
         let owner = owner.as_ref().map(|owner| &*owner.scopes);
-        resources::key::key(credential, owner, &names, now, warning_seconds)
+        resources::credential::credential(credential, owner, &names, now, warning_seconds)
     }
 
     pub fn actor_name(&self, actor: Actor) -> Option<String> {

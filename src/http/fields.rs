@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::json::Json;
 use super::members::{Members, Node, Patch};
-use crate::domain::credential::{Reason, metadata_fits};
+use crate::domain::client_format::ClientFormat;
+use crate::domain::credential::{ClientRotation, Reason, Resource, metadata_fits};
 use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::key_format::{Checksum, KeyFormat};
@@ -16,7 +17,7 @@ use crate::domain::plan::PlanName;
 use crate::domain::rate_limit::{OwnRateLimit, RateLimit};
 use crate::domain::scope::{ConcreteScope, Scope, ScopeSet};
 use crate::domain::slug;
-use crate::domain::tenant::settings::{KeyFormatPatch, Settings, SettingsPatch};
+use crate::domain::tenant::settings::{ClientFormatPatch, KeyFormatPatch, Settings, SettingsPatch};
 use crate::domain::text::{Description, Layout, Line, Name, Note, Operation, TenantRef, clean};
 use crate::limits;
 
@@ -68,6 +69,16 @@ pub fn note(node: Node<'_, '_>) -> Option<String> {
 pub fn scopes(node: Node<'_, '_>) -> Option<Vec<Scope>> {
     let scopes = node.list(limits::SCOPES, |each| each.parsed(Scope::parse))?;
     node.accept(ScopeSet::new(scopes)).map(|set| set.to_vec())
+}
+
+/// Whom a client's tokens may be for, each once.
+pub fn resources(node: Node<'_, '_>) -> Option<Vec<Resource>> {
+    let resources = node.list(limits::CLIENT_RESOURCES, |each| each.parsed(Resource::parse))?;
+    let twice = |place: usize| resources[..place].contains(&resources[place]);
+    match (0..resources.len()).find(|&place| twice(place)) {
+        None => Some(resources),
+        Some(place) => node.refuse(format!("{} stands there twice; keep one", resources[place].as_str())),
+    }
 }
 
 pub fn concrete_scopes(node: Node<'_, '_>) -> Option<Vec<ConcreteScope>> {
@@ -154,6 +165,13 @@ fn clean_value(value: Value) -> Result<Value, String> {
 pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch> {
     node.object(|members| {
         let key_format = members.patch("key_format", |format| key_format(format, &defaults.key_format));
+        let client_format =
+            members.patch("client_format", |format| client_format(format, &defaults.client_format));
+        let rotations = ClientRotation::ALL.map(|rotation| (rotation.word(), rotation));
+        let client_rotation =
+            or_default(members, "client_rotation", |word| word.one_of(&rotations), &defaults.client_rotation);
+        let token_lifetime_seconds =
+            or_default(members, "token_lifetime_seconds", seconds, &defaults.token_lifetime_seconds);
         let default_grace_seconds =
             or_default(members, "default_grace_seconds", grace_seconds, &defaults.default_grace_seconds);
         let max_grace_seconds =
@@ -173,6 +191,13 @@ pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch
                 Patch::Null => KeyFormatPatch::of(&defaults.key_format),
                 Patch::Value(patch) => patch,
             },
+            client_format: match client_format? {
+                Patch::Absent => ClientFormatPatch::default(),
+                Patch::Null => ClientFormatPatch::of(&defaults.client_format),
+                Patch::Value(patch) => patch,
+            },
+            client_rotation: client_rotation?,
+            token_lifetime_seconds: token_lifetime_seconds?,
             default_grace_seconds: default_grace_seconds?,
             max_grace_seconds: max_grace_seconds?,
             max_lifetime_seconds: max_lifetime_seconds?,
@@ -231,6 +256,22 @@ fn key_format(node: Node<'_, '_>, default: &KeyFormat) -> Option<KeyFormatPatch>
             public_chars: public_chars?,
             secret_chars: secret_chars?,
             checksum: checksum?,
+        })
+    })
+}
+
+fn client_format(node: Node<'_, '_>, default: &ClientFormat) -> Option<ClientFormatPatch> {
+    node.object(|members| {
+        let text = |text: Node<'_, '_>| text.text().map(str::to_owned);
+        let id_prefix = or_default(members, "id_prefix", text, &default.id_prefix().to_owned());
+        let id_chars = or_default(members, "id_chars", small_number, &default.id_chars());
+        let secret_prefix = or_default(members, "secret_prefix", text, &default.secret_prefix().to_owned());
+        let secret_chars = or_default(members, "secret_chars", small_number, &default.secret_chars());
+        Some(ClientFormatPatch {
+            id_prefix: id_prefix?,
+            id_chars: id_chars?,
+            secret_prefix: secret_prefix?,
+            secret_chars: secret_chars?,
         })
     })
 }

@@ -14,6 +14,7 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{API, API_ADMIN, authorize, console, docs, health, metrics, reference, verify, whoami};
+use crate::domain::credential::Kind;
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
@@ -118,13 +119,8 @@ fn tenant(service: &mut ServiceConfig) {
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
-        .service(Routes::at("/keys").get(read::list_keys::handle).post(command::create_key::handle).done())
-        .service(
-            Routes::at("/keys/import")
-                .on(Method::POST, &[command::import_keys::NDJSON], command::import_keys::handle)
-                .done(),
-        )
-        .service(web::scope("/keys/{key}").configure(key))
+        .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))
+        .service(web::scope("/clients").app_data(Kind::OauthClient).configure(clients))
         .service(
             Routes::at("/members")
                 .get(read::list_members::handle)
@@ -134,19 +130,40 @@ fn tenant(service: &mut ServiceConfig) {
         .service(web::scope("/members/{member}").configure(member));
 }
 
-fn key(service: &mut ServiceConfig) {
+fn keys(service: &mut ServiceConfig) {
+    service
+        .service(Routes::at("").get(read::list_credentials::handle).post(command::create_key::handle).done())
+        .service(
+            Routes::at("/import")
+                .on(Method::POST, &[command::import_keys::NDJSON], command::import_keys::handle)
+                .done(),
+        )
+        .service(web::scope("/{key}").configure(credential));
+}
+
+fn clients(service: &mut ServiceConfig) {
+    service
+        .service(
+            Routes::at("").get(read::list_credentials::handle).post(command::create_client::handle).done(),
+        )
+        .service(Routes::at("/{client}/tokens/revoke").post(command::revoke_tokens::handle).done())
+        .service(web::scope("/{client}").configure(credential));
+}
+
+/// What a key and a client have in common.
+fn credential(service: &mut ServiceConfig) {
     service
         .service(
             Routes::at("")
-                .get(read::get_key::handle)
-                .patch(command::edit_key::handle)
+                .get(read::get_credential::handle)
+                .patch(command::edit_credential::handle)
                 .delete(command::revoke::delete)
                 .done(),
         )
         .service(Routes::at("/rotate").post(command::rotate::handle).done())
         .service(Routes::at("/revoke").post(command::revoke::handle).done())
-        .service(Routes::at("/suspend").post(command::suspend_key::handle).done())
-        .service(Routes::at("/resume").post(command::resume_key::handle).done())
+        .service(Routes::at("/suspend").post(command::suspend_credential::handle).done())
+        .service(Routes::at("/resume").post(command::resume_credential::handle).done())
         .service(Routes::at("/history").get(read::history::handle).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());

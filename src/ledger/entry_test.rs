@@ -10,8 +10,11 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::authority::Role;
-use crate::domain::credential::{self, CredentialEvent, Reason, SecretFacts};
-use crate::domain::ids::{MemberId, SecretId, TokenId};
+use crate::domain::client_format::ClientFormat;
+use crate::domain::credential::{
+    self, AuthMethod, ClientRotation, CredentialEvent, Kind, Reason, Registration, Resource, SecretFacts,
+};
+use crate::domain::ids::{ClientId, MemberId, SecretId, TokenId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::member::{self, MemberEvent};
@@ -48,6 +51,7 @@ fn instant(millis: i64) -> Timestamp {
 fn facts(number: u8) -> SecretFacts {
     SecretFacts {
         id: SecretId(Uuid::from_bytes([number; 16])),
+        client_id: None,
         prefix: format!("cl_live_{number:08}"),
         pepper: PepperNumber(1),
         digest: Digest::new([number; 32]),
@@ -314,11 +318,21 @@ fn ip_rules() -> impl Strategy<Value = IpRules> {
 }
 
 fn secret() -> impl Strategy<Value = SecretFacts> {
-    (id(), word(), any::<u32>(), any::<[u8; 32]>()).prop_map(|(id, prefix, pepper, digest)| SecretFacts {
-        id: SecretId(id),
-        prefix,
-        pepper: PepperNumber(pepper),
-        digest: Digest::new(digest),
+    (id(), option::of(word()), word(), any::<u32>(), any::<[u8; 32]>()).prop_map(
+        |(id, client_id, prefix, pepper, digest)| SecretFacts {
+            id: SecretId(id),
+            client_id: client_id.map(ClientId::new),
+            prefix,
+            pepper: PepperNumber(pepper),
+            digest: Digest::new(digest),
+        },
+    )
+}
+
+fn registration() -> impl Strategy<Value = Registration> {
+    vec("https://[a-z]{1,8}", 0..3).prop_map(|resources| Registration {
+        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
     })
 }
 
@@ -329,12 +343,20 @@ fn digest() -> impl Strategy<Value = Digest> {
 fn settings() -> impl Strategy<Value = Settings> {
     let scopes = || vec(scope(), 0..3);
     let numbers = (any::<u32>(), any::<u32>(), option::of(any::<u32>()), any::<u32>(), any::<bool>());
+    let rotation = prop::sample::select(ClientRotation::ALL.to_vec());
+    let clients = (12..=32u8, 22..=64u8, rotation, any::<u32>());
     let operations = btree_map(any::<String>(), concrete(), 0..3);
     let limits = option::of(rate_limits());
-    (numbers, scopes(), option::of(scopes()), operations, limits).prop_map(
-        |((default, max, lifetime, warning, require), default_scopes, allowed_scopes, operations, limit)| {
+    (numbers, clients, scopes(), option::of(scopes()), operations, limits).prop_map(
+        |(numbers, clients, default_scopes, allowed_scopes, operations, limit)| {
+            let (default, max, lifetime, warning, require) = numbers;
+            let (id_chars, secret_chars, client_rotation, token_lifetime_seconds) = clients;
             Settings {
                 key_format: KeyFormat::new("acme_live_", 8, 24, Checksum::None).expect("a format"),
+                client_format: ClientFormat::new("acme_id_", id_chars, "acme_secret_", secret_chars)
+                    .expect("a format"),
+                client_rotation,
+                token_lifetime_seconds,
                 default_grace_seconds: default,
                 max_grace_seconds: max,
                 max_lifetime_seconds: lifetime,
@@ -436,8 +458,10 @@ fn member_event() -> impl Strategy<Value = MemberEvent> {
 fn credential_event() -> impl Strategy<Value = CredentialEvent> {
     use CredentialEvent as E;
     let created = (id(), typed(), typed(), metadata(), vec(scope(), 0..3), option::of(at()), ip_rules());
-    let created = (created, secret(), option::of(id()), own_rate_limits()).prop_map(
-        |((tenant, name, description, metadata, scopes, expires_at, ip_rules), secret, owner, rate_limit)| {
+    let beside = (option::of(id()), own_rate_limits(), option::of(registration()));
+    let created =
+        (created, secret(), beside).prop_map(|(first, secret, (owner, rate_limit, registration))| {
+            let (tenant, name, description, metadata, scopes, expires_at, ip_rules) = first;
             let tenant_id = TenantId(tenant);
             E::Created(credential::Created {
                 tenant_id,
@@ -449,10 +473,10 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
                 ip_rules,
                 rate_limit,
                 owner: owner.map(MemberId),
+                registration,
                 secret,
             })
-        },
-    );
+        });
     let edited = (option::of(typed()), option::of(typed()), option::of(metadata()));
     let ends = vec((id(), at()), 0..4).prop_map(|ends| {
         let end = |(id, ends_at)| credential::rotate::SecretEnd { secret_id: SecretId(id), ends_at };
@@ -481,6 +505,8 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
             secret_id: SecretId(id),
             ended_at
         })),
+        registration().prop_map(|registration| E::Configured(credential::Configured { registration })),
+        Just(E::TokensRevoked(credential::TokensRevoked {})),
         Just(E::Suspended(credential::Suspended {})),
         Just(E::Resumed(credential::Resumed {})),
         at().prop_map(|expires_at| E::ExpiringSoon(credential::ExpiringSoon { expires_at })),
@@ -490,10 +516,20 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
     ]
 }
 
+/// What happens to clients alone has no name as a key's.
+fn as_its_kind((kind, event): (Kind, CredentialEvent)) -> Event {
+    match event {
+        CredentialEvent::Configured(_) | CredentialEvent::TokensRevoked(_) => {
+            Event::Credential(Kind::OauthClient, event)
+        }
+        event => Event::Credential(kind, event),
+    }
+}
+
 fn any_recorded() -> impl Strategy<Value = Recorded> {
     let event = prop_oneof![
         tenant_event().prop_map(Event::Tenant),
-        credential_event().prop_map(Event::Credential),
+        (prop::sample::select(Kind::ALL.to_vec()), credential_event()).prop_map(as_its_kind),
         operator_event().prop_map(Event::Operator),
         member_event().prop_map(Event::Member),
         plan_event().prop_map(Event::Plan),

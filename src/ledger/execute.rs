@@ -282,7 +282,7 @@ impl Claims {
     fn of(events: &[Recorded]) -> Self {
         let kinds = events.iter().flat_map(|recorded| recorded.event.claims());
         let mut taken = kinds.filter_map(|claim| match claim.kind {
-            ClaimKind::SecretPrefix => None,
+            ClaimKind::SecretPrefix | ClaimKind::ClientId => None,
             ClaimKind::ImportedKey => {
                 Some("This key is in this ledger already. Each key belongs to one credential.")
             }

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::domain::Fresh;
+use crate::domain::client_format::{ClientFormat, compose_id, compose_secret, credential_text};
 use crate::domain::credential::SecretFacts;
-use crate::domain::ids::SecretId;
+use crate::domain::ids::{ClientId, SecretId};
 use crate::domain::key_format::{Composed, KeyFormat, RANDOM_BYTES, compose};
 use crate::domain::secret::{Digest, PepperNumber, PlainSecret};
 use crate::vault::Vault;
@@ -29,13 +30,31 @@ impl FreshSecrets {
         to(self.made.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
     }
 
-    fn composed(&self, format: &KeyFormat) -> Composed {
+    fn composed<T>(&self, compose: impl Fn(&[u8; RANDOM_BYTES]) -> Option<T>) -> T {
         // Falling short of characters is as likely as guessing a key; the loop is bounded by that.
         loop {
-            if let Some(composed) = compose(format, &self.vault.bytes::<RANDOM_BYTES>()) {
+            if let Some(composed) = compose(&self.vault.bytes::<RANDOM_BYTES>()) {
                 return composed;
             }
         }
+    }
+
+    /// What is stored of a secret that is found by this text.
+    fn facts(&self, prefix: String, text: &PlainSecret) -> SecretFacts {
+        let pepper = self.vault.newest();
+        let digest = self.vault.digest(pepper, text.bytes());
+        let digest = digest.unwrap_or_else(|| panic!("the vault has its newest pepper"));
+        SecretFacts {
+            id: SecretId(self.uuid()),
+            client_id: None,
+            prefix,
+            pepper: PepperNumber(pepper),
+            digest: Digest::new(digest),
+        }
+    }
+
+    fn keep(&self, secret: PlainSecret) {
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
     }
 }
 
@@ -45,16 +64,18 @@ impl Fresh for FreshSecrets {
     }
 
     fn secret(&self, format: &KeyFormat) -> SecretFacts {
-        let Composed { secret, prefix } = self.composed(format);
-        let pepper = self.vault.newest();
-        let digest = self.vault.digest(pepper, secret.bytes());
-        let digest = digest.unwrap_or_else(|| panic!("the vault has its newest pepper"));
-        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
-        SecretFacts {
-            id: SecretId(self.uuid()),
-            prefix,
-            pepper: PepperNumber(pepper),
-            digest: Digest::new(digest),
-        }
+        let Composed { secret, prefix } = self.composed(|random| compose(format, random));
+        let facts = self.facts(prefix, &secret);
+        self.keep(secret);
+        facts
+    }
+
+    fn client(&self, format: &ClientFormat, id: Option<&ClientId>) -> SecretFacts {
+        let fresh = || self.composed(|random| compose_id(format, random));
+        let id = id.cloned().unwrap_or_else(fresh);
+        let (secret, prefix) = self.composed(|random| compose_secret(format, random));
+        let facts = self.facts(prefix, &credential_text(id.as_str(), secret.reveal()));
+        self.keep(secret);
+        SecretFacts { client_id: Some(id), ..facts }
     }
 }

@@ -144,7 +144,7 @@ impl Order {
         command: CredentialCommand,
         request_id: String,
     ) -> Self {
-        let command = Command::Credential(tenant, vec![command]);
+        let command = Command::Credential(tenant, None, vec![command]);
         let caller = Caller { actor: Actor::System, client_ip: None, request_id };
         Order { wait: false, ..Order::of(credential.into(), command, caller) }
     }

@@ -38,7 +38,7 @@ pub(super) fn quotas(before: &StreamState, events: &[Recorded], plan: Option<&Pl
 
 fn salt(events: &[Recorded]) -> Option<&Salt> {
     events.iter().find_map(|recorded| match &recorded.event {
-        Event::Credential(CredentialEvent::Imported(imported)) => imported.secret.salt.as_ref(),
+        Event::Credential(_, CredentialEvent::Imported(imported)) => imported.secret.salt.as_ref(),
         _ => None,
     })
 }

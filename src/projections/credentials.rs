@@ -26,11 +26,7 @@ pub struct CredentialRecord<'a> {
 }
 
 pub fn row(credential: &Credential) -> InlineRow {
-    let policy = Policy {
-        scopes: credential.scopes.clone(),
-        ip_rules: credential.ip_rules.clone(),
-        rate_limit: credential.rate_limit,
-    };
+    let policy = Policy::of(credential);
     InlineRow {
         projection: NAME,
         id: credential.id.0,
@@ -42,6 +38,7 @@ pub fn row(credential: &Credential) -> InlineRow {
             "created_at_ms": credential.created_at.millis(),
             "description_version": credential.description.since,
             "expires_at_ms": millis(credential.expires_at),
+            "kind": credential.kind().word(),
             "suspended": credential.suspended_at.is_some(),
             "revoked": credential.revoked.is_some(),
             "ended_at_ms": millis(credential.revoked.as_ref().map(|revocation| revocation.at)),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Lent, Scope, Sight};
 use crate::domain::authority::Role;
+use crate::domain::credential::Kind;
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, TenantId};
 use crate::domain::secret::Digest;
 use crate::ledger::Ended;
@@ -56,6 +57,7 @@ impl CredentialPlace {
 pub struct CredentialPage<'a> {
     pub ledger: i32,
     pub tenant: TenantId,
+    pub kind: Kind,
     pub filter: &'a CredentialFilter,
     pub after: CredentialPlace,
     pub rows: i64,
@@ -85,6 +87,7 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
                 &filter.prefix,
                 &filter.text,
                 &filter.owner.map(|owner| owner.0),
+                &page.kind.word(),
             ],
         )
         .await?;

@@ -1,6 +1,7 @@
 //! What a credential may do, from where, and how often: many credentials have the same, so the view keeps each once.
 
 use super::bytes::{BadRecord, Reader, Writer};
+use crate::domain::credential::{AuthMethod, Client, Credential, Registration, Resource};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::rate_limit::OwnRateLimit;
 use crate::domain::scope::Scope;
@@ -10,9 +11,20 @@ pub struct Policy {
     pub scopes: Vec<Scope>,
     pub ip_rules: IpRules,
     pub rate_limit: OwnRateLimit,
+    /// none: it is a key's
+    pub client: Option<Client>,
 }
 
 impl Policy {
+    pub fn of(credential: &Credential) -> Policy {
+        Policy {
+            scopes: credential.scopes.clone(),
+            ip_rules: credential.ip_rules.clone(),
+            rate_limit: credential.rate_limit,
+            client: credential.client.clone(),
+        }
+    }
+
     /// One policy has one encoding, so that policies can be told apart by their bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
@@ -27,6 +39,10 @@ impl Policy {
             }
         }
         encode_limit(self.rate_limit, &mut out);
+        out.flags([self.client.is_some()]);
+        if let Some(client) = &self.client {
+            encode_client(client, &mut out);
+        }
         out.0
     }
 
@@ -39,9 +55,11 @@ impl Policy {
         let allow = decode_entries(&mut reader)?;
         let deny = decode_entries(&mut reader)?;
         let rate_limit = decode_limit(&mut reader)?;
+        let [of_client] = reader.flags()?;
+        let client = if of_client { Some(decode_client(&mut reader)?) } else { None };
         reader.end()?;
         let ip_rules = IpRules::new(allow, deny).map_err(|_| BadRecord("its IP rules are none"))?;
-        Ok(Policy { scopes, ip_rules, rate_limit })
+        Ok(Policy { scopes, ip_rules, rate_limit, client })
     }
 }
 
@@ -59,6 +77,26 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
         entries.push(IpEntry { cidr, enabled });
     }
     Ok(entries)
+}
+
+fn encode_client(client: &Client, out: &mut Writer) {
+    let Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources } =
+        &client.registration;
+    out.instant(client.tokens_revoked_at);
+    out.count(resources.len());
+    for resource in resources {
+        out.text(resource.as_str());
+    }
+}
+
+fn decode_client(reader: &mut Reader<'_>) -> Result<Client, BadRecord> {
+    let tokens_revoked_at = reader.instant()?;
+    let mut resources = Vec::new();
+    for _ in 0..reader.count()? {
+        resources.push(Resource::parse(reader.text()?).map_err(|_| BadRecord("a resource is none"))?);
+    }
+    let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
+    Ok(Client { registration: Registration { token_endpoint_auth_method, resources }, tokens_revoked_at })
 }
 
 fn encode_limit(rate_limit: OwnRateLimit, out: &mut Writer) {

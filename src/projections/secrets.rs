@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bytes::{BadRecord, Reader, Writer};
 use super::millis;
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Foreign, Secret};
+use crate::domain::credential::{Credential, Foreign, Secret, SecretFacts};
 use crate::domain::ids::CredentialId;
 use crate::domain::imports::Side;
 use crate::domain::secret::Digest;
@@ -26,7 +26,28 @@ pub struct SecretRecord<'a> {
     pub ends_at: Option<Timestamp>,
     pub digest: DigestHalf,
     pub prefix: &'a str,
-    pub foreign: Option<ForeignRecord<'a>>,
+    pub form: Form<'a>,
+}
+
+/// Whose secret it is, and so what it is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// of a key of ours: by how it begins
+    Key,
+    /// of a key from elsewhere: by its digest
+    Foreign(ForeignRecord<'a>),
+    /// of a client: by its digest, which is of the client's id too; for a token, by its own id
+    Client,
+}
+
+impl<'a> Form<'a> {
+    pub fn of(facts: &SecretFacts, foreign: Option<&'a Foreign>) -> Self {
+        match foreign {
+            Some(foreign) => Form::Foreign(ForeignRecord::from(foreign)),
+            None if facts.client_id.is_some() => Form::Client,
+            None => Form::Key,
+        }
+    }
 }
 
 /// Of an imported key: what leads from a text to its digest.
@@ -62,6 +83,7 @@ pub fn rows(credential: &Credential, since: u32) -> impl Iterator<Item = InlineR
         record: SecretRecord::of(credential.id, secret).encode(),
         name: None,
         facts: json!({
+            "client_id": secret.facts.client_id,
             "credential_id": credential.id,
             "prefix": secret.facts.prefix,
             "ends_at_ms": millis(secret.ends_at),
@@ -82,20 +104,22 @@ impl<'a> SecretRecord<'a> {
             ends_at: secret.ends_at,
             digest: half(&secret.facts.digest),
             prefix: &secret.facts.prefix,
-            foreign: secret.foreign.as_ref().map(ForeignRecord::from),
+            form: Form::of(&secret.facts, secret.foreign.as_ref()),
         }
     }
 
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::new(VERSION, 44 + self.prefix.len());
-        let salt = self.foreign.and_then(|foreign| foreign.salt);
+        let foreign = if let Form::Foreign(foreign) = self.form { Some(foreign) } else { None };
+        let salt = foreign.and_then(|foreign| foreign.salt);
         let before = salt.is_some_and(|salt| salt.side == Side::Before);
-        out.flags([self.revoked, self.end_recorded, self.foreign.is_some(), salt.is_some(), before]);
+        let of_client = self.form == Form::Client;
+        out.flags([self.revoked, self.end_recorded, foreign.is_some(), salt.is_some(), before, of_client]);
         out.uuid(self.credential.0);
         out.instant(self.ends_at);
         out.bytes(&self.digest);
         out.text(self.prefix);
-        if let Some(foreign) = self.foreign {
+        if let Some(foreign) = foreign {
             out.text(foreign.format);
         }
         if let Some(salt) = salt {
@@ -107,16 +131,18 @@ impl<'a> SecretRecord<'a> {
 
     pub fn decode(record: &'a [u8]) -> Result<Self, BadRecord> {
         let mut reader = Reader::new(VERSION, record)?;
-        let [revoked, end_recorded, foreign, salted, before] = reader.flags()?;
+        let [revoked, end_recorded, foreign, salted, before, of_client] = reader.flags()?;
         let credential = CredentialId(reader.uuid()?);
         let (ends_at, digest, prefix) = (reader.instant()?, reader.take()?, reader.text()?);
-        let foreign = match foreign {
-            true => Some(ForeignRecord::decode(&mut reader, salted.then_some(before))?),
-            false if salted || before => return Err(BadRecord("a key of our own has no salt")),
-            false => None,
+        let form = match (foreign, of_client) {
+            (true, false) => Form::Foreign(ForeignRecord::decode(&mut reader, salted.then_some(before))?),
+            (false, _) if salted || before => return Err(BadRecord("a key of our own has no salt")),
+            (true, true) => return Err(BadRecord("a client's secret is none from elsewhere")),
+            (false, true) => Form::Client,
+            (false, false) => Form::Key,
         };
         reader.end()?;
-        Ok(SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, foreign })
+        Ok(SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, form })
     }
 }
 

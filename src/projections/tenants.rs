@@ -22,6 +22,7 @@ pub struct TenantRecord {
     pub formats: Vec<KeyFormat>,
     pub operations: BTreeMap<String, ConcreteScope>,
     pub default_rate_limit: Option<RateLimit>,
+    pub token_lifetime_seconds: u32,
 }
 
 pub fn row(tenant: &Tenant) -> InlineRow {
@@ -47,6 +48,7 @@ impl TenantRecord {
             formats: tenant.formats.clone(),
             operations: tenant.settings.operations.clone(),
             default_rate_limit: tenant.settings.default_rate_limit,
+            token_lifetime_seconds: tenant.settings.token_lifetime_seconds,
         }
     }
 
@@ -69,6 +71,7 @@ impl TenantRecord {
         if let Some(limit) = self.default_rate_limit {
             out.rate_limit(limit);
         }
+        out.u32(self.token_lifetime_seconds);
         out.0
     }
 
@@ -90,8 +93,9 @@ impl TenantRecord {
             operations.insert(operation, scope);
         }
         let default_rate_limit = if limited { Some(reader.rate_limit()?) } else { None };
+        let token_lifetime_seconds = reader.u32()?;
         reader.end()?;
-        Ok(TenantRecord { suspended, slug, formats, operations, default_rate_limit })
+        Ok(TenantRecord { suspended, slug, formats, operations, default_rate_limit, token_lifetime_seconds })
     }
 }
 

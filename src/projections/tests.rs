@@ -9,11 +9,11 @@ use super::members::MemberRecord;
 use super::operator_tokens::TokenRecord;
 use super::operators::OperatorRecord;
 use super::policy::Policy;
-use super::secrets::{ForeignRecord, SaltRecord, SecretRecord};
+use super::secrets::{ForeignRecord, Form, SaltRecord, SecretRecord};
 use super::tenants::TenantRecord;
 use super::*;
 use crate::domain::authority::Role;
-use crate::domain::credential::{self, CredentialCommand, Revoke, Rotate};
+use crate::domain::credential::{self, Client, CredentialCommand, Registration, Resource, Revoke, Rotate};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::imports::Side;
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
@@ -43,13 +43,26 @@ fn entries(ipv6: bool) -> impl Strategy<Value = Vec<IpEntry>> {
 
 fn policies() -> impl Strategy<Value = Policy> {
     let scopes = proptest::collection::vec(scope_texts(), 0..5);
-    (scopes, entries(false), entries(true), own_rate_limits()).prop_map(
-        |(scopes, allow, deny, rate_limit)| Policy {
+    let client = proptest::option::of(clients());
+    (scopes, entries(false), entries(true), own_rate_limits(), client).prop_map(
+        |(scopes, allow, deny, rate_limit, client)| Policy {
             scopes: scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect(),
             ip_rules: IpRules::new(allow, deny).expect("rules"),
             rate_limit,
+            client,
         },
     )
+}
+
+fn clients() -> impl Strategy<Value = Client> {
+    let resources = proptest::collection::vec("https://[a-z]{1,8}", 0..3);
+    (resources, proptest::option::of(0..4_000_000_000_000i64)).prop_map(|(resources, revoked_at)| Client {
+        registration: Registration {
+            resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
+            ..Registration::default()
+        },
+        tokens_revoked_at: revoked_at.and_then(Timestamp::from_millis),
+    })
 }
 
 fn formats() -> impl Strategy<Value = KeyFormat> {
@@ -106,6 +119,7 @@ proptest! {
         prefix in "[a-z]{1,8}_[0-9A-Za-z]{6,12}",
         format in proptest::option::of("[a-z_.-]{0,32}"),
         salted in proptest::option::of((any::<bool>(), "[a-z_]{6,12}", proptest::collection::vec(any::<u8>(), 1..64))),
+        of_client: bool,
     ) {
         let salt = salted.as_ref().map(|(before, start, bytes)| {
             SaltRecord { side: if *before { Side::Before } else { Side::After }, start, bytes }
@@ -113,7 +127,9 @@ proptest! {
         let foreign = format.as_deref().map(|format| ForeignRecord { format, salt });
         let ([revoked, end_recorded], credential) = (flags, CredentialId(Uuid::from_u128(id)));
         let prefix = &prefix;
-        let record = SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, foreign };
+        let own = if of_client { Form::Client } else { Form::Key };
+        let form = foreign.map_or(own, Form::Foreign);
+        let record = SecretRecord { credential, revoked, end_recorded, ends_at, digest, prefix, form };
         let bytes = record.encode();
         prop_assert_eq!(SecretRecord::decode(&bytes), Ok(record));
         if foreign.is_none_or(|foreign| foreign.salt.is_none()) {
@@ -129,10 +145,11 @@ proptest! {
         formats in proptest::collection::vec(formats(), 0..4),
         operations in proptest::collection::btree_map("\\PC{1,20}", scope_texts(), 0..5),
         default_rate_limit in proptest::option::of(rate_limits()),
+        token_lifetime_seconds: u32,
     ) {
         let concrete = |text: String| ConcreteScope::parse(&text).expect("a scope");
         let operations = operations.into_iter().map(|(name, scope)| (name, concrete(scope))).collect();
-        let record = TenantRecord { suspended, slug, formats, operations, default_rate_limit };
+        let record = TenantRecord { suspended, slug, formats, operations, default_rate_limit, token_lifetime_seconds };
         prop_assert_eq!(TenantRecord::decode(&record.encode()), Ok(record.clone()));
         nothing_near_it_reads(&record.encode(), TenantRecord::decode);
     }
@@ -208,7 +225,7 @@ fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_du
     assert_eq!(
         *credential,
         json!({
-            "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "suspended": false,
+            "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "kind": "api_key", "suspended": false,
             "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "description_version": 1, "due_at_ms": end,
             "owner_id": null, "warnable_from_ms": at(250).millis(),
         })

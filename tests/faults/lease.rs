@@ -214,7 +214,7 @@ fn revoke_beside(service: &Service, tenant: &str, key: &str) {
         let credential: CredentialId = key.parse().expect("an id");
         let order = Order::of(
             credential.into(),
-            Command::Credential(tenant, vec![CredentialCommand::Revoke(revoke)]),
+            Command::Credential(tenant, None, vec![CredentialCommand::Revoke(revoke)]),
             Caller { actor: By::System, client_ip: None, request_id: "beside".to_owned() },
         );
         let executed = house.ledger.execute(order).await.expect("a revoke");

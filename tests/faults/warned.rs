@@ -35,7 +35,7 @@ fn ledger(service: &Service) -> Vec<Positioned> {
 /// Of whom, and of which end.
 fn warnings(events: &[Positioned]) -> Vec<(StreamId, Timestamp)> {
     let warning = |event: &Positioned| match &event.recorded.event {
-        Event::Credential(CredentialEvent::ExpiringSoon(soon)) => {
+        Event::Credential(_, CredentialEvent::ExpiringSoon(soon)) => {
             assert_eq!(event.recorded.actor, Who::System);
             Some((event.recorded.stream, soon.expires_at))
         }
@@ -48,7 +48,7 @@ fn warnings(events: &[Positioned]) -> Vec<(StreamId, Timestamp)> {
 fn each_was_true_and_new(events: &[Positioned], stream: StreamId) -> usize {
     let (mut end, mut told, mut over, mut count) = (None, None, false, 0);
     for event in events.iter().filter(|event| event.recorded.stream == stream) {
-        let Event::Credential(event) = &event.recorded.event else { panic!("a key's stream") };
+        let Event::Credential(_, event) = &event.recorded.event else { panic!("a key's stream") };
         assert!(!over, "{event:?} after the last of all");
         match event {
             CredentialEvent::Created(created) => end = created.expires_at,
@@ -83,8 +83,9 @@ fn p9_a_warning_is_recorded_once_though_the_service_is_killed_in_between() {
         service.start_again();
     }
     eventually(|| (told(&service) == KEYS).then_some(())).expect("all are told of");
-    let ended =
-        |event: &Positioned| matches!(&event.recorded.event, Event::Credential(CredentialEvent::Expired(_)));
+    let ended = |event: &Positioned| {
+        matches!(&event.recorded.event, Event::Credential(_, CredentialEvent::Expired(_)))
+    };
     let ends = || ledger(&service).iter().filter(|event| ended(event)).count();
     eventually(|| (ends() == KEYS).then_some(())).expect("all end");
     let events = ledger(&service);
@@ -181,7 +182,7 @@ fn p9_an_end_that_comes_while_many_are_told_of_is_recorded_before_the_rest_of_th
     });
     let events = ledger(&service);
     for (place, event) in events.iter().enumerate() {
-        let Event::Credential(CredentialEvent::Expired(expired)) = &event.recorded.event else { continue };
+        let Event::Credential(_, CredentialEvent::Expired(expired)) = &event.recorded.event else { continue };
         let meanwhile: Vec<Positioned> =
             events[..place].iter().filter(|event| event.recorded.at > expired.ended_at).cloned().collect();
         let first = warnings(&meanwhile).len();

@@ -85,15 +85,15 @@ pub fn holds_exactly(service: &Service, run: &Run<'_>) {
 }
 
 pub fn is_housekeeping(recorded: &Recorded) -> bool {
-    matches!(&recorded.event, Event::Credential(event) if event.is_housekeeping())
+    matches!(&recorded.event, Event::Credential(_, event) if event.is_housekeeping())
 }
 
 /// Without what the model can't know: digests. Versions also count housekeeping's events, which come when they come.
 fn comparable(recorded: &Recorded) -> (uuid::Uuid, Option<uuid::Uuid>, Event) {
     let mut event = recorded.event.clone();
     let facts: Option<&mut SecretFacts> = match &mut event {
-        Event::Credential(CredentialEvent::Created(created)) => Some(&mut created.secret),
-        Event::Credential(CredentialEvent::Rotated(rotated)) => Some(&mut rotated.secret),
+        Event::Credential(_, CredentialEvent::Created(created)) => Some(&mut created.secret),
+        Event::Credential(_, CredentialEvent::Rotated(rotated)) => Some(&mut rotated.secret),
         Event::Operator(OperatorEvent::TokenMinted(minted)) => Some(&mut minted.token),
         _ => None,
     };

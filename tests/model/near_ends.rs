@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use credledger::clock::Timestamp;
+use credledger::domain::client_format::ClientFormat;
 use credledger::domain::command::{Asked, Command, Seen};
 use credledger::domain::credential::{CredentialCommand, RecordDue, SecretFacts, Warn};
 use credledger::domain::event::{Actor, Event, Recorded};
-use credledger::domain::ids::StreamId;
+use credledger::domain::ids::{ClientId, StreamId};
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::stream::StreamState;
 use credledger::domain::{Caller, Context, Fresh};
@@ -37,6 +38,10 @@ impl Fresh for Nothing {
     fn secret(&self, _: &KeyFormat) -> SecretFacts {
         unreachable!("housekeeping makes nothing")
     }
+
+    fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
+        unreachable!("housekeeping makes nothing")
+    }
 }
 
 /// What housekeeping has to write down of a credential in these states at that instant.
@@ -49,7 +54,7 @@ fn decided(
     let credential = key.credential().expect("a credential");
     let caller = Caller { actor: Actor::System, client_ip: None, request_id: String::new() };
     let asked = Asked {
-        command: Command::Credential(credential.tenant, vec![command]),
+        command: Command::Credential(credential.tenant, None, vec![command]),
         seen: Seen { tenant: tenant.tenant().cloned(), ..Seen::default() },
         context: Context { now, caller, fresh: Arc::new(Nothing) },
         if_versions: None,

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex};
 
 use credledger::clock::Timestamp;
+use credledger::domain::client_format::ClientFormat;
 use credledger::domain::command::{Asked, Command, Seen};
 use credledger::domain::credential::{Credential, CredentialEvent, SecretFacts};
 use credledger::domain::event::{Actor, Event, Recorded};
-use credledger::domain::ids::{OperatorId, PlanId, SecretId, StreamId, TenantId};
+use credledger::domain::ids::{ClientId, OperatorId, PlanId, SecretId, StreamId, TenantId};
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::member::Member;
 use credledger::domain::operator::Operator;
@@ -47,12 +48,17 @@ impl Fresh for Told {
         // A decision that the service refused made one all the same; nobody ever sees it.
         told.unwrap_or_else(|| facts(Uuid::nil(), ""))
     }
+
+    fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
+        unreachable!("the histories are of keys")
+    }
 }
 
 /// Digest and pepper are the vault's business.
 fn facts(id: Uuid, prefix: &str) -> SecretFacts {
     SecretFacts {
         id: SecretId(id),
+        client_id: None,
         prefix: prefix.to_owned(),
         pepper: PepperNumber(0),
         digest: Digest::new([0; 32]),
@@ -130,7 +136,7 @@ impl Oracle {
         let Some(plan) = asked.seen.plan.as_ref().filter(|_| events > 0 && asked.command.creates()) else {
             return Ok(());
         };
-        let (Command::Credential(tenant, _), Some(most)) = (&asked.command, plan.bounds.active_credentials)
+        let (Command::Credential(tenant, ..), Some(most)) = (&asked.command, plan.bounds.active_credentials)
         else {
             return Ok(());
         };
@@ -142,7 +148,7 @@ impl Oracle {
     pub fn credentials(&self, tenant: TenantId) -> Vec<Credential> {
         let mut streams: Vec<StreamId> = Vec::new();
         for event in self.memory.all() {
-            let created = matches!(event.event, Event::Credential(CredentialEvent::Created(_)));
+            let created = matches!(event.event, Event::Credential(_, CredentialEvent::Created(_)));
             streams.extend(Some(event.stream).filter(|_| created && event.tenant == Some(tenant)));
         }
         streams.into_iter().filter_map(|stream| self.credential(stream)).collect()

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use credledger::clock::Timestamp;
+use credledger::domain::client_format::ClientFormat;
 use credledger::domain::command::{Asked, Command, Seen};
 use credledger::domain::credential::{self, CredentialEvent, SecretFacts};
 use credledger::domain::event::{Actor, Event, Recorded};
-use credledger::domain::ids::{SecretId, StreamId, TenantId};
+use credledger::domain::ids::{ClientId, SecretId, StreamId, TenantId};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::personal::Personal;
@@ -83,6 +84,10 @@ impl Fresh for NoneFresh {
 
     fn secret(&self, _: &KeyFormat) -> SecretFacts {
         unreachable!("a tenant has no secret")
+    }
+
+    fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
+        unreachable!("a tenant is no client")
     }
 }
 
@@ -262,6 +267,7 @@ fn created_with(id: StreamId, metadata: Map<String, Value>) -> Recorded {
     let tenant = TenantId(Uuid::from_u128(1));
     let secret = SecretFacts {
         id: SecretId(Uuid::now_v7()),
+        client_id: None,
         prefix: id.to_string(),
         pepper: PepperNumber(1),
         digest: Digest::new([7; 32]),
@@ -276,6 +282,7 @@ fn created_with(id: StreamId, metadata: Map<String, Value>) -> Recorded {
         ip_rules: IpRules::default(),
         rate_limit: OwnRateLimit::Default,
         owner: None,
+        registration: None,
         secret,
     };
     Recorded {
@@ -286,7 +293,7 @@ fn created_with(id: StreamId, metadata: Map<String, Value>) -> Recorded {
         actor: Actor::System,
         client_ip: None,
         request_id: "numbers".into(),
-        event: Event::Credential(CredentialEvent::Created(created)),
+        event: Event::Credential(credential::Kind::ApiKey, CredentialEvent::Created(created)),
     }
 }
 

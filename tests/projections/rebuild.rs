@@ -84,7 +84,7 @@ impl World {
             let id = CredentialId(uuid::Uuid::now_v7());
             let owned = Some(owner).filter(|_| life % 2 == 0);
             for action in actions(life, owned) {
-                self.execute(id.into(), Command::Credential(tenant, vec![action])).await;
+                self.execute(id.into(), Command::Credential(tenant, None, vec![action])).await;
             }
         }
         self.move_in(tenant).await;
@@ -118,7 +118,7 @@ impl World {
             };
             let id = self.house.ledger.imported_id(tenant, "elsewhere", &number.to_string());
             let import = CredentialCommand::Import(Box::new(import));
-            self.execute(id.into(), Command::Credential(tenant, vec![import])).await;
+            self.execute(id.into(), Command::Credential(tenant, None, vec![import])).await;
         }
     }
 
@@ -172,6 +172,7 @@ fn create_of(life: u32, owner: Option<MemberId>) -> credential::Create {
         ip_rules: IpRules::default(),
         rate_limit: OwnRateLimit::None,
         owner,
+        registration: None,
     }
 }
 
@@ -265,7 +266,7 @@ async fn the_service_goes_on_after_a_rebuild_as_before() {
     world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
     let id = CredentialId(uuid::Uuid::now_v7());
     for action in actions(1, None) {
-        world.execute(id.into(), Command::Credential(tenant, vec![action])).await;
+        world.execute(id.into(), Command::Credential(tenant, None, vec![action])).await;
     }
     assert_eq!(world.rows().await.len(), before + 4);
     assert_eq!(world.loaded().await, world.house.view.dump().expect("a whole view"));

@@ -1,10 +1,11 @@
 -- A page of a tenant's credentials, newest first. Statuses are computed at the instant that is asked about.
 -- $1 ledger, $2 tenant, $3 and $4 the last row of the page before (the highest values for the first page), $5 rows, $6 now,
 -- $7 the tenant's warning window; then the filters, each null when it is not asked for: $8 status, $9 name, $10 a scope,
--- $11 expires before, $12 how a prefix begins, $13 a text in name or description, $14 a member that they belong to
+-- $11 expires before, $12 how a prefix or a client's id begins, $13 a text in name or description, $14 a member that they belong to;
+-- $15 the kind
 select c.id, c.created_at_ms
   from credledger.credentials c
-  where c.ledger_id = $1 and c.tenant_id = $2 and (c.created_at_ms, c.id) < ($3, $4)
+  where c.ledger_id = $1 and c.tenant_id = $2 and c.kind = $15 and (c.created_at_ms, c.id) < ($3, $4)
     and ($8::text is null or $8 = case
       when c.revoked then 'revoked'
       when c.expires_at_ms <= $6 then 'expired'
@@ -17,7 +18,11 @@ select c.id, c.created_at_ms
     and ($12::text is null or c.id in (
       select s.credential_id from credledger.secrets s
         where s.ledger_id = $1 and s.tenant_id = $2
-          and s.prefix ~>=~ $12 and s.prefix ~<~ ($12 || chr(1114111))))
+          and s.prefix ~>=~ $12 and s.prefix ~<~ ($12 || chr(1114111))
+      union all
+      select s.credential_id from credledger.secrets s
+        where s.ledger_id = $1 and s.tenant_id = $2
+          and s.client_id ~>=~ $12 and s.client_id ~<~ ($12 || chr(1114111))))
     -- Asked for as a value, not by exists: the planner would read all names there are into a hash.
     and ($9::text is null or $9 = (
       select p.slots->'name'->>1 from credledger.personal p

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Credential, CredentialEvent, Secret, SecretFacts, Typed, rescope, set_expiry, set_owner};
+use super::{
+    Client, Credential, CredentialEvent, Registration, Secret, SecretFacts, Typed, rescope, set_expiry,
+    set_owner,
+};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::event::Recorded;
@@ -28,6 +31,8 @@ pub struct Create {
     pub ip_rules: IpRules,
     pub rate_limit: OwnRateLimit,
     pub owner: Option<MemberId>,
+    /// none: a key
+    pub registration: Option<Registration>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +47,9 @@ pub struct Created {
     pub ip_rules: IpRules,
     pub rate_limit: OwnRateLimit,
     pub owner: Option<MemberId>,
+    /// of a client
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<Registration>,
     pub secret: SecretFacts,
 }
 
@@ -71,12 +79,22 @@ impl Create {
             ip_rules: self.ip_rules.clone(),
             rate_limit: self.rate_limit,
             owner: self.owner,
-            secret: context.fresh.secret(&tenant.settings.key_format),
+            registration: self.registration.clone(),
+            secret: match self.registration {
+                None => context.fresh.secret(&tenant.settings.key_format),
+                Some(_) => context.fresh.client(&tenant.settings.client_format, None),
+            },
         })])
     }
 }
 
 impl Created {
+    /// What it is beside a key.
+    pub fn client(&self) -> Option<Client> {
+        let registration = self.registration.clone()?;
+        Some(Client { registration, tokens_revoked_at: None })
+    }
+
     pub(super) fn into_credential(self, recorded: &Recorded) -> Result<Credential, &'static str> {
         if recorded.version != 1 {
             return Err("a credential is created by its stream's first event");
@@ -84,6 +102,10 @@ impl Created {
         if recorded.tenant != Some(self.tenant_id) {
             return Err("it names another tenant than its envelope");
         }
+        if self.registration.is_some() != self.secret.client_id.is_some() {
+            return Err("it has a client's id without a registration, or a registration without one");
+        }
+        let client = self.client();
         Ok(Credential {
             id: CredentialId(recorded.stream.0),
             tenant: self.tenant_id,
@@ -94,6 +116,7 @@ impl Created {
             ip_rules: self.ip_rules,
             rate_limit: self.rate_limit,
             owner: self.owner,
+            client,
             expires_at: self.expires_at,
             expiry_since: recorded.at,
             warned_of: None,
@@ -113,8 +136,10 @@ impl Created {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::CredentialCommand;
+    use crate::domain::credential::{CredentialCommand, Kind};
+    use crate::domain::event::{ClaimKind, Event};
     use crate::domain::refusal::RefusalKind;
+    use crate::domain::stream::StreamState;
     use crate::domain::testing::*;
 
     fn create() -> Create {
@@ -127,6 +152,7 @@ mod tests {
             ip_rules: IpRules::default(),
             rate_limit: OwnRateLimit::Default,
             owner: None,
+            registration: None,
         }
     }
 
@@ -167,6 +193,37 @@ mod tests {
         given([]).member(foreign).when(mint()).refused(RefusalKind::Invalid, Some("/owner"));
         let disabled = Member { disabled_at: Some(at(-1)), ..ada.clone() };
         given([]).member(disabled).when(mint()).refused(RefusalKind::Conflict, None);
+    }
+
+    #[test]
+    fn a_client_is_made_as_a_key_is_with_an_id_of_its_own_kind() {
+        let create = Create { registration: Some(registration()), ..create() };
+        let made = given_client([]).when(CredentialCommand::Create(create));
+        let events: Vec<_> = made.events().into_iter().map(|recorded| recorded.event).collect();
+        let [event] = events.as_slice() else { panic!("one event, not {events:?}") };
+        assert_eq!(event.kind().name, "oauth_client.created");
+        let claims: Vec<_> = event.claims().into_iter().map(|claim| (claim.kind, claim.key)).collect();
+        assert!(
+            matches!(claims.as_slice(), [(ClaimKind::ClientId, id)] if id.starts_with("cl_client_")),
+            "{claims:?}"
+        );
+    }
+
+    #[test]
+    fn a_registration_without_an_id_or_an_id_without_one_is_no_creation() {
+        let CredentialEvent::Created(client) = client_created() else { panic!("a creation") };
+        let CredentialEvent::Created(key) = created() else { panic!("a creation") };
+        let odd = [
+            (Kind::OauthClient, Created { secret: key.secret.clone(), ..client.clone() }),
+            (Kind::ApiKey, Created { secret: client.secret.clone(), ..key.clone() }),
+            (Kind::ApiKey, client),
+            (Kind::OauthClient, key),
+        ];
+        for (kind, created) in odd {
+            let event = Event::Credential(kind, CredentialEvent::Created(created));
+            let recorded = Recorded { tenant: Some(tenant_id(1)), ..recorded_on(1, event) };
+            assert!(StreamState::Empty.folded(recorded).is_err());
+        }
     }
 
     #[test]

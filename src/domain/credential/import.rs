@@ -146,7 +146,7 @@ impl ForeignSecret {
 impl ImportedSecret {
     pub fn facts(&self) -> SecretFacts {
         let Self { id, prefix, pepper, digest, .. } = self;
-        SecretFacts { id: *id, prefix: prefix.clone(), pepper: *pepper, digest: *digest }
+        SecretFacts { id: *id, client_id: None, prefix: prefix.clone(), pepper: *pepper, digest: *digest }
     }
 
     pub fn foreign(&self) -> Foreign {
@@ -171,6 +171,7 @@ impl Imported {
             ip_rules: self.ip_rules.clone(),
             rate_limit: self.rate_limit,
             owner: self.owner,
+            registration: None,
             secret: self.secret.facts(),
         }
     }

@@ -1,19 +1,22 @@
-//! A credential: its state, how it follows from its events, and the actions on it, one a file.
+//! A credential, be it a key or an OAuth client: its state, how it follows from its events, and the actions on it, one a file.
 //!
 //! It keeps its id for life and holds several dated secrets. Exactly one secret is active while the credential lives; its
 //! only end is the credential's own. Older ones have a deadline of their own, or are over.
 
+pub mod configure;
 pub mod create;
 pub mod edit;
 pub mod grace;
 pub mod import;
 pub mod limit;
 pub mod record_due;
+pub mod registration;
 pub mod rescope;
 pub mod restrict;
 pub mod resume;
 pub mod revoke;
 pub mod revoke_secret;
+pub mod revoke_tokens;
 pub mod rotate;
 mod secret;
 pub mod self_revoke;
@@ -27,7 +30,7 @@ use serde_json::{Map, Value};
 
 use super::event::{Actor, Claim, ClaimKind, Recorded, family};
 use super::history::History;
-use super::ids::{CredentialId, MemberId, SecretId, TenantId};
+use super::ids::{ClientId, CredentialId, MemberId, SecretId, TenantId};
 use super::ip_rules::IpRules;
 use super::member::Member;
 use super::personal::Personal;
@@ -39,17 +42,20 @@ use super::tenant::Tenant;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
+pub use configure::{Configure, Configured};
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
 pub use grace::{GraceMoved, MoveGrace};
 pub use import::{ForeignSecret, Import, Imported, ImportedSecret};
 pub use limit::{Limit, Limited};
 pub use record_due::{Expired, RecordDue, SecretExpired};
+pub use registration::{AuthMethod, Client, ClientRotation, Kind, Registration, Resource};
 pub use rescope::{Rescope, Rescoped};
 pub use restrict::{Restrict, Restricted};
 pub use resume::{Resume, Resumed};
 pub use revoke::{Reason, Revoke, Revoked};
 pub use revoke_secret::{RevokeSecret, SecretRevoked};
+pub use revoke_tokens::{RevokeTokens, TokensRevoked};
 pub use rotate::{Rotate, Rotated};
 pub use secret::{Foreign, Salt, SaltBytes, Secret, SecretFacts, SecretStatus};
 pub use self_revoke::SelfRevoke;
@@ -59,23 +65,25 @@ pub use suspend::{Suspend, Suspended};
 pub use warn::{ExpiringSoon, Warn};
 
 family! { CredentialEvent,
-    Created = "api_key.created" v 1 personal ["description", "metadata", "name"];
+    Created = "api_key.created" | "oauth_client.created" v 1 personal ["description", "metadata", "name"];
     Imported = "api_key.imported" v 1 personal ["description", "metadata", "name", "old_id"];
-    Edited = "api_key.edited" v 1 personal ["description", "metadata", "name"];
-    Rescoped = "api_key.rescoped" v 1 personal [];
-    ExpirySet = "api_key.expiry_set" v 1 personal [];
-    Restricted = "api_key.restricted" v 1 personal [];
-    Limited = "api_key.limited" v 1 personal [];
-    OwnerSet = "api_key.owner_set" v 1 personal [];
-    Rotated = "api_key.rotated" v 1 personal [];
-    GraceMoved = "api_key.grace_moved" v 1 personal [];
-    SecretRevoked = "api_key.secret_revoked" v 1 personal [];
-    SecretExpired = "api_key.secret_expired" v 1 personal [];
-    Suspended = "api_key.suspended" v 1 personal [];
-    Resumed = "api_key.resumed" v 1 personal [];
-    ExpiringSoon = "api_key.expiring_soon" v 1 personal [];
-    Expired = "api_key.expired" v 1 personal [];
-    Revoked = "api_key.revoked" v 1 personal ["note"];
+    Edited = "api_key.edited" | "oauth_client.edited" v 1 personal ["description", "metadata", "name"];
+    Configured = "oauth_client.configured" v 1 personal [];
+    Rescoped = "api_key.rescoped" | "oauth_client.rescoped" v 1 personal [];
+    ExpirySet = "api_key.expiry_set" | "oauth_client.expiry_set" v 1 personal [];
+    Restricted = "api_key.restricted" | "oauth_client.restricted" v 1 personal [];
+    Limited = "api_key.limited" | "oauth_client.limited" v 1 personal [];
+    OwnerSet = "api_key.owner_set" | "oauth_client.owner_set" v 1 personal [];
+    Rotated = "api_key.rotated" | "oauth_client.rotated" v 1 personal [];
+    GraceMoved = "api_key.grace_moved" | "oauth_client.grace_moved" v 1 personal [];
+    SecretRevoked = "api_key.secret_revoked" | "oauth_client.secret_revoked" v 1 personal [];
+    SecretExpired = "api_key.secret_expired" | "oauth_client.secret_expired" v 1 personal [];
+    TokensRevoked = "oauth_client.tokens_revoked" v 1 personal [];
+    Suspended = "api_key.suspended" | "oauth_client.suspended" v 1 personal [];
+    Resumed = "api_key.resumed" | "oauth_client.resumed" v 1 personal [];
+    ExpiringSoon = "api_key.expiring_soon" | "oauth_client.expiring_soon" v 1 personal [];
+    Expired = "api_key.expired" | "oauth_client.expired" v 1 personal [];
+    Revoked = "api_key.revoked" | "oauth_client.revoked" v 1 personal ["note"];
 }
 
 /// One action on a credential.
@@ -84,6 +92,7 @@ pub enum CredentialCommand {
     Create(Create),
     Import(Box<Import>),
     Edit(Edit),
+    Configure(Configure),
     Rescope(Rescope),
     SetExpiry(SetExpiry),
     Restrict(Restrict),
@@ -92,6 +101,7 @@ pub enum CredentialCommand {
     Rotate(Rotate),
     MoveGrace(MoveGrace),
     RevokeSecret(RevokeSecret),
+    RevokeTokens(RevokeTokens),
     Suspend(Suspend),
     Resume(Resume),
     Revoke(Revoke),
@@ -101,6 +111,14 @@ pub enum CredentialCommand {
 }
 
 impl CredentialCommand {
+    /// The kind of the credential that it begins.
+    pub fn makes(&self) -> Kind {
+        match self {
+            Self::Create(Create { registration: Some(_), .. }) => Kind::OauthClient,
+            _ => Kind::ApiKey,
+        }
+    }
+
     /// The events that carry it out on this state; none when there is nothing to do. `member` is the account that the
     /// command gives the credential to, where it names one that is there.
     pub fn decide(
@@ -120,6 +138,7 @@ impl CredentialCommand {
         match self {
             Self::Create(_) | Self::Import(_) => unreachable!("handled above"),
             Self::Edit(edit) => edit.decide(credential, context),
+            Self::Configure(configure) => configure.decide(credential, context),
             Self::Rescope(rescope) => rescope.decide(credential, tenant, context),
             Self::SetExpiry(set) => set.decide(credential, tenant, context),
             Self::Restrict(restrict) => restrict.decide(credential, context),
@@ -128,6 +147,7 @@ impl CredentialCommand {
             Self::Rotate(rotate) => rotate.decide(credential, tenant, context),
             Self::MoveGrace(grace) => grace.decide(credential, tenant, context),
             Self::RevokeSecret(revoke) => revoke.decide(credential, context),
+            Self::RevokeTokens(revoke) => revoke.decide(credential, context),
             Self::Suspend(suspend) => suspend.decide(credential, context),
             Self::Resume(resume) => resume.decide(credential, context),
             Self::Revoke(revoke) => revoke.decide(credential, context),
@@ -151,6 +171,8 @@ pub struct Credential {
     pub rate_limit: OwnRateLimit,
     /// the account that it belongs to
     pub owner: Option<MemberId>,
+    /// none: it is a key
+    pub client: Option<Client>,
     pub expires_at: Option<Timestamp>,
     /// when that was said last
     pub expiry_since: Timestamp,
@@ -207,6 +229,10 @@ pub enum Status {
 }
 
 impl Credential {
+    pub fn kind(&self) -> Kind {
+        if self.client.is_some() { Kind::OauthClient } else { Kind::ApiKey }
+    }
+
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
@@ -249,6 +275,11 @@ impl Credential {
     /// The one that the last mint or rotation made.
     pub fn active_secret(&self) -> Option<&Secret> {
         self.secrets.iter().rfind(|secret| secret.ends_at.is_none() && secret.revoked_at.is_none())
+    }
+
+    /// Of a client, the id that its last secret stands under.
+    pub fn client_id(&self) -> Option<&ClientId> {
+        self.secrets.last().and_then(|secret| secret.facts.client_id.as_ref())
     }
 
     pub fn living_secrets(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
@@ -303,6 +334,8 @@ impl Credential {
                 return Err("the credential is there already");
             }
             CredentialEvent::Edited(event) => event.apply(self, recorded.version),
+            CredentialEvent::Configured(event) => event.apply(self)?,
+            CredentialEvent::TokensRevoked(_) => TokensRevoked::apply(self, recorded.at)?,
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
             CredentialEvent::ExpirySet(event) => event.apply(self, recorded.at),
             CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,
@@ -329,18 +362,36 @@ impl CredentialEvent {
     }
 }
 
-pub fn claims(event: &CredentialEvent) -> Vec<Claim> {
+/// A key is found by how it begins, a client by its id; one that is kept was claimed before.
+pub fn claims(kind: Kind, event: &CredentialEvent) -> Vec<Claim> {
     let facts = match event {
         CredentialEvent::Created(created) => &created.secret,
         CredentialEvent::Rotated(rotated) => &rotated.secret,
         CredentialEvent::Imported(imported) => return imported.claims(),
         _ => return Vec::new(),
     };
-    vec![Claim { kind: ClaimKind::SecretPrefix, key: facts.prefix.clone() }]
+    let id = |id: &ClientId| Claim { kind: ClaimKind::ClientId, key: id.as_str().to_owned() };
+    match kind {
+        Kind::ApiKey => vec![Claim { kind: ClaimKind::SecretPrefix, key: facts.prefix.clone() }],
+        Kind::OauthClient => facts.client_id.iter().map(id).collect(),
+    }
 }
 
 /// The fold of one more event.
 pub fn fold(
+    state: Option<Credential>,
+    kind: Kind,
+    event: CredentialEvent,
+    recorded: &Recorded,
+) -> Result<Credential, Unfoldable> {
+    let credential = folded(state, event, recorded)?;
+    if credential.kind() == kind {
+        return Ok(credential);
+    }
+    Err(Unfoldable { event: recorded.event.kind().name, why: "the credential is of the other kind" })
+}
+
+fn folded(
     state: Option<Credential>,
     event: CredentialEvent,
     recorded: &Recorded,

@@ -63,19 +63,36 @@ impl Rotate {
             .filter(|secret| grace == 0 || secret.ends_at.is_none())
             .map(|secret| SecretEnd { secret_id: secret.facts.id, ends_at })
             .collect();
-        let secret = context.fresh.secret(&tenant.settings.key_format);
-        Ok(vec![CredentialEvent::Rotated(Rotated { secret, ends })])
+        Ok(vec![CredentialEvent::Rotated(Rotated { secret: fresh(credential, tenant, context), ends })])
+    }
+}
+
+/// A client's new secret stands under a new id, or under the one that its last one has: the tenant's to say.
+fn fresh(credential: &Credential, tenant: &Tenant, context: &Context) -> SecretFacts {
+    let settings = &tenant.settings;
+    match credential.client_id() {
+        None => context.fresh.secret(&settings.key_format),
+        Some(present) => {
+            let kept = settings.client_rotation.kept(present);
+            let facts = context.fresh.client(&settings.client_format, kept);
+            SecretFacts { client_id: facts.client_id.filter(|_| kept.is_none()), ..facts }
+        }
     }
 }
 
 impl Rotated {
     pub(super) fn apply(self, credential: &mut Credential, recorded: &Recorded) -> Result<(), &'static str> {
+        let client_id = self.secret.client_id.or_else(|| credential.client_id().cloned());
+        if client_id.is_some() != credential.client.is_some() {
+            return Err("it has a client's id and is of a key");
+        }
         for end in self.ends {
             let secret = credential.secret_mut(end.secret_id)?;
             secret.ends_at = Some(end.ends_at);
             secret.changed = recorded.version;
         }
-        credential.secrets.push(Secret::new(self.secret, recorded.at, recorded.version));
+        let facts = SecretFacts { client_id, ..self.secret };
+        credential.secrets.push(Secret::new(facts, recorded.at, recorded.version));
         Ok(())
     }
 }
@@ -83,7 +100,8 @@ impl Rotated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::{CredentialCommand, SecretStatus};
+    use crate::domain::credential::{ClientRotation, CredentialCommand, SecretStatus};
+    use crate::domain::ids::ClientId;
     use crate::domain::testing::*;
 
     fn rotate(grace_seconds: Option<u32>) -> CredentialCommand {
@@ -136,6 +154,24 @@ mod tests {
         given_state(full.clone()).when(rotate(Some(60))).refused(RefusalKind::TooManySecrets, None);
         given_state(full.clone()).when(rotate(Some(0))).accepted();
         given_state(full).now(at(60)).when(rotate(Some(60))).accepted();
+    }
+
+    fn ids(credential: &Credential) -> Vec<&str> {
+        let ids = credential.secrets.iter().filter_map(|secret| secret.facts.client_id.as_ref());
+        ids.map(ClientId::as_str).collect()
+    }
+
+    #[test]
+    fn a_client_gets_a_new_id_or_keeps_its_own_as_the_tenant_says() {
+        let new_id = given_client([client_created()]).when(rotate(Some(60)));
+        let after = new_id.state();
+        assert_eq!(ids(&after).len(), 2);
+        assert_ne!(ids(&after)[0], ids(&after)[1]);
+        let keeping = tenant_with(|settings| settings.client_rotation = ClientRotation::KeepId);
+        let kept = || given_client([client_created()]).tenant(keeping.clone()).when(rotate(Some(60)));
+        let after = kept().and(rotate(Some(60))).state();
+        assert_eq!(ids(&after), [ids(&after)[0]; 3]);
+        assert!(kept().events()[0].event.claims().is_empty(), "an id that is kept was claimed before");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::domain::base64url;
-use crate::domain::ids::SecretId;
+use crate::domain::ids::{ClientId, SecretId};
 use crate::domain::imports::Side;
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::limits;
@@ -14,6 +14,9 @@ use crate::limits;
 #[serde(deny_unknown_fields)]
 pub struct SecretFacts {
     pub id: SecretId,
+    /// of a client's secret, the id that goes with it; absent when a rotation keeps the one before
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
     /// everything up to and with the public characters
     pub prefix: String,
     pub pepper: PepperNumber,

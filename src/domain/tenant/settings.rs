@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::client_format::ClientFormat;
+use crate::domain::credential::ClientRotation;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::refusal::Refusal;
@@ -16,6 +18,9 @@ pub const DAY_SECONDS: u32 = 24 * 60 * 60;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub key_format: KeyFormat,
+    pub client_format: ClientFormat,
+    pub client_rotation: ClientRotation,
+    pub token_lifetime_seconds: u32,
     pub default_grace_seconds: u32,
     pub max_grace_seconds: u32,
     pub max_lifetime_seconds: Option<u32>,
@@ -34,6 +39,9 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SettingsPatch {
     pub key_format: KeyFormatPatch,
+    pub client_format: ClientFormatPatch,
+    pub client_rotation: Option<ClientRotation>,
+    pub token_lifetime_seconds: Option<u32>,
     pub default_grace_seconds: Option<u32>,
     pub max_grace_seconds: Option<u32>,
     pub max_lifetime_seconds: Option<Option<u32>>,
@@ -77,11 +85,45 @@ impl KeyFormatPatch {
     }
 }
 
+/// Members of a client format, as of a key format.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClientFormatPatch {
+    pub id_prefix: Option<String>,
+    pub id_chars: Option<u8>,
+    pub secret_prefix: Option<String>,
+    pub secret_chars: Option<u8>,
+}
+
+impl ClientFormatPatch {
+    /// Every member of a whole format.
+    pub fn of(format: &ClientFormat) -> Self {
+        ClientFormatPatch {
+            id_prefix: Some(format.id_prefix().to_owned()),
+            id_chars: Some(format.id_chars()),
+            secret_prefix: Some(format.secret_prefix().to_owned()),
+            secret_chars: Some(format.secret_chars()),
+        }
+    }
+
+    fn applied_to(&self, present: &ClientFormat) -> Result<ClientFormat, Refusal> {
+        let merged = ClientFormat::new(
+            self.id_prefix.as_deref().unwrap_or(present.id_prefix()),
+            self.id_chars.unwrap_or(present.id_chars()),
+            self.secret_prefix.as_deref().unwrap_or(present.secret_prefix()),
+            self.secret_chars.unwrap_or(present.secret_chars()),
+        );
+        merged.map_err(|error| Refusal::invalid(error.pointer(), error.to_string()))
+    }
+}
+
 impl Settings {
     /// What a tenant starts with, under the installation's key format.
     pub fn starting(key_format: KeyFormat) -> Self {
         Settings {
             key_format,
+            client_format: ClientFormat::default(),
+            client_rotation: ClientRotation::NewId,
+            token_lifetime_seconds: 60 * 60,
             default_grace_seconds: 7 * DAY_SECONDS,
             max_grace_seconds: 90 * DAY_SECONDS,
             max_lifetime_seconds: None,
@@ -111,6 +153,12 @@ impl Settings {
         if self.max_lifetime_seconds == Some(0) {
             return refuse("/settings/max_lifetime_seconds", "At least 1, or null for no limit.".to_owned());
         }
+        if !limits::TOKEN_LIFETIME_SECONDS.contains(&self.token_lifetime_seconds) {
+            let (least, most) =
+                (limits::TOKEN_LIFETIME_SECONDS.start(), limits::TOKEN_LIFETIME_SECONDS.end());
+            return refuse("/settings/token_lifetime_seconds", format!("Expected {least} to {most}."));
+        }
+        self.check_prefixes()?;
         if self.operations.len() > limits::OPERATIONS {
             return refuse("/settings/operations", format!("At most {} operations.", limits::OPERATIONS));
         }
@@ -118,6 +166,23 @@ impl Settings {
         match self.default_scopes.iter().find(|scope| !allowed.iter().any(|wide| covers(wide, scope))) {
             None => Ok(()),
             Some(scope) => refuse("/settings/default_scopes", format!("allowed_scopes don't cover {scope}.")),
+        }
+    }
+}
+
+impl Settings {
+    /// By its prefix a text is known for a key, a client's id or a client's secret.
+    fn check_prefixes(&self) -> Result<(), Refusal> {
+        let key = self.key_format.prefix();
+        let clients = [
+            ("/settings/client_format/id_prefix", self.client_format.id_prefix()),
+            ("/settings/client_format/secret_prefix", self.client_format.secret_prefix()),
+        ];
+        match clients.into_iter().find(|(_, prefix)| *prefix == key) {
+            None => Ok(()),
+            Some((pointer, _)) => {
+                refuse(pointer, format!("{key} is the prefix of the tenant's keys; choose another."))
+            }
         }
     }
 }
@@ -133,6 +198,9 @@ impl SettingsPatch {
         }
         Ok(Settings {
             key_format: self.key_format.applied_to(&present.key_format)?,
+            client_format: self.client_format.applied_to(&present.client_format)?,
+            client_rotation: new(&self.client_rotation, &present.client_rotation),
+            token_lifetime_seconds: new(&self.token_lifetime_seconds, &present.token_lifetime_seconds),
             default_grace_seconds: new(&self.default_grace_seconds, &present.default_grace_seconds),
             max_grace_seconds: new(&self.max_grace_seconds, &present.max_grace_seconds),
             max_lifetime_seconds: new(&self.max_lifetime_seconds, &present.max_lifetime_seconds),

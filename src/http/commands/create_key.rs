@@ -5,9 +5,7 @@ use actix_web::web::{Path, Payload};
 
 use super::Write;
 use crate::domain::authority::Action;
-use crate::domain::command::Command;
-use crate::domain::credential::{Create, CredentialCommand};
-use crate::domain::ids::CredentialId;
+use crate::domain::credential::Create;
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::members::Members;
@@ -17,23 +15,14 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let tenant = write.tenant(&path, Action::ChangeCredentials)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
-    let create = read(&document)?;
-    let vault = write.app.ledger.vault();
-    let id = CredentialId(vault.uuid(write.app.now().millis()));
-    let render = write.render_key(tenant, 201).await?;
-    let order = || {
-        let command = Command::Credential(tenant, vec![CredentialCommand::Create(create.clone())]);
-        write.order(id.into(), command, &document, render.clone())
-    };
-    let executed = write.app.ledger.execute_within_plan(tenant, order).await?;
-    Ok(write.made("key", format_args!("/tenants/{tenant}/keys"), executed))
+    write.mint(tenant, read(&document)?, &document).await
 }
 
 fn read(document: &Document<'_>) -> Result<Create, Problem> {
     document.decode(create)
 }
 
-/// What a key is given from its first day on, whether it is minted here or comes from elsewhere.
+/// What a credential is given from its first day on, whether it is minted here or comes from elsewhere.
 pub(super) fn create(members: &mut Members<'_, '_>) -> Option<Create> {
     let name = members.required("name", fields::name);
     let description = members.optional("description", fields::description);
@@ -52,5 +41,6 @@ pub(super) fn create(members: &mut Members<'_, '_>) -> Option<Create> {
         ip_rules: ip_rules?.unwrap_or_default(),
         rate_limit: rate_limit?.unwrap_or_default(),
         owner: owner?,
+        registration: None,
     })
 }

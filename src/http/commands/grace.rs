@@ -1,4 +1,4 @@
-//! PATCH …/keys/{id}/secrets/{sid}: move the end of a grace window
+//! PATCH …/{keys,clients}/{id}/secrets/{sid}: move the end of a grace window
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -14,11 +14,11 @@ pub async fn handle(
     path: Path<(String, String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
+    let target = write.credential(&path.0, &path.1)?;
     let secret: SecretId = path.2.parse().map_err(|_| Problem::not_found())?;
     let body = write.body(payload, Wants::MergePatch).await?;
     let document = body.parse()?;
     let ends_at = document.decode(|members| members.required("expires_at", |text| text.instant()))?;
     let actions = vec![CredentialCommand::MoveGrace(MoveGrace { secret, ends_at })];
-    write.on_key(key, actions, &document, Told::ENFORCED).await
+    write.on_credential(target, actions, &document, Told::ENFORCED).await
 }

@@ -1,12 +1,13 @@
 //! Requests that change something: body → command → execute → answer. One file an action, named as in the domain.
 
+pub mod create_client;
 pub mod create_key;
 pub mod create_member;
 pub mod create_operator;
 pub mod create_tenant;
 pub mod disable_member;
 pub mod disable_operator;
-pub mod edit_key;
+pub mod edit_credential;
 pub mod edit_member;
 pub mod edit_operator;
 pub mod edit_tenant;
@@ -15,15 +16,16 @@ pub mod grace;
 pub mod import_keys;
 pub mod mint_token;
 mod reach;
-pub mod resume_key;
+pub mod resume_credential;
 pub mod resume_tenant;
 pub mod revoke;
 pub mod revoke_secret;
 pub mod revoke_token;
+pub mod revoke_tokens;
 pub mod rotate;
 pub mod self_revoke;
 pub mod set_plan;
-pub mod suspend_key;
+pub mod suspend_credential;
 pub mod suspend_tenant;
 
 use std::fmt;
@@ -45,15 +47,17 @@ use super::members::Members;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::request::RequestContext;
-use super::resources::{member, operator, tenant};
+use super::resources::credential::{collection, kind_of, member};
+use super::resources::{member as account, operator, tenant};
 use crate::db::Errand;
 use crate::domain::Caller;
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::credential::CredentialCommand;
+use crate::domain::credential::{Create, Credential, CredentialCommand, Kind};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, StreamId, TenantId};
 use crate::domain::member::MemberCommand;
 use crate::domain::operator::OperatorCommand;
+use crate::domain::secret::PlainSecret;
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
@@ -66,6 +70,20 @@ pub struct Write {
     pub operator: Operator,
     pub request: HttpRequest,
     pub context: RequestContext,
+}
+
+/// The credential that a path names.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    pub tenant: TenantId,
+    pub kind: Kind,
+    pub id: CredentialId,
+}
+
+impl Target {
+    pub fn command(self, actions: Vec<CredentialCommand>) -> Command {
+        Command::Credential(self.tenant, Some(self.kind), actions)
+    }
 }
 
 /// What a write's answer says beside the resource.
@@ -105,10 +123,10 @@ impl Write {
     }
 
     /// A credential's path, for an operator who may change the tenant's credentials.
-    pub fn key(&self, tenant: &str, credential: &str) -> Result<(TenantId, CredentialId), Problem> {
+    pub fn credential(&self, tenant: &str, credential: &str) -> Result<Target, Problem> {
         let path = (tenant, credential);
         let (tenant, id) = self.operator.credential(&self.app, path, Action::ChangeCredentials)?;
-        Ok((tenant.id, id))
+        Ok(Target { tenant: tenant.id, kind: kind_of(&self.request)?, id })
     }
 
     /// A member's path, for an operator who may manage the tenant's members.
@@ -195,28 +213,48 @@ impl Write {
         answer(executed, Told { location, ..Told::PLAIN })
     }
 
-    /// One or more actions on one credential, answered with the credential.
-    pub async fn on_key(
+    /// A new credential of the kind that the route is about.
+    pub async fn mint(
         &self,
-        (tenant, credential): (TenantId, CredentialId),
+        tenant: TenantId,
+        create: Create,
+        document: &Document<'_>,
+    ) -> Result<HttpResponse, Problem> {
+        let vault = self.app.ledger.vault();
+        let id = CredentialId(vault.uuid(self.app.now().millis()));
+        let target = Target { tenant, kind: kind_of(&self.request)?, id };
+        let render = self.render_credential(target, 201).await?;
+        let order = || {
+            let command = target.command(vec![CredentialCommand::Create(create.clone())]);
+            self.order(id.into(), command, document, render.clone())
+        };
+        let executed = self.app.ledger.execute_within_plan(tenant, order).await?;
+        let under = format_args!("/tenants/{tenant}/{}", collection(target.kind));
+        Ok(self.made(member(target.kind), under, executed))
+    }
+
+    /// One or more actions on one credential, answered with the credential.
+    pub async fn on_credential(
+        &self,
+        target: Target,
         actions: Vec<CredentialCommand>,
         document: &Document<'_>,
         told: Told,
     ) -> Result<HttpResponse, Problem> {
-        let render = self.render_key(tenant, 200).await?;
-        let order = self.order(credential.into(), Command::Credential(tenant, actions), document, render)?;
+        let render = self.render_credential(target, 200).await?;
+        let order = self.order(target.id.into(), target.command(actions), document, render)?;
         self.carry_out(order, told).await
     }
 
     /// One action on one credential that needs no body.
-    pub async fn on_key_alone(
+    pub async fn on_credential_alone(
         &self,
-        key: (TenantId, CredentialId),
+        target: Target,
         action: CredentialCommand,
         payload: Payload,
     ) -> Result<HttpResponse, Problem> {
         let body = self.no_body(payload).await?;
-        self.on_key(key, vec![action], &body.parse()?, Told::ENFORCED).await
+        self.on_credential(target, vec![action], &body.parse()?, Told::ENFORCED).await
     }
 
     /// One or more actions on one tenant, answered with the tenant.
@@ -246,7 +284,7 @@ impl Write {
     pub fn render_member(&self, status: u16) -> Render {
         let app = self.app.clone();
         render("member", status, move |state, _| {
-            state.member().map(|each| member::member(each, &|actor| app.actor_name(actor)))
+            state.member().map(|each| account::member(each, &|actor| app.actor_name(actor)))
         })
     }
 
@@ -264,22 +302,36 @@ impl Write {
     }
 
     /// The credential, and the secret where the command made one, with a curl line that tries it.
-    pub async fn render_key(&self, tenant: TenantId, status: u16) -> Result<Render, Problem> {
-        let kept = self.app.ledger.tenant_kept(Errand::Command, tenant).await?;
+    pub async fn render_credential(&self, target: Target, status: u16) -> Result<Render, Problem> {
+        let kept = self.app.ledger.tenant_kept(Errand::Command, target.tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {
-            let credential = state.credential().map(|credential| app.key(credential, now, warning_seconds));
-            let mut body = Map::from_iter([("key".to_owned(), json!(credential))]);
-            if let Some(secret) = secret {
-                let url = &app.public_url;
-                let curl = format!("curl -H 'Authorization: Bearer {}' {url}/api/v1/whoami", secret.reveal());
-                body.insert("curl".to_owned(), curl.into());
-                body.insert("secret".to_owned(), secret.reveal().into());
+            let credential = state.credential();
+            let resource = credential.map(|credential| app.credential(credential, now, warning_seconds));
+            let mut body = Map::from_iter([(member(target.kind).to_owned(), json!(resource))]);
+            if let Some((secret, credential)) = secret.zip(credential) {
+                body.extend(shown(&app.public_url, credential, secret));
             }
             Answer { status, body }
         }))
     }
+}
+
+/// What is told of a new secret this once, and how to try it.
+fn shown(url: &str, credential: &Credential, secret: &PlainSecret) -> Map<String, Value> {
+    let secret = secret.reveal();
+    let mut told = Map::from_iter([("secret".to_owned(), secret.into())]);
+    let curl = match credential.client_id() {
+        None => format!("curl -H 'Authorization: Bearer {secret}' {url}/api/v1/whoami"),
+        Some(id) => {
+            told.insert("client_id".to_owned(), id.as_str().into());
+            let id = id.as_str();
+            format!("curl -u '{id}:{secret}' -d grant_type=client_credentials {url}/api/v1/oauth/token")
+        }
+    };
+    told.insert("curl".to_owned(), curl.into());
+    told
 }
 
 /// An answer whose only member is the resource.

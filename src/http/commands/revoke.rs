@@ -1,4 +1,4 @@
-//! POST …/keys/{id}/revoke, and DELETE …/keys/{id}, which is a revocation for the reason `deleted`
+//! POST …/{keys,clients}/{id}/revoke, and DELETE …/{keys,clients}/{id}, which is a revocation for the reason `deleted`
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -14,12 +14,12 @@ pub async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
+    let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = body.parse()?;
     let (revoke, wait) = read(&document)?;
     let actions = vec![CredentialCommand::Revoke(revoke)];
-    write.on_key(key, actions, &document, Told { wait, ..Told::ENFORCED }).await
+    write.on_credential(target, actions, &document, Told { wait, ..Told::ENFORCED }).await
 }
 
 pub async fn delete(
@@ -27,9 +27,9 @@ pub async fn delete(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
+    let target = write.credential(&path.0, &path.1)?;
     let revoke = Revoke { reason: Reason::Deleted, note: None };
-    write.on_key_alone(key, CredentialCommand::Revoke(revoke), payload).await
+    write.on_credential_alone(target, CredentialCommand::Revoke(revoke), payload).await
 }
 
 /// The revocation, and whether the caller waits for it to be enforced.

@@ -1,4 +1,4 @@
-//! POST …/keys/{id}/secrets/{sid}/revoke: close a grace window
+//! POST …/{keys,clients}/{id}/secrets/{sid}/revoke: close a grace window
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -13,7 +13,7 @@ pub async fn handle(
     path: Path<(String, String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
+    let target = write.credential(&path.0, &path.1)?;
     let secret: SecretId = path.2.parse().map_err(|_| Problem::not_found())?;
-    write.on_key_alone(key, CredentialCommand::RevokeSecret(RevokeSecret { secret }), payload).await
+    write.on_credential_alone(target, CredentialCommand::RevokeSecret(RevokeSecret { secret }), payload).await
 }

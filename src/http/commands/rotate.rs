@@ -1,29 +1,29 @@
-//! POST …/keys/{id}/rotate
+//! POST …/{keys,clients}/{id}/rotate
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
 
-use super::{Told, Write};
-use crate::domain::command::Command;
+use super::{Target, Told, Write};
 use crate::domain::credential::{CredentialCommand, Rotate};
 use crate::http::body::{Document, Wants};
 use crate::http::fields;
 use crate::http::problem::Problem;
+use crate::http::resources::credential::collection;
 
 pub async fn handle(
     write: Write,
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
+    let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
     let document = body.parse()?;
     let rotate = read(&document)?;
-    let (tenant, credential) = key;
-    let render = write.render_key(tenant, 201).await?;
-    let command = Command::Credential(tenant, vec![CredentialCommand::Rotate(rotate)]);
-    let order = write.order(credential.into(), command, &document, render)?;
-    let location = Some(write.app.place(format_args!("/tenants/{tenant}/keys/{credential}")));
+    let render = write.render_credential(target, 201).await?;
+    let command = target.command(vec![CredentialCommand::Rotate(rotate)]);
+    let order = write.order(target.id.into(), command, &document, render)?;
+    let Target { tenant, kind, id } = target;
+    let location = Some(write.app.place(format_args!("/tenants/{tenant}/{}/{id}", collection(kind))));
     write.carry_out(order, Told { location, ..Told::ENFORCED }).await
 }
 

@@ -68,7 +68,7 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
 
 fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {
     let (credential_id, secret_id) = (known.credential_id, known.secret_id);
-    let command = Command::Credential(known.tenant_id, vec![CredentialCommand::SelfRevoke(revoke)]);
+    let command = Command::Credential(known.tenant_id, None, vec![CredentialCommand::SelfRevoke(revoke)]);
     Order {
         render: Arc::new(move |state, _, _| {
             let whole = state.credential().is_some_and(|credential| credential.revoked.is_some());

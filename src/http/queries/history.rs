@@ -1,4 +1,4 @@
-//! GET …/keys/{id}/history: every event of the credential, and what each changed.
+//! GET …/{keys,clients}/{id}/history: every event of the credential, and what each changed.
 
 use std::ops::Range;
 
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::listing::listing;
 use crate::db::Sight;
 use crate::domain::authority::Action;
+use crate::domain::credential::Kind;
 use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::stream::StreamState;
@@ -18,6 +19,7 @@ use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Query};
 use crate::http::resources;
+use crate::http::resources::credential::kind_of;
 use crate::ledger::read::{Positioned, ReadError};
 
 pub async fn handle(
@@ -31,7 +33,7 @@ pub async fn handle(
     let (asked, newest_first) = read(&query)?;
     let listing = listing(&app, &request, &query, asked).await?;
     let after = listing.after(|place| place.try_into().ok().map(u64::from_be_bytes))?;
-    let events = history(&app, tenant.id, id).await?;
+    let events = history(&app, tenant.id, kind_of(&request)?, id).await?;
     let page = page(&events, after, listing.limit(), newest_first);
     let more = if newest_first { page.start > 0 } else { page.end < events.len() };
     let last = if newest_first { events.get(page.start) } else { events[page.clone()].last() };
@@ -44,11 +46,17 @@ pub async fn handle(
 }
 
 /// A credential's events as its tenant may see them; none at all is nothing that is there.
-async fn history(app: &App, tenant: TenantId, id: CredentialId) -> Result<Vec<Positioned>, Problem> {
+async fn history(
+    app: &App,
+    tenant: TenantId,
+    kind: Kind,
+    id: CredentialId,
+) -> Result<Vec<Positioned>, Problem> {
     let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.0));
     let events = app.ledger.reader().history(database, sight, id.into()).await?;
     let is_credential = events.first().is_some_and(|first| {
-        first.recorded.tenant == Some(tenant) && matches!(first.recorded.event, Event::Credential(_))
+        first.recorded.tenant == Some(tenant)
+            && matches!(first.recorded.event, Event::Credential(of, _) if of == kind)
     });
     if is_credential { Ok(events) } else { Err(Problem::not_found()) }
 }

@@ -1,13 +1,13 @@
 //! Requests that change nothing.
 
-pub mod get_key;
+pub mod get_credential;
 pub mod get_member;
 pub mod get_operator;
 pub mod get_plan;
 pub mod get_session;
 pub mod get_tenant;
 pub mod history;
-pub mod list_keys;
+pub mod list_credentials;
 pub mod list_members;
 pub mod list_operators;
 pub mod list_plans;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor, key};
+use super::{Names, actor, credential};
 use crate::domain::credential::Credential;
 use crate::ledger::read::Positioned;
 
@@ -19,7 +19,7 @@ pub fn event(
         "type": recorded.event.kind().name,
         "at": recorded.at,
         "tenant_id": recorded.tenant,
-        "subject": {"kind": "api_key", "id": after.id, "name": after.name.value},
+        "subject": {"kind": after.kind().word(), "id": after.id, "name": after.name.value},
         "version": after.version,
         "actor": actor(recorded.actor, names(recorded.actor)),
         "client_ip": recorded.client_ip,
@@ -31,8 +31,8 @@ pub fn event(
 
 /// Each member that people set and the event changed, from what to what.
 fn changes(before: Option<&Credential>, after: &Credential) -> Value {
-    let old = before.map(key::members).unwrap_or_default();
-    let new = key::members(after);
+    let old = before.map(credential::members).unwrap_or_default();
+    let new = credential::members(after);
     let changed = new.into_iter().filter(|(name, value)| old.get(name) != Some(value));
     let changes = changed.map(|(name, value)| {
         let from = old.get(&name).cloned().unwrap_or(Value::Null);
@@ -45,7 +45,7 @@ fn changes(before: Option<&Credential>, after: &Credential) -> Value {
 /// one how its digest was made.
 fn data(mut members: Map<String, Value>) -> Value {
     if let Some(Value::Object(secret)) = members.get_mut("secret") {
-        secret.retain(|name, _| matches!(&**name, "id" | "prefix" | "format" | "scheme"));
+        secret.retain(|name, _| matches!(&**name, "id" | "client_id" | "prefix" | "format" | "scheme"));
     }
     members.remove("content");
     Value::Object(members)

@@ -1,7 +1,7 @@
 //! How resources read in answers: state in, JSON out. Statuses are computed at the instant that is asked about.
 
+pub mod credential;
 pub mod event;
-pub mod key;
 pub mod member;
 pub mod operator;
 pub mod plan;

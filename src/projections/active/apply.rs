@@ -7,7 +7,7 @@ use super::edit::{Edit, NewCredential, NewSecret, Why, counted};
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::layout::Credential;
 use super::store::{Books, Store};
-use crate::domain::credential::{Created, CredentialEvent, Imported, Rotated, SecretFacts};
+use crate::domain::credential::{Client, Created, CredentialEvent, Imported, Kind, Rotated, SecretFacts};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
 use crate::domain::imports::{self, ForeignPrefix, ImportsEvent};
@@ -16,7 +16,7 @@ use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
 use crate::domain::tenant::TenantEvent;
 use crate::projections::policy::Policy;
-use crate::projections::secrets::{ForeignRecord, half};
+use crate::projections::secrets::{Form, half};
 
 /// Applies the next event. After an error the view is shut: what it holds may be half of a change.
 pub fn apply(store: &Store, books: &mut Books, position: u64, recorded: &Recorded) -> Result<(), Why> {
@@ -57,9 +57,9 @@ fn check_order(store: &Store, position: u64, recorded: &Recorded) -> Result<(), 
 fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
     match &recorded.event {
         Event::Tenant(event) => tenant(edit, recorded, event),
-        Event::Credential(CredentialEvent::Created(created)) => create(edit, recorded, created),
-        Event::Credential(CredentialEvent::Imported(imported)) => import(edit, recorded, imported),
-        Event::Credential(event) => credential(edit, recorded, event),
+        Event::Credential(_, CredentialEvent::Created(created)) => create(edit, recorded, created),
+        Event::Credential(_, CredentialEvent::Imported(imported)) => import(edit, recorded, imported),
+        Event::Credential(kind, event) => credential(edit, recorded, *kind, event),
         Event::Operator(event) => operator(edit, recorded, event),
         Event::Member(event) => member(edit, recorded, event),
         // Bounds what is made, and no verdict.
@@ -100,6 +100,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
             suspended: false,
             operations: Arc::new(created.settings.operations.clone()),
             default_rate_limit: created.settings.default_rate_limit,
+            token_lifetime_seconds: created.settings.token_lifetime_seconds,
             version: recorded.version,
         };
         edit.add_tenant(entry)?;
@@ -114,6 +115,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
         TenantEvent::Configured(event) => {
             entry.operations = Arc::new(event.settings.operations.clone());
             entry.default_rate_limit = event.settings.default_rate_limit;
+            entry.token_lifetime_seconds = event.settings.token_lifetime_seconds;
             use_formats(edit, std::slice::from_ref(&event.settings.key_format))?;
         }
         TenantEvent::Suspended(_) => entry.suspended = true,
@@ -134,16 +136,17 @@ fn use_formats(edit: &mut Edit<'_>, formats: &[crate::domain::key_format::KeyFor
 
 fn new_secret(facts: &SecretFacts) -> NewSecret<'_> {
     let digest = half(&facts.digest);
-    NewSecret { id: facts.id, digest, prefix: &facts.prefix, ends_at: None, foreign: None }
+    NewSecret { id: facts.id, digest, prefix: &facts.prefix, ends_at: None, form: Form::of(facts, None) }
 }
 
 fn create(edit: &mut Edit<'_>, recorded: &Recorded, created: &Created) -> Result<(), Why> {
-    begin(edit, recorded, created, false, None)
+    begin(edit, recorded, created, false, &new_secret(&created.secret))
 }
 
 fn import(edit: &mut Edit<'_>, recorded: &Recorded, imported: &Imported) -> Result<(), Why> {
-    let foreign = imported.secret.foreign();
-    begin(edit, recorded, &imported.as_minted(), imported.suspended, Some(ForeignRecord::from(&foreign)))
+    let (created, foreign) = (imported.as_minted(), imported.secret.foreign());
+    let secret = NewSecret { form: Form::of(&created.secret, Some(&foreign)), ..new_secret(&created.secret) };
+    begin(edit, recorded, &created, imported.suspended, &secret)
 }
 
 fn begin(
@@ -151,13 +154,14 @@ fn begin(
     recorded: &Recorded,
     created: &Created,
     suspended: bool,
-    foreign: Option<ForeignRecord<'_>>,
+    secret: &NewSecret<'_>,
 ) -> Result<(), Why> {
     follows(0, recorded)?;
     let policy = Policy {
         scopes: created.scopes.clone(),
         ip_rules: created.ip_rules.clone(),
         rate_limit: created.rate_limit,
+        client: created.client(),
     };
     let credential = NewCredential {
         id: CredentialId(recorded.stream.0),
@@ -170,7 +174,7 @@ fn begin(
         revoked: false,
         policy: &policy.encode(),
     };
-    add(edit, &credential, &NewSecret { foreign, ..new_secret(&created.secret) })
+    add(edit, &credential, secret)
 }
 
 /// A credential with its first secret.
@@ -182,7 +186,12 @@ fn add(edit: &mut Edit<'_>, new: &NewCredential<'_>, secret: &NewSecret<'_>) -> 
     Ok(())
 }
 
-fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent) -> Result<(), Why> {
+fn credential(
+    edit: &mut Edit<'_>,
+    recorded: &Recorded,
+    kind: Kind,
+    event: &CredentialEvent,
+) -> Result<(), Why> {
     let ordinal = edit.store.credential_ordinal(recorded.stream.0).ok_or("no such credential")?;
     let mut credential = edit.credential(ordinal)?;
     follows(credential.version, recorded)?;
@@ -207,7 +216,13 @@ fn credential(edit: &mut Edit<'_>, recorded: &Recorded, event: &CredentialEvent)
         }
         CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
         CredentialEvent::OwnerSet(event) => credential.owner = edit.owner(credential.tenant, event.owner)?,
-        CredentialEvent::Rotated(event) => rotate(edit, ordinal, &mut credential, event)?,
+        CredentialEvent::Configured(event) => {
+            reclient(edit, &mut credential, |client| client.registration.clone_from(&event.registration))?;
+        }
+        CredentialEvent::TokensRevoked(_) => {
+            reclient(edit, &mut credential, |client| client.tokens_revoked_at = Some(recorded.at))?;
+        }
+        CredentialEvent::Rotated(event) => rotate(edit, ordinal, &mut credential, kind, event)?,
         CredentialEvent::GraceMoved(event) => {
             let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
             edit.move_end(place, &expiring, event.ends_at);
@@ -248,10 +263,23 @@ fn repolicy(
     Ok(())
 }
 
+fn reclient(
+    edit: &mut Edit<'_>,
+    credential: &mut Credential,
+    change: impl FnOnce(&mut Client),
+) -> Result<(), Why> {
+    let mut of_client = false;
+    repolicy(edit, credential, |policy| {
+        of_client = policy.client.as_mut().map(change).is_some();
+    })?;
+    if of_client { Ok(()) } else { Err("it is a key, and no client") }
+}
+
 fn rotate(
     edit: &mut Edit<'_>,
     ordinal: u32,
     credential: &mut Credential,
+    kind: Kind,
     event: &Rotated,
 ) -> Result<(), Why> {
     if credential.revoked {
@@ -268,7 +296,9 @@ fn rotate(
     if credential.has_active {
         return Err("the rotation gives the active secret no end");
     }
-    edit.add_active(ordinal, credential, &new_secret(&event.secret))
+    // Its id may be the one before, and then it is not named again.
+    let form = if kind == Kind::OauthClient { Form::Client } else { Form::Key };
+    edit.add_active(ordinal, credential, &NewSecret { form, ..new_secret(&event.secret) })
 }
 
 // ---- members ----

@@ -21,6 +21,7 @@ pub struct TenantEntry {
     pub suspended: bool,
     pub operations: Arc<BTreeMap<String, ConcreteScope>>,
     pub default_rate_limit: Option<RateLimit>,
+    pub token_lifetime_seconds: u32,
     pub version: u32,
 }
 

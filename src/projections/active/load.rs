@@ -157,6 +157,7 @@ fn tenant(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         suspended: record.suspended,
         operations: Arc::new(record.operations),
         default_rate_limit: record.default_rate_limit,
+        token_lifetime_seconds: record.token_lifetime_seconds,
         version: row.version,
     })
     .map_err(fits)
@@ -194,8 +195,8 @@ fn credential(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord>
 /// Whether it is its credential's active one.
 fn secret(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<bool, BadRecord> {
     let record = SecretRecord::decode(row.record)?;
-    let SecretRecord { digest, prefix, ends_at, foreign, .. } = record;
-    let new = NewSecret { id: SecretId(row.id), digest, prefix, ends_at, foreign };
+    let SecretRecord { digest, prefix, ends_at, form, .. } = record;
+    let new = NewSecret { id: SecretId(row.id), digest, prefix, ends_at, form };
     let ordinal = edit.store.credential_ordinal(record.credential.0);
     let ordinal = ordinal.ok_or(BadRecord("its credential is unknown"))?;
     let mut credential = edit.credential(ordinal).map_err(fits)?;

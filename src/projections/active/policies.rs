@@ -9,10 +9,12 @@ use hashbrown::HashTable;
 
 use super::edit::Why;
 use super::slab::{Chunks, Full, Ordinals};
+use crate::domain::credential::Client;
 use crate::projections::policy::Policy;
 
-/// The policy of revoked credentials; never given back.
-pub const NO_POLICY: u32 = 0;
+/// The policies of revoked keys and of revoked clients; never given back.
+const OF_NO_KEY: u32 = 0;
+const OF_NO_CLIENT: u32 = 1;
 
 pub struct Policies(Chunks<ArcSwapOption<Policy>>);
 
@@ -30,10 +32,12 @@ pub struct Book {
 impl Policies {
     pub fn new(book: &mut Book) -> Result<Self, Full> {
         let policies = Policies(Chunks::new());
-        let empty = book.ordinals.take(&policies.0)?;
-        book.uses.push(1);
-        book.encodings.push(Box::default());
-        policies.put(empty, Some(Policy::default()));
+        for client in [None, Some(Client::default())] {
+            let empty = book.ordinals.take(&policies.0)?;
+            book.uses.push(1);
+            book.encodings.push(Box::default());
+            policies.put(empty, Some(Policy { client, ..Policy::default() }));
+        }
         Ok(policies)
     }
 
@@ -46,6 +50,12 @@ impl Policies {
     #[inline]
     pub fn at(&self, ordinal: u32) -> Option<Arc<Policy>> {
         self.0.get(ordinal)?.load_full()
+    }
+
+    /// What a credential has of its policy when it is revoked: which kind it is.
+    pub fn ended(&self, ordinal: u32) -> u32 {
+        let of_client = self.at(ordinal).is_some_and(|policy| policy.client.is_some());
+        if of_client { OF_NO_CLIENT } else { OF_NO_KEY }
     }
 
     fn put(&self, ordinal: u32, policy: Option<Policy>) {
@@ -77,7 +87,9 @@ impl Policies {
     }
 
     pub fn give_back(&self, book: &mut Book, ordinal: u32) {
-        let Some(uses) = book.uses.get_mut(ordinal as usize).filter(|_| ordinal != NO_POLICY) else { return };
+        let Some(uses) = book.uses.get_mut(ordinal as usize).filter(|_| ordinal > OF_NO_CLIENT) else {
+            return;
+        };
         *uses -= 1;
         if *uses > 0 {
             return;

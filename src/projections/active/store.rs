@@ -34,7 +34,7 @@ pub struct Store {
     pub formats: Arc<ArcSwap<Formats>>,
     pub foreign: ArcSwap<Foreign>,
     pub salts: Salts,
-    /// by public part; imported ones by digest
+    /// by public part; imported ones and those of clients by digest, and the latter by id too
     pub secrets: Index,
     pub by_id: Index,
     pub credentials: Records<CREDENTIAL_WORDS>,
@@ -56,6 +56,18 @@ pub struct Store {
     pub seed: u64,
 }
 
+/// Whose secrets begin so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefixOf {
+    Keys,
+    ForeignKeys,
+    Clients,
+}
+
+impl PrefixOf {
+    pub const COUNT: usize = 3;
+}
+
 /// The writer's own knowledge of what is in use.
 #[derive(Default)]
 pub struct Books {
@@ -63,15 +75,16 @@ pub struct Books {
     /// events that declared what imported keys look like
     pub declared: u32,
     pub salts: SaltBook,
-    /// those of imported keys, apart from the others: by it a secret is known for one
-    pub foreign_prefixes: HashMap<Box<str>, u32>,
     pub secrets: index::Book,
     pub by_id: index::Book,
     pub credentials: Ordinals,
     pub expiring: Ordinals,
     pub dead: Ordinals,
     pub texts: texts::Book,
-    pub prefixes: HashMap<Box<str>, u32>,
+    /// by whose they are: a prefix tells what its secret is found by
+    pub prefixes: [HashMap<Box<str>, u32>; PrefixOf::COUNT],
+    /// whose each is
+    pub prefix_owners: Vec<PrefixOf>,
     pub prefix_ordinals: Ordinals,
     pub policies: policies::Book,
     pub tenants: kept::Book,

@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use credledger::clock::Timestamp;
 use credledger::domain::canonical;
-use credledger::domain::credential::{CredentialEvent, Edited, Reason, Revoked};
+use credledger::domain::credential::{CredentialEvent, Edited, Kind, Reason, Revoked};
 use credledger::domain::event::{Actor, Event, Recorded};
 use credledger::domain::ids::{StreamId, TenantId};
 use credledger::domain::personal::Personal;
@@ -58,7 +58,7 @@ fn recorded(event: CredentialEvent) -> Recorded {
         actor: Actor::System,
         client_ip: Some(Personal::Known([192, 0, 2, 7].into())),
         request_id: "fuzz".to_owned(),
-        event: Event::Credential(event),
+        event: Event::Credential(Kind::ApiKey, event),
     }
 }
 

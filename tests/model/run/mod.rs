@@ -170,7 +170,9 @@ impl<'a> Run<'a> {
             About::Member => Command::Member(target.tenant, step.action.on_member()),
             About::Operator => Command::Operator(step.action.on_operator(self.oracle.now, &named)),
             About::Plan => Command::Plan(step.action.on_plan(&named).expect("a plan is set")),
-            About::Key => Command::Credential(target.tenant, step.action.on_key(self.oracle.now, &named)),
+            About::Key => {
+                Command::Credential(target.tenant, None, step.action.on_key(self.oracle.now, &named))
+            }
         }
     }
 

@@ -38,6 +38,7 @@ impl Action {
                 ip_rules: rules.as_ref().map(ip_rules).unwrap_or_default(),
                 rate_limit: limit.unwrap_or_default(),
                 owner: owner.map(|number| named.member(number)),
+                registration: None,
             }),
             Action::Edit(patch) => return patch.commands(now, named),
             Action::Rotate { grace } => C::Rotate(Rotate { grace_seconds: *grace }),

@@ -2,7 +2,7 @@
 
 use super::header::{Header, SaltText};
 use crate::domain::command::Command;
-use crate::domain::credential::{Create, CredentialCommand, ForeignSecret, Import, Salt, SaltBytes};
+use crate::domain::credential::{Create, CredentialCommand, ForeignSecret, Import, Kind, Salt, SaltBytes};
 use crate::domain::ids::{StreamId, TenantId};
 use crate::domain::imports::Scheme;
 use crate::http::commands::create_key;
@@ -64,7 +64,8 @@ pub fn read(json: &Json<'_>, header: &Header, tenant: TenantId, ledger: &Ledger)
         create: given.create,
     };
     let stream = ledger.imported_id(tenant, &header.source, &import.old_id).into();
-    let command = Command::Credential(tenant, vec![CredentialCommand::Import(Box::new(import))]);
+    let command =
+        Command::Credential(tenant, Some(Kind::ApiKey), vec![CredentialCommand::Import(Box::new(import))]);
     Ok(Asked { stream, command })
 }
 

@@ -1,7 +1,6 @@
 //! Steps on a credential's own record.
 
 use super::super::layout::{Credential, Living, MOST_OWNER, MOST_VERSION, NameField, tag_of_id};
-use super::super::policies::NO_POLICY;
 use super::super::slab::Full;
 use super::super::store::only;
 use super::{Edit, NewCredential, Why};
@@ -31,11 +30,10 @@ impl Edit<'_> {
         }
         let tenant = self.store.tenants.ordinal(new.tenant).ok_or("its tenant is unknown")?;
         let owner = self.owner(tenant, new.owner)?;
-        let policy = if new.revoked {
-            NO_POLICY
-        } else {
-            self.store.policies.take(&mut self.books.policies, new.policy)?
-        };
+        let mut policy = self.store.policies.take(&mut self.books.policies, new.policy)?;
+        if new.revoked {
+            policy = self.end_policy(policy);
+        }
         let ordinal = self.books.credentials.take(&self.store.credentials)?;
         let mut credential = Credential {
             id: new.id.0,
@@ -80,9 +78,14 @@ impl Edit<'_> {
         Ok(())
     }
 
+    fn end_policy(&mut self, policy: u32) -> u32 {
+        let ended = self.store.policies.ended(policy);
+        self.store.policies.give_back(&mut self.books.policies, policy);
+        ended
+    }
+
     pub fn revoke(&mut self, ordinal: u32, credential: &mut Credential) -> Result<(), Why> {
-        self.store.policies.give_back(&mut self.books.policies, credential.policy);
-        credential.policy = NO_POLICY;
+        credential.policy = self.end_policy(credential.policy);
         credential.revoked = true;
         self.books.active -= u64::from(credential.has_active);
         let expiring: Vec<_> = self.expiring_secrets(credential).collect();

@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::domain::ids::{CredentialId, MemberId, SecretId};
 use crate::domain::imports::ForeignPrefix;
 use crate::domain::key_format::KeyFormat;
-use crate::projections::secrets::{DigestHalf, ForeignRecord};
+use crate::projections::secrets::{DigestHalf, Form};
 
 /// What does not fit what the view holds.
 pub type Why = &'static str;
@@ -40,8 +40,7 @@ pub struct NewSecret<'a> {
     pub digest: DigestHalf,
     pub prefix: &'a str,
     pub ends_at: Option<Timestamp>,
-    /// of an imported key
-    pub foreign: Option<ForeignRecord<'a>>,
+    pub form: Form<'a>,
 }
 
 pub struct NewCredential<'a> {

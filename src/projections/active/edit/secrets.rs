@@ -5,20 +5,23 @@ use std::sync::OnceLock;
 use super::super::answer::Prefix;
 use super::super::index::Entry;
 use super::super::layout::{
-    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of, tag_of_public,
+    ACTIVE, Credential, DEAD, Dead, EXPIRING, EXPIRING_WORDS, Expiring, Living, Public, tag_of, tag_of_id,
+    tag_of_public,
 };
 use super::super::slab::Full;
+use super::super::store::PrefixOf;
 use super::{Edit, NewSecret, Why};
 use crate::clock::Timestamp;
 use crate::domain::ids::SecretId;
 use crate::limits;
-use crate::projections::secrets::ForeignRecord;
+use crate::projections::secrets::{ForeignRecord, Form};
 
 impl Edit<'_> {
     fn living(&mut self, new: &NewSecret<'_>) -> Result<Living, Why> {
-        let (prefix, public) = match &new.foreign {
-            None => self.split_prefix(new.prefix)?,
-            Some(foreign) => self.foreign_prefix(new.prefix, foreign)?,
+        let (prefix, public) = match &new.form {
+            Form::Key => self.split_prefix(new.prefix, PrefixOf::Keys)?,
+            Form::Foreign(foreign) => self.foreign_prefix(new.prefix, foreign)?,
+            Form::Client => self.split_prefix(new.prefix, PrefixOf::Clients)?,
         };
         Ok(Living { digest: new.digest, id: new.id.0, prefix, public, ends_at: new.ends_at })
     }
@@ -32,8 +35,7 @@ impl Edit<'_> {
         let living = self.living(new)?;
         (credential.secret, credential.has_active) = (living, true);
         self.books.active += u64::from(!credential.revoked);
-        let entry = Entry { tag: self.tag(&living)?, kind: ACTIVE, ordinal };
-        Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
+        self.point(&living, ACTIVE, ordinal)
     }
 
     pub fn add_expiring(
@@ -44,15 +46,13 @@ impl Edit<'_> {
     ) -> Result<(), Why> {
         let living = self.living(new)?;
         let place = self.link_expiring(ordinal, credential, living)?;
-        let entry = Entry { tag: self.tag(&living)?, kind: EXPIRING, ordinal: place };
-        Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
+        self.point(&living, EXPIRING, place)
     }
 
     pub fn add_dead(&mut self, ordinal: u32, new: &NewSecret<'_>, by_hand: bool) -> Result<(), Why> {
         let living = self.living(new)?;
         let place = self.write_dead(ordinal, &living, by_hand)?;
-        let entry = Entry { tag: self.tag(&living)?, kind: DEAD, ordinal: place };
-        Ok(self.store.secrets.insert(&mut self.books.secrets, entry)?)
+        self.point(&living, DEAD, place)
     }
 
     /// The active secret moves out of its credential's record, into its grace window.
@@ -69,9 +69,7 @@ impl Edit<'_> {
         credential.has_active = false;
         self.books.active -= 1;
         let place = self.link_expiring(ordinal, credential, living)?;
-        let from = Entry { tag: self.tag(&living)?, kind: ACTIVE, ordinal };
-        let to = Entry { kind: EXPIRING, ordinal: place, ..from };
-        self.repoint(from, to)
+        self.repoint(&living, (ACTIVE, ordinal), (EXPIRING, place))
     }
 
     fn link_expiring(
@@ -119,9 +117,8 @@ impl Edit<'_> {
         by_hand: bool,
     ) -> Result<(), Why> {
         self.unlink(credential, place, expiring.next)?;
-        let from = Entry { tag: self.tag(&expiring.secret)?, kind: EXPIRING, ordinal: place };
         let grave = self.write_dead(ordinal, &expiring.secret, by_hand)?;
-        self.repoint(from, Entry { kind: DEAD, ordinal: grave, ..from })?;
+        self.repoint(&expiring.secret, (EXPIRING, place), (DEAD, grave))?;
         self.store.expiring.write(place, [0; EXPIRING_WORDS]);
         self.books.expiring.give_back(place);
         Ok(())
@@ -146,17 +143,35 @@ impl Edit<'_> {
         Ok(grave)
     }
 
-    fn repoint(&mut self, from: Entry, to: Entry) -> Result<(), Why> {
-        let there = self.store.secrets.replace(from, Some(to), &mut self.books.secrets);
-        if there { Ok(()) } else { Err("a secret's index entry is missing") }
+    /// Has the index lead to a new secret's record.
+    fn point(&mut self, secret: &Living, kind: u8, ordinal: u32) -> Result<(), Why> {
+        for tag in self.tags(secret)?.into_iter().flatten() {
+            self.store.secrets.insert(&mut self.books.secrets, Entry { tag, kind, ordinal })?;
+        }
+        Ok(())
     }
 
-    /// Where a secret stands in the index follows from its prefix, which its record holds; that of an imported one from its
-    /// digest.
-    fn tag(&self, secret: &Living) -> Result<u32, Why> {
-        if self.books.foreign_prefixes.values().any(|ordinal| *ordinal == secret.prefix) {
-            return Ok(tag_of(&secret.digest));
+    /// Has it lead to where the secret stands now. Each place is a kind of record and an ordinal.
+    fn repoint(&mut self, secret: &Living, from: (u8, u32), to: (u8, u32)) -> Result<(), Why> {
+        for tag in self.tags(secret)?.into_iter().flatten() {
+            let entry = |(kind, ordinal)| Entry { tag, kind, ordinal };
+            if !self.store.secrets.replace(entry(from), Some(entry(to)), &mut self.books.secrets) {
+                return Err("a secret's index entry is missing");
+            }
         }
+        Ok(())
+    }
+
+    /// Where a secret stands in the index. That follows from its prefix, which its record holds.
+    fn tags(&self, secret: &Living) -> Result<[Option<u32>; 2], Why> {
+        Ok(match self.books.prefix_owners.get(secret.prefix as usize).ok_or("a prefix is nobody's")? {
+            PrefixOf::Keys => [Some(self.tag_of_key(secret)?), None],
+            PrefixOf::ForeignKeys => [Some(tag_of(&secret.digest)), None],
+            PrefixOf::Clients => [Some(tag_of(&secret.digest)), Some(tag_of_id(secret.id))],
+        })
+    }
+
+    fn tag_of_key(&self, secret: &Living) -> Result<u32, Why> {
         let mut prefix = Prefix::EMPTY;
         let shared = self.store.prefixes.get(secret.prefix).and_then(OnceLock::get);
         let whole =
@@ -166,11 +181,11 @@ impl Edit<'_> {
     }
 
     /// The part up to the last `_` is shared by many; what follows is packed.
-    fn split_prefix(&mut self, text: &str) -> Result<(u32, Public), Why> {
+    fn split_prefix(&mut self, text: &str, owner: PrefixOf) -> Result<(u32, Public), Why> {
         let (shared, public) = text.split_at(text.rfind('_').map_or(0, |place| place + 1));
         let fits = limits::KEY_PREFIX_CHARS.contains(&shared.len());
         let public = Public::pack(public).filter(|_| fits);
-        Ok((self.intern_prefix(shared)?, public.ok_or("a secret's prefix is of no key format")?))
+        Ok((self.intern_prefix(shared, owner)?, public.ok_or("a secret's prefix is of no key format")?))
     }
 
     /// There are few prefixes, and each was declared before.
@@ -180,31 +195,21 @@ impl Edit<'_> {
         if let Some(salt) = &foreign.salt {
             self.store.salts.add(&mut self.books.salts, salt)?;
         }
-        let known = self.books.foreign_prefixes.get(foreign.format).copied();
-        let ordinal = match known {
-            Some(ordinal) => ordinal,
-            None => {
-                let ordinal = self.new_prefix(foreign.format)?;
-                self.books.foreign_prefixes.insert(foreign.format.into(), ordinal);
-                ordinal
-            }
-        };
-        Ok((ordinal, public))
+        Ok((self.intern_prefix(foreign.format, PrefixOf::ForeignKeys)?, public))
     }
 
-    fn intern_prefix(&mut self, shared: &str) -> Result<u32, Why> {
-        if let Some(&ordinal) = self.books.prefixes.get(shared) {
+    fn intern_prefix(&mut self, shared: &str, owner: PrefixOf) -> Result<u32, Why> {
+        if let Some(&ordinal) = self.books.prefixes[owner as usize].get(shared) {
             return Ok(ordinal);
         }
-        let ordinal = self.new_prefix(shared)?;
-        self.books.prefixes.insert(shared.into(), ordinal);
-        Ok(ordinal)
-    }
-
-    fn new_prefix(&mut self, shared: &str) -> Result<u32, Why> {
         let ordinal = self.books.prefix_ordinals.take(&self.store.prefixes)?;
         let cell: &OnceLock<Box<str>> = self.store.prefixes.get(ordinal).ok_or(Full)?;
         cell.set(shared.into()).map_err(|_| "a prefix's place was taken")?;
+        if self.books.prefix_owners.len() != ordinal as usize {
+            return Err("a prefix's place is not the next one");
+        }
+        self.books.prefix_owners.push(owner);
+        self.books.prefixes[owner as usize].insert(shared.into(), ordinal);
         Ok(ordinal)
     }
 }

@@ -88,6 +88,7 @@ impl World {
                 ip_rules: IpRules::default(),
                 rate_limit: OwnRateLimit::Default,
                 owner: None,
+                registration: None,
             },
             suspended,
             created_at: None,
@@ -106,8 +107,12 @@ impl World {
         };
         let stream = StreamId(uuid::Uuid::from_u128(0x500_0000 + number as u128));
         let tenant = TenantId(tenant_of(tenant).0);
-        self.ask(stream, Command::Credential(tenant, vec![CredentialCommand::Import(Box::new(import))]));
-        let Event::Credential(CredentialEvent::Imported(imported)) = &self.events.get(number)?.event else {
+        self.ask(
+            stream,
+            Command::Credential(tenant, None, vec![CredentialCommand::Import(Box::new(import))]),
+        );
+        let Event::Credential(_, CredentialEvent::Imported(imported)) = &self.events.get(number)?.event
+        else {
             return None;
         };
         let known = (imported.secret.id, text);

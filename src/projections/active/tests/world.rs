@@ -12,10 +12,11 @@ use super::super::{ActiveView, Loader, StoredRow};
 use super::steps::*;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Verdict};
+use crate::domain::client_format::{self, ClientFormat};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::credential::*;
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{MemberId, SecretId, StreamId, TenantId, TokenId};
+use crate::domain::ids::{ClientId, MemberId, SecretId, StreamId, TenantId, TokenId};
 use crate::domain::ip_rules::IpRules;
 use crate::domain::key_format::{self, Checksum, KeyFormat};
 use crate::domain::member::{self, Member, MemberCommand};
@@ -52,7 +53,21 @@ impl Fresh for Mint {
         let pepper = 1 + (id.0.as_u128() & 1) as u32;
         let digest = self.vault.digest(pepper, composed.secret.bytes()).expect("a pepper");
         self.texts.lock().expect("texts").push((id, composed.secret.reveal().to_owned()));
-        SecretFacts { id, prefix: composed.prefix, pepper: PepperNumber(pepper), digest: Digest::new(digest) }
+        let (prefix, pepper, digest) = (composed.prefix, PepperNumber(pepper), Digest::new(digest));
+        SecretFacts { id, client_id: None, prefix, pepper, digest }
+    }
+
+    fn client(&self, format: &ClientFormat, kept: Option<&ClientId>) -> SecretFacts {
+        let id = SecretId(self.uuid());
+        let fresh = || client_format::compose_id(format, &self.vault.bytes()).expect("enough random bytes");
+        let client_id = kept.cloned().unwrap_or_else(fresh);
+        let secret = client_format::compose_secret(format, &self.vault.bytes());
+        let (secret, prefix) = secret.expect("enough random bytes");
+        let text = client_format::credential_text(client_id.as_str(), secret.reveal());
+        let pepper = 1 + (id.0.as_u128() & 1) as u32;
+        let digest = Digest::new(self.vault.digest(pepper, text.bytes()).expect("a pepper"));
+        self.texts.lock().expect("texts").push((id, text.reveal().to_owned()));
+        SecretFacts { id, client_id: Some(client_id), prefix, pepper: PepperNumber(pepper), digest }
     }
 }
 
@@ -179,13 +194,15 @@ impl World {
                     ip_rules: rules(*ip),
                     rate_limit: limit_of(*scope),
                     owner: owner.map(|slot| MemberId(member_of(slot).0)),
+                    // One in four is a client.
+                    registration: (scope % 4 == 3).then(Registration::default),
                 };
                 let before = self.events.len();
                 let tenant = TenantId(tenant_of(*tenant).0);
                 let erase = *erased && name.len() % 3 == 0;
                 self.ask_of(
                     stream,
-                    Command::Credential(tenant, vec![CredentialCommand::Create(create)]),
+                    Command::Credential(tenant, None, vec![CredentialCommand::Create(create)]),
                     erase,
                 );
                 if self.events.len() > before {
@@ -201,7 +218,7 @@ impl World {
                 let Some(&stream) = self.credentials.get(slot) else { return };
                 let credential = self.states[&stream].credential().expect("a credential").clone();
                 let command = self.credential_command(step, &credential);
-                self.ask(stream, Command::Credential(credential.tenant, vec![command]));
+                self.ask(stream, Command::Credential(credential.tenant, None, vec![command]));
             }
             Step::Member(slot, step) => {
                 let command = member_command(step);
@@ -318,7 +335,8 @@ impl World {
         let seen = Seen { tenant, owner, other_root, ..Seen::default() };
         let asked = Asked { command, seen, context, if_versions: None };
         for mut recorded in asked.decide(stream, &state).unwrap_or_default() {
-            if let (true, Event::Credential(CredentialEvent::Created(created))) = (erase, &mut recorded.event)
+            if let (true, Event::Credential(_, CredentialEvent::Created(created))) =
+                (erase, &mut recorded.event)
             {
                 created.name = Personal::Erased;
             }

@@ -1,11 +1,11 @@
-//! GET …/keys: a tenant's credentials, newest first, filtered.
+//! GET …/{keys,clients}: a tenant's credentials, newest first, filtered.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::get_key::warning_seconds;
+use super::get_credential::warning_seconds;
 use super::listing::listing;
 use crate::clock::Timestamp;
 use crate::db::Sight;
@@ -17,6 +17,7 @@ use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Query};
+use crate::http::resources::credential::kind_of;
 use crate::projections::list::{self, CredentialFilter, CredentialPage, CredentialPlace};
 
 const STATUSES: [&str; 5] = ["active", "expiring", "expired", "suspended", "revoked"];
@@ -36,6 +37,7 @@ pub async fn handle(
     let page = CredentialPage {
         ledger: app.ledger.reader().ledger,
         tenant,
+        kind: kind_of(&request)?,
         filter: &filter,
         after,
         rows: listing.rows(),
@@ -47,7 +49,8 @@ pub async fn handle(
     let (loaded, next_cursor) =
         listing.page(scope, found, |found| (StreamId(found.id), sealed(found))).await?;
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
-    let data: Vec<Value> = credentials.map(|credential| app.key(credential, now, warning_seconds)).collect();
+    let data: Vec<Value> =
+        credentials.map(|credential| app.credential(credential, now, warning_seconds)).collect();
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
 

@@ -1,4 +1,4 @@
-//! POST …/keys/{id}/resume
+//! POST …/{keys,clients}/{id}/resume
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -12,6 +12,6 @@ pub async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
-    write.on_key_alone(key, CredentialCommand::Resume(Resume), payload).await
+    let target = write.credential(&path.0, &path.1)?;
+    write.on_credential_alone(target, CredentialCommand::Resume(Resume), payload).await
 }

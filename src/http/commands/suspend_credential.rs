@@ -1,4 +1,4 @@
-//! POST …/keys/{id}/suspend
+//! POST …/{keys,clients}/{id}/suspend
 
 use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
@@ -12,6 +12,6 @@ pub async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = write.key(&path.0, &path.1)?;
-    write.on_key_alone(key, CredentialCommand::Suspend(Suspend), payload).await
+    let target = write.credential(&path.0, &path.1)?;
+    write.on_credential_alone(target, CredentialCommand::Suspend(Suspend), payload).await
 }

@@ -1,15 +1,39 @@
-//! A credential, wherever it appears.
+//! A credential, wherever it appears: a key or a client, by the route that it stands under.
 
+use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
 use super::{Names, actor};
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Secret};
+use crate::domain::credential::{Credential, Kind, Registration, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
+use crate::http::problem::Problem;
+
+/// What the routes of each kind are called by.
+pub fn collection(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ApiKey => "keys",
+        Kind::OauthClient => "clients",
+    }
+}
+
+/// The member that holds one in an answer.
+pub fn member(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ApiKey => "key",
+        Kind::OauthClient => "client",
+    }
+}
+
+/// The kind that the routes around a request are about.
+pub fn kind_of(request: &HttpRequest) -> Result<Kind, Problem> {
+    let kind = request.app_data::<Kind>().copied();
+    kind.ok_or_else(|| Problem::internal("a route for credentials says of no kind that it is about it"))
+}
 
 /// `owner` are the scopes of the account that it belongs to, as far as this node knows it.
-pub fn key(
+pub fn credential(
     credential: &Credential,
     owner: Option<&[Scope]>,
     names: Names<'_>,
@@ -23,7 +47,7 @@ pub fn key(
     });
     members.extend([
         ("id".to_owned(), json!(credential.id)),
-        ("kind".to_owned(), json!("api_key")),
+        ("kind".to_owned(), json!(credential.kind().word())),
         ("tenant_id".to_owned(), json!(credential.tenant)),
         ("status".to_owned(), json!(credential.status(now, warning_seconds))),
         ("created_at".to_owned(), json!(credential.created_at)),
@@ -48,19 +72,30 @@ pub fn key(
 
 fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
     let ended = secret.revoked_at.into_iter().chain(credential.window_end(secret)).min();
-    json!({
+    let mut told = json!({
         "id": secret.facts.id,
         "prefix": secret.facts.prefix,
         "status": credential.secret_status(secret, now),
         "created_at": secret.created_at,
         "expires_at": ended,
-    })
+    });
+    if let Some(client_id) = &secret.facts.client_id {
+        told["client_id"] = json!(client_id);
+    }
+    told
 }
 
 /// What people set, under the names they set it by.
 pub fn members(credential: &Credential) -> Map<String, Value> {
     let description = credential.description.value.known().filter(|text| !text.is_empty());
-    [
+    let registration = credential.client.iter().flat_map(|client| {
+        let Registration { token_endpoint_auth_method, resources } = &client.registration;
+        [
+            ("token_endpoint_auth_method".to_owned(), json!(token_endpoint_auth_method)),
+            ("resources".to_owned(), json!(resources)),
+        ]
+    });
+    let of_any = [
         ("name".to_owned(), json!(credential.name.value)),
         ("description".to_owned(), json!(description)),
         ("metadata".to_owned(), json!(credential.metadata.value)),
@@ -69,7 +104,6 @@ pub fn members(credential: &Credential) -> Map<String, Value> {
         ("rate_limit".to_owned(), json!(credential.rate_limit)),
         ("owner".to_owned(), json!(credential.owner)),
         ("expires_at".to_owned(), json!(credential.expires_at)),
-    ]
-    .into_iter()
-    .collect()
+    ];
+    of_any.into_iter().chain(registration).collect()
 }

@@ -1,4 +1,4 @@
-//! GET …/keys/{id}
+//! GET …/{keys,clients}/{id}
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,6 +10,7 @@ use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::resources::credential::kind_of;
 
 pub async fn handle(
     app: Data<App>,
@@ -23,9 +24,11 @@ pub async fn handle(
     let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.id.0));
     let loaded = app.ledger.reader().streams(database, Errand::Reading, sight, &[id.into()]).await?;
     let credential = loaded.first().and_then(|loaded| loaded.state.credential());
-    let credential = credential.filter(|found| found.tenant == tenant.id).ok_or_else(Problem::not_found)?;
+    let kind = kind_of(&request)?;
+    let credential = credential.filter(|found| found.tenant == tenant.id && found.kind() == kind);
+    let credential = credential.ok_or_else(Problem::not_found)?;
     let warning = warning_seconds(&app, tenant.id).await?;
-    Ok(super::resource(app.key(credential, app.now(), warning)))
+    Ok(super::resource(app.credential(credential, app.now(), warning)))
 }
 
 pub async fn warning_seconds(app: &App, tenant: TenantId) -> Result<u32, Problem> {

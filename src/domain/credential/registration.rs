@@ -1,0 +1,181 @@
+//! What an OAuth client is beside a key: how it proves itself, and whom its tokens are for (RFC 7591's members).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::domain::ids::ClientId;
+use crate::limits;
+
+/// The two kinds of credentials. One aggregate: they live the same life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    ApiKey,
+    OauthClient,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 2] = [Kind::ApiKey, Kind::OauthClient];
+
+    /// As its events and answers call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::ApiKey => "api_key",
+            Kind::OauthClient => "oauth_client",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    pub token_endpoint_auth_method: AuthMethod,
+    /// whom tokens may be asked for; none: for whoever trusts the issuer
+    pub resources: Vec<Resource>,
+}
+
+/// Chosen once: what a client proves itself by decides what its secrets are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// by its secret, in the header or in the body
+    #[default]
+    ClientSecretBasic,
+}
+
+impl AuthMethod {
+    pub const ALL: [AuthMethod; 1] = [AuthMethod::ClientSecretBasic];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            AuthMethod::ClientSecretBasic => "client_secret_basic",
+        }
+    }
+}
+
+/// Whom a token is for: an absolute URI without a fragment (RFC 8707). Two are the same when their letters are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Resource(Box<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAResource;
+
+impl Resource {
+    pub fn parse(text: &str) -> Result<Self, NotAResource> {
+        let (scheme, rest) = text.split_once(':').ok_or(NotAResource)?;
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let is_scheme =
+            scheme.bytes().all(letters) && scheme.starts_with(|first: char| first.is_ascii_alphabetic());
+        let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte));
+        let is_rest = !rest.trim_start_matches('/').is_empty();
+        if is_scheme && plain && is_rest && text.len() <= limits::RESOURCE_CHARS {
+            Ok(Resource(text.into()))
+        } else {
+            Err(NotAResource)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NotAResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "expected an absolute URI without a fragment, such as https://api.example.com, of at most {} characters",
+            limits::RESOURCE_CHARS
+        )
+    }
+}
+
+impl std::error::Error for NotAResource {}
+
+impl TryFrom<String> for Resource {
+    type Error = NotAResource;
+
+    fn try_from(text: String) -> Result<Self, NotAResource> {
+        Resource::parse(&text)
+    }
+}
+
+impl From<Resource> for String {
+    fn from(resource: Resource) -> String {
+        resource.0.into()
+    }
+}
+
+/// An OAuth client, as far as it is more than any credential.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Client {
+    pub registration: Registration,
+    /// tokens issued up to then are over
+    pub tokens_revoked_at: Option<Timestamp>,
+}
+
+/// What one rotation keeps of a client's identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientRotation {
+    /// a new id and a new secret
+    #[default]
+    NewId,
+    /// a new secret under the id that there is
+    KeepId,
+}
+
+impl ClientRotation {
+    pub const ALL: [ClientRotation; 2] = [ClientRotation::NewId, ClientRotation::KeepId];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            ClientRotation::NewId => "new_id",
+            ClientRotation::KeepId => "keep_id",
+        }
+    }
+
+    pub(super) fn kept(self, present: &ClientId) -> Option<&ClientId> {
+        match self {
+            ClientRotation::NewId => None,
+            ClientRotation::KeepId => Some(present),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_an_absolute_uri_without_a_fragment() {
+        for good in
+            ["https://api.example.com", "https://api.example.com/v1?x=y", "urn:example:api", "api+x:a"]
+        {
+            assert_eq!(Resource::parse(good).map(String::from).as_deref(), Ok(good));
+        }
+        let long = format!("https://{}", "a".repeat(limits::RESOURCE_CHARS));
+        for bad in [
+            "",
+            "api",
+            "/v1",
+            "https:",
+            "https://",
+            "1a:b",
+            ":x",
+            "https://a/#f",
+            "https://a b",
+            "https://ä",
+            "a:\"",
+            &long,
+        ] {
+            assert_eq!(Resource::parse(bad), Err(NotAResource), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! End every access token that a client was given so far. The client goes on, and is given new ones.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, CredentialEvent};
+use crate::clock::Timestamp;
+use crate::domain::Context;
+use crate::domain::refusal::Refusal;
+
+#[derive(Clone, Debug)]
+pub struct RevokeTokens;
+
+/// Those issued up to the event's own time are over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokensRevoked {}
+
+impl RevokeTokens {
+    /// Said again, it ends what was issued since. Of a credential that is over no token is alive.
+    pub(super) fn decide(
+        &self,
+        credential: &Credential,
+        context: &Context,
+    ) -> Result<Vec<CredentialEvent>, Refusal> {
+        if credential.client.is_none() {
+            return Err(Refusal::not_found());
+        }
+        if credential.revoked.is_some() || credential.is_expired(context.now) {
+            return Ok(Vec::new());
+        }
+        credential.history.takes_a_resumption()?;
+        Ok(vec![CredentialEvent::TokensRevoked(TokensRevoked {})])
+    }
+}
+
+impl TokensRevoked {
+    pub(super) fn apply(credential: &mut Credential, at: Timestamp) -> Result<(), &'static str> {
+        let client = credential.client.as_mut().ok_or("it is no client")?;
+        client.tokens_revoked_at = Some(at);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::CredentialCommand;
+    use crate::domain::refusal::RefusalKind;
+    use crate::domain::testing::*;
+
+    fn revoke_tokens() -> CredentialCommand {
+        CredentialCommand::RevokeTokens(RevokeTokens)
+    }
+
+    #[test]
+    fn the_cut_off_is_the_events_time_and_moves_with_each() {
+        let once = given_client([client_created()]).now(at(5)).when(revoke_tokens()).state();
+        let cut_off =
+            |credential: &Credential| credential.client.as_ref().and_then(|client| client.tokens_revoked_at);
+        assert_eq!(cut_off(&once), Some(at(5)));
+        let twice = given_state(once).now(at(9)).when(revoke_tokens()).state();
+        assert_eq!(cut_off(&twice), Some(at(9)));
+    }
+
+    #[test]
+    fn of_what_is_over_nothing_is_left_to_end_and_a_key_has_no_tokens() {
+        given_client([client_created(), revoked()]).when(revoke_tokens()).then([]);
+        given([created()]).when(revoke_tokens()).refused(RefusalKind::NotFound, None);
+    }
+
+    #[test]
+    fn a_suspended_clients_tokens_are_ended_too() {
+        given_client([client_created(), suspended()]).when(revoke_tokens()).accepted();
+    }
+}
