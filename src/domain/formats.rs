@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds};
-use super::letters::{is_base62, prefix_end};
+use super::letters::{has_white_space, is_base62, prefix_end};
 
 /// Tenants may share a prefix, prefixes may nest, and a prefix may have had several formats. Formats are only ever added:
 /// keys of an older one live on.
@@ -55,20 +55,19 @@ impl Formats {
         })
     }
 
-    /// Why a text that fits no format does not. Off the hot path: it reads the whole text.
+    /// Why a text that fits no format does not. It reads the whole text.
     pub fn misfit(&self, text: &str) -> Misfit {
-        if text.contains(char::is_whitespace) {
+        if has_white_space(text) {
             return Misfit::StraySpace;
         }
         let (prefix, tail) = split(text);
-        let longest =
-            self.shapes.get(prefix).and_then(|shapes| shapes.last()).map(|shape| shape.tail_chars());
-        let (_, same_length) = self.of_this_length(text);
-        match longest {
-            Some(longest) if tail.len() < longest && same_length.is_empty() && is_base62(tail) => {
-                Misfit::Truncated
-            }
-            _ => Misfit::UnknownForm,
+        let shapes = self.shapes.get(prefix).map_or(&[][..], Vec::as_slice);
+        let longer = shapes.last().is_some_and(|longest| tail.len() < longest.tail_chars());
+        let same_length = |shape: &Shape| shape.tail_chars() == tail.len();
+        if longer && !shapes.iter().any(same_length) && is_base62(tail) {
+            Misfit::Truncated
+        } else {
+            Misfit::UnknownForm
         }
     }
 

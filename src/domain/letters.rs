@@ -46,6 +46,17 @@ fn is_base62_word(bytes: [u8; 8]) -> bool {
     (fits & !word) & HIGH == HIGH
 }
 
+/// Whether each byte is one of these. Without an early way out the compiler looks at many bytes at once.
+#[inline]
+pub fn all_are(text: &str, one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & one(byte))
+}
+
+pub fn has_white_space(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii() & !matches!(byte, b' ' | b'\t'..=b'\r');
+    !all_are(text, plain) && text.contains(char::is_whitespace)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +72,18 @@ mod tests {
             }
         }
         assert!(is_base62("") && !is_base62("0123456é") && !is_base62("01234567é"));
+    }
+
+    #[test]
+    fn white_space_is_seen_of_every_kind_and_at_every_place() {
+        for letter in (0..=0x3000).filter_map(char::from_u32) {
+            for text in
+                [format!("{letter}"), format!("ab_cdefgh{letter}"), format!("{letter}0123456789abcdefg")]
+            {
+                assert_eq!(has_white_space(&text), letter.is_whitespace(), "{text:?}");
+            }
+        }
+        assert!(!has_white_space(""));
     }
 
     #[test]

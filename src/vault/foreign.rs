@@ -2,7 +2,7 @@
 
 use ring::hmac;
 
-use super::{NotOpened, Vault, signing, tag_bytes};
+use super::{NotOpened, Vault, tag_bytes};
 
 /// What the key of an import is sealed for.
 const SEALED_FOR: &[u8] = b"credledger imported hmac key";
@@ -23,10 +23,12 @@ impl std::fmt::Debug for ForeignKey {
 }
 
 impl Vault {
-    /// The only form in which a foreign digest may be stored: an HMAC of it and of the way it was made, under a pepper.
+    /// The only form in which a foreign digest may be stored: an HMAC of it and of the way it was made, each preceded by its
+    /// length, under a pepper.
     pub fn wrapped(&self, pepper: u32, scheme: &str, foreign: &[u8; 32]) -> Option<[u8; 32]> {
-        let key = &self.key(pepper)?.foreign;
-        Some(tag_bytes(signing(key, &[scheme.as_bytes(), foreign]).sign()))
+        let pepper = &self.key(pepper)?.foreign;
+        let [scheme_bytes, bytes] = [scheme.len(), foreign.len()].map(|length| (length as u64).to_be_bytes());
+        Some(pepper.digesting([&scheme_bytes, scheme.as_bytes(), &bytes, foreign]).finish())
     }
 
     pub fn seal_foreign_key(&self, key: &[u8]) -> Vec<u8> {
@@ -53,6 +55,11 @@ mod tests {
         assert_ne!(wrapped, vault.wrapped(1, "sha256_salted_after", &[7; 32]));
         assert_ne!(wrapped, vault.digest(1, &[7; 32]));
         assert_eq!(vault.wrapped(3, "sha256", &[7; 32]), None);
+        // Digests that are stored were made so.
+        let message =
+            [&[0, 0, 0, 0, 0, 0, 0, 6], b"sha256".as_slice(), &[0, 0, 0, 0, 0, 0, 0, 32], &[7; 32]].concat();
+        let pepper = &vault.key(1).expect("a key").foreign;
+        assert_eq!(wrapped, Some(pepper.digesting([&message]).finish()));
     }
 
     #[test]

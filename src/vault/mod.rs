@@ -47,7 +47,7 @@ struct Derived {
     number: u32,
     pepper: Pepper,
     /// of digests that others made
-    foreign: hmac::Key,
+    foreign: Pepper,
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
@@ -97,7 +97,7 @@ impl Vault {
     /// The same, for whoever has something to do between its two halves.
     #[inline]
     pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting<'_>> {
-        Some(self.key(pepper)?.pepper.digesting(text))
+        Some(self.key(pepper)?.pepper.digesting([text]))
     }
 
     /// A mac under the newest key over the parts, each preceded by its length.
@@ -192,7 +192,7 @@ impl Derived {
         Derived {
             number,
             pepper: Pepper::new(&key_of("pepper")),
-            foreign: mac_key("pepper of foreign digests"),
+            foreign: Pepper::new(&key_of("pepper of foreign digests")),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),

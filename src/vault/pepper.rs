@@ -30,10 +30,11 @@ impl Pepper {
         Pepper { inner: padded(0x36), outer: padded(0x5c) }
     }
 
+    /// Of the parts, one after the other.
     #[inline]
-    pub fn digesting(&self, text: &[u8]) -> Digesting<'_> {
+    pub fn digesting<const N: usize>(&self, parts: [&[u8]; N]) -> Digesting<'_> {
         let mut inner = self.inner.clone();
-        inner.update(text);
+        parts.iter().for_each(|part| inner.update(part));
         Digesting { inner: inner.finish(), outer: &self.outer }
     }
 }
@@ -58,9 +59,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn its_two_halves_are_the_whole_hmac(key: [u8; 32], text in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn its_two_halves_are_the_whole_hmac(
+            key: [u8; 32],
+            text in proptest::collection::vec(any::<u8>(), 0..300),
+            part: proptest::sample::Index,
+        ) {
             let whole = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), &text);
-            prop_assert_eq!(&Pepper::new(&key).digesting(&text).finish(), whole.as_ref());
+            let (pepper, (first, second)) = (Pepper::new(&key), text.split_at(part.index(text.len() + 1)));
+            prop_assert_eq!(&pepper.digesting([&text]).finish(), whole.as_ref());
+            prop_assert_eq!(&pepper.digesting([first, second]).finish(), whole.as_ref());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::key_format::{KeyFormat, OPERATOR_PREFIX};
-use crate::domain::letters::is_base62;
+use crate::domain::letters::{all_are, is_base62};
 use crate::limits;
 
 /// The characters after the prefix.
@@ -35,14 +35,17 @@ impl Alphabet {
     }
 
     fn holds(self, text: &str) -> bool {
-        let one = |byte: u8| match self {
-            Alphabet::Hex => byte.is_ascii_hexdigit(),
-            Alphabet::Base58 => byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l'),
-            Alphabet::Base62 => byte.is_ascii_alphanumeric(),
-            Alphabet::Base64url => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
-            Alphabet::Uuid => byte.is_ascii_hexdigit() || byte == b'-',
-        };
-        text.bytes().all(one)
+        match self {
+            Alphabet::Hex => all_are(text, |byte| byte.is_ascii_hexdigit()),
+            Alphabet::Base58 => all_are(text, |byte| {
+                byte.is_ascii_alphanumeric() & !matches!(byte, b'0' | b'O' | b'I' | b'l')
+            }),
+            Alphabet::Base62 => is_base62(text),
+            Alphabet::Base64url => {
+                all_are(text, |byte| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_'))
+            }
+            Alphabet::Uuid => all_are(text, |byte| byte.is_ascii_hexdigit() | (byte == b'-')),
+        }
     }
 }
 

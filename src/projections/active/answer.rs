@@ -114,14 +114,17 @@ pub enum Name {
 impl<const N: usize> Inline<N> {
     pub(super) const EMPTY: Self = Self { bytes: [0; N], length: 0 };
 
-    /// What is longer than there is room for reads as empty.
-    pub(super) fn of(text: &str) -> Self {
-        let mut inline = Self::EMPTY;
-        inline.push(text.as_bytes());
+    /// The first `length` of these bytes.
+    #[inline]
+    pub(super) fn within<const M: usize>(bytes: &[u8; M], length: u8) -> Self {
+        const { assert!(M <= N) };
+        let mut inline = Self { bytes: [0; N], length };
+        inline.bytes[..M].copy_from_slice(bytes);
         inline
     }
 
     /// Whether there was room.
+    #[inline]
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         let start = usize::from(self.length);
         let Some(length) = u8::try_from(start + bytes.len()).ok() else { return false };

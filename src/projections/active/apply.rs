@@ -74,7 +74,7 @@ fn declare(edit: &mut Edit<'_>, recorded: &Recorded, event: &ImportsEvent) -> Re
     }
     follows(edit.books.declared, recorded)?;
     let ImportsEvent::Declared(declared) = event;
-    let mut prefixes = edit.store.foreign.load().prefixes();
+    let mut prefixes = edit.store.forms.foreign().prefixes();
     ForeignPrefix::declare(&mut prefixes, declared.clone());
     edit.declare(recorded.version, prefixes);
     Ok(())

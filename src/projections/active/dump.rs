@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::Prefix;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
-use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring};
+use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring, SecretView};
+use super::look;
 use super::store::{Books, Store};
-use super::{judge, layout::SecretView};
 use crate::clock::Timestamp;
 use crate::domain::imports::ForeignPrefix;
 use crate::projections::policy::Policy;
@@ -76,7 +77,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         secrets,
         operators: operators(store, books),
         policies: books.policies.in_use(),
-        foreign: store.foreign.load().prefixes(),
+        foreign: store.forms.foreign().prefixes(),
         salts: books.salts.count(),
     }
 }
@@ -107,19 +108,21 @@ fn dump_credential(store: &Store, credential: &Credential) -> DumpedCredential {
     DumpedCredential {
         tenant: tenant.map_or(Uuid::nil(), |tenant| tenant.id.0),
         version: credential.version,
-        name: judge::name_of(store, credential).flatten().map(|name| name.to_string()),
+        name: look::name_of(store, credential).flatten().map(|name| name.to_string()),
         expires_at: credential.expires_at,
         suspended: credential.suspended,
         revoked: credential.revoked,
         policy: policy.map(|policy| Policy::clone(&policy)).unwrap_or_default(),
-        owner: judge::owner_of(store, credential).flatten().map(|owner| owner.id.0),
+        owner: look::owner_of(store, credential).flatten().map(|owner| owner.id.0),
     }
 }
 
 fn dump_secret(store: &Store, credential: &Credential, secret: SecretView) -> DumpedSecret {
+    let mut prefix = Prefix::EMPTY;
+    look::write_prefix(store, &secret, &mut prefix);
     DumpedSecret {
         credential: credential.id,
-        prefix: judge::prefix_of(store, &secret).to_string(),
+        prefix: prefix.to_string(),
         ends_at: secret.ends_at,
         revoked: secret.revoked,
         dead: secret.dead,

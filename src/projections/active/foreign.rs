@@ -8,9 +8,10 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
-use super::answer::{NotAnswering, Prefix};
+use super::answer::{Judgement, NotAnswering};
 use super::index::{self, Index, TIGHT};
-use super::judge::{Head, Seen, found_by_digest};
+use super::layout::tag_of;
+use super::look::{Look, Shown, Sought};
 use super::slab::Full;
 use super::store::{Store, only};
 use super::texts::{self, Texts};
@@ -40,38 +41,31 @@ struct Way {
     key: OnceLock<Option<ForeignKey>>,
 }
 
-/// What became of a text.
-pub struct Sought {
-    /// whether it is written as some of these keys are
-    pub fits: bool,
-    pub found: Option<(Seen, Prefix, Head)>,
-}
-
-pub fn seek(
-    store: &Store,
-    foreign: &Foreign,
-    vault: &Vault,
-    text: &str,
-    by_operation: bool,
-) -> Result<Sought, NotAnswering> {
-    let mut sought = Sought { fits: false, found: None };
-    // All ways are gone, whichever is the right one: what is found takes as long as what is not.
-    for way in foreign.ways(text) {
-        sought.fits = true;
-        way.each_digest(store, vault, text, |plain| {
-            for pepper in vault.numbers() {
-                let Some(digest) = vault.wrapped(pepper, &way.label, plain) else { continue };
-                let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
-                let look = || (found_by_digest(store, &digest, by_operation), Head::of(store));
-                let (found, head) = store.lock.read(look).ok_or(NotAnswering)?;
-                if sought.found.is_none() {
-                    sought.found = found.map(|(seen, prefix)| (seen, prefix, head));
+/// Whether it is a key from elsewhere: then `judged` is the answer. All ways are gone, whichever is the right one.
+#[cold]
+#[inline(never)]
+pub fn seek(look: &Look<'_>, vault: &Vault, text: &str, judged: &mut Judgement) -> Result<(), NotAnswering> {
+    look.store.forms.ask(|forms| {
+        let mut found = false;
+        forms.foreign.ways(text).try_for_each(|way| {
+            way.each_digest(look.store, vault, text, |plain| {
+                for pepper in vault.numbers() {
+                    let Some(digest) = vault.wrapped(pepper, &way.label, plain) else { continue };
+                    if !found {
+                        let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
+                        let sought = Sought {
+                            tag: tag_of(&digest),
+                            spot: None,
+                            digest: &digest,
+                            shown: Shown::AsKnown,
+                        };
+                        found = look.at(&sought, judged)?;
+                    }
                 }
-            }
-            Ok(())
-        })?;
-    }
-    Ok(sought)
+                Ok(())
+            })
+        })
+    })
 }
 
 impl Foreign {

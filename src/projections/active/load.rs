@@ -134,7 +134,7 @@ impl<'a> Loader<'a> {
             return Err(LoadError { projection: secrets::NAME.to_owned(), id: self.last, why });
         }
         let store = &self.view.store;
-        store.formats.store(Arc::new(self.books.formats.clone()));
+        store.forms.set_own(self.books.formats.clone());
         let turn = store.lock.write();
         store.applied.store(applied, Ordering::Relaxed);
         store.last_at.store(last_at.millis().unsigned_abs(), Ordering::Relaxed);

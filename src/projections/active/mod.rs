@@ -11,11 +11,13 @@ mod dump;
 mod edit;
 mod entries;
 mod foreign;
+mod forms;
 mod index;
 mod judge;
 mod kept;
 mod layout;
 mod load;
+mod look;
 mod policies;
 mod prefetch;
 mod seqlock;
@@ -47,6 +49,7 @@ use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
 use crate::limits;
 use crate::vault::Vault;
+use forms::Form;
 use layout::Credential;
 use store::{Books, Store};
 
@@ -99,9 +102,8 @@ impl ActiveView {
     pub fn operator_token_misfit(&self, text: &str) -> Option<Misfit> {
         let mut formats = Formats::default();
         formats.insert(&self.token_format);
-        let formed = formats.fits(text)
-            || self.store.ask_formats(|formats| formats.fits(text))
-            || self.store.foreign.load().fits(text);
+        let formed =
+            formats.fits(text) || self.store.forms.ask(|forms| !matches!(forms.of(text), Form::None(_)));
         (!formed).then(|| formats.misfit(text))
     }
 
@@ -225,7 +227,7 @@ fn summary(store: &Store, credential: &Credential) -> Option<CredentialSummary> 
     Some(CredentialSummary {
         id: CredentialId(credential.id),
         tenant: store.tenants.load(credential.tenant)?.as_ref()?.id,
-        name: judge::name_of(store, credential)?.map(|name| name.to_string()),
+        name: look::name_of(store, credential)?.map(|name| name.to_string()),
         expires_at: credential.expires_at,
         suspended: credential.suspended,
         revoked: credential.revoked,

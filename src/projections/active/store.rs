@@ -1,17 +1,15 @@
 //! Everything that readers look at, and the writer's books about it.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::{ArcSwap, Cache};
-
 use super::answer::Counts;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
-use super::foreign::{Foreign, SaltBook, Salts};
+use super::foreign::{SaltBook, Salts};
+use super::forms::CurrentForms;
 use super::index::{self, Entry, Index, LOOSE, TIGHT};
 use super::kept::{self, Kept};
 use super::layout::{
@@ -31,8 +29,7 @@ pub struct Store {
     pub applied: AtomicU64,
     /// the time of the last of them
     pub last_at: AtomicU64,
-    pub formats: Arc<ArcSwap<Formats>>,
-    pub foreign: ArcSwap<Foreign>,
+    pub forms: CurrentForms,
     pub salts: Salts,
     /// by public part; imported ones and those of clients by digest, and the latter by id too
     pub secrets: Index,
@@ -107,8 +104,7 @@ impl Store {
             lock: Seqlock::new(),
             applied: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
-            formats: Arc::new(ArcSwap::from_pointee(Formats::default())),
-            foreign: ArcSwap::default(),
+            forms: CurrentForms::default(),
             salts: Salts::new()?,
             secrets: Index::new(LOOSE)?,
             by_id: Index::new(TIGHT)?,
@@ -158,20 +154,6 @@ impl Store {
     /// Slugs are chosen by people, so their hash is seeded.
     pub fn tag_of_slug(&self, slug: &str) -> u32 {
         self.slug_hash.hash_one(slug) as u32
-    }
-
-    /// What the formats say, as they are now. Each thread keeps those that it asked last, and one look at the pointer tells
-    /// whether they are still the ones: nothing is counted. Whoever has seen a position sees its formats, or later ones.
-    pub fn ask_formats<T>(&self, ask: impl FnOnce(&Formats) -> T) -> T {
-        type Seen = Cache<Arc<ArcSwap<Formats>>, Arc<Formats>>;
-        thread_local!(static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) });
-        SEEN.with_borrow_mut(|seen| {
-            let ours = |seen: &Seen| std::ptr::eq(seen.arc_swap(), &*self.formats);
-            if !seen.as_ref().is_some_and(ours) {
-                *seen = None;
-            }
-            ask(seen.get_or_insert_with(|| Cache::new(self.formats.clone())).load())
-        })
     }
 
     /// The operator that has a token of this digest, and the token's place in it.

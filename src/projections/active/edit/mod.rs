@@ -5,8 +5,6 @@ mod secrets;
 
 pub use credentials::counted;
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 
 use super::entries::{MemberEntry, TenantEntry};
@@ -63,13 +61,13 @@ impl Edit<'_> {
     }
 
     pub fn publish_formats(&self) {
-        self.store.formats.store(Arc::new(self.books.formats.clone()));
+        self.store.forms.set_own(self.books.formats.clone());
     }
 
     /// What texts of imported keys look like, all of it as it is after so many events.
     pub fn declare(&mut self, declared: u32, prefixes: Vec<ForeignPrefix>) {
         self.books.declared = declared;
-        self.store.foreign.store(Arc::new(Foreign::of(prefixes)));
+        self.store.forms.set_foreign(Foreign::of(prefixes));
     }
 
     pub fn add_tenant(&mut self, entry: TenantEntry) -> Result<(), Why> {

@@ -31,7 +31,7 @@ pub use credential::{CREDENTIAL_WORDS, Credential, MOST_OWNER, MOST_VERSION, tai
 pub use ended::{DEAD_WORDS, Dead, EXPIRING_WORDS, Expiring, holds_dead};
 pub use name::NameField;
 pub use secret::{Living, Public, SecretView, holds};
-pub use tags::{tag_of, tag_of_id, tag_of_public};
+pub use tags::{PublicTag, tag_of, tag_of_id, tag_of_public};
 pub use tenant::{TENANT_WORDS, Tenant};
 
 use crate::clock::Timestamp;

@@ -46,26 +46,32 @@ impl NameField {
         (bytes > WHOLE).then(|| (self.words[NAME_WORDS - 1] as u32, bytes - HEAD))
     }
 
-    /// The name, if there is one; `rest` reads a word of the tail. The outer `None` only for a look that met the writer.
-    pub fn read(&self, rest: impl Fn(u32) -> Option<u64>) -> Option<Option<Name>> {
+    /// Writes the name, if there is one; `rest` reads a word of the tail. `None` only for a look that met the writer.
+    #[inline]
+    pub fn read(&self, rest: impl Fn(u32) -> Option<u64>, name: &mut Option<Name>) -> Option<()> {
+        *name = None;
         if !self.known {
-            return Some(None);
+            return Some(());
         }
+        match self.elsewhere() {
+            None => *name = Some(Name::Short(InlineName::within(&self.here(), self.bytes as u8))),
+            Some((place, _)) => *name = Some(self.with_tail(place, rest)?),
+        }
+        Some(())
+    }
+
+    fn with_tail(&self, place: u32, rest: impl Fn(u32) -> Option<u64>) -> Option<Name> {
         let bytes = usize::from(self.bytes);
-        let Some((place, _)) = self.elsewhere() else {
-            let mut short = InlineName::EMPTY;
-            short.push(&self.here()[..bytes]);
-            return Some(Some(Name::Short(short)));
-        };
         let mut text = [0; limits::VIEW_NAME_BYTES.next_multiple_of(WORD)];
         text[..HEAD].copy_from_slice(&self.here()[..HEAD]);
         let tail = text.get_mut(HEAD..bytes.next_multiple_of(WORD))?;
         for (number, part) in (0..).zip(tail.chunks_mut(WORD)) {
             part.copy_from_slice(&rest(place.wrapping_add(number))?.to_le_bytes());
         }
-        Name::of(text.get(..bytes)?).map(Some)
+        Name::of(text.get(..bytes)?)
     }
 
+    #[inline]
     fn here(&self) -> [u8; WHOLE] {
         let mut bytes = [0; WHOLE];
         for (part, word) in bytes.chunks_mut(WORD).zip(self.words) {

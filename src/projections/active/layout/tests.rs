@@ -77,7 +77,9 @@ proptest! {
             word[..part.len()].copy_from_slice(part);
             Some(u64::from_le_bytes(word))
         };
-        let read = field.read(word).expect("no writer").expect("a name");
+        let mut read = None;
+        field.read(word, &mut read).expect("no writer");
+        let read = read.expect("a name");
         prop_assert_eq!(&*read, name.as_str());
     }
 

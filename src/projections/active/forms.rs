@@ -1,0 +1,71 @@
+//! How texts may be written: our own keys' formats, and what was declared of keys from elsewhere.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Cache};
+
+use super::foreign::Foreign;
+use crate::domain::formats::{Formats, Misfit};
+
+/// Of one moment, and replaced whole.
+#[derive(Default)]
+pub struct Forms {
+    pub own: Formats,
+    pub foreign: Arc<Foreign>,
+}
+
+/// As what a text is written.
+pub enum Form {
+    Own,
+    Foreign,
+    None(Misfit),
+}
+
+impl Forms {
+    #[inline]
+    pub fn of(&self, text: &str) -> Form {
+        match self.own.fits(text) {
+            true => Form::Own,
+            false if self.foreign.fits(text) => Form::Foreign,
+            false => Form::None(self.own.misfit(text)),
+        }
+    }
+}
+
+/// The forms as they are now.
+#[derive(Default)]
+pub struct CurrentForms(Arc<ArcSwap<Forms>>);
+
+impl CurrentForms {
+    /// Each thread keeps those that it asked last, and one look at the pointer tells whether they are still the ones: nothing is
+    /// counted. Whoever has seen a position sees its forms, or later ones; a look through the view's lock sees those of its
+    /// position. What is asked may not ask again.
+    #[inline]
+    pub fn ask<T>(&self, ask: impl FnOnce(&Forms) -> T) -> T {
+        type Seen = Cache<Arc<ArcSwap<Forms>>, Arc<Forms>>;
+        thread_local!(static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) });
+        SEEN.with_borrow_mut(|seen| {
+            let ours = |seen: &Seen| std::ptr::eq(seen.arc_swap(), &*self.0);
+            if !seen.as_ref().is_some_and(ours) {
+                *seen = None;
+            }
+            ask(seen.get_or_insert_with(|| Cache::new(self.0.clone())).load())
+        })
+    }
+
+    pub fn foreign(&self) -> Arc<Foreign> {
+        self.ask(|forms| forms.foreign.clone())
+    }
+
+    /// For the one writer.
+    pub fn set_own(&self, own: Formats) {
+        self.0.store(Arc::new(Forms { own, foreign: self.foreign() }));
+    }
+
+    /// For the one writer.
+    pub fn set_foreign(&self, foreign: Foreign) {
+        let own = self.ask(|forms| forms.own.clone());
+        self.0.store(Arc::new(Forms { own, foreign: Arc::new(foreign) }));
+    }
+}

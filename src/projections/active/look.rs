@@ -1,0 +1,224 @@
+//! One look at the state, whole, and the verdict that it gives: then [`access::judge`] decides. Part of the look is the answer
+//! too. It is written where it stays, since to hand it on costs more than to find it; and the last that is read is what may
+//! still be on its way from memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
+use super::entries::MemberEntry;
+use super::index::{Entry, Spot};
+use super::layout::{ACTIVE, Credential, Dead, EXPIRING, Expiring, SecretView, Tenant, holds, holds_dead};
+use super::store::Store;
+use crate::clock::Timestamp;
+use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
+use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::domain::scope::ConcreteScope;
+use crate::projections::secrets::DigestHalf;
+
+/// How many events were applied when it was looked, and the time of the last.
+#[derive(Clone, Copy)]
+pub struct Head {
+    applied: u64,
+    last_at: Timestamp,
+}
+
+/// For whom it is looked, and when.
+pub struct Look<'l> {
+    pub store: &'l Store,
+    pub request: &'l Request<'l>,
+    pub now: Timestamp,
+    /// of before the look
+    pub since: Head,
+}
+
+/// The secret that is looked for.
+pub struct Sought<'s> {
+    pub tag: u32,
+    /// where it stood before
+    pub spot: Option<&'s Spot<'s>>,
+    pub digest: &'s DigestHalf,
+    pub shown: Shown<'s>,
+}
+
+/// What is told of how the secret begins.
+#[derive(Clone, Copy)]
+pub enum Shown<'s> {
+    /// The text is the secret's own, its digest says so: then so is the part of it that may be told.
+    OfText {
+        text: &'s str,
+        /// how much of it is its format's prefix
+        shared: usize,
+    },
+    /// of a key from elsewhere, whose text does not say where its public part ends
+    AsKnown,
+}
+
+impl Head {
+    #[inline]
+    pub fn of(store: &Store) -> Head {
+        let (applied, last_at) = store.head();
+        let last_at = i64::try_from(last_at).ok().and_then(Timestamp::from_millis).unwrap_or_default();
+        Head { applied, last_at }
+    }
+
+    #[inline]
+    pub fn refusal(self, reason: Reason, now: Timestamp) -> Judgement {
+        Judgement {
+            verdict: Err(Refused { reason, missing_scopes: Vec::new() }),
+            misfit: None,
+            position: self.applied.saturating_sub(1),
+            judged_at: now.max(self.last_at),
+            known: None,
+        }
+    }
+}
+
+impl Look<'_> {
+    /// Whether there is such a secret. `judged` is the answer either way; that there is none is told as of before the look:
+    /// secrets are only ever added, so what is not there now was not there then.
+    #[inline]
+    pub fn at(&self, sought: &Sought<'_>, judged: &mut Judgement) -> Result<bool, NotAnswering> {
+        let found = self.store.lock.read(|| self.find(sought, judged).is_some()).ok_or(NotAnswering)?;
+        if !found {
+            // A look that met the writer may have found nonsense before.
+            *judged = self.unknown();
+        }
+        Ok(found)
+    }
+
+    pub fn unknown(&self) -> Judgement {
+        self.since.refusal(Reason::NotFound, self.now)
+    }
+
+    /// It is looked for first where it stood before.
+    #[inline]
+    fn find(&self, sought: &Sought<'_>, judged: &mut Judgement) -> Option<()> {
+        let spot = sought.spot.filter(|spot| spot.holds());
+        let there = spot.and_then(|spot| self.secret(sought.digest, spot.entry));
+        let (credential, secret) = there
+            .or_else(|| self.store.secrets.find(sought.tag, |entry| self.secret(sought.digest, entry)))?;
+        self.answer(&credential, &secret, sought.shown, judged)
+    }
+
+    #[inline]
+    fn secret(&self, digest: &DigestHalf, entry: Entry) -> Option<(Credential, SecretView)> {
+        let Store { credentials, expiring, dead, .. } = self.store;
+        let credential = |ordinal: u32| Some(Credential::of(&credentials.read(ordinal)?));
+        match entry.kind {
+            ACTIVE => {
+                let words = credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
+                let credential = Credential::of(&words);
+                Some((credential, credential.secret.into()))
+            }
+            EXPIRING => {
+                let words = expiring.read(entry.ordinal).filter(|words| holds(words, digest))?;
+                let expiring = Expiring::of(&words);
+                Some((credential(expiring.credential)?, expiring.secret.into()))
+            }
+            _ => {
+                let words = dead.read(entry.ordinal).filter(|words| holds_dead(words, digest))?;
+                let dead = Dead::of(&words);
+                Some((credential(dead.credential)?, dead.into()))
+            }
+        }
+    }
+
+    /// `None` only for a look that met the writer.
+    #[inline]
+    fn answer(
+        &self,
+        credential: &Credential,
+        secret: &SecretView,
+        shown: Shown<'_>,
+        judged: &mut Judgement,
+    ) -> Option<()> {
+        const NO_OPERATIONS: &BTreeMap<String, ConcreteScope> = &BTreeMap::new();
+        let store = self.store;
+        let tenant = Tenant::of(&store.tenant_records.read(credential.tenant)?);
+        // All that a tenant allows is asked for only by a call that names an operation.
+        let by_operation = match self.request.operation {
+            Some(_) => Some(store.tenants.load(credential.tenant)?),
+            None => None,
+        };
+        let operations = by_operation.as_deref().and_then(Option::as_ref);
+        let policy = store.policies.load(credential.policy)?;
+        let allowed = policy.as_ref()?;
+        let owner = owner_of(store, credential)?;
+        let head = Head::of(store);
+        let judged_at = self.now.max(head.last_at);
+        let facts = Facts {
+            tenant: TenantId(tenant.id),
+            revoked: credential.revoked,
+            secret_revoked: secret.revoked,
+            secret_ends_at: secret.ends_at,
+            expires_at: credential.expires_at,
+            tenant_suspended: tenant.suspended,
+            suspended: credential.suspended,
+            owner: owner.as_deref().map(|owner| Owner { disabled: owner.disabled, scopes: &owner.scopes }),
+            scopes: &allowed.scopes,
+            ip_rules: &allowed.ip_rules,
+            operations: operations.map_or(NO_OPERATIONS, |tenant| &tenant.operations),
+        };
+        *judged = head.refusal(Reason::NotFound, self.now);
+        judged.verdict = access::judge(&facts, self.request, judged_at);
+        // Whoever may not see the tenant learns nothing of what is in it.
+        if matches!(&judged.verdict, Err(refused) if refused.reason == Reason::NotFound) {
+            return Some(());
+        }
+        let rate_limit = allowed.rate_limit.under(tenant.default_rate_limit);
+        let known = judged.known.insert(Known {
+            kind: Kind::ApiKey,
+            credential_id: CredentialId(credential.id),
+            secret_id: SecretId(secret.id),
+            prefix: Prefix::EMPTY,
+            name: None,
+            tenant_id: TenantId(tenant.id),
+            secret_status: secret.status(judged_at),
+            secret_ends_at: secret.ends_at.filter(|_| !secret.dead),
+            expires_at: credential.expires_at,
+            rate_limit,
+            policy: Some(policy),
+            owner,
+        });
+        shown.write(store, secret, &mut known.prefix);
+        credential.name.read(|place| store.texts.word(place), &mut known.name)
+    }
+}
+
+impl Shown<'_> {
+    #[inline]
+    fn write(self, store: &Store, secret: &SecretView, prefix: &mut Prefix) {
+        match self {
+            Shown::OfText { text, shared } => {
+                let public = text.get(..shared + secret.public.chars()).unwrap_or_default();
+                prefix.push(public.as_bytes());
+            }
+            Shown::AsKnown => write_prefix(store, secret, prefix),
+        }
+    }
+}
+
+/// What is known of how a secret begins.
+pub fn write_prefix(store: &Store, secret: &SecretView, prefix: &mut Prefix) {
+    if let Some(shared) = store.prefixes.get(secret.prefix).and_then(|cell| cell.get()) {
+        prefix.push(shared.as_bytes());
+    }
+    secret.public.unpack(prefix);
+}
+
+/// The outer `None` only for a look that met the writer.
+#[inline]
+pub fn owner_of(store: &Store, credential: &Credential) -> Option<Option<Arc<MemberEntry>>> {
+    match credential.owner.checked_sub(1) {
+        None => Some(None),
+        Some(ordinal) => store.members.at(ordinal).map(Some),
+    }
+}
+
+/// The outer `None` only for a look that met the writer.
+pub fn name_of(store: &Store, credential: &Credential) -> Option<Option<Name>> {
+    let mut name = None;
+    credential.name.read(|place| store.texts.word(place), &mut name)?;
+    Some(name)
+}
