@@ -10,10 +10,12 @@ use super::operator::Reach;
 use super::scope::{ConcreteScope, Scope};
 use crate::clock::Timestamp;
 
-/// What is true of a secret, its credential, its tenant and its owner.
+/// What is true of a secret, its credential, its tenant and its owner; and of the access token that stands for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub tenant: TenantId,
+    /// none: the secret itself is shown
+    pub token: Option<Token<'a>>,
     pub revoked: bool,
     pub secret_revoked: bool,
     pub secret_ends_at: Option<Timestamp>,
@@ -24,6 +26,16 @@ pub struct Facts<'a> {
     pub scopes: &'a [Scope],
     pub ip_rules: &'a IpRules,
     pub operations: &'a BTreeMap<String, ConcreteScope>,
+}
+
+/// An access token. It lives by its own end and not by its secret's window, and falls with all that it was given by.
+#[derive(Clone, Copy, Debug)]
+pub struct Token<'a> {
+    pub ends_at: Timestamp,
+    /// itself, or with all that were issued up to some instant
+    pub revoked: bool,
+    /// what it was given for; what its client has no more, it has no more
+    pub scopes: &'a [Scope],
 }
 
 /// The account that a credential belongs to: it has at every moment at most this one's scopes.
@@ -128,11 +140,12 @@ pub type Verdict = Result<(), Refused>;
 pub fn judge(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Verdict {
     let ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= at);
     let unseen = |tenant: TenantId| !request.reach.includes(tenant);
+    let token = facts.token;
     let refusals = [
         (Reason::NotFound, unseen(facts.tenant) || request.tenant.is_some_and(unseen)),
-        (Reason::Revoked, facts.revoked || facts.secret_revoked),
-        (Reason::RotatedOut, ended(facts.secret_ends_at)),
-        (Reason::Expired, ended(facts.expires_at)),
+        (Reason::Revoked, facts.revoked || facts.secret_revoked || token.is_some_and(|token| token.revoked)),
+        (Reason::RotatedOut, token.is_none() && ended(facts.secret_ends_at)),
+        (Reason::Expired, ended(facts.expires_at) || ended(token.map(|token| token.ends_at))),
         (Reason::TenantSuspended, facts.tenant_suspended),
         (Reason::Suspended, facts.suspended),
         (Reason::OwnerDisabled, facts.owner.is_some_and(|owner| owner.disabled)),
@@ -149,7 +162,9 @@ fn judge_scopes(facts: &Facts<'_>, request: &Request<'_>) -> Verdict {
     let demanded = request.operation.and_then(|operation| facts.operations.get(operation));
     let has = |scope: &ConcreteScope| {
         let granted = |scopes: &[Scope]| scopes.iter().any(|granted| granted.admits(scope));
-        granted(facts.scopes) && facts.owner.is_none_or(|owner| granted(owner.scopes))
+        granted(facts.scopes)
+            && facts.owner.is_none_or(|owner| granted(owner.scopes))
+            && facts.token.is_none_or(|token| granted(token.scopes))
     };
     let mut missing_scopes: Vec<ConcreteScope> = Vec::new();
     for scope in request.scopes.iter().chain(demanded) {
@@ -185,6 +200,7 @@ mod tests {
         fn facts(&self) -> Facts<'_> {
             Facts {
                 tenant: tenant_id(1),
+                token: None,
                 revoked: false,
                 secret_revoked: false,
                 secret_ends_at: None,
@@ -299,6 +315,34 @@ mod tests {
         };
         assert_eq!(ask("logs:read"), None);
         assert_eq!(ask("logs:write"), Some(Reason::InsufficientScope));
+    }
+
+    #[test]
+    fn a_token_lives_by_its_own_end_and_falls_with_all_that_it_was_given_by() {
+        let world = World::new();
+        let token = Token { ends_at: at(10), revoked: false, scopes: &scopes(&["logs:*"]) };
+        let facts = Facts { token: Some(token), ..world.facts() };
+        let now = |facts: &Facts<'_>, seconds| reason(judge(facts, &world.request(), at(seconds)));
+        assert_eq!((now(&facts, 9), now(&facts, 10)), (None, Some(Reason::Expired)));
+        assert_eq!(now(&Facts { secret_ends_at: Some(at(5)), ..facts }, 9), None);
+        assert_eq!(now(&Facts { expires_at: Some(at(5)), ..facts }, 9), Some(Reason::Expired));
+        assert_eq!(now(&Facts { secret_revoked: true, ..facts }, 9), Some(Reason::Revoked));
+        let revoked = Token { revoked: true, ..token };
+        assert_eq!(now(&Facts { token: Some(revoked), ..facts }, 10), Some(Reason::Revoked));
+    }
+
+    #[test]
+    fn a_token_has_no_scope_that_it_was_not_given_or_that_its_client_lost() {
+        let world = World::new();
+        let ask = |given: &[&str], scope: &str| {
+            let given = scopes(given);
+            let token = Token { ends_at: at(10), revoked: false, scopes: &given };
+            let facts = Facts { token: Some(token), ..world.facts() };
+            reason(judge(&facts, &Request { scopes: &[concrete(scope)], ..world.request() }, at(0)))
+        };
+        assert_eq!(ask(&["logs:read"], "logs:read"), None);
+        assert_eq!(ask(&["logs:read"], "logs:write"), Some(Reason::InsufficientScope));
+        assert_eq!(ask(&["billing:read"], "billing:read"), Some(Reason::InsufficientScope));
     }
 
     #[test]

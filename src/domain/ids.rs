@@ -45,6 +45,8 @@ ids! {
     SecretId;
     OperatorId;
     TokenId;
+    /// Of an access token: its `jti`.
+    AccessTokenId;
     MemberId;
     PlanId;
     /// One stream of events: a tenant's, a credential's, an operator's, a member's or a plan's id.

@@ -10,10 +10,10 @@ use super::entries::MemberEntry;
 use crate::clock::Timestamp;
 use crate::domain::access::Verdict;
 use crate::domain::authority::Role;
-use crate::domain::credential::SecretStatus;
+use crate::domain::credential::{Client, Kind, SecretStatus};
 use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
-use crate::domain::ids::{CredentialId, OperatorId, SecretId, TenantId, TokenId};
+use crate::domain::ids::{AccessTokenId, CredentialId, OperatorId, SecretId, TenantId, TokenId};
 use crate::domain::operator::Reach;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::Scope;
@@ -45,19 +45,6 @@ pub struct Judgement {
     pub known: Option<Known>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    ApiKey,
-}
-
-impl Kind {
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::ApiKey => "api_key",
-        }
-    }
-}
-
 /// A real secret and its credential, living or dead. Holds its texts within itself: to answer takes no allocation, but
 /// for a name of more than [`InlineName`] bytes.
 #[derive(Debug)]
@@ -81,7 +68,21 @@ pub struct Known {
     pub owner: Option<Arc<MemberEntry>>,
 }
 
+/// What an access token says of itself, once its signature was found to hold.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub id: AccessTokenId,
+    pub issued_at: Timestamp,
+    pub ends_at: Timestamp,
+    pub scopes: Vec<Scope>,
+}
+
 impl Known {
+    /// None of a key.
+    pub fn client(&self) -> Option<&Client> {
+        self.policy.as_deref()?.as_ref()?.client.as_ref()
+    }
+
     pub fn scopes(&self) -> &[Scope] {
         self.policy.as_deref().and_then(Option::as_ref).map_or(&[], |policy| &policy.scopes)
     }

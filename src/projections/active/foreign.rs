@@ -56,7 +56,7 @@ pub fn seek(look: &Look<'_>, vault: &Vault, text: &str, judged: &mut Judgement) 
                         let sought = Sought {
                             tag: tag_of(&digest),
                             spot: None,
-                            digest: &digest,
+                            wanted: &digest,
                             shown: Shown::AsKnown,
                         };
                         found = look.at(&sought, judged)?;

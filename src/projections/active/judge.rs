@@ -8,7 +8,7 @@ use super::foreign::seek;
 use super::forms::Form;
 use super::index::Entry;
 use super::layout::{ACTIVE, CREDENTIAL_WORDS, EXPIRING, PublicTag, tag_of_public, tail_of_name, touch};
-use super::look::{Head, Look, Shown, Sought};
+use super::look::{Head, Look, Presented, Shown, Sought};
 use super::prefetch::prefetch;
 use super::store::Store;
 use crate::clock::Timestamp;
@@ -30,7 +30,7 @@ pub fn judge(
     // Forms are only ever added: one that a text has now it keeps, and that it has none is true at this head.
     let told = || (store.forms.ask(|forms| forms.of(text)), Head::of(store));
     let (form, head) = store.lock.read(told).ok_or(NotAnswering)?;
-    let look = Look { store, request, now, since: head };
+    let look = Look { store, presented: Presented::Secret, request, now, since: head };
     let mut judged = look.unknown();
     match (form, public) {
         (Form::None(misfit), _) => {
@@ -65,7 +65,7 @@ fn seek_own(
             store.texts.touch(place);
         }
         let shown = Shown::OfText { text, shared: public.shared };
-        let sought = Sought { tag: public.tag, spot: spot.as_ref(), digest: &digest, shown };
+        let sought = Sought { tag: public.tag, spot: spot.as_ref(), wanted: &digest, shown };
         if look.at(&sought, judged)? {
             return Ok(true);
         }

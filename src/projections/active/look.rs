@@ -5,15 +5,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::answer::{Judgement, Kind, Known, Name, NotAnswering, Prefix};
+use super::answer::{Issued, Judgement, Known, Name, NotAnswering, Prefix};
 use super::entries::MemberEntry;
 use super::index::{Entry, Spot};
-use super::layout::{ACTIVE, Credential, Dead, EXPIRING, Expiring, SecretView, Tenant, holds, holds_dead};
+use super::layout::{
+    ACTIVE, Credential, DEAD_WORDS, Dead, EXPIRING, Expiring, SecretView, Tenant, holds, holds_dead, is_of_id,
+};
 use super::store::Store;
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request};
+use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Token};
+use crate::domain::credential::Kind;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::domain::scope::ConcreteScope;
+use crate::projections::policy::Policy;
 use crate::projections::secrets::DigestHalf;
 
 /// How many events were applied when it was looked, and the time of the last.
@@ -23,9 +27,17 @@ pub struct Head {
     last_at: Timestamp,
 }
 
+/// What was shown: the secret itself, or an access token in its place.
+#[derive(Clone, Copy)]
+pub enum Presented<'l> {
+    Secret,
+    Token(&'l Issued),
+}
+
 /// For whom it is looked, and when.
 pub struct Look<'l> {
     pub store: &'l Store,
+    pub presented: Presented<'l>,
     pub request: &'l Request<'l>,
     pub now: Timestamp,
     /// of before the look
@@ -33,12 +45,41 @@ pub struct Look<'l> {
 }
 
 /// The secret that is looked for.
-pub struct Sought<'s> {
+pub struct Sought<'s, W> {
     pub tag: u32,
     /// where it stood before
     pub spot: Option<&'s Spot<'s>>,
-    pub digest: &'s DigestHalf,
+    pub wanted: &'s W,
     pub shown: Shown<'s>,
+}
+
+/// What a secret is known by in its record.
+pub trait Wanted {
+    fn is_living(&self, words: &[u64]) -> bool;
+    fn is_dead(&self, words: &[u64; DEAD_WORDS]) -> bool;
+}
+
+impl Wanted for DigestHalf {
+    #[inline]
+    fn is_living(&self, words: &[u64]) -> bool {
+        holds(words, self)
+    }
+
+    #[inline]
+    fn is_dead(&self, words: &[u64; DEAD_WORDS]) -> bool {
+        holds_dead(words, self)
+    }
+}
+
+/// The secret that an access token was given for.
+impl Wanted for SecretId {
+    fn is_living(&self, words: &[u64]) -> bool {
+        is_of_id(words, self.0)
+    }
+
+    fn is_dead(&self, words: &[u64; DEAD_WORDS]) -> bool {
+        Dead::of(words).id == self.0
+    }
 }
 
 /// What is told of how the secret begins.
@@ -78,7 +119,11 @@ impl Look<'_> {
     /// Whether there is such a secret. `judged` is the answer either way; that there is none is told as of before the look:
     /// secrets are only ever added, so what is not there now was not there then.
     #[inline]
-    pub fn at(&self, sought: &Sought<'_>, judged: &mut Judgement) -> Result<bool, NotAnswering> {
+    pub fn at<W: Wanted>(
+        &self,
+        sought: &Sought<'_, W>,
+        judged: &mut Judgement,
+    ) -> Result<bool, NotAnswering> {
         let found = self.store.lock.read(|| self.find(sought, judged).is_some()).ok_or(NotAnswering)?;
         if !found {
             // A look that met the writer may have found nonsense before.
@@ -93,31 +138,31 @@ impl Look<'_> {
 
     /// It is looked for first where it stood before.
     #[inline]
-    fn find(&self, sought: &Sought<'_>, judged: &mut Judgement) -> Option<()> {
+    fn find<W: Wanted>(&self, sought: &Sought<'_, W>, judged: &mut Judgement) -> Option<()> {
         let spot = sought.spot.filter(|spot| spot.holds());
-        let there = spot.and_then(|spot| self.secret(sought.digest, spot.entry));
+        let there = spot.and_then(|spot| self.secret(sought.wanted, spot.entry));
         let (credential, secret) = there
-            .or_else(|| self.store.secrets.find(sought.tag, |entry| self.secret(sought.digest, entry)))?;
+            .or_else(|| self.store.secrets.find(sought.tag, |entry| self.secret(sought.wanted, entry)))?;
         self.answer(&credential, &secret, sought.shown, judged)
     }
 
     #[inline]
-    fn secret(&self, digest: &DigestHalf, entry: Entry) -> Option<(Credential, SecretView)> {
+    fn secret<W: Wanted>(&self, wanted: &W, entry: Entry) -> Option<(Credential, SecretView)> {
         let Store { credentials, expiring, dead, .. } = self.store;
         let credential = |ordinal: u32| Some(Credential::of(&credentials.read(ordinal)?));
         match entry.kind {
             ACTIVE => {
-                let words = credentials.read(entry.ordinal).filter(|words| holds(words, digest))?;
+                let words = credentials.read(entry.ordinal).filter(|words| wanted.is_living(words))?;
                 let credential = Credential::of(&words);
                 Some((credential, credential.secret.into()))
             }
             EXPIRING => {
-                let words = expiring.read(entry.ordinal).filter(|words| holds(words, digest))?;
+                let words = expiring.read(entry.ordinal).filter(|words| wanted.is_living(words))?;
                 let expiring = Expiring::of(&words);
                 Some((credential(expiring.credential)?, expiring.secret.into()))
             }
             _ => {
-                let words = dead.read(entry.ordinal).filter(|words| holds_dead(words, digest))?;
+                let words = dead.read(entry.ordinal).filter(|words| wanted.is_dead(words))?;
                 let dead = Dead::of(&words);
                 Some((credential(dead.credential)?, dead.into()))
             }
@@ -147,8 +192,13 @@ impl Look<'_> {
         let owner = owner_of(store, credential)?;
         let head = Head::of(store);
         let judged_at = self.now.max(head.last_at);
+        let token = match self.presented {
+            Presented::Secret => None,
+            Presented::Token(token) => Some(self.token(token, allowed)?),
+        };
         let facts = Facts {
             tenant: TenantId(tenant.id),
+            token,
             revoked: credential.revoked,
             secret_revoked: secret.revoked,
             secret_ends_at: secret.ends_at,
@@ -166,9 +216,10 @@ impl Look<'_> {
         if matches!(&judged.verdict, Err(refused) if refused.reason == Reason::NotFound) {
             return Some(());
         }
+        let kind = if allowed.client.is_some() { Kind::OauthClient } else { Kind::ApiKey };
         let rate_limit = allowed.rate_limit.under(tenant.default_rate_limit);
         let known = judged.known.insert(Known {
-            kind: Kind::ApiKey,
+            kind,
             credential_id: CredentialId(credential.id),
             secret_id: SecretId(secret.id),
             prefix: Prefix::EMPTY,
@@ -183,6 +234,15 @@ impl Look<'_> {
         });
         shown.write(store, secret, &mut known.prefix);
         credential.name.read(|place| store.texts.word(place), &mut known.name)
+    }
+}
+
+impl Look<'_> {
+    /// Of a client that is over there is no cut-off left, and no need of one.
+    fn token<'t>(&self, issued: &'t Issued, allowed: &Policy) -> Option<Token<'t>> {
+        let cut_off = allowed.client.as_ref().and_then(|client| client.tokens_revoked_at);
+        let revoked = cut_off.is_some_and(|cut_off| issued.issued_at <= cut_off);
+        Some(Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes })
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod apply;
+mod clients;
 mod dump;
 mod edit;
 mod entries;
@@ -31,8 +32,8 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use answer::{
-    Counts, CredentialSummary, Inline, InlineName, Judgement, Kind, Known, Name, NotAnswering, OperatorPass,
-    OperatorState, OperatorSummary, Prefix, TenantSummary,
+    Counts, CredentialSummary, Inline, InlineName, Issued, Judgement, Known, Name, NotAnswering,
+    OperatorPass, OperatorState, OperatorSummary, Prefix, TenantSummary,
 };
 pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
 pub use entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
@@ -44,7 +45,7 @@ use crate::domain::access::Request;
 use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
 use crate::domain::formats::{Formats, Misfit};
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
 use crate::ledger::Applier;
 use crate::limits;
@@ -76,6 +77,28 @@ impl ActiveView {
         now: Timestamp,
     ) -> Result<Judgement, NotAnswering> {
         judge::judge(&self.store, vault, text, request, now)
+    }
+
+    /// The same of a client that names itself and its secret.
+    pub fn judge_client(
+        &self,
+        vault: &Vault,
+        client: (&str, &str),
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Judgement, NotAnswering> {
+        clients::judge(&self.store, vault, client, request, now)
+    }
+
+    /// The same of whoever shows an access token that was given for this secret, and whose signature holds.
+    pub fn judge_token(
+        &self,
+        secret: SecretId,
+        issued: &Issued,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Judgement, NotAnswering> {
+        clients::judge_token(&self.store, secret, issued, request, now)
     }
 
     pub fn find_credential(&self, id: CredentialId) -> Result<Option<CredentialSummary>, NotAnswering> {

@@ -30,7 +30,7 @@ mod tests;
 pub use credential::{CREDENTIAL_WORDS, Credential, MOST_OWNER, MOST_VERSION, tail_of_name, touch};
 pub use ended::{DEAD_WORDS, Dead, EXPIRING_WORDS, Expiring, holds_dead};
 pub use name::NameField;
-pub use secret::{Living, Public, SecretView, holds};
+pub use secret::{Living, Public, SecretView, holds, is_of_id};
 pub use tags::{PublicTag, tag_of, tag_of_id, tag_of_public};
 pub use tenant::{TENANT_WORDS, Tenant};
 

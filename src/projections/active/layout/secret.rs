@@ -97,6 +97,12 @@ pub fn holds(words: &[u64], digest: &DigestHalf) -> bool {
     matches!(words, [one, other, ..] if (one ^ first) | (other ^ second) == 0)
 }
 
+/// Is it the record of a living secret of this id?
+pub fn is_of_id(words: &[u64], id: Uuid) -> bool {
+    let (first, second) = id.as_u64_pair();
+    matches!(words, [_, _, one, other, ..] if (*one, *other) == (first, second))
+}
+
 /// What a verdict and its answer need of a secret, in whichever record it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretView {

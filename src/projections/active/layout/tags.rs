@@ -6,7 +6,7 @@ use crate::domain::letters::prefix_end;
 use crate::limits;
 use crate::projections::secrets::DigestHalf;
 
-/// Of an operator token, which is found by its digest.
+/// Of what is found by its digest: an operator token, a key from elsewhere, a client's secret.
 pub fn tag_of(digest: &DigestHalf) -> u32 {
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }

@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 
+use uuid::Uuid;
+
 use super::*;
+use crate::domain::access::Refused;
+use crate::domain::ids::AccessTokenId;
+use crate::domain::testing::scopes;
 
 #[derive(Clone, Debug)]
 struct Question {
@@ -51,8 +56,12 @@ impl Question {
 fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
     let (request, now) = (question.request(), question.now(world));
     for (secret, text) in &*world.mint.texts.lock().expect("texts") {
-        let (verdict, whose) = world.truth(*secret, &request, now);
-        let judged = view.judge(&world.vault, text, &request, now).expect("answering");
+        let (verdict, whose) = world.truth(*secret, None, &request, now);
+        let judged = match text.split_once(':') {
+            None => view.judge(&world.vault, text, &request, now),
+            Some(client) => view.judge_client(&world.vault, client, &request, now),
+        };
+        let judged = judged.expect("answering");
         if text.starts_with(crate::domain::key_format::OPERATOR_PREFIX) {
             assert_eq!(judged.misfit, Some(Misfit::UnknownForm));
             continue;
@@ -64,6 +73,7 @@ fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
         assert_eq!(judged.known.is_none(), unseen);
         let (Some(known), Some((credential, secret))) = (judged.known, whose) else { continue };
         assert_eq!((known.credential_id, known.secret_id), (credential.id, secret.facts.id));
+        assert_eq!(known.kind, credential.kind());
         assert_eq!(&*known.prefix, secret.facts.prefix.as_str());
         assert_eq!(known.name.as_deref(), credential.name.value.known().map(String::as_str));
         assert_eq!((known.tenant_id, known.expires_at), (credential.tenant, credential.expires_at));
@@ -80,13 +90,33 @@ fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
     }
 }
 
+/// So does every access token there may be, whichever secret it says that it was given for.
+fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, issued: &Issued) {
+    let (request, now) = (question.request(), question.now(world));
+    for (secret, text) in &*world.mint.texts.lock().expect("texts") {
+        let judged = view.judge_token(*secret, issued, &request, now).expect("answering");
+        let verdict = match text.contains(':') {
+            true => world.truth(*secret, Some(issued), &request, now).0,
+            false => Err(Refused { reason: Reason::NotFound, missing_scopes: Vec::new() }),
+        };
+        assert_eq!(judged.verdict, verdict, "{text} {request:?} {now} {issued:?}");
+    }
+}
+
+prop_compose! {
+    fn issued()(from in 0..200i64, life in 1..200i64, which in 0..4u8) -> Issued {
+        let scopes = scopes(scope_set(which));
+        Issued { id: AccessTokenId(Uuid::nil()), issued_at: at(from), ends_at: at(from + life), scopes }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn the_view_judges_as_the_full_state_does(
         steps in proptest::collection::vec(steps(), 1..90),
-        questions in proptest::collection::vec(questions(), 1..6),
+        questions in proptest::collection::vec((questions(), issued()), 1..6),
     ) {
         let mut world = World::new();
         let view = world.applied();
@@ -97,8 +127,9 @@ proptest! {
                 view.apply(position, recorded).expect("applied");
             }
         }
-        for question in &questions {
+        for (question, issued) in &questions {
             assert_agrees(&world, &view, question);
+            assert_tokens_agree(&world, &view, question, issued);
         }
     }
 
@@ -106,6 +137,7 @@ proptest! {
     fn a_view_of_the_rows_is_the_view_of_the_events(
         steps in proptest::collection::vec(steps(), 1..90),
         question in questions(),
+        issued in issued(),
     ) {
         let world = history(&steps);
         let (applied, loaded) = (world.applied(), world.loaded());
@@ -113,6 +145,7 @@ proptest! {
         let figures = |view: &ActiveView| Counts { bytes: 0, ..view.counts() };
         prop_assert_eq!(figures(&applied), figures(&loaded));
         assert_agrees(&world, &loaded, &question);
+        assert_tokens_agree(&world, &loaded, &question, &issued);
     }
 
     #[test]

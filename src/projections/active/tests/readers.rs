@@ -55,7 +55,7 @@ fn truths(
     let mut names = vec![Vec::new(); texts.len()];
     for position in from as usize..=world.events.len() {
         for (place, (secret, _)) in texts.iter().enumerate() {
-            let (verdict, whose) = replay.truth(*secret, &EVERYTHING, at(0));
+            let (verdict, whose) = replay.truth(*secret, None, &EVERYTHING, at(0));
             verdicts[place].1.push(verdict.err().map(|refused| refused.reason));
             names[place].push(whose.and_then(|(credential, _)| credential.name.value.known().cloned()));
         }

@@ -25,6 +25,7 @@ pub enum TenantStep {
     Rename(String),
     Format(u8),
     Operations(bool),
+    KeepIds(bool),
     Limit(u8),
 }
 
@@ -51,6 +52,7 @@ pub enum CredentialStep {
         to: u8,
     },
     RevokeSecret(u8),
+    RevokeTokens,
     Suspend,
     Resume,
     RecordDue,
@@ -89,6 +91,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => names().prop_map(TenantStep::Rename),
         1 => (0..4u8).prop_map(TenantStep::Format),
         1 => any::<bool>().prop_map(TenantStep::Operations),
+        1 => any::<bool>().prop_map(TenantStep::KeepIds),
         1 => (0..4u8).prop_map(TenantStep::Limit),
     ];
     let owner = || proptest::option::of(0..MEMBERS);
@@ -113,6 +116,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         5 => prop_oneof![Just(None), Just(Some(0)), (1..90u8).prop_map(Some)].prop_map(C::Rotate),
         2 => (0..6u8, 1..90u8).prop_map(|(which, to)| C::MoveGrace { which, to }),
         2 => (0..6u8).prop_map(C::RevokeSecret),
+        1 => Just(C::RevokeTokens),
         1 => Just(C::Suspend),
         1 => Just(C::Resume),
         2 => Just(C::RecordDue),

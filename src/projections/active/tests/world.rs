@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::super::{ActiveView, Loader, StoredRow};
+use super::super::{ActiveView, Issued, Loader, StoredRow};
 use super::steps::*;
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Verdict};
+use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Token, Verdict};
 use crate::domain::client_format::{self, ClientFormat};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::credential::*;
@@ -240,6 +240,10 @@ impl World {
             TenantStep::Rename(name) => {
                 TenantCommand::Edit(tenant::Edit { name: Some(name.clone()), plan: None })
             }
+            TenantStep::KeepIds(kept) => configure(SettingsPatch {
+                client_rotation: Some(if *kept { ClientRotation::KeepId } else { ClientRotation::NewId }),
+                ..SettingsPatch::default()
+            }),
             TenantStep::Format(which) => configure(SettingsPatch {
                 key_format: KeyFormatPatch::of(&format(*which)),
                 ..SettingsPatch::default()
@@ -279,6 +283,7 @@ impl World {
             C::RevokeSecret(which) => {
                 CredentialCommand::RevokeSecret(RevokeSecret { secret: secret(*which) })
             }
+            C::RevokeTokens => CredentialCommand::RevokeTokens(RevokeTokens),
             C::Suspend => CredentialCommand::Suspend(Suspend),
             C::Resume => CredentialCommand::Resume(Resume),
             C::RecordDue => CredentialCommand::RecordDue(RecordDue),
@@ -411,6 +416,7 @@ impl World {
     pub fn truth(
         &self,
         secret: SecretId,
+        token: Option<&Issued>,
         request: &Request<'_>,
         now: Timestamp,
     ) -> (Verdict, Option<(&Credential, &Secret)>) {
@@ -421,8 +427,15 @@ impl World {
         };
         let tenant = self.states[&credential.tenant.into()].tenant().expect("its tenant");
         let owner = self.owner_of(credential);
+        let cut_off = credential.client.as_ref().and_then(|client| client.tokens_revoked_at);
+        let token = token.map(|token| Token {
+            ends_at: token.ends_at,
+            revoked: cut_off.is_some_and(|cut_off| token.issued_at <= cut_off),
+            scopes: &token.scopes,
+        });
         let facts = Facts {
             tenant: tenant.id,
+            token,
             revoked: credential.revoked.is_some(),
             secret_revoked: secret.revoked_at.is_some(),
             secret_ends_at: secret.ends_at,

@@ -1,0 +1,71 @@
+//! OAuth clients: by what they prove themselves with, and by the tokens that they were given.
+//!
+//! A client's secret stands in the same records as any other, and is found by the digest of id and secret together; so a wrong
+//! secret under a real id is nothing that is there. For a token the same record is found by the secret's own id.
+
+use super::answer::{Issued, Judgement, NotAnswering};
+use super::layout::{tag_of, tag_of_id};
+use super::look::{Head, Look, Presented, Shown, Sought};
+use super::store::Store;
+use crate::clock::Timestamp;
+use crate::domain::access::Request;
+use crate::domain::client_format::credential_text;
+use crate::domain::credential::Kind;
+use crate::domain::ids::SecretId;
+use crate::projections::secrets::DigestHalf;
+use crate::vault::Vault;
+
+/// May the client of this id and this secret do this, now?
+pub fn judge(
+    store: &Store,
+    vault: &Vault,
+    (id, secret): (&str, &str),
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Result<Judgement, NotAnswering> {
+    let look = look(store, Presented::Secret, request, now)?;
+    let mut judged = look.unknown();
+    let text = credential_text(id, secret);
+    for pepper in vault.numbers() {
+        let Some(digest) = vault.digest(pepper, text.bytes()) else { continue };
+        let digest: DigestHalf = std::array::from_fn(|place| digest[place]);
+        let sought = Sought { tag: tag_of(&digest), spot: None, wanted: &digest, shown: Shown::AsKnown };
+        if look.at(&sought, &mut judged)? {
+            break;
+        }
+    }
+    Ok(of_client(judged, &look))
+}
+
+/// May whoever shows this token of this secret do this, now?
+pub fn judge_token(
+    store: &Store,
+    secret: SecretId,
+    issued: &Issued,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Result<Judgement, NotAnswering> {
+    let look = look(store, Presented::Token(issued), request, now)?;
+    let mut judged = look.unknown();
+    let sought = Sought { tag: tag_of_id(secret.0), spot: None, wanted: &secret, shown: Shown::AsKnown };
+    look.at(&sought, &mut judged)?;
+    Ok(of_client(judged, &look))
+}
+
+fn look<'l>(
+    store: &'l Store,
+    presented: Presented<'l>,
+    request: &'l Request<'l>,
+    now: Timestamp,
+) -> Result<Look<'l>, NotAnswering> {
+    let since = store.lock.read(|| Head::of(store)).ok_or(NotAnswering)?;
+    Ok(Look { store, presented, request, now, since })
+}
+
+/// What is no client's has no business here, however it was found.
+fn of_client(judged: Judgement, look: &Look<'_>) -> Judgement {
+    match &judged.known {
+        Some(known) if known.kind != Kind::OauthClient => look.unknown(),
+        _ => judged,
+    }
+}
