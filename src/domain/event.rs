@@ -17,6 +17,7 @@ use super::member::MemberEvent;
 use super::operator::{self, OperatorEvent};
 use super::personal::Personal;
 use super::plan::PlanEvent;
+use super::signing_keys::SigningKeysEvent;
 use super::tenant::{self, TenantEvent};
 use crate::clock::Timestamp;
 
@@ -125,6 +126,7 @@ pub enum Event {
     Member(MemberEvent),
     Plan(PlanEvent),
     Imports(ImportsEvent),
+    SigningKeys(SigningKeysEvent),
 }
 
 /// Every event there is.
@@ -136,6 +138,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         MemberEvent::KINDS,
         PlanEvent::KINDS,
         ImportsEvent::KINDS,
+        SigningKeysEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -169,6 +172,7 @@ impl Event {
             Event::Member(event) => event.kind(),
             Event::Plan(event) => event.kind(),
             Event::Imports(event) => event.kind(),
+            Event::SigningKeys(event) => event.kind(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Event {
             Event::Member(event) => event.members(),
             Event::Plan(event) => event.members(),
             Event::Imports(event) => event.members(),
+            Event::SigningKeys(event) => event.members(),
         }
     }
 
@@ -193,6 +198,9 @@ impl Event {
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
             "import" => ImportsEvent::read(name, schema, members).map(|read| read.map(Event::Imports)),
+            "ledger" => {
+                SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
+            }
             _ => None,
         };
         read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
@@ -204,7 +212,7 @@ impl Event {
             Event::Credential(event) => credential::claims(event),
             Event::Operator(event) => operator::claims(event),
             // Two accounts may have one name, and one address; a plan's name is its stream.
-            Event::Member(_) | Event::Plan(_) | Event::Imports(_) => Vec::new(),
+            Event::Member(_) | Event::Plan(_) | Event::Imports(_) | Event::SigningKeys(_) => Vec::new(),
         }
     }
 }
@@ -236,6 +244,12 @@ impl From<PlanEvent> for Event {
 impl From<ImportsEvent> for Event {
     fn from(event: ImportsEvent) -> Self {
         Event::Imports(event)
+    }
+}
+
+impl From<SigningKeysEvent> for Event {
+    fn from(event: SigningKeysEvent) -> Self {
+        Event::SigningKeys(event)
     }
 }
 

@@ -8,6 +8,7 @@ use super::store::{Books, Store};
 use super::{judge, layout::SecretView};
 use crate::clock::Timestamp;
 use crate::domain::imports::ForeignPrefix;
+use crate::domain::signing_keys::Keys;
 use crate::projections::policy::Policy;
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ pub struct ViewDump {
     /// what was declared of keys from elsewhere, and how many salts of theirs are held
     pub foreign: Vec<ForeignPrefix>,
     pub salts: u64,
+    pub signing_keys: Keys,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +80,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         policies: books.policies.in_use(),
         foreign: store.foreign.load().prefixes(),
         salts: books.salts.count(),
+        signing_keys: Keys::clone(&store.signing_keys.load()),
     }
 }
 

@@ -22,6 +22,7 @@ use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
 use super::texts::{self, Texts};
 use crate::domain::formats::Formats;
+use crate::domain::signing_keys::Keys;
 use crate::projections::secrets::DigestHalf;
 
 /// Read without a lock, by looks through `lock`. Only whoever holds the [`Books`] writes.
@@ -33,6 +34,8 @@ pub struct Store {
     pub last_at: AtomicU64,
     pub formats: Arc<ArcSwap<Formats>>,
     pub foreign: ArcSwap<Foreign>,
+    /// those that are published
+    pub signing_keys: ArcSwap<Keys>,
     pub salts: Salts,
     /// by public part; imported ones by digest
     pub secrets: Index,
@@ -62,6 +65,8 @@ pub struct Books {
     pub formats: Formats,
     /// events that declared what imported keys look like
     pub declared: u32,
+    /// events of the signing keys
+    pub signing_keys: u32,
     pub salts: SaltBook,
     /// those of imported keys, apart from the others: by it a secret is known for one
     pub foreign_prefixes: HashMap<Box<str>, u32>,
@@ -96,6 +101,7 @@ impl Store {
             last_at: AtomicU64::new(0),
             formats: Arc::new(ArcSwap::from_pointee(Formats::default())),
             foreign: ArcSwap::default(),
+            signing_keys: ArcSwap::default(),
             salts: Salts::new()?,
             secrets: Index::new(LOOSE)?,
             by_id: Index::new(TIGHT)?,
