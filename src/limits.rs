@@ -325,6 +325,8 @@ pub const PRIVATE_KEY_BYTES: usize = 16 * 1024;
 /// How long a key signs before another takes its place by schedule, in days, and how long it may be set to.
 pub const SIGNING_KEY_ROTATION_DAYS: u32 = 90;
 pub const SIGNING_KEY_ROTATION_DAYS_MOST: u32 = 3650;
+/// How often it is said that a key is overdue which can't be made here.
+pub const OVERDUE_TOLD_EVERY: Duration = Duration::from_secs(60 * 60);
 
 // ---- people ----
 /// Of an ID token, as it is sent.

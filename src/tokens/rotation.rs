@@ -17,6 +17,9 @@ use crate::domain::signing_keys::{
 use crate::ledger::execute::{ExecuteError, Executed, Order};
 use crate::vault::{BadPrivateKey, NewPrivateKey};
 
+/// What an installation begins with.
+const FIRST: TokenAlgorithm = TokenAlgorithm::Es256;
+
 /// Which key a rotation is to come to.
 pub enum Wanted {
     /// of the algorithm of today
@@ -37,8 +40,6 @@ impl Brought {
 /// Why keys could not be made ready for a rotation.
 #[derive(Debug)]
 pub enum NotPrepared {
-    /// keys of that algorithm are brought, not made
-    NotMadeHere,
     /// no key signs yet
     NoKey,
     NotAnswering,
@@ -49,6 +50,17 @@ impl From<SealedFault> for NotPrepared {
     fn from(fault: SealedFault) -> Self {
         NotPrepared::Sealed(fault)
     }
+}
+
+/// How the keys stand after that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tended {
+    InOrder,
+    /// It has signed for long enough, and the one after it has to be brought: none of its algorithm is made here.
+    Overdue {
+        kid: String,
+        algorithm: TokenAlgorithm,
+    },
 }
 
 /// What the service could not do by itself. It tries again.
@@ -105,6 +117,10 @@ impl Keyring {
             Wanted::Same => newest.algorithm,
             Wanted::Algorithm(algorithm) => algorithm,
         };
+        if !algorithm.is_made_here() {
+            // Refused where it is decided, after what an Idempotency-Key may know of it.
+            return Ok(Rotate { to: None, next: None, from: None });
+        }
         let ahead = keys.next().filter(|next| next.algorithm == algorithm);
         let ready = match ahead {
             Some(next) => self.opens(next).await?,
@@ -123,9 +139,11 @@ impl Keyring {
         }
     }
 
-    async fn make(&self, algorithm: TokenAlgorithm) -> Result<Made, NotPrepared> {
+    /// Of an algorithm whose keys are made here.
+    async fn make(&self, algorithm: TokenAlgorithm) -> Result<Made, SealedFault> {
         let new = self.ledger.vault().make_private_key(algorithm.signing());
-        Ok(self.keep(algorithm, new.ok_or(NotPrepared::NotMadeHere)?).await?)
+        let new = new.unwrap_or_else(|| panic!("keys of {} are not made here", algorithm.word()));
+        self.keep(algorithm, new).await
     }
 
     async fn keep(&self, algorithm: TokenAlgorithm, new: NewPrivateKey) -> Result<Made, SealedFault> {
@@ -135,9 +153,9 @@ impl Keyring {
     }
 
     /// Whatever is to be done about the keys now. Done already, it is nothing.
-    pub async fn tend(&self) -> Result<(), TendFault> {
+    pub async fn tend(&self) -> Result<Tended, TendFault> {
         self.begin().await?;
-        self.rotate_on_schedule().await?;
+        let tended = self.rotate_on_schedule().await?;
         let keys = self.published().map_err(|_| TendFault::NotAnswering)?;
         let now = self.ledger.clock().now();
         if keys.published().any(|key| key.retires_at().is_some_and(|due| due <= now)) {
@@ -146,7 +164,8 @@ impl Keyring {
         let keys = self.published().map_err(|_| TendFault::NotAnswering)?;
         self.forget_opened(&keys);
         let kids: Vec<&str> = keys.published().map(|key| key.kid.as_str()).collect();
-        self.sealed.forget_all_but(&kids, now).await.map(drop).map_err(TendFault::Db)
+        self.sealed.forget_all_but(&kids, now).await.map_err(TendFault::Db)?;
+        Ok(tended)
     }
 
     /// The first key and the one after it, where none signs.
@@ -155,45 +174,32 @@ impl Keyring {
         if keys.newest().is_some() {
             return Ok(());
         }
-        let (first, next) = (self.make_first().await?, self.make_first().await?);
+        let (first, next) = (self.make(FIRST).await?, self.make(FIRST).await?);
         self.command(SigningKeysCommand::Begin(Begin { first, next })).await.map(drop)
     }
 
-    async fn make_first(&self) -> Result<Made, TendFault> {
-        let algorithm = TokenAlgorithm::Es256;
-        let new = self.ledger.vault().make_private_key(algorithm.signing());
-        let new = new.unwrap_or_else(|| panic!("keys of {} are made here", algorithm.word()));
-        Ok(self.keep(algorithm, new).await?)
-    }
-
-    async fn rotate_on_schedule(&self) -> Result<(), TendFault> {
+    async fn rotate_on_schedule(&self) -> Result<Tended, TendFault> {
         let keys = self.published().map_err(|_| TendFault::NotAnswering)?;
-        let Some(newest) = keys.newest() else { return Ok(()) };
+        let Some(newest) = keys.newest() else { return Ok(Tended::InOrder) };
         let now = self.ledger.clock().now();
         let age = newest.signs_from.map_or(0, |from| now.millis_since(from));
         if u128::from(age) < self.rotation.as_millis() {
-            return Ok(());
+            return Ok(Tended::InOrder);
         }
         if !newest.algorithm.is_made_here() {
-            tracing::warn!(
-                kid = newest.kid,
-                algorithm = newest.algorithm.word(),
-                "the signing key has signed for longer than signing_key_rotation_days, and keys of its algorithm are not made \
-                 here: bring a new one, by POST /api/admin/v1/signing-keys/rotate with a private_key"
-            );
-            return Ok(());
+            return Ok(Tended::Overdue { kid: newest.kid.clone(), algorithm: newest.algorithm });
         }
         let rotate = match self.prepare(Wanted::Same).await {
             Ok(rotate) => Rotate { from: Some(newest.kid.clone()), ..rotate },
             Err(NotPrepared::Sealed(fault)) => return Err(fault.into()),
             Err(NotPrepared::NotAnswering) => return Err(TendFault::NotAnswering),
-            Err(NotPrepared::NoKey | NotPrepared::NotMadeHere) => return Ok(()),
+            Err(NotPrepared::NoKey) => return Ok(Tended::InOrder),
         };
         let executed = self.command(SigningKeysCommand::Rotate(rotate)).await?;
         if executed.changed {
             tracing::info!(before = newest.kid, "signing keys were rotated on schedule");
         }
-        Ok(())
+        Ok(Tended::InOrder)
     }
 
     /// By the service itself.

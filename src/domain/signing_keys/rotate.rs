@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Made, Retired, SigningKeys, SigningKeysEvent};
+use super::{Made, Retired, SigningKey, SigningKeys, SigningKeysEvent};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::refusal::Refusal;
 use crate::limits;
 
-/// The keys that it carries were made for it, and their private halves are sealed in their rows already.
+/// The keys that it carries were made for it, and their private halves are sealed in their rows already. It carries none where a
+/// key has to be brought.
 #[derive(Clone, Debug)]
 pub struct Rotate {
     /// none: to the one that is published ahead
@@ -45,8 +46,8 @@ impl Rotate {
         let next = state.keys.next();
         let (kid, made_at) = match (&self.to, next) {
             (Some(made), _) => (&made.kid, context.now),
-            (None, Some(next)) => (&next.kid, next.made_at),
-            (None, None) => return Err(Refusal::conflict("No key is published ahead. Name an algorithm.")),
+            (None, Some(next)) if self.fits(next)? => (&next.kid, next.made_at),
+            (None, _) => return Err(Refusal::conflict("Another rotation came between. Ask again.")),
         };
         let published = made_at.plus_seconds(limits::SIGNING_KEY_LEAD_SECONDS);
         let signs_from = context.now.max(published).max(newest.signs_from.unwrap_or_default());
@@ -55,11 +56,22 @@ impl Rotate {
         if let Some(made) = &self.next {
             // It never signed, and another takes its place.
             let replaced = next.filter(|_| self.to.is_some());
-            let retired = |key: &super::SigningKey| Retired { kid: key.kid.clone() };
+            let retired = |key: &SigningKey| Retired { kid: key.kid.clone() };
             events.extend(replaced.map(retired).map(SigningKeysEvent::Retired));
             events.push(SigningKeysEvent::Made(made.clone()));
         }
         Ok(events)
+    }
+
+    /// Whether the key that is published ahead is the one that this was made ready for.
+    fn fits(&self, next: &SigningKey) -> Result<bool, Refusal> {
+        let after = self.next.as_ref().ok_or_else(|| {
+            Refusal::invalid(
+                "/private_key",
+                "Keys of this algorithm are not made here. Bring one as private_key, or name ES256 or EdDSA as algorithm.",
+            )
+        })?;
+        Ok(after.algorithm == next.algorithm)
     }
 
     fn takes_more(&self, state: &SigningKeys) -> Result<(), Refusal> {
@@ -144,6 +156,18 @@ mod tests {
         assert_eq!(late.decide(Some(&begun()), &when(1000)).map(|events| events.len()), Ok(2));
         let rotated = after(begun(), &plain(3), 1000);
         assert_eq!(late.decide(Some(&rotated), &when(1000)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_was_made_ready_for_another_state_or_not_at_all_is_refused() {
+        let kind = |rotate: &Rotate| {
+            rotate.decide(Some(&begun()), &when(1000)).map_err(|refusal| (refusal.kind, refusal.pointer))
+        };
+        let other = Made { algorithm: TokenAlgorithm::Es256, ..made(3) };
+        let other = Rotate { to: None, next: Some(other), from: None };
+        assert_eq!(kind(&other), Err((RefusalKind::Conflict, None)));
+        let nothing = Rotate { to: None, next: None, from: None };
+        assert_eq!(kind(&nothing), Err((RefusalKind::Invalid, Some("/private_key"))));
     }
 
     #[test]

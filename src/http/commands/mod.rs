@@ -21,6 +21,7 @@ pub mod revoke;
 pub mod revoke_secret;
 pub mod revoke_token;
 pub mod rotate;
+pub mod rotate_signing_keys;
 pub mod self_revoke;
 pub mod set_plan;
 pub mod suspend_key;
