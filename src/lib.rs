@@ -1,7 +1,7 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `limiter` · `people` (sign-in) · `outbound` (the only
+//! derived) · `cluster` (leases) · `tokens` (access tokens) · `limiter` · `people` (sign-in) · `outbound` (the only
 //! room that makes HTTP requests) · `http` · `ops` · `cli`. The tidy test holds the order.
 
 pub mod cli;
@@ -17,4 +17,5 @@ pub mod ops;
 pub mod outbound;
 pub mod people;
 pub mod projections;
+pub mod tokens;
 pub mod vault;

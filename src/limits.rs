@@ -299,6 +299,44 @@ pub const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Threads beside the HTTP workers: the sequencer, following, the lease, housekeeping.
 pub const ROOM_THREADS: usize = 2;
 
+// ---- tokens ----
+/// Of a `kid`, a `typ` and an `alg`.
+pub const JOSE_NAME_BYTES: usize = 255;
+/// Of an RSA key that signatures are held against.
+pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+pub const RSA_EXPONENT_BYTES: usize = 4;
+/// How long a token lives at most: a day.
+pub const ACCESS_TOKEN_SECONDS: u32 = 86_400;
+/// How far past its end whoever checks it may take a token for one that lives.
+pub const TOKEN_LEEWAY_SECONDS: u32 = 60;
+/// How long a key is published before it signs. A little longer than the keys may be kept by whoever reads them
+/// ([`SIGNING_KEYS_KEPT_SECONDS`]), for the way of the event into the ledger.
+pub const SIGNING_KEY_LEAD_SECONDS: u32 = 6;
+/// `max-age` of the published keys.
+pub const SIGNING_KEYS_KEPT_SECONDS: u32 = 4;
+/// How many may be published at once.
+pub const SIGNING_KEYS: usize = 32;
+/// Rows of private halves, those among them that no event names.
+pub const SEALED_KEYS: i32 = 1000;
+pub const SEALED_KEYS_PAGE: i32 = 100;
+/// How long a private half is kept that no event names: longer than any command is on its way.
+pub const SEALED_KEY_UNNAMED: Duration = Duration::from_secs(60 * 60);
+/// Of a token, as it is sent: what fits into every proxy's head beside other headers.
+pub const ACCESS_TOKEN_BYTES: usize = 6 * 1024;
+/// How far in the future a token of ours may have been issued: what rounding and two nodes' clocks come to.
+pub const TOKEN_AHEAD_SECONDS: i64 = 1;
+/// Of one claim of a token: an address, a client's name.
+pub const CLAIM_BYTES: usize = 2048;
+/// Of resources that one token is for.
+pub const AUDIENCES: usize = 16;
+/// Of a private key that is brought, as PEM.
+pub const PRIVATE_KEY_BYTES: usize = 16 * 1024;
+/// How long a key signs before another takes its place by schedule, in days, and how long it may be set to.
+pub const SIGNING_KEY_ROTATION_DAYS: u32 = 90;
+pub const SIGNING_KEY_ROTATION_DAYS_MOST: u32 = 3650;
+/// How often it is said that a key is overdue which can't be made here.
+pub const OVERDUE_TOLD_EVERY: Duration = Duration::from_secs(60 * 60);
+
 // ---- people ----
 /// Of an ID token, as it is sent.
 pub const ID_TOKEN_BYTES: usize = 16 * 1024;

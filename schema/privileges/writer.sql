@@ -1,4 +1,5 @@
--- The writer role keeps sessions, through functions alone: it reads and writes no table itself.
+-- The writer role keeps sessions, and the sealed private halves of signing keys, through functions alone: it reads and writes no
+-- table itself.
 grant execute on function credledger.open_session to credledger_writer;
 grant execute on function credledger.read_session to credledger_writer;
 grant execute on function credledger.touch_session to credledger_writer;
@@ -6,3 +7,8 @@ grant execute on function credledger.end_session to credledger_writer;
 grant execute on function credledger.end_sessions to credledger_writer;
 grant execute on function credledger.forget_sessions to credledger_writer;
 grant execute on function credledger.spend_sign_in to credledger_writer;
+grant execute on function credledger.keep_sealed_key to credledger_writer;
+grant execute on function credledger.read_sealed_key to credledger_writer;
+grant execute on function credledger.read_sealed_keys to credledger_writer;
+grant execute on function credledger.reseal_sealed_keys to credledger_writer;
+grant execute on function credledger.forget_sealed_keys to credledger_writer;

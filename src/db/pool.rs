@@ -76,7 +76,7 @@ pub struct Database {
     reads: Pool,
     /// of the app role: several statements under one snapshot of settings, or a long one
     scopes: Pool,
-    /// of the writer role: people's sessions
+    /// of the writer role: people's sessions, and sealed signing keys
     people: Pool,
     target: Target,
 }
@@ -103,7 +103,7 @@ impl Database {
         Ok(Lent::new(self.system.get().await?))
     }
 
-    /// People's sessions, through functions alone. What it asks is bounded as every read is.
+    /// People's sessions, and sealed signing keys, through functions alone. What it asks is bounded as every read is.
     pub async fn people(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
         let client = Lent::new(self.people.get().await?);
         let rows = in_time(async {

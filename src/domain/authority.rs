@@ -53,6 +53,8 @@ pub enum Action {
     /// the ledger's whole feed
     ReadLedger,
     ReadMetrics,
+    /// the keys that sign tokens: read and rotate them
+    ManageSigningKeys,
 }
 
 impl Role {
@@ -80,7 +82,10 @@ impl Role {
 
 /// What concerns the whole platform, and therefore asks for reach over all tenants.
 fn needs_whole_reach(action: Action) -> bool {
-    matches!(action, Action::RunTenants | Action::ReadLedger | Action::ReadMetrics)
+    matches!(
+        action,
+        Action::RunTenants | Action::ReadLedger | Action::ReadMetrics | Action::ManageSigningKeys
+    )
 }
 
 /// Is an operator of that reach there for one of this reach? Only when all of it lies within its own tenants.
@@ -161,7 +166,7 @@ mod tests {
     #[test]
     fn the_table_of_roles() {
         use Action::*;
-        let rows: [(Action, &[Role]); 11] = [
+        let rows: [(Action, &[Role]); 12] = [
             (RunTenants, &[Role::Root]),
             (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
             (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
@@ -173,6 +178,7 @@ mod tests {
             (ManageMembers, &[Role::Root, Role::OrgAdmin]),
             (ReadLedger, &[Role::Root, Role::Auditor]),
             (ReadMetrics, &[Role::Root, Role::Auditor]),
+            (ManageSigningKeys, &[Role::Root]),
         ];
         for (action, allowed) in rows {
             let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(action)).collect();

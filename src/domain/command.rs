@@ -10,6 +10,7 @@ use super::member::{Member, MemberCommand};
 use super::operator::{Beside, Operator, OperatorCommand};
 use super::plan::{Plan, PlanName, SetPlan};
 use super::refusal::{Refusal, RefusalKind};
+use super::signing_keys::SigningKeysCommand;
 use super::stream::StreamState;
 use super::tenant::{Tenant, TenantCommand};
 
@@ -26,6 +27,7 @@ pub enum Command {
     Plan(SetPlan),
     /// what a tenant's import says of its keys
     Declare(TenantId, Declare),
+    SigningKeys(SigningKeysCommand),
 }
 
 /// The states of the other streams that the decision reads.
@@ -59,7 +61,7 @@ impl Command {
             Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
                 Some(*tenant)
             }
-            Command::Operator(_) | Command::Plan(_) => None,
+            Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
         }
     }
 
@@ -74,7 +76,7 @@ impl Command {
             Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
                 Some(*tenant)
             }
-            Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) => None,
+            Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
         }
     }
 
@@ -91,7 +93,8 @@ impl Command {
             | Command::Member(..)
             | Command::Operator(_)
             | Command::Plan(_)
-            | Command::Declare(..) => None,
+            | Command::Declare(..)
+            | Command::SigningKeys(_) => None,
         }
     }
 
@@ -116,7 +119,7 @@ impl Command {
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             // Its stream is the same whether there is one or not.
-            Command::Plan(_) | Command::Declare(..) => false,
+            Command::Plan(_) | Command::Declare(..) | Command::SigningKeys(_) => false,
         }
     }
 
@@ -136,7 +139,8 @@ impl Command {
             | Command::Credential(..)
             | Command::Member(..)
             | Command::Plan(_)
-            | Command::Declare(..) => &[],
+            | Command::Declare(..)
+            | Command::SigningKeys(_) => &[],
         }
     }
 
@@ -154,6 +158,7 @@ impl Command {
             Command::Operator(_) => Action::ManageOperators,
             Command::Member(..) => Action::ManageMembers,
             Command::Plan(_) => Action::RunTenants,
+            Command::SigningKeys(_) => Action::ManageSigningKeys,
         }
     }
 }
@@ -196,6 +201,12 @@ impl Asked {
             Command::Plan(set) => self.in_turn(stream, state, std::slice::from_ref(set), |set, state| {
                 Ok(set.decide(state.plan())?.into_iter().map(Event::from).collect())
             }),
+            Command::SigningKeys(action) => {
+                self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
+                    let events = action.decide(state.signing_keys(), &self.context)?;
+                    Ok(events.into_iter().map(Event::from).collect())
+                })
+            }
             Command::Declare(tenant, declare) => {
                 let tenant = self.seen_tenant(*tenant)?.id;
                 let by_root = self.beside().asker.is_none_or(|asker| asker.role == Role::Root);
@@ -235,7 +246,7 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
-            Command::Plan(_) | Command::Declare(..) => true,
+            Command::Plan(_) | Command::Declare(..) | Command::SigningKeys(_) => true,
             command if command.imports() && state.version() == 0 => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {

@@ -17,6 +17,7 @@ use super::member::MemberEvent;
 use super::operator::{self, OperatorEvent};
 use super::personal::Personal;
 use super::plan::PlanEvent;
+use super::signing_keys::SigningKeysEvent;
 use super::tenant::{self, TenantEvent};
 use crate::clock::Timestamp;
 
@@ -127,6 +128,7 @@ pub enum Event {
     Member(MemberEvent),
     Plan(PlanEvent),
     Imports(ImportsEvent),
+    SigningKeys(SigningKeysEvent),
 }
 
 /// Every event there is.
@@ -138,6 +140,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         MemberEvent::KINDS,
         PlanEvent::KINDS,
         ImportsEvent::KINDS,
+        SigningKeysEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -172,6 +175,7 @@ impl Event {
             Event::Member(event) => event.kind("member"),
             Event::Plan(event) => event.kind("plan"),
             Event::Imports(event) => event.kind("import"),
+            Event::SigningKeys(event) => event.kind("ledger"),
         }
     }
 
@@ -184,6 +188,7 @@ impl Event {
             Event::Member(event) => event.members(),
             Event::Plan(event) => event.members(),
             Event::Imports(event) => event.members(),
+            Event::SigningKeys(event) => event.members(),
         }
     }
 
@@ -200,6 +205,9 @@ impl Event {
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
             "import" => ImportsEvent::read(name, schema, members).map(|read| read.map(Event::Imports)),
+            "ledger" => {
+                SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
+            }
             _ => None,
         };
         read.unwrap_or_else(|| Err(Unreadable::UnknownType(name.to_owned())))
@@ -211,7 +219,7 @@ impl Event {
             Event::Credential(kind, event) => credential::claims(*kind, event),
             Event::Operator(event) => operator::claims(event),
             // Two accounts may have one name, and one address; a plan's name is its stream.
-            Event::Member(_) | Event::Plan(_) | Event::Imports(_) => Vec::new(),
+            Event::Member(_) | Event::Plan(_) | Event::Imports(_) | Event::SigningKeys(_) => Vec::new(),
         }
     }
 }
@@ -237,6 +245,12 @@ impl From<PlanEvent> for Event {
 impl From<ImportsEvent> for Event {
     fn from(event: ImportsEvent) -> Self {
         Event::Imports(event)
+    }
+}
+
+impl From<SigningKeysEvent> for Event {
+    fn from(event: SigningKeysEvent) -> Self {
+        Event::SigningKeys(event)
     }
 }
 

@@ -14,6 +14,7 @@ use super::member::{self, Member};
 use super::operator::{self, Operator};
 use super::plan::{self, Plan};
 use super::refusal::Refusal;
+use super::signing_keys::{self, SigningKeys};
 use super::tenant::{self, Tenant};
 
 /// What a stream's events amount to.
@@ -28,6 +29,7 @@ pub enum StreamState {
     Member(Member),
     Plan(Plan),
     Imports(Imports),
+    SigningKeys(SigningKeys),
 }
 
 impl StreamState {
@@ -41,6 +43,7 @@ impl StreamState {
             StreamState::Member(member) => member.history.events,
             StreamState::Plan(plan) => plan.history.events,
             StreamState::Imports(imports) => imports.history.events,
+            StreamState::SigningKeys(keys) => keys.history.events,
         }
     }
 
@@ -54,6 +57,7 @@ impl StreamState {
             StreamState::Member(member) => member.version,
             StreamState::Plan(plan) => plan.version,
             StreamState::Imports(imports) => imports.version,
+            StreamState::SigningKeys(keys) => keys.version,
         }
     }
 
@@ -79,6 +83,10 @@ impl StreamState {
 
     pub fn imports(&self) -> Option<&Imports> {
         if let StreamState::Imports(imports) = self { Some(imports) } else { None }
+    }
+
+    pub fn signing_keys(&self) -> Option<&SigningKeys> {
+        if let StreamState::SigningKeys(keys) = self { Some(keys) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
@@ -123,6 +131,12 @@ impl StreamState {
             }
             (StreamState::Imports(state), Event::Imports(event)) => {
                 imports::fold(Some(state), event, &recorded).map(StreamState::Imports)
+            }
+            (StreamState::Empty, Event::SigningKeys(event)) => {
+                signing_keys::fold(None, event, &recorded).map(StreamState::SigningKeys)
+            }
+            (StreamState::SigningKeys(state), Event::SigningKeys(event)) => {
+                signing_keys::fold(Some(state), event, &recorded).map(StreamState::SigningKeys)
             }
             _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
         }

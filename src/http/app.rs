@@ -30,6 +30,7 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::tokens::keyring::Keyring;
 
 pub struct App {
     pub ledger: Arc<Ledger>,
@@ -37,6 +38,8 @@ pub struct App {
     pub lease: Arc<Lease>,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
+    /// the keys that tokens are signed with
+    pub keyring: Arc<Keyring>,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
     /// none: nobody signs in, and operators come with tokens alone

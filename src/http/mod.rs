@@ -25,6 +25,7 @@ mod joined;
 pub mod json;
 mod json_out;
 mod json_parser;
+mod jwks;
 mod limited;
 mod lines;
 pub mod members;

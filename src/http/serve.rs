@@ -13,7 +13,7 @@ use super::operator::AdminDoor;
 use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
-use super::{API, API_ADMIN, authorize, console, docs, health, metrics, reference, verify, whoami};
+use super::{API, API_ADMIN, authorize, console, docs, health, jwks, metrics, reference, verify, whoami};
 use crate::domain::credential::Kind;
 use crate::limits;
 
@@ -55,6 +55,7 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/docs").on(Method::GET, &["text/html"], reference::handle).done())
         .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
         .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
+        .service(Routes::at("/.well-known/jwks.json").on(Method::GET, jwks::TYPES, jwks::handle).done())
         .service(web::scope("/console").configure(console).default_service(web::to(not_found)))
         .service(
             web::scope(API_ADMIN)
@@ -105,6 +106,8 @@ fn admin(service: &mut ServiceConfig) {
         .service(
             Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),
         )
+        .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
+        .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
         .service(
             Routes::at("/operators")
                 .get(read::list_operators::handle)

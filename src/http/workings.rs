@@ -47,7 +47,25 @@ pub fn tell(page: &mut String, app: &App) {
         "For how long the oldest warning of an end that is near is due and is not recorded.",
         &(warning as f64 / 1e3),
     );
+    signing_keys(page, app);
     connections(page, app);
+}
+
+/// 0 and 0 while none signs.
+fn signing_keys(page: &mut String, app: &App) {
+    let (age, overdue) = app.keyring.age(app.now()).unwrap_or_default();
+    gauge(
+        page,
+        "credledger_signing_key_age_seconds",
+        "For how long the key has signed that signs access tokens now.",
+        &age.as_secs(),
+    );
+    gauge(
+        page,
+        "credledger_signing_key_overdue",
+        "1 when that key has signed for longer than it should, and the next one has to be brought.",
+        &u8::from(overdue),
+    );
 }
 
 fn connections(page: &mut String, app: &App) {

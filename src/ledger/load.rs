@@ -7,6 +7,7 @@ use super::read::Loaded;
 use crate::db::{Errand, Sight};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, StreamId, TenantId};
 use crate::domain::operator::Operator;
+use crate::domain::signing_keys;
 
 pub(super) struct LoadedStreams {
     pub subject: Loaded,
@@ -220,6 +221,11 @@ impl Ledger {
     /// A plan's state as the database has it now.
     pub async fn plan_now(&self, plan: PlanId) -> Result<Loaded, ExecuteError> {
         self.one(Errand::Reading, Sight::Decision(None), plan.into(), true).await
+    }
+
+    /// The signing keys' state as the database has it now.
+    pub async fn signing_keys_now(&self) -> Result<Loaded, ExecuteError> {
+        self.one(Errand::Reading, Sight::Decision(None), signing_keys::stream(), true).await
     }
 
     async fn one(

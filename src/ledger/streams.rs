@@ -19,7 +19,8 @@ fn is_kept(state: &StreamState) -> bool {
         StreamState::Tenant(_)
         | StreamState::Operator(_)
         | StreamState::Plan(_)
-        | StreamState::Imports(_) => true,
+        | StreamState::Imports(_)
+        | StreamState::SigningKeys(_) => true,
         StreamState::Member(member) => {
             let bytes: usize = member.scopes.iter().map(|scope| scope.as_str().len()).sum();
             bytes <= limits::KEPT_SCOPES_BYTES

@@ -71,7 +71,8 @@ fn name(state: &StreamState) -> Option<String> {
         | StreamState::Tenant(_)
         | StreamState::Member(_)
         | StreamState::Plan(_)
-        | StreamState::Imports(_) => return None,
+        | StreamState::Imports(_)
+        | StreamState::SigningKeys(_) => return None,
     };
     name.known().cloned()
 }

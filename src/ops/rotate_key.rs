@@ -12,6 +12,7 @@ use super::StartError;
 use super::house::{House, LEDGER, explained};
 use crate::db::{DbError, in_time};
 use crate::limits;
+use crate::tokens::sealed::{self, Resealed};
 use crate::vault::{KeyFileError, MasterKeys, Rotation, Vault};
 
 const READ: &str = "select operator_id, key_digest, answer from credledger.read_answers($1, $2, $3, $4)";
@@ -26,6 +27,8 @@ pub struct Rotated {
     /// an earlier rotation was interrupted; this one finished it
     pub taken_up: bool,
     pub resealed: u64,
+    /// private halves of signing keys, sealed anew; and those that no key of the file opens
+    pub signing_keys: Resealed,
     /// answers that no key of the file opens: nobody could have read them before either
     pub unreadable: u64,
 }
@@ -48,8 +51,14 @@ pub async fn rotate(house: &House, key_file: &Path) -> Result<Rotated, StartErro
     let failed = |error: KeyFileError| StartError::new(format!("{error}."));
     let rotation = Rotation::begin(key_file).map_err(failed)?;
     let vault = Arc::new(Vault::new(&rotation.keys));
-    let mut rotated =
-        Rotated { number: rotation.number, vault, taken_up: rotation.taken_up, resealed: 0, unreadable: 0 };
+    let mut rotated = Rotated {
+        number: rotation.number,
+        vault,
+        taken_up: rotation.taken_up,
+        resealed: 0,
+        signing_keys: Resealed::default(),
+        unreadable: 0,
+    };
     reseal(house, &mut rotated).await.map_err(|cause| {
         let cause = explained(cause);
         StartError::new(format!(
@@ -62,8 +71,13 @@ pub async fn rotate(house: &House, key_file: &Path) -> Result<Rotated, StartErro
     Ok(rotated)
 }
 
-/// Page after page, each in one statement.
 async fn reseal(house: &House, rotated: &mut Rotated) -> Result<(), DbError> {
+    rotated.signing_keys = sealed::reseal(&house.ledger, &rotated.vault).await?;
+    reseal_answers(house, rotated).await
+}
+
+/// Page after page, each in one statement.
+async fn reseal_answers(house: &House, rotated: &mut Rotated) -> Result<(), DbError> {
     let mut after = (Uuid::nil(), Vec::new());
     loop {
         let page = page(house, &after).await?;

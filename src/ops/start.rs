@@ -25,6 +25,7 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::outbound::Outbound;
 use crate::people::{self, People};
+use crate::tokens::keyring::Keyring;
 use crate::vault::{id_bytes, random_bytes};
 
 /// Runs until the process is told to stop.
@@ -146,8 +147,13 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let metrics = Arc::new(Metrics::new(random_bytes()));
     let counted = metrics.clone();
     let verdicts: housekeeping::Verdicts = Arc::new(move || counted.verdicts());
-    let keeping = tokio::spawn(housekeeping::run(house.ledger.clone(), house.lease.clone(), verdicts, told));
-    let outcome = answer(opening, metrics, token.as_deref(), stop).await;
+    let rotation = opening.config.signing_key_rotation;
+    let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
+    begin_signing_keys(&keyring).await;
+    let keeping =
+        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), verdicts, told);
+    let keeping = tokio::spawn(keeping);
+    let outcome = answer(opening, metrics, keyring, token.as_deref(), stop).await;
     quiet.send_replace(true);
     if let Err(cause) = keeping.await {
         tracing::error!(%cause, "housekeeping did not stop in order");
@@ -161,10 +167,19 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     })
 }
 
+/// So that tokens can be signed from the first request on. A start goes on without: housekeeping tries again, and the token of the
+/// first operator, which may have been made just now, has to be shown.
+async fn begin_signing_keys(keyring: &Keyring) {
+    if let Err(cause) = keyring.begin().await {
+        tracing::error!(%cause, "no signing key could be made yet; it is tried again");
+    }
+}
+
 /// Answers until it is told to stop. An error is one of starting.
 async fn answer(
     opening: Opening<'_>,
     metrics: Arc<Metrics>,
+    keyring: Arc<Keyring>,
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
@@ -180,6 +195,7 @@ async fn answer(
         lease: house.lease.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
+        keyring,
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         people,
         trusted_proxies: config.trusted_proxies.clone(),

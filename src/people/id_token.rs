@@ -1,13 +1,13 @@
 //! Whether an ID token says what it says (OpenID Connect Core, 3.1.3.7). A pure function of the token, the keys, what was asked
 //! for and the instant. Which algorithm it may be signed with is ours to say, never the token's.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::jwks::KeySet;
 use crate::clock::Timestamp;
 use crate::domain::base64url;
 use crate::limits;
+use crate::tokens::jws::{Jws, JwsFault};
 use crate::vault::SigningAlgorithm;
 
 /// What the token is held against.
@@ -88,11 +88,14 @@ impl TokenFault {
     }
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<Value>,
+impl From<JwsFault> for TokenFault {
+    fn from(fault: JwsFault) -> Self {
+        match fault {
+            JwsFault::Form => TokenFault::Form,
+            JwsFault::Critical => TokenFault::Critical,
+            JwsFault::Algorithm => TokenFault::Algorithm,
+        }
+    }
 }
 
 /// Claims of a token that holds.
@@ -103,7 +106,8 @@ pub struct Claims {
 }
 
 pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Claims, TokenFault> {
-    let claims = signed_claims(token, keys, expected.algorithms)?;
+    let jws = Jws::read(token, limits::ID_TOKEN_BYTES, expected.algorithms)?;
+    let claims = signed_claims(&jws, keys)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss").ok_or(TokenFault::Claims)? != expected.issuer {
         return Err(TokenFault::Issuer);
@@ -114,7 +118,7 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Cla
         return Err(TokenFault::Nonce);
     }
     if let Some(hash) = claims.get("at_hash") {
-        access_token(hash, token, expected.access_token)?;
+        access_token(hash, jws.header.algorithm, expected.access_token)?;
     }
     how_signed_in(&claims, expected)?;
     let subject = text("sub").filter(|subject| (1..=limits::SUBJECT_BYTES).contains(&subject.len()));
@@ -122,36 +126,15 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected<'_>) -> Result<Cla
     Ok(Claims { subject, all: claims })
 }
 
-fn header(token: &str) -> Option<Header> {
-    serde_json::from_slice(&base64url::decode(token.split('.').next()?)?).ok()
-}
-
-fn signed_claims(
-    token: &str,
-    keys: &KeySet,
-    algorithms: &[SigningAlgorithm],
-) -> Result<Map<String, Value>, TokenFault> {
-    if token.len() > limits::ID_TOKEN_BYTES {
-        return Err(TokenFault::Form);
-    }
-    let header = header(token).ok_or(TokenFault::Form)?;
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Form)?;
-    let (_, body) = signed.split_once('.').ok_or(TokenFault::Form)?;
-    if header.crit.is_some() {
-        return Err(TokenFault::Critical);
-    }
-    let algorithm = SigningAlgorithm::from_word(&header.alg).filter(|own| algorithms.contains(own));
-    let algorithm = algorithm.ok_or(TokenFault::Algorithm)?;
-    let signature = base64url::decode(signature).ok_or(TokenFault::Form)?;
-    let candidates = keys.candidates(header.kid.as_deref(), algorithm);
+fn signed_claims(jws: &Jws<'_>, keys: &KeySet) -> Result<Map<String, Value>, TokenFault> {
+    let candidates = keys.candidates(jws.header.kid.as_deref(), jws.header.algorithm);
     if candidates.is_empty() {
         return Err(TokenFault::UnknownKey);
     }
-    if !candidates.iter().any(|key| key.has_signed(algorithm, signed.as_bytes(), &signature)) {
+    if !candidates.iter().any(|key| jws.is_signed_by(key)) {
         return Err(TokenFault::Signature);
     }
-    let body = base64url::decode(body).ok_or(TokenFault::Form)?;
-    serde_json::from_slice(&body).map_err(|_| TokenFault::Claims)
+    jws.claims().ok_or(TokenFault::Claims)
 }
 
 fn audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), TokenFault> {
@@ -201,10 +184,12 @@ fn millis(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn access_token(hash: &Value, token: &str, access_token: Option<&str>) -> Result<(), TokenFault> {
-    let algorithm = header(token).and_then(|header| SigningAlgorithm::from_word(&header.alg));
-    let own = algorithm.zip(access_token);
-    let own = own.map(|(algorithm, token)| base64url::encode(&algorithm.half_hash(token.as_bytes())));
+fn access_token(
+    hash: &Value,
+    algorithm: SigningAlgorithm,
+    access_token: Option<&str>,
+) -> Result<(), TokenFault> {
+    let own = access_token.map(|token| base64url::encode(&algorithm.half_hash(token.as_bytes())));
     if own.is_some() && hash.as_str() == own.as_deref() { Ok(()) } else { Err(TokenFault::AccessToken) }
 }
 

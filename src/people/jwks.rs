@@ -1,98 +1,44 @@
 //! The keys by which the provider signs (RFC 7517). A key that can't be read, or that is not for signing, is passed over: a
 //! provider may have kinds of keys that nobody here asks for.
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::domain::base64url;
 use crate::limits;
+use crate::tokens::json;
+use crate::tokens::jwk::Jwk;
 use crate::vault::{PublicKey, SigningAlgorithm};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeySet(Vec<Key>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    id: Option<String>,
-    /// the only algorithm that it is for, when it says so
-    algorithm: Option<String>,
-    key: PublicKey,
-}
-
-#[derive(Deserialize)]
-struct Document {
-    keys: Vec<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-    key_ops: Option<Vec<String>>,
-    alg: Option<String>,
-    kid: Option<String>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
+pub struct KeySet(Vec<Jwk>);
 
 impl KeySet {
     /// What is wrong with it, for the log, when it is no set of keys at all.
     pub fn parse(text: &[u8]) -> Result<Self, &'static str> {
-        let document: Document = serde_json::from_slice(text).map_err(|_| "it is no JSON with keys")?;
-        if document.keys.len() > limits::PROVIDER_KEYS {
+        let mut document = json::object(text).ok_or("it is no JSON with keys")?;
+        let Some(Value::Array(keys)) = document.remove("keys") else { return Err("it is no JSON with keys") };
+        if keys.len() > limits::PROVIDER_KEYS {
             return Err("it holds too many keys");
         }
-        let read = |value| serde_json::from_value::<Jwk>(value).ok().and_then(Key::of);
-        Ok(KeySet(document.keys.into_iter().filter_map(read).collect()))
+        Ok(KeySet(keys.iter().filter_map(|key| Jwk::read(key.as_object()?).ok()).collect()))
     }
 
     /// The keys that may have signed: those of that id; where the text names none, the only one that serves the algorithm.
     pub fn candidates(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> Vec<&PublicKey> {
-        let serves = |key: &&Key| {
-            key.key.serves(algorithm) && key.algorithm.as_deref().is_none_or(|own| own == algorithm.word())
-        };
-        let fitting = self.0.iter().filter(serves);
+        let fitting = self.0.iter().filter(|key| key.serves(algorithm));
         match id {
-            Some(id) => fitting.filter(|key| key.id.as_deref() == Some(id)).map(|key| &key.key).collect(),
+            Some(id) => fitting.filter(|key| key.id.as_deref() == Some(id)).map(Jwk::key).collect(),
             None => {
-                let all: Vec<&PublicKey> = fitting.map(|key| &key.key).collect();
+                let all: Vec<&PublicKey> = fitting.map(Jwk::key).collect();
                 if all.len() == 1 { all } else { Vec::new() }
             }
         }
     }
 }
 
-impl Key {
-    fn of(jwk: Jwk) -> Option<Key> {
-        let signs = jwk.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
-            && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
-        let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-            ("RSA", _) => PublicKey::Rsa { modulus: number(&jwk.n)?, exponent: number(&jwk.e)? },
-            ("EC", Some("P-256")) => PublicKey::P256(point(&jwk, 32)?),
-            ("EC", Some("P-384")) => PublicKey::P384(point(&jwk, 48)?),
-            ("OKP", Some("Ed25519")) => PublicKey::Ed25519(number(&jwk.x)?),
-            _ => return None,
-        };
-        signs.then_some(Key { id: jwk.kid, algorithm: jwk.alg, key })
-    }
-}
-
-fn number(text: &Option<String>) -> Option<Vec<u8>> {
-    base64url::decode(text.as_ref()?)
-}
-
-/// Both coordinates whole, leading zeros included.
-fn point(jwk: &Jwk, bytes: usize) -> Option<Vec<u8>> {
-    let (x, y) = (number(&jwk.x)?, number(&jwk.y)?);
-    (x.len() == bytes && y.len() == bytes).then(|| [&[4], x.as_slice(), &y].concat())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::base64url;
     use serde_json::json;
 
     fn set(keys: serde_json::Value) -> KeySet {

@@ -5,7 +5,7 @@ use std::fmt;
 use tokio_postgres::IsolationLevel;
 
 use super::active::{ActiveView, LoadError, Loader, StoredRow};
-use super::{credentials, imports, members, operator_tokens, operators, secrets, tenants};
+use super::{credentials, imports, members, operator_tokens, operators, secrets, signing_keys, tenants};
 use crate::clock::Timestamp;
 use crate::db::{CopyReader, CopyRow, Database, DbError, Role};
 use crate::domain::ids::TenantId;
@@ -18,8 +18,9 @@ macro_rules! load_query {
 }
 
 /// In an order in which each row's own are there before it.
-pub const QUERIES: [(&str, &str); 7] = [
+pub const QUERIES: [(&str, &str); 8] = [
     (imports::NAME, load_query!("imports")),
+    (signing_keys::NAME, load_query!("signing_keys")),
     (tenants::NAME, load_query!("tenants")),
     (members::NAME, load_query!("members")),
     (operators::NAME, load_query!("operators")),

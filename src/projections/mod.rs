@@ -16,6 +16,7 @@ pub mod plans;
 pub mod policy;
 pub mod rebuild;
 pub mod secrets;
+pub mod signing_keys;
 pub mod tenants;
 pub mod warnings;
 
@@ -45,6 +46,7 @@ impl Inline for InlineProjections {
             StreamState::Member(member) => vec![members::row(member)],
             StreamState::Plan(plan) => vec![plans::row(plan)],
             StreamState::Imports(declared) => vec![imports::row(declared)],
+            StreamState::SigningKeys(keys) => vec![signing_keys::row(keys)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

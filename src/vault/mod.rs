@@ -7,6 +7,7 @@ mod foreign;
 mod id_bytes;
 mod master_key;
 mod pepper;
+mod private_key;
 mod rotation;
 mod signature;
 
@@ -21,6 +22,7 @@ pub use foreign::ForeignKey;
 pub use id_bytes::id_bytes;
 pub use master_key::{KeyFileError, MasterKeys};
 pub use pepper::Digesting;
+pub use private_key::{BadPrivateKey, NewPrivateKey, NotSigned, PrivateKey};
 pub use rotation::Rotation;
 pub use signature::{PublicKey, SigningAlgorithm};
 

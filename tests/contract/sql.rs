@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 9] = [
+const GROWING: [&str; 10] = [
     "events",
     "credentials",
     "members",
@@ -17,6 +17,7 @@ const GROWING: [&str; 9] = [
     "operator_tokens",
     "plans",
     "sessions",
+    "sealed_keys",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -53,6 +54,7 @@ insert into credledger.operator_tokens (ledger_id, id, tenant_id, version, recor
     from generate_series(1, 20000) n;
 insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, seen_at_ms, ends_at_ms, mac)
   select 1, decode(md5(n::text), 'hex'), pg_temp.id(3, n), n, n, n, '' from generate_series(1, 20000) n;
+insert into credledger.sealed_keys (ledger_id, kid, sealed, kept_at_ms) select 1, md5(n::text), '', n from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -89,6 +91,8 @@ fn arguments(name: &str) -> Vec<String> {
         "operators/sign_in" => {
             vec!["1, 'i7', array['a7', 'b'], 16".to_owned(), "1, 'i7', array[]::text[], 16".to_owned()]
         }
+        "read_sealed_key" => vec!["1, '33'".to_owned()],
+        "read_sealed_keys" => vec!["1, '33', 100".to_owned()],
         "read_session" => vec!["1, '\\x33'".to_owned()],
         "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "credentials/warnable" => vec![format!("1, 1000100, 500000, {TENANT}, 500")],
@@ -130,6 +134,8 @@ fn queries() -> Vec<(String, String)> {
         ("read_events", &["ledger", "first", "at_most"][..]),
         ("read_streams", &["ledger", "streams"]),
         ("read_session", &["ledger", "of_digest"]),
+        ("read_sealed_key", &["ledger", "of_kid"]),
+        ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),
         ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {

@@ -104,6 +104,8 @@ pub const ROWS: &[Row] = &[
     row("DELETE", "/api/admin/v1/operators/{operator}", "", WRITERS),
     row("POST", "/api/admin/v1/operators/{operator}/tokens", "{}", WRITERS),
     row("DELETE", "/api/admin/v1/operators/{operator}/tokens/{token}", "", WRITERS),
+    whole("GET", "/api/admin/v1/signing-keys", "", ROOT),
+    whole("POST", "/api/admin/v1/signing-keys/rotate", "{}", ROOT),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
 ];

@@ -29,8 +29,16 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 7] =
-    ["imports", "tenants", "members", "credentials", "secrets", "operators", "operator_tokens"];
+const PROJECTIONS: [&str; 8] = [
+    "imports",
+    "signing_keys",
+    "tenants",
+    "members",
+    "credentials",
+    "secrets",
+    "operators",
+    "operator_tokens",
+];
 
 struct World {
     database: TestDatabase,

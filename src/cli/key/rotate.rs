@@ -17,13 +17,21 @@ pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     rotate_key::check(&config.master_key_file)?;
     beside::work_alone(&config, async |house| {
         let rotated = rotate_key::rotate(house, &config.master_key_file).await?;
-        let Rotated { number, taken_up, resealed, unreadable, .. } = &rotated;
+        let Rotated { number, taken_up, resealed, signing_keys, unreadable, .. } = &rotated;
         let done = if *taken_up { "was added by a rotation that did not end, and now is" } else { "is" };
         super::say(&format!(
             "Key {number} {done} the newest in {}. Back that file up anew before you start the service.",
             config.master_key_file.display()
         ))?;
         super::say(&format!("Stored answers sealed anew: {resealed}."))?;
+        super::say(&format!("Signing keys sealed anew: {}.", signing_keys.anew))?;
+        if signing_keys.unreadable > 0 {
+            super::say(&format!(
+                "Signing keys that no key opens, left alone: {}. Put back the master key that they are under, or rotate the \
+                 signing keys.",
+                signing_keys.unreadable
+            ))?;
+        }
         if *unreadable > 0 {
             super::say(&format!("Stored answers that no key opens, left alone: {unreadable}."))?;
         }

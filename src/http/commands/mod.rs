@@ -23,6 +23,7 @@ pub mod revoke_secret;
 pub mod revoke_token;
 pub mod revoke_tokens;
 pub mod rotate;
+pub mod rotate_signing_keys;
 pub mod self_revoke;
 pub mod set_plan;
 pub mod suspend_credential;

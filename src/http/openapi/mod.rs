@@ -20,6 +20,7 @@ const PATHS: &[&str] = &[
     include_str!("paths/members.json"),
     include_str!("paths/operators.json"),
     include_str!("paths/people.json"),
+    include_str!("paths/signing_keys.json"),
     include_str!("paths/verdicts.json"),
     include_str!("paths/service.json"),
 ];
@@ -33,6 +34,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/member.json"),
     include_str!("schemas/operator.json"),
     include_str!("schemas/people.json"),
+    include_str!("schemas/signing_key.json"),
     include_str!("schemas/verdict.json"),
     include_str!("schemas/service.json"),
     include_str!("schemas/problem.json"),
@@ -45,6 +47,7 @@ const RESPONSES: &[&str] = &[
     include_str!("responses/members.json"),
     include_str!("responses/operators.json"),
     include_str!("responses/people.json"),
+    include_str!("responses/signing_keys.json"),
     include_str!("responses/verdicts.json"),
     include_str!("responses/service.json"),
     include_str!("responses/problems.json"),

@@ -11,6 +11,7 @@ pub mod list_credentials;
 pub mod list_members;
 pub mod list_operators;
 pub mod list_plans;
+pub mod list_signing_keys;
 pub mod list_tenants;
 mod listing;
 

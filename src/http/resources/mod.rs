@@ -5,6 +5,7 @@ pub mod event;
 pub mod member;
 pub mod operator;
 pub mod plan;
+pub mod signing_key;
 pub mod tenant;
 
 use serde_json::{Value, json};

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub operator_rate_limit: Option<RateLimit>,
     /// none: nobody signs in, operators come with tokens
     pub sign_in: Option<SignIn>,
+    /// how long a key signs tokens before another takes its place
+    pub signing_key_rotation: Duration,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -147,6 +150,8 @@ impl Config {
                 None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
             sign_in: SignIn::read(&mut values)?,
+            signing_key_rotation: member(&mut values, "signing-key-rotation-days", rotation_days)?
+                .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),
@@ -313,6 +318,18 @@ fn rate_limit(given: &Given) -> Result<Option<RateLimit>, ConfigError> {
             given.text
         ))),
     }
+}
+
+fn rotation_days(given: &Given) -> Result<Duration, ConfigError> {
+    let most = limits::SIGNING_KEY_ROTATION_DAYS_MOST;
+    let number = given.text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.map(days).ok_or_else(|| {
+        ConfigError::at(&given.source, format!("must be days, from 1 to {most}, not {:?}", given.text))
+    })
+}
+
+fn days(number: u32) -> Duration {
+    Duration::from_secs(u64::from(number) * 24 * 60 * 60)
 }
 
 fn log_filter(given: &Given) -> Result<String, ConfigError> {

@@ -61,6 +61,11 @@ pub const MEMBERS: &[Member] = &[
     member("session-idle-seconds", "SECONDS", "a session that is not used for so long ends [1800]"),
     member("session-seconds", "SECONDS", "every session ends after so long [43200]"),
     member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
+    member(
+        "signing-key-rotation-days",
+        "DAYS",
+        "how long a key signs access tokens before another takes its place [90]",
+    ),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),

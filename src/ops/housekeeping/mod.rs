@@ -1,10 +1,11 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated and sessions that are over. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
+//! repeated and sessions that are over; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
 mod crowd;
 mod ends;
 mod forget;
 mod pace;
+mod signing_keys;
 mod warnings;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
+use crate::tokens::keyring::Keyring;
 use crowd::Crowd;
 use pace::Recorded;
 use warnings::Warnings;
@@ -29,10 +31,13 @@ pub use crowd::Verdicts;
 pub async fn run(
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
+    keyring: Arc<Keyring>,
     verdicts: Verdicts,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut house = House { ledger, lease, crowd: Crowd::of(verdicts), outages: Outages::default() };
+    let crowd = Crowd::of(verdicts);
+    let mut house =
+        House { ledger, lease, keyring, crowd, outages: Outages::default(), overdue_told_at: None };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -72,6 +77,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
         house.outages.forgetting.after(&forgotten);
         let forgotten = house.forget_sessions().await;
         house.outages.sessions.after(&forgotten);
+        let tended = house.tend_signing_keys().await;
+        house.outages.signing_keys.after(&tended);
     }
 }
 
@@ -79,8 +86,11 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
 struct House {
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
+    keyring: Arc<Keyring>,
     crowd: Crowd,
     outages: Outages,
+    /// when it was last said that a signing key is overdue
+    overdue_told_at: Option<BootTime>,
 }
 
 /// One for each thing that is done, which may fail by itself.
@@ -92,6 +102,7 @@ struct Outages {
     damage_told_at: Option<BootTime>,
     forgetting: Outage,
     sessions: Outage,
+    signing_keys: Outage,
 }
 
 impl Default for Outages {
@@ -103,6 +114,7 @@ impl Default for Outages {
             damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),
             sessions: Outage::of("forgetting sessions that are over"),
+            signing_keys: Outage::of("looking after the signing keys"),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::imports::{self, ForeignPrefix, ImportsEvent};
 use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
+use crate::domain::signing_keys::{self, Keys, SigningKeysEvent};
 use crate::domain::tenant::TenantEvent;
 use crate::projections::policy::Policy;
 use crate::projections::secrets::{Form, half};
@@ -65,6 +66,7 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         // Bounds what is made, and no verdict.
         Event::Plan(_) => Ok(()),
         Event::Imports(event) => declare(edit, recorded, event),
+        Event::SigningKeys(event) => signing_keys(edit, recorded, event),
     }
 }
 
@@ -77,6 +79,17 @@ fn declare(edit: &mut Edit<'_>, recorded: &Recorded, event: &ImportsEvent) -> Re
     let mut prefixes = edit.store.forms.foreign().prefixes();
     ForeignPrefix::declare(&mut prefixes, declared.clone());
     edit.declare(recorded.version, prefixes);
+    Ok(())
+}
+
+fn signing_keys(edit: &mut Edit<'_>, recorded: &Recorded, event: &SigningKeysEvent) -> Result<(), Why> {
+    if recorded.stream != signing_keys::stream() {
+        return Err("it stands in another stream");
+    }
+    follows(edit.books.signing_keys, recorded)?;
+    let mut keys = Keys::clone(&edit.store.signing_keys.load());
+    keys.apply(event, recorded.at)?;
+    edit.set_signing_keys(recorded.version, keys.without_retired());
     Ok(())
 }
 

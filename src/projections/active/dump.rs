@@ -9,6 +9,7 @@ use super::look;
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
 use crate::domain::imports::ForeignPrefix;
+use crate::domain::signing_keys::Keys;
 use crate::projections::policy::Policy;
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ pub struct ViewDump {
     /// what was declared of keys from elsewhere, and how many salts of theirs are held
     pub foreign: Vec<ForeignPrefix>,
     pub salts: u64,
+    pub signing_keys: Keys,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +81,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         policies: books.policies.in_use(),
         foreign: store.forms.foreign().prefixes(),
         salts: books.salts.count(),
+        signing_keys: Keys::clone(&store.signing_keys.load()),
     }
 }
 

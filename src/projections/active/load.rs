@@ -21,6 +21,7 @@ use crate::projections::members::{self, MemberRecord};
 use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
 use crate::projections::secrets::{self, SecretRecord};
+use crate::projections::signing_keys;
 use crate::projections::tenants::{self, TenantRecord};
 use crate::vault::{MAC_BYTES, Purpose, Vault};
 
@@ -114,6 +115,9 @@ impl<'a> Loader<'a> {
             tenants::NAME => tenant(&mut edit, row),
             members::NAME => member(&mut edit, row),
             imports::NAME => imports::decode(row.record).map(|prefixes| edit.declare(row.version, prefixes)),
+            signing_keys::NAME => {
+                signing_keys::decode(row.record).map(|keys| edit.set_signing_keys(row.version, keys))
+            }
             credentials::NAME => {
                 self.credentials += 1;
                 self.last = row.id;

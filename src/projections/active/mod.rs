@@ -47,6 +47,7 @@ use crate::domain::event::Recorded;
 use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
+use crate::domain::signing_keys::Keys;
 use crate::ledger::Applier;
 use crate::limits;
 use crate::vault::Vault;
@@ -202,6 +203,12 @@ impl ActiveView {
             let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
             operator.name.clone()
         })
+    }
+
+    /// The keys that tokens are signed with: those that are published.
+    pub fn signing_keys(&self) -> Result<Arc<Keys>, NotAnswering> {
+        let keys = self.look(|store| Some(store.signing_keys.load_full()))?;
+        keys.ok_or(NotAnswering)
     }
 
     /// How many events were applied: the next one's position.

@@ -6,6 +6,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
+
 use super::answer::Counts;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::foreign::{SaltBook, Salts};
@@ -20,6 +22,7 @@ use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
 use super::texts::{self, Texts};
 use crate::domain::formats::Formats;
+use crate::domain::signing_keys::Keys;
 use crate::projections::secrets::DigestHalf;
 
 /// Read without a lock, by looks through `lock`. Only whoever holds the [`Books`] writes.
@@ -30,6 +33,8 @@ pub struct Store {
     /// the time of the last of them
     pub last_at: AtomicU64,
     pub forms: CurrentForms,
+    /// those that are published
+    pub signing_keys: ArcSwap<Keys>,
     pub salts: Salts,
     /// by public part; imported ones and those of clients by digest, and the latter by id too
     pub secrets: Index,
@@ -71,6 +76,8 @@ pub struct Books {
     pub formats: Formats,
     /// events that declared what imported keys look like
     pub declared: u32,
+    /// events of the signing keys
+    pub signing_keys: u32,
     pub salts: SaltBook,
     pub secrets: index::Book,
     pub by_id: index::Book,
@@ -105,6 +112,7 @@ impl Store {
             applied: AtomicU64::new(0),
             last_at: AtomicU64::new(0),
             forms: CurrentForms::default(),
+            signing_keys: ArcSwap::default(),
             salts: Salts::new()?,
             secrets: Index::new(LOOSE)?,
             by_id: Index::new(TIGHT)?,

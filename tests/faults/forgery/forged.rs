@@ -8,8 +8,16 @@ use tokio_postgres::Client;
 use crate::library;
 use crate::support::service::{Actor, Service, eventually, text};
 
-const ROWS: [&str; 7] =
-    ["imports", "tenants", "members", "operators", "operator_tokens", "credentials", "secrets"];
+const ROWS: [&str; 8] = [
+    "imports",
+    "signing_keys",
+    "tenants",
+    "members",
+    "operators",
+    "operator_tokens",
+    "credentials",
+    "secrets",
+];
 
 /// A key, and the id and text of one of its secrets.
 pub struct Known {

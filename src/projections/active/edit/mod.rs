@@ -5,6 +5,8 @@ mod secrets;
 
 pub use credentials::counted;
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::entries::{MemberEntry, TenantEntry};
@@ -16,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::domain::ids::{CredentialId, MemberId, SecretId};
 use crate::domain::imports::ForeignPrefix;
 use crate::domain::key_format::KeyFormat;
+use crate::domain::signing_keys::Keys;
 use crate::projections::secrets::{DigestHalf, Form};
 
 /// What does not fit what the view holds.
@@ -68,6 +71,12 @@ impl Edit<'_> {
     pub fn declare(&mut self, declared: u32, prefixes: Vec<ForeignPrefix>) {
         self.books.declared = declared;
         self.store.forms.set_foreign(Foreign::of(prefixes));
+    }
+
+    /// The keys that tokens are signed with, those that are published, as they are after so many events.
+    pub fn set_signing_keys(&mut self, events: u32, keys: Keys) {
+        self.books.signing_keys = events;
+        self.store.signing_keys.store(Arc::new(keys));
     }
 
     pub fn add_tenant(&mut self, entry: TenantEntry) -> Result<(), Why> {

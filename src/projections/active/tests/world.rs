@@ -377,9 +377,16 @@ impl World {
     pub fn loaded(&self) -> ActiveView {
         let view = ActiveView::new().expect("room");
         let mut loader = Loader::new(&view).expect("an empty view");
-        for projection in
-            ["imports", "tenants", "members", "credentials", "secrets", "operators", "operator_tokens"]
-        {
+        for projection in [
+            "imports",
+            "signing_keys",
+            "tenants",
+            "members",
+            "credentials",
+            "secrets",
+            "operators",
+            "operator_tokens",
+        ] {
             for row in self.rows.values().filter(|row| row.projection == projection) {
                 let name = self.name_of(row);
                 let mac = row.mac(&self.vault);

@@ -1,0 +1,82 @@
+//! A token, from what was granted. Whether it may be is decided before this.
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::claims::Claims;
+use super::jws;
+use super::keyring::Signer;
+use crate::clock::Timestamp;
+use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::limits;
+
+/// The `typ` of every access token (RFC 9068, 2.1).
+pub const TYPE: &str = "at+jwt";
+
+/// What was granted.
+#[derive(Clone, Debug)]
+pub struct Grant<'a> {
+    pub issuer: &'a str,
+    pub client_id: &'a str,
+    pub audience: &'a [String],
+    /// words joined by single spaces; empty: none
+    pub scope: &'a str,
+    pub tenant: TenantId,
+    pub credential: CredentialId,
+    pub secret: Option<SecretId>,
+    /// The token is over so many seconds after the second of now, and never later.
+    pub lifetime_seconds: u32,
+    /// The thumbprint of the key that the token is bound to.
+    pub jkt: Option<&'a str>,
+}
+
+/// Shown once. Without Debug.
+pub struct Minted {
+    pub token: String,
+    pub claims: Claims,
+}
+
+/// Why no token was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotMinted {
+    /// a claim is out of its bounds: no lifetime, no audience, too many of them
+    Claims,
+    /// so much was granted that no proxy would carry the token; grant less
+    TooLong,
+    /// the key's own arithmetic failed
+    NotSigned,
+}
+
+/// `id` is a fresh UUIDv7 of now.
+pub fn mint(signer: &Signer, grant: &Grant<'_>, id: Uuid, now: Timestamp) -> Result<Minted, NotMinted> {
+    let issued_at = now.millis() / 1000;
+    let claims = Claims {
+        issuer: grant.issuer.to_owned(),
+        client_id: grant.client_id.to_owned(),
+        audience: grant.audience.to_vec(),
+        scope: grant.scope.to_owned(),
+        tenant: grant.tenant,
+        credential: grant.credential,
+        secret: grant.secret,
+        issued_at,
+        expires_at: issued_at + i64::from(grant.lifetime_seconds),
+        id,
+        jkt: grant.jkt.map(str::to_owned),
+    };
+    if !claims.are_sound() {
+        return Err(NotMinted::Claims);
+    }
+    let unsigned = jws::unsigned(&header(signer), &claims.members());
+    let signature = signer.sign(unsigned.as_bytes()).map_err(|_| NotMinted::NotSigned)?;
+    let token = jws::compact(&unsigned, &signature);
+    match token.len() <= limits::ACCESS_TOKEN_BYTES {
+        true => Ok(Minted { token, claims }),
+        false => Err(NotMinted::TooLong),
+    }
+}
+
+fn header(signer: &Signer) -> Map<String, Value> {
+    let header =
+        [("typ", json!(TYPE)), ("alg", json!(signer.algorithm().word())), ("kid", json!(signer.kid))];
+    header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
