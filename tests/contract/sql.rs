@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 9] = [
+const GROWING: [&str; 10] = [
     "events",
     "credentials",
     "members",
