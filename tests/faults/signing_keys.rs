@@ -46,8 +46,8 @@ impl World {
     }
 
     async fn rows(&self) -> Vec<String> {
-        let rows =
-            self.database.admin().await.query("select kid from credledger.sealed_keys order by 1", &[]);
+        let admin = self.database.admin().await;
+        let rows = admin.query("select kid from credledger.sealed_keys order by kid collate \"C\"", &[]);
         rows.await.expect("rows").iter().map(|row| row.get(0)).collect()
     }
 
