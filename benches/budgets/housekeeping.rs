@@ -1,10 +1,12 @@
 //! S20: people's revokes while many credentials expire in the same second.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use credledger::clock::BootTime;
 use credledger::domain::ids::CredentialId;
 use credledger::ops::housekeeping;
+use credledger::tokens::keyring::Keyring;
 use tokio::sync::watch;
 
 use super::Line;
@@ -20,14 +22,16 @@ pub async fn mass_expiry(world: &Arc<World>, count: u64, lines: &mut Vec<Line>) 
     let soon = world.house.clock.now().plus_seconds(making);
     world.mint_many(count, 256, Some(soon)).await;
     let (stop, told) = watch::channel(false);
+    let (ledger, view) = (world.house.ledger.clone(), world.house.view.clone());
     let keeping = tokio::spawn(housekeeping::run(
-        world.house.ledger.clone(),
+        ledger.clone(),
         world.house.lease.clone(),
-        std::sync::Arc::new(|| 0),
+        Arc::new(Keyring::new(ledger, view, Duration::from_secs(24 * 60 * 60))),
+        Arc::new(|| 0),
         told,
     ));
     while world.house.clock.now() <= soon {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let busy = percentile(&revoke_some(world).await, 0.99);
     stop.send_replace(true);

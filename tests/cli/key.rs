@@ -76,6 +76,7 @@ fn after_a_rotation_all_that_was_works_on_and_what_is_new_is_under_the_new_key()
         let rotated = told(&service, "rotate");
         assert!(rotated.starts_with("Key 2 is the newest in "), "{rotated}");
         assert!(rotated.contains("\nStored answers sealed anew: 1.\n"), "{rotated}");
+        assert!(rotated.contains("\nSigning keys sealed anew: 2.\n"), "{rotated}");
         assert_eq!(numbers(&service), [2, 1]);
         let names =
             |told: &str| -> Vec<String> { listed(told).into_iter().map(|line| line[3].clone()).collect() };
@@ -87,6 +88,11 @@ fn after_a_rotation_all_that_was_works_on_and_what_is_new_is_under_the_new_key()
 
         service.start_again();
         let root = service.actor(&token);
+        // The private half of the key that was published ahead opens under the new one: it is not passed by.
+        let signing_keys = "/api/admin/v1/signing-keys";
+        let ahead = root.get(signing_keys).expect(200)["data"][0]["kid"].clone();
+        let signs = root.post(&format!("{signing_keys}/rotate"), &json!({})).expect(200);
+        assert_eq!(signs["signing_key"]["kid"], ahead);
         service.whoami(&text(&first["secret"])).expect(200);
         service.whoami(&rotating.2).expect(200);
         assert_eq!(service.whoami(&ended.1).problem(401, "unauthorized")["reason"], "revoked");

@@ -28,6 +28,8 @@ fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written(
         let superuser = library::superuser(&service).await;
         superuser.batch_execute("checkpoint").await.expect("what is in memory goes to disk");
     });
+    let mut told = told;
+    library::block_on(signing_keys(&service, &mut told.hidden));
     let dump = dump(&service);
     service.stop();
     told.hidden.are_not_in("the dump", &dump);
@@ -88,6 +90,44 @@ fn moves_in(tenant: &crate::support::service::Tenant<'_>, gateway: &Actor, hidde
     hidden.add("the key of foreign digests in base64url", &shown);
 }
 
+/// The private halves of the keys that sign tokens, those that were made and those that were brought, as their seals hold them.
+async fn signing_keys(service: &Service, hidden: &mut Needles) {
+    let (client, vault) = (library::superuser(service).await, library::vault(service));
+    let rows = client.query("select kid, sealed from credledger.sealed_keys", &[]).await.expect("rows");
+    assert!(rows.len() >= 5, "only {} private halves are kept", rows.len());
+    for row in rows {
+        let (kid, sealed): (String, Vec<u8>) = (row.get(0), row.get(1));
+        let context = [b"credledger signing key\0".as_slice(), kid.as_bytes()].concat();
+        let der = vault.open(&context, &sealed).expect("it opens under its own name");
+        // What is private of each kind: the scalar, the seed, and of RSA what comes behind the modulus.
+        let private = match der.len() {
+            length if length < 100 => &der[18..46],
+            length if length < 300 => &der[38..66],
+            length => &der[length / 2..length / 2 + 200],
+        };
+        hidden.add_bytes(&format!("the private half of {kid}"), private);
+    }
+}
+
+/// Keys are rotated, and brought, and brought wrongly.
+fn rotates(root: &Actor, hidden: &mut Needles) {
+    let whole = include_str!("../../src/vault/private_key_test.pem");
+    let path = "/api/admin/v1/signing-keys/rotate";
+    for name in ["p256", "ed25519", "rsa2048", "sec1", "p384"] {
+        let start = whole.find(&format!("# {name}\n")).expect("a key of that name") + name.len() + 3;
+        let pem = whole[start..].split("\n# ").next().expect("its text");
+        let answer = root.post(path, &json!({"private_key": pem}));
+        assert_eq!(answer.status, if ["sec1", "p384"].contains(&name) { 400 } else { 200 });
+        // Of an RSA key the first half says what is public.
+        let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let private = if name == "rsa2048" { &lines[lines.len() / 2..] } else { &lines[..1] };
+        private.iter().for_each(|line| hidden.add(&format!("a line of {name}"), line));
+    }
+    root.post(path, &json!({"algorithm": "EdDSA"})).expect(200);
+    root.get("/.well-known/jwks.json").expect(200);
+    root.get("/api/admin/v1/signing-keys").expect(200);
+}
+
 /// Everything that holds or shows a secret, once, and everything that people get wrong with one.
 fn a_day(service: &Service) -> Told {
     let root = service.root();
@@ -121,6 +161,7 @@ fn a_day(service: &Service) -> Told {
         )
         .expect(200);
     moves_in(&tenant, &gateway, &mut hidden);
+    rotates(&root, &mut hidden);
     mistakes(service, &gateway, &newest);
     repeats(&org_admin, &key, &mut hidden);
     let ending = service.actor(&own.secret);

@@ -29,5 +29,6 @@ mod races;
 mod rebuild;
 mod repeats;
 mod settle;
+mod signing_keys;
 mod stopping;
 mod warned;

@@ -60,6 +60,7 @@ fn every_write_is_done_once_and_answered_twice_alike() {
         ("POST", of_member("/enable"), json!({})),
         ("POST", of_key("/revoke"), json!({"reason": "leaked"})),
         ("DELETE", of_key(""), json!({})),
+        ("POST", "/api/admin/v1/signing-keys/rotate".to_owned(), json!({})),
         ("POST", of_tenant("/suspend"), json!({})),
         ("POST", of_tenant("/resume"), json!({})),
         ("POST", operators.to_owned(), json!({"name": "new", "role": "auditor", "all_tenants": true})),

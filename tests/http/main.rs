@@ -33,6 +33,7 @@ mod preconditions;
 mod secrets;
 mod self_revoke;
 mod service_routes;
+mod signing_keys;
 mod stopping;
 mod strangers;
 mod tenants;

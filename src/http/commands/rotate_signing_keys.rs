@@ -28,7 +28,8 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
     });
     let command = Command::SigningKeys(SigningKeysCommand::Rotate(rotate));
     let order = write.order(stream(), command, &document, render)?;
-    write.carry_out(order, Told::PLAIN).await
+    let location = Some(write.app.place("/signing-keys"));
+    write.carry_out(order, Told { location, ..Told::PLAIN }).await
 }
 
 fn read(app: &App, document: &Document<'_>) -> Result<Wanted, Problem> {

@@ -28,10 +28,20 @@ impl Needles {
 
     /// The text's private part: plain, as hexadecimal digits of either case, and as base64 at each of its three offsets.
     pub fn add(&mut self, what: &str, text: &str) {
-        let private = private_part(text).as_bytes();
+        self.add_bytes(what, private_part(text).as_bytes());
+    }
+
+    /// The same of what is no text; in base64url, too.
+    pub fn add_bytes(&mut self, what: &str, private: &[u8]) {
         let hex: String = private.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut forms = vec![private.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
         forms.extend((0..3).map(|offset| base64(private, offset)));
+        let url = |byte: u8| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => other,
+        };
+        forms.extend((0..3).map(|offset| base64(private, offset).into_iter().map(url).collect()));
         for form in forms {
             self.0.entry([form[0], form[1]]).or_default().push((what.to_owned(), form));
         }

@@ -8,6 +8,7 @@ mod key;
 mod scope;
 mod text;
 mod timestamp;
+mod token;
 
 /// Two texts in one input stand on either side of the first of these.
 const SEPARATOR: u8 = b'\n';

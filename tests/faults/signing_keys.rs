@@ -1,0 +1,244 @@
+//! Keys that tokens are signed with, while starts meet, rows are lost or swapped, and steps break off half way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use credledger::domain::event::Event;
+use credledger::domain::ids::{CredentialId, TenantId};
+use credledger::domain::signing_keys::{Keys, SigningKeysEvent, TokenAlgorithm};
+use credledger::ops::house::{Foundation, House};
+use credledger::tokens::check::{TokenFault, check};
+use credledger::tokens::keyring::{Keyring, NoSigner};
+use credledger::tokens::mint::{Grant, mint};
+use credledger::tokens::rotation::{Tended, Wanted};
+use credledger::tokens::sealed::SealedFault;
+use tokio_postgres::Client;
+
+use crate::library;
+use crate::support::service::Service;
+use crate::support::{Postgres, TestDatabase};
+
+const NEVER: Duration = Duration::from_secs(u64::MAX / 1000);
+const ISSUER: &str = "https://keys.example.com";
+
+/// A ledger on which no service has started yet.
+struct World {
+    database: TestDatabase,
+    key_file: PathBuf,
+    foundation: Foundation,
+}
+
+impl World {
+    async fn new() -> World {
+        let database = Postgres::database().await;
+        let key_file = PathBuf::from(format!("/tmp/credledger-{}.key", uuid::Uuid::now_v7().simple()));
+        let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
+        World { database, key_file, foundation }
+    }
+
+    async fn house(&self) -> House {
+        House::open_beside(&self.foundation).await.expect("a house")
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let events = library::events(&self.foundation).await;
+        events.iter().map(|event| event.recorded.event.kind().name.to_owned()).collect()
+    }
+
+    async fn rows(&self) -> Vec<String> {
+        let admin = self.database.admin().await;
+        let rows = admin.query("select kid from credledger.sealed_keys order by kid collate \"C\"", &[]);
+        rows.await.expect("rows").iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn admin(&self) -> Client {
+        self.database.admin().await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.key_file);
+    }
+}
+
+fn keyring(house: &House, rotation: Duration) -> Keyring {
+    Keyring::new(house.ledger.clone(), house.view.clone(), rotation)
+}
+
+fn kids(keys: &Keys) -> Vec<String> {
+    let mut kids: Vec<String> = keys.published().map(|key| key.kid.clone()).collect();
+    kids.sort_unstable();
+    kids
+}
+
+/// A token of now, and whether this keyring takes it.
+async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenFault> {
+    let now = house.clock.now();
+    let signer = keyring.signer(now).await.expect("a signer");
+    let audience = [ISSUER.to_owned()];
+    let grant = Grant {
+        issuer: ISSUER,
+        client_id: "c_1",
+        audience: &audience,
+        scope: "",
+        tenant: TenantId(uuid::Uuid::now_v7()),
+        credential: CredentialId(uuid::Uuid::now_v7()),
+        secret: None,
+        lifetime_seconds: 60,
+        jkt: None,
+    };
+    let minted = mint(&signer, &grant, uuid::Uuid::now_v7(), now).expect("minted");
+    check(&minted.token, &keyring.published().expect("keys"), ISSUER, now).map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_starts_at_once_one_makes_the_first_key_and_what_the_others_made_is_forgotten() {
+    let world = World::new().await;
+    let houses = [world.house().await, world.house().await, world.house().await];
+    let rings: Vec<Keyring> = houses.iter().map(|house| keyring(house, NEVER)).collect();
+    let [a, b, c] = [&rings[0], &rings[1], &rings[2]];
+    let (a, b, c) = tokio::join!(a.begin(), b.begin(), c.begin());
+    a.and(b).and(c).expect("begun");
+    let expected = ["ledger.signing_key_made", "ledger.signing_key_made", "ledger.signing_key_rotated"]
+        .map(str::to_owned);
+    assert_eq!(world.names().await, expected);
+    for (house, ring) in houses.iter().zip(&rings) {
+        assert!(house.ledger.reached_within(2, Duration::from_secs(60)).await, "it follows");
+        assert_eq!(mints_and_checks(house, ring).await, Ok(()));
+    }
+    // Rows without an event stay for an hour, lest one goes whose event is on its way.
+    let keys = kids(&rings[0].published().expect("keys"));
+    rings[0].tend().await.expect("tended");
+    let kept = world.rows().await;
+    assert!(keys.iter().all(|kid| kept.contains(kid)) && kept.len() >= 2, "{kept:?}");
+    world
+        .admin()
+        .await
+        .execute("update credledger.sealed_keys set kept_at_ms = 0", &[])
+        .await
+        .expect("older");
+    rings[0].tend().await.expect("tended");
+    assert_eq!(world.rows().await, keys);
+    assert_eq!(mints_and_checks(&houses[1], &keyring(&houses[1], NEVER)).await, Ok(()));
+    drop(rings);
+    for house in houses {
+        house.close().await.expect("closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_broke_off_before_its_event_left_nothing_but_a_row() {
+    let world = World::new().await;
+    let house = world.house().await;
+    let ring = keyring(&house, NEVER);
+    ring.begin().await.expect("begun");
+    let before = ring.published().expect("keys");
+    // The private halves are kept; whoever asked is gone before the command.
+    drop(ring.prepare(Wanted::Same).await.expect("prepared"));
+    drop(ring.prepare(Wanted::Algorithm(TokenAlgorithm::EdDsa)).await.expect("prepared"));
+    assert_eq!(world.rows().await.len(), 2 + 1 + 2);
+    assert_eq!(ring.published().expect("keys"), before);
+    world
+        .admin()
+        .await
+        .execute("update credledger.sealed_keys set kept_at_ms = 0", &[])
+        .await
+        .expect("older");
+    ring.tend().await.expect("tended");
+    assert_eq!(world.rows().await, kids(&before));
+    assert_eq!(mints_and_checks(&house, &ring).await, Ok(()));
+    drop(ring);
+    house.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_half_that_is_another_keys_or_gone_signs_nothing_and_a_rotation_passes_it_by() {
+    let world = World::new().await;
+    let house = world.house().await;
+    let ring = keyring(&house, Duration::ZERO);
+    ring.begin().await.expect("begun");
+    let admin = world.admin().await;
+    let keys = ring.published().expect("keys");
+    let (signing, next) = (keys.newest().expect("one").kid.clone(), keys.next().expect("one").kid.clone());
+    // What signs is swapped for what would sign next: its seal does not open under another name.
+    let swap = "update credledger.sealed_keys a set sealed = b.sealed from credledger.sealed_keys b where a.kid = $1 and b.kid = $2";
+    admin.execute(swap, &[&signing, &next]).await.expect("swapped");
+    let refused = ring.signer(house.clock.now()).await.err();
+    assert!(matches!(refused, Some(NoSigner::Sealed(_, SealedFault::Foreign))), "{refused:?}");
+    for kid in [&signing, &next] {
+        admin.execute("delete from credledger.sealed_keys where kid = $1", &[kid]).await.expect("deleted");
+    }
+    let refused = ring.signer(house.clock.now()).await.err();
+    assert!(matches!(refused, Some(NoSigner::Sealed(_, SealedFault::Missing))), "{refused:?}");
+    assert_eq!(ring.tend().await.expect("tended"), Tended::InOrder);
+    let mended = ring.published().expect("keys");
+    assert!(![&signing, &next].contains(&&mended.newest().expect("one").kid), "both are passed by");
+    let from = mended.newest().and_then(|key| key.signs_from).expect("a moment");
+    while house.clock.now() < from {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(mints_and_checks(&house, &keyring(&house, NEVER)).await, Ok(()));
+    drop(ring);
+    house.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_rotated_by_itself_once_and_what_has_to_be_brought_goes_on() {
+    let world = World::new().await;
+    let house = world.house().await;
+    let (never, always) = (keyring(&house, NEVER), keyring(&house, Duration::ZERO));
+    assert_eq!(never.tend().await.expect("tended"), Tended::InOrder);
+    assert_eq!(never.tend().await.expect("tended"), Tended::InOrder);
+    assert_eq!(world.names().await.len(), 3, "the first key, and nothing more");
+    // Two who find it too old at once rotate once.
+    let (one, other) = tokio::join!(always.tend(), always.tend());
+    one.and(other).expect("tended");
+    let rotations = world.names().await.iter().filter(|name| *name == "ledger.signing_key_rotated").count();
+    assert!((2..=3).contains(&rotations), "{rotations}: one beside the first, or one after the other");
+    let brought = always.take_in(pem("rsa2048")).expect("a key");
+    let rotate = always.prepare(Wanted::Brought(brought)).await.expect("prepared");
+    let command = credledger::domain::signing_keys::SigningKeysCommand::Rotate(rotate);
+    let caller = credledger::domain::Caller {
+        actor: credledger::domain::event::Actor::System,
+        client_ip: None,
+        request_id: "test".to_owned(),
+    };
+    let order = credledger::ledger::execute::Order::of(
+        credledger::domain::signing_keys::stream(),
+        credledger::domain::command::Command::SigningKeys(command),
+        caller,
+    );
+    house.ledger.execute(order).await.expect("rotated");
+    let kid = always.published().expect("keys").newest().expect("one").kid.clone();
+    let from = always.published().expect("keys").newest().and_then(|key| key.signs_from).expect("a moment");
+    while house.clock.now() < from {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let overdue = Tended::Overdue { kid: kid.clone(), algorithm: TokenAlgorithm::Rs256 };
+    let count = world.names().await.len();
+    assert_eq!(always.tend().await.expect("tended"), overdue);
+    assert_eq!(world.names().await.len(), count, "it goes on");
+    assert_eq!(always.age(house.clock.now()).map(|(_, overdue)| overdue), Some(true));
+    assert_eq!(mints_and_checks(&house, &always).await, Ok(()));
+    drop((never, always));
+    house.close().await.expect("closed");
+}
+
+/// Of the keys that OpenSSL made for the tests.
+fn pem(name: &str) -> &'static str {
+    let whole = include_str!("../../src/vault/private_key_test.pem");
+    let start = whole.find(&format!("# {name}\n")).expect("a key of that name") + name.len() + 3;
+    let rest = &whole[start..];
+    rest.find("\n# ").map_or(rest, |end| &rest[..end])
+}
+
+#[test]
+fn a_service_that_is_killed_right_after_its_first_start_makes_no_second_first_key() {
+    let mut service = Service::start();
+    service.kill();
+    service.start_again();
+    let events = library::block_on(library::whole_ledger(&service));
+    let made = |event: &Event| matches!(event, Event::SigningKeys(SigningKeysEvent::Made(_)));
+    assert_eq!(events.iter().filter(|event| made(&event.recorded.event)).count(), 2);
+}
