@@ -76,6 +76,8 @@ pub const CLIENT_SECRET_TOLD_CHARS: usize = 8;
 /// Resources that the tokens of one client may be for, and the length of each.
 pub const CLIENT_RESOURCES: usize = 20;
 pub const RESOURCE_CHARS: usize = 500;
+/// How long whoever asks for the metadata may keep it.
+pub const METADATA_KEPT_SECONDS: u32 = 300;
 /// How long a tenant may have access tokens live.
 pub const TOKEN_LIFETIME_SECONDS: RangeInclusive<u32> = 60..=86_400;
 

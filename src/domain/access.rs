@@ -38,6 +38,13 @@ pub struct Token<'a> {
     pub scopes: &'a [Scope],
 }
 
+impl Token<'_> {
+    /// Of one that is over by itself nobody knows any more whether it had been revoked.
+    fn is_revoked(&self, at: Timestamp) -> bool {
+        self.revoked && at < self.ends_at
+    }
+}
+
 /// The account that a credential belongs to: it has at every moment at most this one's scopes.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
@@ -143,7 +150,10 @@ pub fn judge(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Verdict
     let token = facts.token;
     let refusals = [
         (Reason::NotFound, unseen(facts.tenant) || request.tenant.is_some_and(unseen)),
-        (Reason::Revoked, facts.revoked || facts.secret_revoked || token.is_some_and(|token| token.revoked)),
+        (
+            Reason::Revoked,
+            facts.revoked || facts.secret_revoked || token.is_some_and(|token| token.is_revoked(at)),
+        ),
         (Reason::RotatedOut, token.is_none() && ended(facts.secret_ends_at)),
         (Reason::Expired, ended(facts.expires_at) || ended(token.map(|token| token.ends_at))),
         (Reason::TenantSuspended, facts.tenant_suspended),
@@ -328,7 +338,8 @@ mod tests {
         assert_eq!(now(&Facts { expires_at: Some(at(5)), ..facts }, 9), Some(Reason::Expired));
         assert_eq!(now(&Facts { secret_revoked: true, ..facts }, 9), Some(Reason::Revoked));
         let revoked = Token { revoked: true, ..token };
-        assert_eq!(now(&Facts { token: Some(revoked), ..facts }, 10), Some(Reason::Revoked));
+        let facts = Facts { token: Some(revoked), ..facts };
+        assert_eq!((now(&facts, 9), now(&facts, 10)), (Some(Reason::Revoked), Some(Reason::Expired)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can be asked of the ledger, and how it is decided: authority first, then the action's own decision.
 
 use super::Context;
+use super::access_token;
 use super::authority::{self, Action, Role};
 use super::credential::{Credential, CredentialCommand, Kind};
 use super::event::{Actor, Event, Recorded};
@@ -25,6 +26,8 @@ pub enum Command {
     /// Several actions on one operator are one atomic batch, an event each.
     Operator(Vec<OperatorCommand>),
     Plan(SetPlan),
+    /// one access token of a tenant's client
+    AccessToken(TenantId, access_token::Revoke),
     /// what a tenant's import says of its keys
     Declare(TenantId, Declare),
     SigningKeys(SigningKeysCommand),
@@ -58,9 +61,10 @@ impl Command {
     pub fn tenant(&self, stream: StreamId) -> Option<TenantId> {
         match self {
             Command::Tenant(_) => Some(TenantId(stream.0)),
-            Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
-                Some(*tenant)
-            }
+            Command::Credential(tenant, ..)
+            | Command::Member(tenant, _)
+            | Command::AccessToken(tenant, _)
+            | Command::Declare(tenant, _) => Some(*tenant),
             Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
         }
     }
@@ -76,7 +80,11 @@ impl Command {
             Command::Credential(tenant, ..) | Command::Member(tenant, _) | Command::Declare(tenant, _) => {
                 Some(*tenant)
             }
-            Command::Tenant(_) | Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
+            Command::Tenant(_)
+            | Command::Operator(_)
+            | Command::Plan(_)
+            | Command::AccessToken(..)
+            | Command::SigningKeys(_) => None,
         }
     }
 
@@ -94,6 +102,7 @@ impl Command {
             | Command::Operator(_)
             | Command::Plan(_)
             | Command::Declare(..)
+            | Command::AccessToken(..)
             | Command::SigningKeys(_) => None,
         }
     }
@@ -119,7 +128,9 @@ impl Command {
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             // Its stream is the same whether there is one or not.
-            Command::Plan(_) | Command::Declare(..) | Command::SigningKeys(_) => false,
+            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
+                false
+            }
         }
     }
 
@@ -140,6 +151,7 @@ impl Command {
             | Command::Member(..)
             | Command::Plan(_)
             | Command::Declare(..)
+            | Command::AccessToken(..)
             | Command::SigningKeys(_) => &[],
         }
     }
@@ -154,7 +166,9 @@ impl Command {
                 };
                 if actions.iter().all(configures) { Action::ConfigureTenant } else { Action::RunTenants }
             }
-            Command::Credential(..) | Command::Declare(..) => Action::ChangeCredentials,
+            Command::Credential(..) | Command::Declare(..) | Command::AccessToken(..) => {
+                Action::ChangeCredentials
+            }
             Command::Operator(_) => Action::ManageOperators,
             Command::Member(..) => Action::ManageMembers,
             Command::Plan(_) => Action::RunTenants,
@@ -207,6 +221,12 @@ impl Asked {
                     Ok(events.into_iter().map(Event::from).collect())
                 })
             }
+            Command::AccessToken(tenant, revoke) => {
+                self.in_turn(stream, state, std::slice::from_ref(revoke), |revoke, state| {
+                    let events = revoke.decide(state.access_token(), *tenant, &self.context)?;
+                    Ok(events.into_iter().map(Event::from).collect())
+                })
+            }
             Command::Declare(tenant, declare) => {
                 let tenant = self.seen_tenant(*tenant)?.id;
                 let by_root = self.beside().asker.is_none_or(|asker| asker.role == Role::Root);
@@ -225,7 +245,7 @@ impl Asked {
     fn authorize(&self, stream: StreamId) -> Result<(), Refusal> {
         match self.context.caller.actor {
             Actor::System => Ok(()),
-            Actor::Holder(id) if id == stream.0 => Ok(()),
+            Actor::Holder(id) if self.is_held_by(id, stream) => Ok(()),
             Actor::Holder(_) => Err(Refusal::not_found()),
             Actor::Operator(_) => {
                 let Some((operator, token)) = &self.seen.operator else { return Err(Refusal::not_found()) };
@@ -234,6 +254,14 @@ impl Asked {
                     self.command.tenant(stream).filter(|_| self.command.action() != Action::RunTenants);
                 authority::permit(operator, *token, self.command.action(), tenant, self.context.now)
             }
+        }
+    }
+
+    /// Whoever holds a credential may end it, or what it was given.
+    fn is_held_by(&self, credential: uuid::Uuid, stream: StreamId) -> bool {
+        match &self.command {
+            Command::AccessToken(_, revoke) => revoke.credential.0 == credential,
+            _ => stream.0 == credential,
         }
     }
 
@@ -246,7 +274,9 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
-            Command::Plan(_) | Command::Declare(..) | Command::SigningKeys(_) => true,
+            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
+                true
+            }
             command if command.imports() && state.version() == 0 => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {

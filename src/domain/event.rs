@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::access_token::AccessTokenEvent;
 use super::credential::{self, CredentialEvent};
 use super::ids::{OperatorId, StreamId, TenantId};
 use super::imports::ImportsEvent;
@@ -128,6 +129,7 @@ pub enum Event {
     Member(MemberEvent),
     Plan(PlanEvent),
     Imports(ImportsEvent),
+    AccessToken(AccessTokenEvent),
     SigningKeys(SigningKeysEvent),
 }
 
@@ -140,6 +142,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         MemberEvent::KINDS,
         PlanEvent::KINDS,
         ImportsEvent::KINDS,
+        AccessTokenEvent::KINDS,
         SigningKeysEvent::KINDS,
     ];
     families.into_iter().flatten()
@@ -175,6 +178,7 @@ impl Event {
             Event::Member(event) => event.kind("member"),
             Event::Plan(event) => event.kind("plan"),
             Event::Imports(event) => event.kind("import"),
+            Event::AccessToken(event) => event.kind("access_token"),
             Event::SigningKeys(event) => event.kind("ledger"),
         }
     }
@@ -188,6 +192,7 @@ impl Event {
             Event::Member(event) => event.members(),
             Event::Plan(event) => event.members(),
             Event::Imports(event) => event.members(),
+            Event::AccessToken(event) => event.members(),
             Event::SigningKeys(event) => event.members(),
         }
     }
@@ -205,6 +210,9 @@ impl Event {
             "member" => MemberEvent::read(name, schema, members).map(|read| read.map(Event::Member)),
             "plan" => PlanEvent::read(name, schema, members).map(|read| read.map(Event::Plan)),
             "import" => ImportsEvent::read(name, schema, members).map(|read| read.map(Event::Imports)),
+            "access_token" => {
+                AccessTokenEvent::read(name, schema, members).map(|read| read.map(Event::AccessToken))
+            }
             "ledger" => {
                 SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
             }
@@ -219,7 +227,11 @@ impl Event {
             Event::Credential(kind, event) => credential::claims(*kind, event),
             Event::Operator(event) => operator::claims(event),
             // Two accounts may have one name, and one address; a plan's name is its stream.
-            Event::Member(_) | Event::Plan(_) | Event::Imports(_) | Event::SigningKeys(_) => Vec::new(),
+            Event::Member(_)
+            | Event::Plan(_)
+            | Event::Imports(_)
+            | Event::SigningKeys(_)
+            | Event::AccessToken(_) => Vec::new(),
         }
     }
 }
@@ -239,6 +251,12 @@ impl From<OperatorEvent> for Event {
 impl From<PlanEvent> for Event {
     fn from(event: PlanEvent) -> Self {
         Event::Plan(event)
+    }
+}
+
+impl From<AccessTokenEvent> for Event {
+    fn from(event: AccessTokenEvent) -> Self {
+        Event::AccessToken(event)
     }
 }
 

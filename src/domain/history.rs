@@ -57,6 +57,7 @@ fn bytes(event: &Event) -> u64 {
         Event::Operator(event) => event.length(),
         Event::Plan(event) => event.length(),
         Event::Imports(event) => event.length(),
+        Event::AccessToken(event) => event.length(),
         Event::SigningKeys(event) => event.length(),
     };
     u64::try_from(length).unwrap_or(u64::MAX)

@@ -4,6 +4,7 @@
 //! events and nothing else.
 
 pub mod access;
+pub mod access_token;
 pub mod authority;
 pub mod base64url;
 pub mod canonical;

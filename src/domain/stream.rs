@@ -5,6 +5,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 
 use super::Unfoldable;
+use super::access_token::{self, AccessToken};
 use super::command::Asked;
 use super::credential::{self, Credential};
 use super::event::{Event, Recorded};
@@ -29,6 +30,7 @@ pub enum StreamState {
     Member(Member),
     Plan(Plan),
     Imports(Imports),
+    AccessToken(AccessToken),
     SigningKeys(SigningKeys),
 }
 
@@ -43,6 +45,7 @@ impl StreamState {
             StreamState::Member(member) => member.history.events,
             StreamState::Plan(plan) => plan.history.events,
             StreamState::Imports(imports) => imports.history.events,
+            StreamState::AccessToken(token) => token.history.events,
             StreamState::SigningKeys(keys) => keys.history.events,
         }
     }
@@ -57,6 +60,7 @@ impl StreamState {
             StreamState::Member(member) => member.version,
             StreamState::Plan(plan) => plan.version,
             StreamState::Imports(imports) => imports.version,
+            StreamState::AccessToken(token) => token.version,
             StreamState::SigningKeys(keys) => keys.version,
         }
     }
@@ -87,6 +91,10 @@ impl StreamState {
 
     pub fn signing_keys(&self) -> Option<&SigningKeys> {
         if let StreamState::SigningKeys(keys) = self { Some(keys) } else { None }
+    }
+
+    pub fn access_token(&self) -> Option<&AccessToken> {
+        if let StreamState::AccessToken(token) = self { Some(token) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
@@ -137,6 +145,12 @@ impl StreamState {
             }
             (StreamState::SigningKeys(state), Event::SigningKeys(event)) => {
                 signing_keys::fold(Some(state), event, &recorded).map(StreamState::SigningKeys)
+            }
+            (StreamState::Empty, Event::AccessToken(event)) => {
+                access_token::fold(None, event, &recorded).map(StreamState::AccessToken)
+            }
+            (StreamState::AccessToken(state), Event::AccessToken(event)) => {
+                access_token::fold(Some(state), event, &recorded).map(StreamState::AccessToken)
             }
             _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
         }

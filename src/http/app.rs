@@ -79,6 +79,11 @@ impl App {
         self.lease.over(|| look(self.now())).await.map_err(|_| lapsed())
     }
 
+    /// Who issues tokens: what stands in them, and in the metadata, to the letter.
+    pub fn issuer(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
     /// Where a resource of the operators' API is, for a `Location`: behind a proxy that gives the service a path of its own, a
     /// path begins with that of the public URL.
     pub fn place(&self, path: impl fmt::Display) -> String {

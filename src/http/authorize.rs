@@ -17,7 +17,7 @@ use super::joined::joined_within;
 use super::metrics::Door;
 use super::problem::{Code, Problem};
 use super::query::Query;
-use super::verdict::Asking;
+use super::verdict::{Asking, Shown};
 use super::verify::named_tenant;
 use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
@@ -84,7 +84,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
 async fn ask(app: &App, request: &HttpRequest, demand: &Demand) -> Result<HttpResponse, Problem> {
     let client_ip = told_client_ip(app, request);
     let asking = Asking {
-        credential: presented(request).map_err(|problem| app.failed(client_ip, problem))?,
+        credential: Shown::Text(presented(request).map_err(|problem| app.failed(client_ip, problem))?),
         client_ip,
         scopes: &demand.scopes,
         operation: demand.operation.as_deref(),

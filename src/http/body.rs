@@ -30,6 +30,8 @@ pub enum Wants {
     MergePatch,
     /// `application/x-ndjson`, read line by line
     Ndjson,
+    /// `application/x-www-form-urlencoded`
+    Form,
 }
 
 impl Wants {
@@ -38,6 +40,7 @@ impl Wants {
             Wants::Json | Wants::JsonOrNothing => &["application/json"],
             Wants::MergePatch => &["application/merge-patch+json", "application/json"],
             Wants::Ndjson => &["application/x-ndjson"],
+            Wants::Form => &["application/x-www-form-urlencoded"],
         }
     }
 }
@@ -69,6 +72,10 @@ impl JsonBody {
             true => Err(Problem::invalid("the body is empty; send a JSON object")),
             false => Ok(JsonBody(body)),
         }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     pub fn parse(&self) -> Result<Document<'_>, Problem> {
@@ -134,7 +141,7 @@ fn check_type(headers: &HeaderMap, wants: Wants) -> Result<(), Problem> {
                 HeaderValue::from_static(PATCHES),
             )
         }
-        Wants::Json | Wants::JsonOrNothing | Wants::Ndjson => problem,
+        Wants::Json | Wants::JsonOrNothing | Wants::Ndjson | Wants::Form => problem,
     })
 }
 

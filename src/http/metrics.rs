@@ -24,10 +24,29 @@ pub enum Door {
     Authorize,
     Whoami,
     SelfRevoke,
+    /// a client asks for a token
+    Token,
+    /// a token is asked about
+    Introspect,
+    /// a client asks about a token, or gives one back
+    Client,
 }
 
 impl Door {
-    const ALL: [Door; 4] = [Door::Verify, Door::Authorize, Door::Whoami, Door::SelfRevoke];
+    const ALL: [Door; 7] = [
+        Door::Verify,
+        Door::Authorize,
+        Door::Whoami,
+        Door::SelfRevoke,
+        Door::Token,
+        Door::Introspect,
+        Door::Client,
+    ];
+
+    /// Whether to pass it is a use of the credential. To ask about a token is none, and whoever ends something never waits.
+    pub fn is_use(self) -> bool {
+        matches!(self, Door::Verify | Door::Authorize | Door::Whoami | Door::Token)
+    }
 
     fn word(self) -> &'static str {
         match self {
@@ -35,6 +54,9 @@ impl Door {
             Door::Authorize => "authorize",
             Door::Whoami => "whoami",
             Door::SelfRevoke => "self_revoke",
+            Door::Token => "token",
+            Door::Introspect => "introspect",
+            Door::Client => "client",
         }
     }
 }
@@ -182,6 +204,11 @@ fn view(page: &mut String, counts: &Counts) {
             "credledger_view_operator_tokens",
             "Operator tokens in the view, ended ones too.",
             counts.operator_tokens,
+        ),
+        (
+            "credledger_view_revoked_tokens",
+            "Access tokens that were revoked and are not forgotten yet.",
+            counts.revoked_tokens,
         ),
         ("credledger_view_credentials", "Credentials in the view, ended ones too.", counts.credentials),
         ("credledger_view_living_secrets", "Secrets in the view that may still work.", counts.living_secrets),

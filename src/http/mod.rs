@@ -30,6 +30,7 @@ mod limited;
 mod lines;
 pub mod members;
 pub mod metrics;
+mod oauth;
 pub mod openapi;
 pub mod operator;
 mod origin;

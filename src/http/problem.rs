@@ -61,6 +61,8 @@ struct Inner {
     faults: Vec<Fault>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
     closes: bool,
+    /// the error's name where OAuth is spoken
+    oauth: Option<&'static str>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -90,6 +92,7 @@ impl Problem {
             faults: Vec::new(),
             headers: Vec::new(),
             closes: false,
+            oauth: None,
             cause: None,
         }))
     }
@@ -207,6 +210,12 @@ impl Problem {
         self
     }
 
+    /// Told by this name of RFC 6749 on the routes that speak it.
+    pub fn as_oauth(mut self, error: &'static str) -> Self {
+        self.0.oauth = Some(error);
+        self
+    }
+
     pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self
@@ -232,6 +241,50 @@ impl Problem {
     pub fn answer(&self, request_id: &RequestId) -> HttpResponse {
         self.log_cause(request_id);
         self.render(request_id)
+    }
+
+    /// The same on a route that speaks RFC 6749 (5.2).
+    pub fn oauth_answer(&self, request_id: &RequestId) -> HttpResponse {
+        self.log_cause(request_id);
+        let mut response = self.head();
+        response.insert_header((header::PRAGMA, "no-cache"));
+        // What may stand in a description: printable ASCII but `"` and `\\`.
+        let plain = |letter: char| {
+            if matches!(letter, ' '..='~') && !matches!(letter, '"' | '\\') { letter } else { '\'' }
+        };
+        let description: String = self.0.detail.chars().map(plain).collect();
+        response.json(serde_json::json!({"error": self.oauth_error(), "error_description": description}))
+    }
+
+    fn oauth_error(&self) -> &'static str {
+        self.0.oauth.unwrap_or(match self.0.code {
+            Code::RateLimited | Code::Unavailable | Code::Behind | Code::OutcomeUnknown => {
+                "temporarily_unavailable"
+            }
+            Code::Internal => "server_error",
+            Code::Unauthorized => "invalid_client",
+            Code::Forbidden => "access_denied",
+            _ => "invalid_request",
+        })
+    }
+
+    /// Status and headers, which are the same in every form.
+    fn head(&self) -> HttpResponseBuilder {
+        let inner = &self.0;
+        let mut response = HttpResponseBuilder::new(inner.code.status());
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        for (name, value) in &inner.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        if inner.code == Code::Unauthorized
+            && !inner.headers.iter().any(|(h, _)| h == header::WWW_AUTHENTICATE)
+        {
+            response.insert_header((header::WWW_AUTHENTICATE, REALM));
+        }
+        if inner.closes {
+            response.force_close();
+        }
+        response
     }
 
     /// For one that is told within an answer.
@@ -263,20 +316,8 @@ impl Problem {
 
     fn render(&self, request_id: &RequestId) -> HttpResponse {
         let inner = &self.0;
-        let mut response = HttpResponseBuilder::new(inner.code.status());
+        let mut response = self.head();
         response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        for (name, value) in &inner.headers {
-            response.insert_header((name.clone(), value.clone()));
-        }
-        if inner.code == Code::Unauthorized
-            && !inner.headers.iter().any(|(h, _)| h == header::WWW_AUTHENTICATE)
-        {
-            response.insert_header((header::WWW_AUTHENTICATE, REALM));
-        }
-        if inner.closes {
-            response.force_close();
-        }
         let document = Document {
             r#type: inner.code.kind(),
             title: inner.code.title(),

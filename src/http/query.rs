@@ -79,6 +79,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// All of them, for whoever reads by rules of its own.
+    pub fn into_parameters(self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        self.parameters
+    }
+
     /// The value of a parameter that is there once; for a query that others write too, and that is not refused for what it holds
     /// besides.
     pub fn only(&self, name: &str) -> Option<&str> {
@@ -227,7 +232,7 @@ fn decoded(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(plain)
 }
 
-fn unescaped(text: &str) -> Result<Cow<'_, str>, &'static str> {
+pub fn unescaped(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if !text.contains(['%', '+']) {
         return Ok(Cow::Borrowed(text));
     }

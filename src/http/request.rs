@@ -228,7 +228,10 @@ fn with_problem_rendered(answer: ServiceResponse<BoxBody>, exchange: &Exchange) 
 fn render(error: &Error, exchange: &Exchange) -> HttpResponse {
     let answer = |problem: &Problem| {
         exchange.shared.served.problem(problem.code());
-        problem.answer(&exchange.context.request_id)
+        match exchange.entrance.speaks_oauth() {
+            true => problem.oauth_answer(&exchange.context.request_id),
+            false => problem.answer(&exchange.context.request_id),
+        }
     };
     match error.as_error::<Problem>() {
         Some(problem) => answer(problem),

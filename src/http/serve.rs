@@ -13,12 +13,15 @@ use super::operator::AdminDoor;
 use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
-use super::{API, API_ADMIN, authorize, console, docs, health, jwks, metrics, reference, verify, whoami};
+use super::{
+    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, verify, whoami,
+};
 use crate::domain::credential::Kind;
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
-const QUESTIONS: &[&str] = &["/api/v1/verify", "/api/v1/verify/batch"];
+const QUESTIONS: &[&str] =
+    &["/api/v1/verify", "/api/v1/verify/batch", "/api/v1/oauth/token", "/api/v1/oauth/introspect"];
 
 /// Starts answering; the server stops when its handle is told to, after what it has begun.
 pub fn serve(
@@ -55,6 +58,12 @@ fn routes(service: &mut ServiceConfig) {
         .service(Routes::at("/docs").on(Method::GET, &["text/html"], reference::handle).done())
         .service(Routes::at("/docs/problems").on(Method::GET, &["text/html"], docs::problems).done())
         .service(Routes::at("/metrics").on(Method::GET, &["text/plain"], metrics::handle).done())
+        .service(Routes::at("/.well-known/oauth-authorization-server").get(oauth::metadata::handle).done())
+        .service(
+            Routes::at("/.well-known/oauth-authorization-server/{path:.*}")
+                .get(oauth::metadata::with_path)
+                .done(),
+        )
         .service(Routes::at("/.well-known/jwks.json").on(Method::GET, jwks::TYPES, jwks::handle).done())
         .service(web::scope("/console").configure(console).default_service(web::to(not_found)))
         .service(
@@ -70,6 +79,9 @@ fn callers(service: &mut ServiceConfig) {
     service
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
+        .service(Routes::at("/oauth/token").post(oauth::token::handle).done())
+        .service(Routes::at("/oauth/introspect").post(oauth::introspect::handle).done())
+        .service(Routes::at("/oauth/revoke").post(oauth::revoke::handle).done())
         .service(
             web::scope("/verify")
                 .service(Routes::at("/batch").post(verify::batch).done())

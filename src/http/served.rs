@@ -17,6 +17,9 @@ pub enum Entrance {
     Authorize,
     Whoami,
     SelfRevoke,
+    OAuthToken,
+    OAuthIntrospect,
+    OAuthRevoke,
     /// the operators' API
     Operators,
     /// everything else: probes, metrics, the document, and what is no route
@@ -24,12 +27,15 @@ pub enum Entrance {
 }
 
 impl Entrance {
-    const ALL: [Entrance; 7] = [
+    const ALL: [Entrance; 10] = [
         Entrance::Verify,
         Entrance::VerifyBatch,
         Entrance::Authorize,
         Entrance::Whoami,
         Entrance::SelfRevoke,
+        Entrance::OAuthToken,
+        Entrance::OAuthIntrospect,
+        Entrance::OAuthRevoke,
         Entrance::Operators,
         Entrance::Service,
     ];
@@ -41,9 +47,17 @@ impl Entrance {
             Some("/authorize") => Entrance::Authorize,
             Some("/whoami") => Entrance::Whoami,
             Some("/self/revoke") => Entrance::SelfRevoke,
+            Some("/oauth/token") => Entrance::OAuthToken,
+            Some("/oauth/introspect") => Entrance::OAuthIntrospect,
+            Some("/oauth/revoke") => Entrance::OAuthRevoke,
             None if path.starts_with(API_ADMIN) => Entrance::Operators,
             Some(_) | None => Entrance::Service,
         }
+    }
+
+    /// Whether its problems are told as RFC 6749 has them.
+    pub fn speaks_oauth(self) -> bool {
+        matches!(self, Entrance::OAuthToken | Entrance::OAuthIntrospect | Entrance::OAuthRevoke)
     }
 
     fn word(self) -> &'static str {
@@ -53,6 +67,9 @@ impl Entrance {
             Entrance::Authorize => "authorize",
             Entrance::Whoami => "whoami",
             Entrance::SelfRevoke => "self_revoke",
+            Entrance::OAuthToken => "oauth_token",
+            Entrance::OAuthIntrospect => "oauth_introspect",
+            Entrance::OAuthRevoke => "oauth_revoke",
             Entrance::Operators => "operators",
             Entrance::Service => "service",
         }

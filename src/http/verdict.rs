@@ -20,10 +20,23 @@ use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::active::{Judgement, Known, NotAnswering};
+use crate::tokens::check::{check, is_shaped_as_token};
+use crate::tokens::claims::Claims;
+
+/// What is shown of a credential.
+#[derive(Clone, Copy)]
+pub enum Shown<'a> {
+    /// a key's text, or an access token's
+    Text(&'a str),
+    Client {
+        id: &'a str,
+        secret: &'a str,
+    },
+}
 
 /// What is asked of a credential.
 pub struct Asking<'a> {
-    pub credential: &'a str,
+    pub credential: Shown<'a>,
     pub client_ip: Option<IpAddr>,
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
@@ -41,15 +54,23 @@ const USUAL_BYTES: usize = 512;
 pub struct Judged {
     pub judgement: Judgement,
     pub decision_id: Uuid,
+    /// what an access token says, where it is one of ours
+    pub claims: Option<Claims>,
     /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
     held: Option<Held>,
+}
+
+/// What one look finds.
+struct Looked {
+    judgement: Judgement,
+    claims: Option<Claims>,
 }
 
 impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        let judgement = self.leased(|now| self.verdict(asking, now)).await?;
-        self.counted(judgement, door)
+        let looked = self.leased(|now| self.verdict(asking, now)).await?;
+        self.counted(looked, door)
     }
 
     /// Judges many at one instant, under one lease that holds from before the first until after the last. Each is asked anew
@@ -63,11 +84,24 @@ impl App {
         let look = |now| -> Vec<_> {
             questions.iter().map(|question| self.verdict(&asking(question), now)).collect()
         };
-        let judgements = self.leased(look).await?;
-        judgements.into_iter().map(|judgement| self.counted(judgement, door)).collect()
+        let looked = self.leased(look).await?;
+        looked.into_iter().map(|looked| self.counted(looked, door)).collect()
     }
 
-    fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Judgement, NotAnswering> {
+    /// What an access token of ours says, be it over or not.
+    pub async fn token_claims(&self, text: &str) -> Result<Option<Claims>, Problem> {
+        self.leased(|now| self.claims(text, now)).await?.map_err(|_| not_answering())
+    }
+
+    fn claims(&self, text: &str, now: Timestamp) -> Result<Option<Claims>, NotAnswering> {
+        if !is_shaped_as_token(text) {
+            return Ok(None);
+        }
+        let keys = self.keyring.published()?;
+        Ok(check(text, &keys, self.issuer(), now).ok())
+    }
+
+    fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Looked, NotAnswering> {
         let request = Request {
             client_ip: asking.client_ip,
             scopes: asking.scopes,
@@ -75,11 +109,24 @@ impl App {
             tenant: asking.tenant,
             reach: asking.reach,
         };
-        self.view.judge(self.ledger.vault(), asking.credential, &request, now)
+        let vault = self.ledger.vault();
+        let (judgement, claims) = match asking.credential {
+            Shown::Client { id, secret } => {
+                (self.view.judge_client(vault, (id, secret), &request, now)?, None)
+            }
+            Shown::Text(text) => match self.claims(text, now)? {
+                None => (self.view.judge(vault, text, &request, now)?, None),
+                Some(claims) => {
+                    let issued = claims.issued();
+                    (self.view.judge_token(claims.secret, &issued, &request, now)?, Some(claims))
+                }
+            },
+        };
+        Ok(Looked { judgement, claims })
     }
 
-    fn counted(&self, judgement: Result<Judgement, NotAnswering>, door: Door) -> Result<Judged, Problem> {
-        let judgement = judgement.map_err(|_| not_answering())?;
+    fn counted(&self, looked: Result<Looked, NotAnswering>, door: Door) -> Result<Judged, Problem> {
+        let Looked { judgement, claims } = looked.map_err(|_| not_answering())?;
         let held = self.held(&judgement, door);
         let outcome = match &judgement.verdict {
             Err(refused) => Outcome::Refused(refused.reason),
@@ -88,18 +135,22 @@ impl App {
         };
         self.metrics.count(door, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
-        Ok(Judged { judgement, decision_id, held })
+        Ok(Judged { judgement, decision_id, claims, held })
     }
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.
     fn held(&self, judgement: &Judgement, door: Door) -> Option<Held> {
         let known = judgement.known.as_ref().filter(|_| judgement.verdict.is_ok())?;
-        let limit = known.rate_limit.filter(|_| door != Door::SelfRevoke)?;
+        let limit = known.rate_limit.filter(|_| door.is_use())?;
         Some(Held { limit, outcome: self.limiter.credential(known.credential_id, limit) })
     }
 }
 
 impl Judged {
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.judgement.known.as_ref().and_then(earliest)
+    }
+
     pub fn refused(&self) -> Option<&Refused> {
         self.judgement.verdict.as_ref().err()
     }
@@ -122,7 +173,16 @@ impl Judged {
     }
 
     fn detail(&self, reason: Reason) -> &'static str {
-        if reason == Reason::Malformed { misfit_detail(self.judgement.misfit) } else { reason.detail() }
+        match reason {
+            Reason::Malformed => misfit_detail(self.judgement.misfit),
+            Reason::Expired if self.is_over_as_token() => "The access token has expired. Ask for a new one.",
+            reason => reason.detail(),
+        }
+    }
+
+    fn is_over_as_token(&self) -> bool {
+        let token = self.judgement.known.as_ref().and_then(|known| known.token.as_ref());
+        token.is_some_and(|token| token.ends_at <= self.judgement.judged_at)
     }
 
     /// The refusal as a problem, for a caller who presented its own credential: 401 when it does not work, 403 when the
@@ -170,6 +230,10 @@ impl Judged {
             None => object.null("name"),
         }
         object.id("tenant_id", known.tenant_id.0);
+        if let Some(token) = &known.token {
+            object.text("client_id", &token.client_id);
+            object.id("jti", token.id.0);
+        }
         if accepted {
             Self::write_admitted(known, object);
         }
@@ -194,9 +258,10 @@ impl Judged {
     }
 }
 
-/// When the secret stops working, as far as is known by now.
+/// When what was shown stops working, as far as is known by now. A token outlives its secret's window.
 fn earliest(known: &Known) -> Option<Timestamp> {
-    let own = known.secret_ends_at.filter(|_| known.secret_status == SecretStatus::Expiring);
+    let window = known.secret_ends_at.filter(|_| known.secret_status == SecretStatus::Expiring);
+    let own = known.token.as_ref().map_or(window, |token| Some(token.ends_at));
     own.into_iter().chain(known.expires_at).min()
 }
 

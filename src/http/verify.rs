@@ -14,7 +14,7 @@ use super::members::{Members, Node};
 use super::metrics::Door;
 use super::operator::Operator;
 use super::problem::Problem;
-use super::verdict::{Asking, Judged};
+use super::verdict::{Asking, Judged, Shown};
 use crate::domain::authority::Action;
 use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::fold_mapped;
@@ -102,7 +102,7 @@ fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
 impl Question<'_> {
     fn asking<'s>(&'s self, app: &App, operator: &'s Operator) -> Asking<'s> {
         Asking {
-            credential: self.credential,
+            credential: Shown::Text(self.credential),
             client_ip: self.client_ip,
             scopes: &self.scopes,
             operation: self.operation.as_deref(),

@@ -8,7 +8,7 @@ use super::bearer::presented;
 use super::metrics::Door;
 use super::problem::Problem;
 use super::query::Query;
-use super::verdict::{Asking, Judged};
+use super::verdict::{Asking, Judged, Shown};
 use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 
@@ -41,7 +41,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
 pub async fn judge_bearer(app: &App, request: &HttpRequest, door: Door) -> Result<Judged, Problem> {
     let client_ip = app.client_ip(request);
     let asking = Asking {
-        credential: presented(request).map_err(|problem| app.failed(client_ip, problem))?,
+        credential: Shown::Text(presented(request).map_err(|problem| app.failed(client_ip, problem))?),
         client_ip,
         scopes: &[],
         operation: None,

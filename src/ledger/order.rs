@@ -10,6 +10,7 @@ use super::tally::Lane;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::domain::Caller;
+use crate::domain::access_token;
 use crate::domain::command::Command;
 use crate::domain::credential::{CredentialCommand, RecordDue};
 use crate::domain::event::Actor;
@@ -135,6 +136,12 @@ impl Order {
     /// Write down that something of a credential came to its end by time.
     pub fn record_due(tenant: TenantId, credential: CredentialId, request_id: String) -> Self {
         Order::by_itself(tenant, credential, CredentialCommand::RecordDue(RecordDue), request_id)
+    }
+
+    /// The end of one access token.
+    pub fn of_token(tenant: TenantId, revoke: access_token::Revoke, caller: Caller) -> Self {
+        let stream = access_token::stream(revoke.credential, revoke.token);
+        Order::of(stream, Command::AccessToken(tenant, revoke), caller)
     }
 
     /// What the service does on a credential by itself.

@@ -72,7 +72,8 @@ fn name(state: &StreamState) -> Option<String> {
         | StreamState::Member(_)
         | StreamState::Plan(_)
         | StreamState::Imports(_)
-        | StreamState::SigningKeys(_) => return None,
+        | StreamState::SigningKeys(_)
+        | StreamState::AccessToken(_) => return None,
     };
     name.known().cloned()
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use tokio_postgres::IsolationLevel;
 
 use super::active::{ActiveView, LoadError, Loader, StoredRow};
-use super::{credentials, imports, members, operator_tokens, operators, secrets, signing_keys, tenants};
+use super::{
+    credentials, imports, members, operator_tokens, operators, revoked_tokens, secrets, signing_keys, tenants,
+};
 use crate::clock::Timestamp;
 use crate::db::{CopyReader, CopyRow, Database, DbError, Role};
 use crate::domain::ids::TenantId;
@@ -18,7 +20,7 @@ macro_rules! load_query {
 }
 
 /// In an order in which each row's own are there before it.
-pub const QUERIES: [(&str, &str); 8] = [
+pub const QUERIES: [(&str, &str); 9] = [
     (imports::NAME, load_query!("imports")),
     (signing_keys::NAME, load_query!("signing_keys")),
     (tenants::NAME, load_query!("tenants")),
@@ -27,6 +29,7 @@ pub const QUERIES: [(&str, &str); 8] = [
     (operator_tokens::NAME, load_query!("operator_tokens")),
     (credentials::NAME, load_query!("credentials")),
     (secrets::NAME, load_query!("secrets")),
+    (revoked_tokens::NAME, load_query!("revoked_tokens")),
 ];
 
 #[derive(Debug)]

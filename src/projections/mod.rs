@@ -15,6 +15,7 @@ pub mod operators;
 pub mod plans;
 pub mod policy;
 pub mod rebuild;
+pub mod revoked_tokens;
 pub mod secrets;
 pub mod signing_keys;
 pub mod tenants;
@@ -47,6 +48,7 @@ impl Inline for InlineProjections {
             StreamState::Plan(plan) => vec![plans::row(plan)],
             StreamState::Imports(declared) => vec![imports::row(declared)],
             StreamState::SigningKeys(keys) => vec![signing_keys::row(keys)],
+            StreamState::AccessToken(token) => vec![revoked_tokens::row(token)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

@@ -5,8 +5,10 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::domain::base64url;
-use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::domain::ids::{AccessTokenId, CredentialId, SecretId, TenantId};
+use crate::domain::scope::Scope;
 use crate::limits;
+use crate::projections::active::Issued;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
@@ -20,8 +22,8 @@ pub struct Claims {
     pub tenant: TenantId,
     /// stays the same through rotations, as the client's id need not
     pub credential: CredentialId,
-    /// by which it was asked for; none: by a key of the client's own
-    pub secret: Option<SecretId>,
+    /// by which it was asked for: it falls with it
+    pub secret: SecretId,
     /// in seconds
     pub issued_at: i64,
     pub expires_at: i64,
@@ -35,9 +37,27 @@ impl Claims {
         self.audience.iter().any(|own| own == audience)
     }
 
-    /// Equality means over.
-    pub fn is_over(&self, now: Timestamp) -> bool {
-        self.expires_at.saturating_mul(1000) <= now.millis()
+    pub fn ends_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires_at.saturating_mul(1000)).unwrap_or_default()
+    }
+
+    /// What the view is asked about. It was issued at the instant that its id tells, which its second is too coarse for.
+    pub fn issued(&self) -> Issued {
+        let second = self.issued_at.saturating_mul(1000);
+        let told = self.id.get_timestamp().map(|told| told.to_unix());
+        let told = told.map(|(seconds, nanos)| {
+            seconds.saturating_mul(1000).saturating_add(u64::from(nanos / 1_000_000))
+        });
+        let told = told.and_then(|told| i64::try_from(told).ok());
+        let millis = told.filter(|told| told / 1000 == self.issued_at).unwrap_or(second);
+        let scopes = self.scope.split(' ').filter_map(|word| Scope::parse(word).ok());
+        Issued {
+            id: AccessTokenId(self.id),
+            client_id: self.client_id.as_str().into(),
+            issued_at: Timestamp::from_millis(millis).unwrap_or_default(),
+            ends_at: self.ends_at(),
+            scopes: scopes.collect(),
+        }
     }
 
     /// Whether it was issued later than now: of another clock, or of none.
@@ -79,9 +99,7 @@ impl Claims {
         put("jti", json!(self.id));
         put("tenant_id", json!(self.tenant));
         put("credential_id", json!(self.credential));
-        if let Some(secret) = self.secret {
-            put("secret_id", json!(secret));
-        }
+        put("secret_id", json!(self.secret));
         if let Some(jkt) = &self.jkt {
             put("cnf", json!({"jkt": jkt}));
         }
@@ -106,7 +124,7 @@ impl Claims {
             scope: absent_or(members, "scope", |_| text("scope"))?.unwrap_or_default(),
             tenant: text("tenant_id")?.parse().ok()?,
             credential: text("credential_id")?.parse().ok()?,
-            secret: absent_or(members, "secret_id", |value| value.as_str()?.parse().ok())?,
+            secret: text("secret_id")?.parse().ok()?,
             issued_at: seconds("iat")?,
             expires_at: seconds("exp")?,
             id,

@@ -23,7 +23,7 @@ pub struct Grant<'a> {
     pub scope: &'a str,
     pub tenant: TenantId,
     pub credential: CredentialId,
-    pub secret: Option<SecretId>,
+    pub secret: SecretId,
     /// The token is over so many seconds after the second of now, and never later.
     pub lifetime_seconds: u32,
     /// The thumbprint of the key that the token is bound to.

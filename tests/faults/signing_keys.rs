@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use credledger::domain::event::Event;
-use credledger::domain::ids::{CredentialId, TenantId};
+use credledger::domain::ids::{CredentialId, SecretId, TenantId};
 use credledger::domain::signing_keys::{Keys, SigningKeysEvent, TokenAlgorithm};
 use credledger::ops::house::{Foundation, House};
 use credledger::tokens::check::{TokenFault, check};
@@ -84,7 +84,7 @@ async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenF
         scope: "",
         tenant: TenantId(uuid::Uuid::now_v7()),
         credential: CredentialId(uuid::Uuid::now_v7()),
-        secret: None,
+        secret: SecretId(uuid::Uuid::nil()),
         lifetime_seconds: 60,
         jkt: None,
     };

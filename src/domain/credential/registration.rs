@@ -56,6 +56,13 @@ impl AuthMethod {
             AuthMethod::ClientSecretBasic => "client_secret_basic",
         }
     }
+
+    /// The ways in which a client of this method may show itself, by their registered names.
+    pub fn shown_as(self) -> &'static [&'static str] {
+        match self {
+            AuthMethod::ClientSecretBasic => &["client_secret_basic", "client_secret_post"],
+        }
+    }
 }
 
 /// Whom a token is for: an absolute URI without a fragment (RFC 8707). Two are the same when their letters are.

@@ -1,5 +1,5 @@
 //! POST /api/v1/self/revoke: whoever holds a secret may end it, from anywhere. The active secret takes the credential with
-//! it, an expiring one only itself.
+//! it, an expiring one only itself; and an access token ends itself alone.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 use super::{Told, answer};
 use crate::domain::Caller;
 use crate::domain::access::Reason as Refusal;
+use crate::domain::access_token;
 use crate::domain::command::Command;
 use crate::domain::credential::{CredentialCommand, Reason, SelfRevoke};
 use crate::domain::event::Actor;
@@ -21,7 +22,7 @@ use crate::http::problem::Problem;
 use crate::http::request::RequestContext;
 use crate::http::whoami::judge_bearer;
 use crate::ledger::execute::{Answer, Order};
-use crate::projections::active::Known;
+use crate::projections::active::{Issued, Known};
 
 pub async fn handle(
     app: Data<App>,
@@ -43,7 +44,11 @@ pub async fn handle(
         client_ip: app.client_ip(&request),
         request_id: context.request_id.as_str().to_owned(),
     };
-    let executed = app.ledger.execute(order(&known, revoke, caller)).await?;
+    let order = match &known.token {
+        None => order(&known, revoke, caller),
+        Some(token) => token_order(&known, token, caller),
+    };
+    let executed = app.ledger.execute(order).await?;
     Ok(answer(executed, Told::ENFORCED))
 }
 
@@ -64,6 +69,23 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
         return Err(app.failed(app.client_ip(request), judged.problem(refused)));
     }
     judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))
+}
+
+/// Of a token nobody asks why it was given back.
+fn token_order(known: &Known, token: &Issued, caller: Caller) -> Order {
+    let revoke =
+        access_token::Revoke { token: token.id, credential: known.credential_id, ends_at: token.ends_at };
+    let body = [
+        ("revoked".to_owned(), json!("token")),
+        ("credential_id".to_owned(), json!(known.credential_id)),
+        ("secret_id".to_owned(), json!(known.secret_id)),
+        ("jti".to_owned(), json!(token.id)),
+    ];
+    let body = Map::from_iter(body);
+    Order {
+        render: Arc::new(move |_, _, _| Answer { status: 200, body: body.clone() }),
+        ..Order::of_token(known.tenant_id, revoke, caller)
+    }
 }
 
 fn order(known: &Known, revoke: SelfRevoke, caller: Caller) -> Order {

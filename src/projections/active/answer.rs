@@ -66,12 +66,15 @@ pub struct Known {
     pub rate_limit: Option<RateLimit>,
     /// the account that it belongs to
     pub owner: Option<Arc<MemberEntry>>,
+    /// the access token that was shown in the secret's place
+    pub token: Option<Box<Issued>>,
 }
 
 /// What an access token says of itself, once its signature was found to hold.
 #[derive(Clone, Debug)]
 pub struct Issued {
     pub id: AccessTokenId,
+    pub client_id: Box<str>,
     pub issued_at: Timestamp,
     pub ends_at: Timestamp,
     pub scopes: Vec<Scope>,
@@ -83,13 +86,26 @@ impl Known {
         self.policy.as_deref()?.as_ref()?.client.as_ref()
     }
 
+    /// What was granted: to the credential, or by the token.
     pub fn scopes(&self) -> &[Scope] {
+        match &self.token {
+            Some(token) => &token.scopes,
+            None => self.credential_scopes(),
+        }
+    }
+
+    fn credential_scopes(&self) -> &[Scope] {
         self.policy.as_deref().and_then(Option::as_ref).map_or(&[], |policy| &policy.scopes)
     }
 
-    /// As far as its owner has them too.
+    /// As far as its owner has them too, and of a token its client.
     pub fn effective(&self) -> Effective<'_> {
-        Effective::of(self.scopes(), self.owner.as_ref().map(|owner| &*owner.scopes))
+        let owner = self.owner.as_ref().map(|owner| &*owner.scopes);
+        let Some(token) = &self.token else { return Effective::of(self.credential_scopes(), owner) };
+        let of_client = Effective::of(&token.scopes, Some(self.credential_scopes()));
+        let whole = Effective::of(&of_client.scopes, owner);
+        let (scopes, truncated) = (whole.scopes.into_owned(), whole.truncated || of_client.truncated);
+        Effective { scopes: scopes.into(), truncated }
     }
 }
 
@@ -188,6 +204,7 @@ pub struct TenantSummary {
     pub id: TenantId,
     pub slug: String,
     pub suspended: bool,
+    pub token_lifetime_seconds: u32,
 }
 
 /// What an operator may do, and where.
@@ -244,6 +261,8 @@ pub struct Counts {
     pub members: u64,
     pub operators: u64,
     pub operator_tokens: u64,
+    /// access tokens that were revoked and are not forgotten yet
+    pub revoked_tokens: u64,
     /// taken from the machine for records, indexes and names
     pub bytes: u64,
 }

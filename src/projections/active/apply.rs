@@ -7,6 +7,7 @@ use super::edit::{Edit, NewCredential, NewSecret, Why, counted};
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::layout::Credential;
 use super::store::{Books, Store};
+use crate::domain::access_token::AccessTokenEvent;
 use crate::domain::credential::{Client, Created, CredentialEvent, Imported, Kind, Rotated, SecretFacts};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
@@ -67,6 +68,9 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Plan(_) => Ok(()),
         Event::Imports(event) => declare(edit, recorded, event),
         Event::SigningKeys(event) => signing_keys(edit, recorded, event),
+        Event::AccessToken(AccessTokenEvent::Revoked(revoked)) => {
+            edit.revoke_token(recorded.stream, revoked.ends_at, recorded.at)
+        }
     }
 }
 

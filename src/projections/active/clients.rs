@@ -49,7 +49,11 @@ pub fn judge_token(
     let mut judged = look.unknown();
     let sought = Sought { tag: tag_of_id(secret.0), spot: None, wanted: &secret, shown: Shown::AsKnown };
     look.at(&sought, &mut judged)?;
-    Ok(of_client(judged, &look))
+    let mut judged = of_client(judged, &look);
+    if let Some(known) = &mut judged.known {
+        known.token = Some(Box::new(issued.clone()));
+    }
+    Ok(judged)
 }
 
 fn look<'l>(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::answer::Prefix;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring, SecretView};
-use super::look;
+use super::look::{self, Head};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
 use crate::domain::imports::ForeignPrefix;
@@ -28,6 +28,8 @@ pub struct ViewDump {
     pub foreign: Vec<ForeignPrefix>,
     pub salts: u64,
     pub signing_keys: Keys,
+    /// those that are not over, by the ids of their streams
+    pub revoked_tokens: Vec<(Uuid, Timestamp)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +84,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         foreign: store.forms.foreign().prefixes(),
         salts: books.salts.count(),
         signing_keys: Keys::clone(&store.signing_keys.load()),
+        revoked_tokens: store.revoked_tokens.all(&books.revoked_tokens, Head::of(store).last_at()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::edit::{Edit, NewCredential, NewSecret, Why};
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId, TokenId};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, StreamId, TenantId, TokenId};
 use crate::ledger::InlineRow;
 use crate::projections::bytes::BadRecord;
 use crate::projections::credentials::{self, CredentialRecord};
@@ -20,6 +20,7 @@ use crate::projections::imports;
 use crate::projections::members::{self, MemberRecord};
 use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
+use crate::projections::revoked_tokens::{self, RevokedTokenRecord};
 use crate::projections::secrets::{self, SecretRecord};
 use crate::projections::signing_keys;
 use crate::projections::tenants::{self, TenantRecord};
@@ -126,6 +127,7 @@ impl<'a> Loader<'a> {
             secrets::NAME => secret(&mut edit, row).map(|active| self.actives += u64::from(active)),
             operators::NAME => operator(&mut edit, row),
             operator_tokens::NAME => token(&mut edit, row),
+            revoked_tokens::NAME => revoked_token(&mut edit, row),
             _ => Err(BadRecord("the projection is unknown")),
         };
         outcome.map_err(|bad| row.refused(bad.0))
@@ -233,6 +235,12 @@ fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         version: row.version,
     };
     edit.store.operators.add(&mut edit.books.operators, entry).map(drop).map_err(fits)
+}
+
+/// At the instant of loading it was not over.
+fn revoked_token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
+    let record = RevokedTokenRecord::decode(row.record)?;
+    edit.revoke_token(StreamId(row.id), record.ends_at, Timestamp::default()).map_err(fits)
 }
 
 fn token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {

@@ -14,6 +14,7 @@ use super::layout::{
 use super::store::Store;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Token};
+use crate::domain::access_token;
 use crate::domain::credential::Kind;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::domain::scope::ConcreteScope;
@@ -101,6 +102,10 @@ impl Head {
         let (applied, last_at) = store.head();
         let last_at = i64::try_from(last_at).ok().and_then(Timestamp::from_millis).unwrap_or_default();
         Head { applied, last_at }
+    }
+
+    pub fn last_at(self) -> Timestamp {
+        self.last_at
     }
 
     #[inline]
@@ -194,7 +199,7 @@ impl Look<'_> {
         let judged_at = self.now.max(head.last_at);
         let token = match self.presented {
             Presented::Secret => None,
-            Presented::Token(token) => Some(self.token(token, allowed)?),
+            Presented::Token(token) => Some(self.token(token, credential, allowed)),
         };
         let facts = Facts {
             tenant: TenantId(tenant.id),
@@ -231,6 +236,7 @@ impl Look<'_> {
             rate_limit,
             policy: Some(policy),
             owner,
+            token: None,
         });
         shown.write(store, secret, &mut known.prefix);
         credential.name.read(|place| store.texts.word(place), &mut known.name)
@@ -239,10 +245,12 @@ impl Look<'_> {
 
 impl Look<'_> {
     /// Of a client that is over there is no cut-off left, and no need of one.
-    fn token<'t>(&self, issued: &'t Issued, allowed: &Policy) -> Option<Token<'t>> {
+    fn token<'t>(&self, issued: &'t Issued, credential: &Credential, allowed: &Policy) -> Token<'t> {
         let cut_off = allowed.client.as_ref().and_then(|client| client.tokens_revoked_at);
-        let revoked = cut_off.is_some_and(|cut_off| issued.issued_at <= cut_off);
-        Some(Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes })
+        let with_all = cut_off.is_some_and(|cut_off| issued.issued_at <= cut_off);
+        let stream = access_token::stream(CredentialId(credential.id), issued.id);
+        let revoked = with_all || self.store.revoked_tokens.holds(stream.0);
+        Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes }
     }
 }
 

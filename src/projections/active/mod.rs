@@ -21,6 +21,7 @@ mod load;
 mod look;
 mod policies;
 mod prefetch;
+mod revoked;
 mod seqlock;
 mod slab;
 mod store;
@@ -267,7 +268,12 @@ fn summary(store: &Store, credential: &Credential) -> Option<CredentialSummary> 
 fn tenant_summary(store: &Store, ordinal: u32) -> Option<TenantSummary> {
     let entry = store.tenants.load(ordinal)?;
     let entry = entry.as_ref()?;
-    Some(TenantSummary { id: entry.id, slug: entry.slug.to_string(), suspended: entry.suspended })
+    Some(TenantSummary {
+        id: entry.id,
+        slug: entry.slug.to_string(),
+        suspended: entry.suspended,
+        token_lifetime_seconds: entry.token_lifetime_seconds,
+    })
 }
 
 fn operator_pass(operator: &OperatorEntry, place: usize, known_at: u64) -> Option<OperatorPass> {

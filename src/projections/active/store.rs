@@ -18,6 +18,7 @@ use super::layout::{
     CREDENTIAL_WORDS, Credential, DEAD_WORDS, EXPIRING_WORDS, TENANT_WORDS, tag_of, tag_of_id,
 };
 use super::policies::{self, Policies};
+use super::revoked::{self, RevokedTokens};
 use super::seqlock::Seqlock;
 use super::slab::{Chunks, Full, Ordinals, Records};
 use super::texts::{self, Texts};
@@ -45,6 +46,7 @@ pub struct Store {
     pub texts: Texts,
     pub prefixes: Chunks<OnceLock<Box<str>>>,
     pub policies: Policies,
+    pub revoked_tokens: RevokedTokens,
     pub tenants: Kept<TenantEntry>,
     /// at the tenants' own ordinals
     pub tenant_records: Records<TENANT_WORDS>,
@@ -91,6 +93,7 @@ pub struct Books {
     pub prefix_owners: Vec<PrefixOf>,
     pub prefix_ordinals: Ordinals,
     pub policies: policies::Book,
+    pub revoked_tokens: revoked::Book,
     pub tenants: kept::Book,
     pub tenants_by_slug: index::Book,
     pub members: kept::Book,
@@ -122,6 +125,7 @@ impl Store {
             texts: Texts::new(),
             prefixes: Chunks::new(),
             policies: Policies::new(&mut books.policies)?,
+            revoked_tokens: RevokedTokens::new()?,
             tenants: Kept::new()?,
             tenant_records: Records::new(),
             tenants_by_slug: Index::new(LOOSE)?,
@@ -140,6 +144,7 @@ impl Store {
         self.by_id.prepare(&books.by_id)?;
         self.texts.prepare(&books.texts)?;
         self.salts.prepare(&books.salts)?;
+        self.revoked_tokens.prepare(&books.revoked_tokens)?;
         books.credentials.prepare(&self.credentials)?;
         books.expiring.prepare(&self.expiring)?;
         books.dead.prepare(&self.dead)
@@ -187,6 +192,7 @@ impl Store {
             self.members.bytes(),
             self.operators.bytes(),
             self.salts.bytes(),
+            self.revoked_tokens.bytes(),
         ];
         let credentials = books.credentials.in_use();
         Counts {
@@ -198,6 +204,7 @@ impl Store {
             members: books.members.in_use(),
             operators: books.operators.in_use(),
             operator_tokens: books.token_count,
+            revoked_tokens: books.revoked_tokens.in_use(),
             bytes: records.iter().sum::<u64>() + indexes.map(Index::bytes).iter().sum::<u64>(),
         }
     }

@@ -15,7 +15,7 @@ use super::layout::{TENANT_WORDS, Tenant, tag_of};
 use super::slab::Full;
 use super::store::{Books, Store, only};
 use crate::clock::Timestamp;
-use crate::domain::ids::{CredentialId, MemberId, SecretId};
+use crate::domain::ids::{CredentialId, MemberId, SecretId, StreamId};
 use crate::domain::imports::ForeignPrefix;
 use crate::domain::key_format::KeyFormat;
 use crate::domain::signing_keys::Keys;
@@ -99,6 +99,11 @@ impl Edit<'_> {
     pub fn add_member(&mut self, entry: MemberEntry) -> Result<(), Why> {
         self.store.tenants.find(entry.tenant.0)?;
         self.store.members.add(&mut self.books.members, entry).map(drop)
+    }
+
+    /// `now` is the time of the event, by which earlier ones are forgotten.
+    pub fn revoke_token(&mut self, token: StreamId, ends_at: Timestamp, now: Timestamp) -> Result<(), Why> {
+        self.store.revoked_tokens.add(&mut self.books.revoked_tokens, token.0, ends_at, now)
     }
 
     pub fn index_token(&mut self, operator: u32, digest: &DigestHalf) -> Result<(), Why> {

@@ -106,7 +106,7 @@ fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, is
 prop_compose! {
     fn issued()(from in 0..200i64, life in 1..200i64, which in 0..4u8) -> Issued {
         let scopes = scopes(scope_set(which));
-        Issued { id: AccessTokenId(Uuid::nil()), issued_at: at(from), ends_at: at(from + life), scopes }
+        Issued { id: AccessTokenId(Uuid::nil()), client_id: "c".into(), issued_at: at(from), ends_at: at(from + life), scopes }
     }
 }
 
