@@ -143,29 +143,31 @@ pub struct Refused {
 
 pub type Verdict = Result<(), Refused>;
 
-/// The reasons in their order of precedence; the first that applies is the answer. An end is over in its own instant.
 pub fn judge(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Verdict {
+    match refusal(facts, request, at) {
+        Some(reason) => Err(Refused { reason, missing_scopes: Vec::new() }),
+        None => judge_scopes(facts, request),
+    }
+}
+
+/// The reasons in their order of precedence; the first that applies is the answer. An end is over in its own instant.
+fn refusal(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Option<Reason> {
     let ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= at);
     let unseen = |tenant: TenantId| !request.reach.includes(tenant);
     let token = facts.token;
-    let refusals = [
-        (Reason::NotFound, unseen(facts.tenant) || request.tenant.is_some_and(unseen)),
-        (
-            Reason::Revoked,
-            facts.revoked || facts.secret_revoked || token.is_some_and(|token| token.is_revoked(at)),
-        ),
-        (Reason::RotatedOut, token.is_none() && ended(facts.secret_ends_at)),
-        (Reason::Expired, ended(facts.expires_at) || ended(token.map(|token| token.ends_at))),
-        (Reason::TenantSuspended, facts.tenant_suspended),
-        (Reason::Suspended, facts.suspended),
-        (Reason::OwnerDisabled, facts.owner.is_some_and(|owner| owner.disabled)),
-        (Reason::WrongTenant, request.tenant.is_some_and(|tenant| tenant != facts.tenant)),
-        (Reason::IpDenied, !facts.ip_rules.admits(request.client_ip)),
-    ];
-    if let Some((reason, _)) = refusals.into_iter().find(|(_, applies)| *applies) {
-        return Err(Refused { reason, missing_scopes: Vec::new() });
-    }
-    judge_scopes(facts, request)
+    Some(match () {
+        () if unseen(facts.tenant) || request.tenant.is_some_and(unseen) => Reason::NotFound,
+        () if facts.revoked || facts.secret_revoked => Reason::Revoked,
+        () if token.is_some_and(|token| token.is_revoked(at)) => Reason::Revoked,
+        () if token.is_none() && ended(facts.secret_ends_at) => Reason::RotatedOut,
+        () if ended(facts.expires_at) || ended(token.map(|token| token.ends_at)) => Reason::Expired,
+        () if facts.tenant_suspended => Reason::TenantSuspended,
+        () if facts.suspended => Reason::Suspended,
+        () if facts.owner.is_some_and(|owner| owner.disabled) => Reason::OwnerDisabled,
+        () if request.tenant.is_some_and(|tenant| tenant != facts.tenant) => Reason::WrongTenant,
+        () if !facts.ip_rules.admits(request.client_ip) => Reason::IpDenied,
+        () => return None,
+    })
 }
 
 fn judge_scopes(facts: &Facts<'_>, request: &Request<'_>) -> Verdict {

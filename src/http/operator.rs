@@ -22,22 +22,19 @@ use super::session::Known;
 use super::{cookie, origin, session};
 use crate::clock::Timestamp;
 use crate::domain::access::Reason;
-use crate::domain::authority::{Action, Role, permit_over, permit_role};
+use crate::domain::authority::{Action, permit_over, permit_role};
 use crate::domain::event::Actor;
 use crate::domain::ids::{CredentialId, OperatorId, TenantId, TokenId};
 use crate::domain::operator::Reach;
 use crate::people::sessions::Session;
-use crate::projections::active::{OperatorPass, OperatorState, TenantSummary};
+use crate::projections::active::{OperatorEntry, OperatorPass, TenantSummary};
 
 /// An operator whose token works, or whose session holds; an extractor behind [`AdminDoor`].
 #[derive(Clone)]
 pub struct Operator(Rc<Who>);
 
 pub struct Who {
-    pub operator: OperatorId,
-    pub role: Role,
-    pub reach: Arc<Reach>,
-    pub name: Option<Arc<str>>,
+    pub operator: Arc<OperatorEntry>,
     pub by: By,
 }
 
@@ -55,7 +52,7 @@ impl Operator {
     }
 
     pub fn actor(&self) -> Actor {
-        Actor::Operator(self.0.operator)
+        Actor::Operator(self.0.operator.id)
     }
 
     pub fn who(&self) -> &Who {
@@ -72,7 +69,7 @@ impl Operator {
 
     /// Does its role allow this at all?
     pub fn may(&self, action: Action) -> Result<(), Problem> {
-        Ok(permit_role(self.0.role, &self.0.reach, action, None)?)
+        Ok(permit_role(self.0.operator.role, &self.0.operator.reach, action, None)?)
     }
 
     /// Role first, then the tenant: by id or slug, and within reach. Foreign and unknown look alike.
@@ -83,7 +80,7 @@ impl Operator {
             Err(_) => app.view.tenant_by_slug(named),
         };
         let found = found.map_err(|_| not_answering())?;
-        found.filter(|tenant| self.0.reach.includes(tenant.id)).ok_or_else(Problem::not_found)
+        found.filter(|tenant| self.0.operator.reach.includes(tenant.id)).ok_or_else(Problem::not_found)
     }
 
     /// A credential's path: its tenant, and an id that may or may not be there.
@@ -103,12 +100,12 @@ impl Operator {
         self.may(Action::ManageOperators)?;
         let id = named.parse().map_err(|_| Problem::not_found())?;
         let other = app.view.operator(id).map_err(|_| not_answering())?.ok_or_else(Problem::not_found)?;
-        permit_over(self.0.role, &self.0.reach, (other.role, &other.reach))?;
+        permit_over(self.0.operator.role, &self.0.operator.reach, (other.role, &other.reach))?;
         Ok(id)
     }
 
     fn within_limit(&self, app: &App) -> Result<(), Problem> {
-        app.limiter.operator(self.0.operator).map_err(|(limit, spent)| {
+        app.limiter.operator(self.0.operator.id).map_err(|(limit, spent)| {
             app.metrics.limited(Quota::Operator);
             limited::spent(
                 Quota::Operator,
@@ -121,7 +118,7 @@ impl Operator {
 
     /// The tenants it may see, for a verdict.
     pub fn reach(&self) -> &Reach {
-        &self.0.reach
+        &self.0.operator.reach
     }
 
     /// The same for a query; `None` is all.
@@ -144,21 +141,14 @@ impl FromRequest for Operator {
 
 impl From<OperatorPass> for Operator {
     fn from(pass: OperatorPass) -> Self {
-        Operator(Rc::new(Who {
-            operator: pass.operator,
-            role: pass.role,
-            reach: pass.reach,
-            name: pass.name,
-            by: By::Token { id: pass.token, expires_at: pass.expires_at },
-        }))
+        let by = By::Token { id: pass.token, expires_at: pass.expires_at };
+        Operator(Rc::new(Who { operator: pass.entry, by }))
     }
 }
 
 impl From<Known> for Operator {
-    fn from(known: Known) -> Self {
-        let Known { session, operator } = known;
-        let OperatorState { role, reach, name, .. } = operator;
-        Operator(Rc::new(Who { operator: session.operator, role, reach, name, by: By::Session(session) }))
+    fn from(Known { session, operator }: Known) -> Self {
+        Operator(Rc::new(Who { operator: operator.entry, by: By::Session(session) }))
     }
 }
 
@@ -197,7 +187,7 @@ async fn known(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
         });
     };
     if !pass.token_works(now) {
-        return Err(match (pass.disabled, pass.revoked) {
+        return Err(match (pass.entry.disabled, pass.revoked) {
             (true, _) => refused(Reason::OwnerDisabled, "this operator is disabled"),
             (false, true) => refused(Reason::Revoked, "this operator token is revoked; ask for a new one"),
             (false, false) => refused(Reason::Expired, "this operator token has expired; ask for a new one"),

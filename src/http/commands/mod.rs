@@ -143,7 +143,7 @@ impl Write {
 
     /// Who may be root beside an operator: asked for when a root may give itself up. Whoever ends another one stays itself.
     pub fn other_roots(&self, id: OperatorId) -> Vec<OperatorId> {
-        if id == self.operator.who().operator { self.app.view.roots_beside(id) } else { Vec::new() }
+        if id == self.operator.who().operator.id { self.app.view.roots_beside(id) } else { Vec::new() }
     }
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {

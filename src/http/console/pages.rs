@@ -32,10 +32,10 @@ pub fn stranger(app: &App) -> HttpResponse {
 }
 
 pub fn home(app: &App, known: &Known) -> HttpResponse {
-    let name = known.operator.name.as_deref().unwrap_or("an operator without a name");
+    let name = known.operator.entry.name.as_deref().unwrap_or("an operator without a name");
     let ends = app.people.as_ref().map(|people| people.sessions.ends(&known.session).0);
     let ends = ends.map_or_else(String::new, |at| format!(" This session ends at {at} at the latest."));
-    let (name, role) = (escaped(name), known.operator.role.word());
+    let (name, role) = (escaped(name), known.operator.entry.role.word());
     let out = escaped(&app.page_at("/console/sign-out"));
     let everywhere = escaped(&app.page_at("/console/sign-out-everywhere"));
     let body = format!(

@@ -17,7 +17,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     query::none(request.query_string())?;
     let who = operator.who();
-    let (tenants, all) = match &*who.reach {
+    let (tenants, all) = match &*who.operator.reach {
         Reach::All => (json!([]), true),
         Reach::Tenants(tenants) => (json!(tenants), false),
     };
@@ -32,9 +32,9 @@ pub async fn handle(
     let session = json!({
         "kind": kind,
         "operator": {
-            "id": who.operator,
-            "name": who.name.as_deref().map_or(Value::Null, Value::from),
-            "role": who.role,
+            "id": who.operator.id,
+            "name": who.operator.name.as_deref().map_or(Value::Null, Value::from),
+            "role": who.operator.role,
             "tenants": tenants,
             "all_tenants": all,
         },

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-use super::entries::MemberEntry;
+use super::entries::{MemberEntry, OperatorEntry};
 use crate::clock::Timestamp;
 use crate::domain::access::Verdict;
 use crate::domain::authority::Role;
 use crate::domain::credential::{Client, Kind, SecretStatus};
 use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
-use crate::domain::ids::{AccessTokenId, CredentialId, OperatorId, SecretId, TenantId, TokenId};
+use crate::domain::ids::{AccessTokenId, CredentialId, SecretId, TenantId, TokenId};
 use crate::domain::operator::Reach;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::Scope;
@@ -217,12 +217,9 @@ pub struct OperatorSummary {
 /// An operator token that exists, whether or not it works.
 #[derive(Clone, Debug)]
 pub struct OperatorPass {
-    pub operator: OperatorId,
+    /// as it is now; shared, so that a request counts it once and nothing in it
+    pub entry: Arc<OperatorEntry>,
     pub token: TokenId,
-    pub role: Role,
-    pub reach: Arc<Reach>,
-    pub name: Option<Arc<str>>,
-    pub disabled: bool,
     pub expires_at: Timestamp,
     pub revoked: bool,
     /// the time of the last event that the view knew of; a token is never judged before it
@@ -232,16 +229,14 @@ pub struct OperatorPass {
 impl OperatorPass {
     /// Neither revoked nor over, and its operator not disabled. Equality means over (P13).
     pub fn token_works(&self, now: Timestamp) -> bool {
-        !self.disabled && !self.revoked && now.max(self.known_at) < self.expires_at
+        !self.entry.disabled && !self.revoked && now.max(self.known_at) < self.expires_at
     }
 }
 
 /// An operator as it is now.
 #[derive(Clone, Debug)]
 pub struct OperatorState {
-    pub role: Role,
-    pub reach: Arc<Reach>,
-    pub name: Option<Arc<str>>,
+    pub entry: Arc<OperatorEntry>,
     /// neither disabled nor merely invited
     pub works: bool,
     pub last_disabled_at: Option<Timestamp>,

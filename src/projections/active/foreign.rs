@@ -41,7 +41,8 @@ struct Way {
     key: OnceLock<Option<ForeignKey>>,
 }
 
-/// Whether it is a key from elsewhere: then `judged` is the answer. All ways are gone, whichever is the right one.
+/// Whether it is a key from elsewhere: then `judged` is the answer. All ways are gone, whichever is the right one:
+/// the digests take as long as for a key that nobody has.
 #[cold]
 #[inline(never)]
 pub fn seek(look: &Look<'_>, vault: &Vault, text: &str, judged: &mut Judgement) -> Result<(), NotAnswering> {

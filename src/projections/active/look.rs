@@ -108,12 +108,16 @@ impl Head {
         self.last_at
     }
 
+    fn position(self) -> u64 {
+        self.applied.saturating_sub(1)
+    }
+
     #[inline]
     pub fn refusal(self, reason: Reason, now: Timestamp) -> Judgement {
         Judgement {
             verdict: Err(Refused { reason, missing_scopes: Vec::new() }),
             misfit: None,
-            position: self.applied.saturating_sub(1),
+            position: self.position(),
             judged_at: now.max(self.last_at),
             known: None,
         }
@@ -215,7 +219,7 @@ impl Look<'_> {
             ip_rules: &allowed.ip_rules,
             operations: operations.map_or(NO_OPERATIONS, |tenant| &tenant.operations),
         };
-        *judged = head.refusal(Reason::NotFound, self.now);
+        (judged.position, judged.judged_at, judged.known) = (head.position(), judged_at, None);
         judged.verdict = access::judge(&facts, self.request, judged_at);
         // Whoever may not see the tenant learns nothing of what is in it.
         if matches!(&judged.verdict, Err(refused) if refused.reason == Reason::NotFound) {

@@ -142,7 +142,7 @@ impl ActiveView {
             let digest = std::array::from_fn(|place| digest[place]);
             let found = self.look(|store| Some((store.token(&digest)?, store.head().1)))?;
             if let Some(((operator, place), known_at)) = found {
-                return Ok(operator_pass(&operator, place, known_at));
+                return Ok(operator_pass(operator, place, known_at));
             }
         }
         Ok(None)
@@ -188,12 +188,10 @@ impl ActiveView {
             let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
             let (_, known_at) = store.head();
             Some(OperatorState {
-                role: operator.role,
-                reach: operator.reach.clone(),
-                name: operator.name.clone(),
                 works: !operator.disabled && !operator.invited,
                 last_disabled_at: operator.last_disabled_at,
                 known_at: i64::try_from(known_at).ok().and_then(Timestamp::from_millis)?,
+                entry: operator,
             })
         })
     }
@@ -276,17 +274,8 @@ fn tenant_summary(store: &Store, ordinal: u32) -> Option<TenantSummary> {
     })
 }
 
-fn operator_pass(operator: &OperatorEntry, place: usize, known_at: u64) -> Option<OperatorPass> {
-    let token = operator.tokens.get(place)?;
-    Some(OperatorPass {
-        operator: operator.id,
-        token: token.id,
-        role: operator.role,
-        reach: operator.reach.clone(),
-        name: operator.name.clone(),
-        disabled: operator.disabled,
-        expires_at: token.expires_at,
-        revoked: token.revoked,
-        known_at: i64::try_from(known_at).ok().and_then(Timestamp::from_millis)?,
-    })
+fn operator_pass(entry: Arc<OperatorEntry>, place: usize, known_at: u64) -> Option<OperatorPass> {
+    let &TokenEntry { id: token, expires_at, revoked, .. } = entry.tokens.get(place)?;
+    let known_at = i64::try_from(known_at).ok().and_then(Timestamp::from_millis)?;
+    Some(OperatorPass { entry, token, expires_at, revoked, known_at })
 }

@@ -138,7 +138,10 @@ impl Run<'_> {
                 let read = read(format!("/tenants/{subject}"));
                 assert_eq!(comparable(&read), tenant_as_told(&tenant), "read back");
             }
-            StreamState::Empty | StreamState::Imports(_) | StreamState::SigningKeys(_) => {
+            StreamState::Empty
+            | StreamState::Imports(_)
+            | StreamState::SigningKeys(_)
+            | StreamState::AccessToken(_) => {
                 panic!("no step makes this: {body}")
             }
         }

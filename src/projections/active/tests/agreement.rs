@@ -192,8 +192,8 @@ proptest! {
                 let (Some(pass), Some((operator, token))) = (pass, found) else { continue };
                 let works = operator.disabled_at.is_none() && operator.invitation.is_none() && token.works(now.max(world.last_at()));
                 prop_assert_eq!(pass.token_works(now), works);
-                prop_assert_eq!((pass.operator, pass.token, pass.role), (operator.id, token.id(), operator.role));
-                prop_assert_eq!(&*pass.reach, &operator.reach);
+                prop_assert_eq!((pass.entry.id, pass.token, pass.entry.role), (operator.id, token.id(), operator.role));
+                prop_assert_eq!(&*pass.entry.reach, &operator.reach);
                 let name = view.operator_name(operator.id).expect("answering");
                 prop_assert_eq!(name.as_deref(), operator.name.known().map(String::as_str));
             }
