@@ -171,7 +171,7 @@ pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch
         let client_rotation =
             or_default(members, "client_rotation", |word| word.one_of(&rotations), &defaults.client_rotation);
         let token_lifetime_seconds =
-            or_default(members, "token_lifetime_seconds", seconds, &defaults.token_lifetime_seconds);
+            or_default(members, "token_lifetime_seconds", token_lifetime, &defaults.token_lifetime_seconds);
         let default_grace_seconds =
             or_default(members, "default_grace_seconds", grace_seconds, &defaults.default_grace_seconds);
         let max_grace_seconds =
@@ -225,6 +225,10 @@ fn or_default<'a, T: Clone>(
 /// Of a grace window. What the tenant allows is the decision's to say.
 pub fn grace_seconds(node: Node<'_, '_>) -> Option<u32> {
     number_in(node, 0..=limits::GRACE_SECONDS)
+}
+
+fn token_lifetime(node: Node<'_, '_>) -> Option<u32> {
+    number_in(node, limits::TOKEN_LIFETIME_SECONDS)
 }
 
 fn lifetime_seconds(node: Node<'_, '_>) -> Option<u32> {

@@ -21,15 +21,16 @@ const GROWING: [&str; 10] = [
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
-/// A hundred tenants of two hundred keys, each with two events.
+/// A hundred tenants of two hundred keys and clients, each with two events.
 const ROWS: &str = "
 create function pg_temp.id(kind int, number int) returns uuid language sql
   return (lpad(to_hex(kind), 8, '0') || '-0000-0000-0000-' || lpad(to_hex(number), 12, '0'))::uuid;
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, expiry_warning_ms, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 60000 * (1 + n % 2), 'tenant-' || n from generate_series(1, 100) n;
-insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, suspended,
+insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, kind, suspended,
     ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms, warnable_from_ms)
-  select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end, n % 97 = 0,
+  select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end,
+         case when n % 7 = 0 then 'oauth_client' else 'api_key' end, n % 97 = 0,
          null, n % 89 = 0, array['orders.read'], 1, 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end,
          case when n % 50 = 0 then 500000 + n end
     from generate_series(1, 20000) n;
@@ -37,8 +38,9 @@ insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, 
   select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
 insert into credledger.plans (ledger_id, id, version, record, mac, name)
   select 1, pg_temp.id(5, n), 1, '', '', 'plan-' || n from generate_series(1, 20000) n;
-insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, credential_id, prefix)
-  select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(1, n), 'cl_live_' || md5(n::text)
+insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, client_id, credential_id, prefix)
+  select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', case when n % 7 = 0 then 'cl_client_' || md5(n::text) end, pg_temp.id(1, n),
+         'cl_live_' || md5(n::text)
     from generate_series(1, 20000) n;
 insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
   select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), json_build_object('name', json_build_array('s', 'key ' || n))
@@ -68,12 +70,13 @@ fn arguments(name: &str) -> Vec<String> {
     };
     match name {
         "credentials/page" => vec![
-            page("null, null, null, null, null, null, null"),
-            page("'active', null, 'orders.read', 9, null, null, null"),
-            page("null, 'key 7', null, null, null, null, null"),
-            page("null, null, null, null, 'cl_live_ab', null, null"),
-            page("null, null, null, null, null, 'key', null"),
-            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007'"),
+            page("null, null, null, null, null, null, null, 'api_key'"),
+            page("'active', null, 'orders.read', 9, null, null, null, 'api_key'"),
+            page("null, 'key 7', null, null, null, null, null, 'api_key'"),
+            page("null, null, null, null, 'cl_live_ab', null, null, 'api_key'"),
+            page("null, null, null, null, null, 'key', null, 'api_key'"),
+            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007', 'api_key'"),
+            page("null, null, null, null, 'cl_client_ab', null, null, 'oauth_client'"),
         ],
         "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
             .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))

@@ -11,7 +11,7 @@ use self::search::Needles;
 use crate::library;
 use crate::processes::{owner, postmaster, status_line};
 use crate::support::client::Request;
-use crate::support::service::{Actor, Key, Service, text};
+use crate::support::service::{Actor, Key, Service, Tenant, text};
 
 /// What no byte may show, and what must be found for the search to be worth anything.
 struct Told {
@@ -59,7 +59,7 @@ fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written(
 }
 
 /// Keys from elsewhere: neither their texts nor their digests, nor the key of the digests, are written anywhere.
-fn moves_in(tenant: &crate::support::service::Tenant<'_>, gateway: &Actor, hidden: &mut Needles) {
+fn moves_in(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let hmac_key = b"the key of another product";
     let secret = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, hmac_key);
@@ -142,6 +142,7 @@ fn a_day(service: &Service) -> Told {
     let (rotated, _) = key.rotate(json!({"grace_seconds": 3600}));
     let (newest, _) = key.rotate(json!({"grace_seconds": 3600}));
     let own = tenant.mint("ends itself");
+    let client = has_clients(&tenant, &gateway, &mut hidden);
     for (what, secret) in [
         ("a minted", &key.secret),
         ("a rotated", &rotated),
@@ -174,12 +175,38 @@ fn a_day(service: &Service) -> Told {
     let shown = vec![
         ("dump", "seen in lists".to_owned()),
         ("dump", prefix.clone()),
+        ("dump", client.clone()),
+        ("data/postgres/pg_wal", client),
         ("data/postgres/base", prefix.clone()),
         ("data/postgres/pg_wal", prefix),
         ("log", "/api/v1/self/revoke".to_owned()),
         ("log", "TRACE".to_owned()),
     ];
     Told { hidden, shown }
+}
+
+/// A client's id may be known, and so may how its secret begins; neither the secret nor both together. The id is handed back.
+fn has_clients(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) -> String {
+    let client = tenant.client("exchanges");
+    let (rotated, answer) = client.rotate(json!({"grace_seconds": 3600}));
+    let ids = [&client.minted["client_id"], &answer["client_id"]].map(text);
+    for (id, secret) in ids.iter().zip([&client.secret, &rotated]) {
+        let told = text(&client.read()["secrets"][0]["prefix"]).len();
+        hidden.add("a client's secret", secret);
+        hidden.add("what is not told of it", &secret[told..]);
+        for shown in [secret.clone(), format!("{id}:{secret}")] {
+            gateway.verify(&shown);
+            let basic =
+                Request::new("GET", "/api/v1/whoami").header("Authorization", &format!("Basic {shown}"));
+            gateway.send(&basic).problem(401, "unauthorized");
+        }
+        tenant
+            .admin
+            .patch(&client.path, &json!({"resources": [format!("x {secret}")]}))
+            .problem(400, "invalid_request");
+    }
+    client.history();
+    ids[0].clone()
 }
 
 /// A secret in every place where people put one by mistake.

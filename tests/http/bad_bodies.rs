@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::bad_input::{send_chunks, send_text};
-use super::matrix::{ABSENT, ROWS, member_of, parts_of};
+use super::matrix::{ABSENT, Named, ROWS};
 use crate::support::client::{Client, Request, Response};
 use crate::support::document::api;
 use crate::support::service::{Actor, Service, text};
@@ -51,21 +51,13 @@ impl Target<'_> {
 
 fn targets<'a>(root: &'a Actor, holder: &'a Actor) -> Vec<Target<'a>> {
     let tenant = root.tenant("targets", json!({}));
-    let ((key, secret), member) = (parts_of(&tenant), member_of(&tenant));
+    let named = Named::fresh(&tenant);
     let operators = "/api/admin/v1/operators";
     let operator = json!({"name": "o", "role": "gateway", "all_tenants": true});
     let operator = text(&root.post(operators, &operator).expect(201)["operator"]["id"]);
     let token = root.post(&format!("{operators}/{operator}/tokens"), &json!({})).expect(201);
     let token = text(&token["token"]["id"]);
-    let parts = [
-        ("{tenant}", tenant.id.as_str()),
-        ("{key}", &key),
-        ("{secret}", &secret),
-        ("{member}", &member),
-        ("{operator}", &operator),
-        ("{token}", &token),
-        ("{plan}", "free"),
-    ];
+    let parts = named.parts(&tenant.id, &operator, &token);
     let of_operators = ROWS.iter().filter(|row| row.method != "GET" && !row.is_lines()).map(|row| Target {
         actor: root,
         method: row.method,
@@ -319,8 +311,8 @@ fn every_route_refuses_a_token_that_is_not_written_as_one() {
     let root = service.root();
     let token = root.token.clone().expect("a token");
     let anonymous = service.anonymous();
-    let parts = ["{tenant}", "{key}", "{secret}", "{member}", "{operator}", "{token}", "{plan}"]
-        .map(|part| (part, ABSENT));
+    let absent = Named::all(ABSENT);
+    let parts = absent.parts(ABSENT, ABSENT, ABSENT);
     let forms = [
         (format!("Bearer  {token}"), 401, "unauthorized"),
         (format!("Bearer {token} x"), 401, "unauthorized"),

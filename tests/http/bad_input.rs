@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::matrix::{ROWS, member_of, operator_of, parts_of};
+use super::matrix::{Named, ROWS, operator_of};
 use crate::support::client::{Client, Response};
 use crate::support::service::{Actor, Service, text};
 use crate::{acme, without_an_event};
@@ -316,18 +316,9 @@ fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
     let tenant = acme(&root);
     let key = tenant.mint("k");
     let holder = service.actor(&key.secret);
-    let (secret, operator) = (parts_of(&tenant).1, operator_of(&root, "gateway", &[]));
-    let member = member_of(&tenant);
-    let parts = [
-        ("{tenant}", tenant.id.as_str()),
-        ("{key}", &key.id),
-        ("{secret}", &secret),
-        ("{operator}", &operator.0),
-        ("{token}", &operator.1),
-        ("{member}", &member),
-        ("{plan}", "free"),
-    ];
-    let named = |answer: Response, place: &str| {
+    let (named, operator) = (Named::fresh(&tenant), operator_of(&root, "gateway", &[]));
+    let parts = named.parts(&tenant.id, &operator.0, &operator.1);
+    let is_told = |answer: Response, place: &str| {
         let problem = answer.problem(400, "invalid_request");
         assert_eq!(problem["errors"][0]["parameter"], "zz", "{place}: {problem}");
     };
@@ -335,7 +326,7 @@ fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
         for row in ROWS {
             let path = format!("{}?zz=1", row.path_of(&parts));
             let place = format!("{} {}", row.method, row.path);
-            named(
+            is_told(
                 match row.body(&parts) {
                     None => root.send(&root.request(row.method, &path)),
                     Some(body) => root.send(
@@ -348,9 +339,9 @@ fn a_parameter_that_a_route_does_not_take_is_refused_by_its_name() {
                 &place,
             );
         }
-        named(holder.post("/api/v1/self/revoke?zz=1", &json!({})), "self/revoke");
-        named(holder.get("/api/v1/whoami?zz=1"), "whoami");
-        named(root.get("/openapi.json?zz=1"), "the document");
+        is_told(holder.post("/api/v1/self/revoke?zz=1", &json!({})), "self/revoke");
+        is_told(holder.get("/api/v1/whoami?zz=1"), "whoami");
+        is_told(root.get("/openapi.json?zz=1"), "the document");
     });
     // Who asks counts before what is asked; and probes may hang on to a URL what they like.
     service.actor("no-key").get("/api/v1/whoami?zz=1").problem(401, "unauthorized");

@@ -32,6 +32,11 @@ fn every_write_is_done_once_and_answered_twice_alike() {
     key.rotate(json!({}));
     key.rotate(json!({}));
     let (window, closed) = (key.secret_path(0), format!("{}/revoke", key.secret_path(1)));
+    let client = tenant.client("c");
+    client.rotate(json!({}));
+    client.rotate(json!({}));
+    let (client_window, client_closed) = (client.secret_path(0), format!("{}/revoke", client.secret_path(1)));
+    let of_client = |rest: &str| format!("{}{rest}", client.path);
     let member = member_of(&tenant);
     let operators = "/api/admin/v1/operators";
     let operator =
@@ -53,6 +58,16 @@ fn every_write_is_done_once_and_answered_twice_alike() {
         ("POST", closed, json!({})),
         ("POST", of_key("/suspend"), json!({})),
         ("POST", of_key("/resume"), json!({})),
+        ("POST", of_tenant("/clients"), json!({"name": "new"})),
+        ("PATCH", of_client(""), json!({"name": "renamed", "resources": ["https://api.example"]})),
+        ("POST", of_client("/rotate"), json!({"grace_seconds": 60})),
+        ("PATCH", client_window, json!({"expires_at": later})),
+        ("POST", client_closed, json!({})),
+        ("POST", of_client("/tokens/revoke"), json!({})),
+        ("POST", of_client("/suspend"), json!({})),
+        ("POST", of_client("/resume"), json!({})),
+        ("POST", of_client("/revoke"), json!({"reason": "leaked"})),
+        ("DELETE", of_client(""), json!({})),
         ("POST", of_tenant("/members"), json!({"kind": "service", "name": "new", "scopes": []})),
         ("PATCH", of_key(""), json!({"owner": member})),
         ("PATCH", of_member(""), json!({"name": "renamed", "email": "m@acme.example", "scopes": ["a"]})),

@@ -80,12 +80,19 @@ fn a_cursor_that_is_foreign_or_bent_is_400() {
         (0..3).for_each(|_| drop(member_of(tenant)));
     }
     let (members, strangers) = (format!("{}/members", one.path()), format!("{}/members", other.path()));
+    (0..2).for_each(|_| drop(one.client("c")));
+    let clients = format!("{}/clients", one.path());
+    let page = root.get(&format!("{clients}?limit=1")).expect(200);
+    let of_client = page["next_cursor"].as_str().expect("a cursor");
+    root.get(&format!("{clients}?limit=2&cursor={of_client}")).expect(200);
     let page = root.get(&format!("{members}?limit=1")).expect(200);
     let of_member = page["next_cursor"].as_str().expect("a cursor");
     root.get(&format!("{members}?limit=2&cursor={of_member}")).expect(200);
     let refused = [
         format!("{members}?cursor={cursor}"),
         format!("{keys}?cursor={of_member}"),
+        format!("{keys}?cursor={of_client}"),
+        format!("{clients}?cursor={cursor}"),
         format!("{strangers}?cursor={of_member}"),
         format!("{members}?status=active&cursor={of_member}"),
         format!("{others}?cursor={cursor}"),
@@ -113,7 +120,15 @@ fn a_query_is_read_as_strictly_as_a_body() {
     let operators = "/api/admin/v1/operators".to_owned();
     let members = format!("{}/members", tenant.path());
     let member = format!("{members}/{}", member_of(&tenant));
+    let clients = format!("{}/clients", tenant.path());
+    let client_history = format!("{}/history", tenant.client("c").path);
     let cases = [
+        (&clients, "limit=0", "limit"),
+        (&clients, "kind=oauth_client", "kind"),
+        (&clients, "client_id=x", "client_id"),
+        (&clients, "status=alive", "status"),
+        (&clients, "prefix=%00", "prefix"),
+        (&client_history, "order=up", "order"),
         (&keys, "limit=0", "limit"),
         (&keys, "limit=501", "limit"),
         (&keys, "limit=x", "limit"),

@@ -10,6 +10,8 @@ mod authorize;
 mod bad_bodies;
 mod bad_input;
 mod bearer;
+mod client_input;
+mod clients;
 mod document;
 mod expiring_soon;
 mod full_history;

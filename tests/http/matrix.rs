@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::acme;
 use crate::support::client::Response;
 use crate::support::document;
-use crate::support::service::{Actor, Service, Tenant, text};
+use crate::support::service::{Actor, Key, Service, Tenant, text};
 
 pub const ABSENT: &str = "019f0000-0000-7000-8000-000000000000";
 const ROLES: [&str; 4] = ["root", "org_admin", "auditor", "gateway"];
@@ -81,6 +81,24 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/revoke", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients", r#"{"name":"c"}"#, WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}", "", READERS),
+    row("PATCH", "/api/admin/v1/tenants/{tenant}/clients/{client}", r#"{"name":"@"}"#, WRITERS),
+    row("DELETE", "/api/admin/v1/tenants/{tenant}/clients/{client}", "", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/rotate", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/revoke", r#"{"reason":"other"}"#, WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/suspend", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/resume", "{}", WRITERS),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/tokens/revoke", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/history", "", READERS),
+    row(
+        "PATCH",
+        "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}",
+        r#"{"expires_at":"!"}"#,
+        WRITERS,
+    ),
+    row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}/revoke", "{}", WRITERS),
     row(
         "POST",
         "/api/admin/v1/tenants/{tenant}/members",
@@ -151,11 +169,60 @@ pub fn since_1970() -> i64 {
     i64::try_from(now.as_millis()).expect("an instant")
 }
 
-/// A fresh key with a window, for a row that may end it.
-pub fn parts_of(tenant: &Tenant<'_>) -> (String, String) {
-    let key = tenant.mint("k");
-    let (_, rotated) = key.rotate(json!({"grace_seconds": 3600}));
-    (key.id, text(&rotated["key"]["secrets"][0]["id"]))
+/// What the resources of a tenant are called by, for the rows that may end them.
+pub struct Named {
+    pub key: String,
+    pub secret: String,
+    pub client: String,
+    /// a client's secret stands under its client
+    window: String,
+    pub member: String,
+}
+
+impl Named {
+    /// Fresh ones: a key and a client, each with a window, and a member.
+    pub fn fresh(tenant: &Tenant<'_>) -> Named {
+        let (key, client) = (tenant.mint("k"), tenant.client("c"));
+        let window = |of: &Key<'_>, kind: &str| {
+            let (_, rotated) = of.rotate(json!({"grace_seconds": 3600}));
+            text(&rotated[kind]["secrets"][0]["id"])
+        };
+        let (secret, of_client) = (window(&key, "key"), window(&client, "client"));
+        let window = format!("{}/secrets/{of_client}", client.id);
+        Named { key: key.id, secret, client: client.id, window, member: member_of(tenant) }
+    }
+
+    /// Each of them is called so.
+    pub fn all(id: &str) -> Named {
+        let window = format!("{id}/secrets/{id}");
+        let [key, secret, client, member] = [id; 4].map(str::to_owned);
+        Named { key, secret, client, window, member }
+    }
+
+    /// These secrets, under something of this id.
+    fn under(&self, id: &str) -> Named {
+        let secret = self.window.rsplit('/').next().expect("an id");
+        Named { window: format!("{id}/secrets/{secret}"), secret: self.secret.clone(), ..Named::all(id) }
+    }
+
+    pub fn parts<'a>(
+        &'a self,
+        tenant: &'a str,
+        operator: &'a str,
+        token: &'a str,
+    ) -> [(&'static str, &'a str); 9] {
+        [
+            ("{tenant}", tenant),
+            ("{client}/secrets/{secret}", &self.window),
+            ("{client}", &self.client),
+            ("{key}", &self.key),
+            ("{secret}", &self.secret),
+            ("{member}", &self.member),
+            ("{operator}", operator),
+            ("{token}", token),
+            ("{plan}", "free"),
+        ]
+    }
 }
 
 /// A fresh member of a tenant.
@@ -211,25 +278,14 @@ fn without_a_token_every_route_is_401_whatever_stands_behind_it() {
     let service = Service::start();
     let root = service.root();
     let tenant = acme(&root);
-    let ((key, secret), member) = (parts_of(&tenant), member_of(&tenant));
+    let (named, absent) = (Named::fresh(&tenant), Named::all(ABSENT));
     let anonymous = service.anonymous();
     for row in ROWS {
-        let ids = |tenant, key, secret, member| {
-            [
-                ("{tenant}", tenant),
-                ("{key}", key),
-                ("{secret}", secret),
-                ("{member}", member),
-                ("{operator}", ABSENT),
-                ("{token}", ABSENT),
-                ("{plan}", "free"),
-            ]
-        };
-        let there = row.send(&anonymous, &ids(&tenant.id, &key, &secret, &member));
+        let there = row.send(&anonymous, &named.parts(&tenant.id, ABSENT, ABSENT));
         there.problem(401, "unauthorized");
         assert_eq!(
             told(&there),
-            told(&row.send(&anonymous, &ids(ABSENT, ABSENT, ABSENT, ABSENT))),
+            told(&row.send(&anonymous, &absent.parts(ABSENT, ABSENT, ABSENT))),
             "{} {}",
             row.method,
             row.path
@@ -243,7 +299,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
     let root = service.root();
     let (own, foreign) = (root.tenant("own", json!({})), root.tenant("foreign", json!({})));
     root.put("/api/admin/v1/plans/free", &json!({"active_credentials": 1})).expect(201);
-    let ((foreign_key, foreign_secret), foreign_member) = (parts_of(&foreign), member_of(&foreign));
+    let theirs = Named::fresh(&foreign);
     let out_of_reach: Vec<(String, String)> = [
         operator_of(&root, "gateway", &[&foreign.id]),
         operator_of(&root, "gateway", &[&own.id, &foreign.id]),
@@ -263,20 +319,11 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             let place = format!("{role} {} {}", row.method, row.path);
             // The row before may have suspended it.
             root.post(&format!("{}/resume", own.path()), &json!({})).expect(200);
-            let ((key, secret), member) = (parts_of(&own), member_of(&own));
+            let named = Named::fresh(&own);
             let (operator, token) = operator_of(&root, "gateway", &[&own.id]);
-            let ids = |tenant, key, secret, member| {
-                [
-                    ("{tenant}", tenant),
-                    ("{key}", key),
-                    ("{secret}", secret),
-                    ("{member}", member),
-                    ("{operator}", operator.as_str()),
-                    ("{token}", &token),
-                    ("{plan}", "free"),
-                ]
-            };
-            let mine = row.send(&actor, &ids(&own.id, &key, &secret, &member));
+            let send =
+                |tenant: &str, named: &Named| row.send(&actor, &named.parts(tenant, &operator, &token));
+            let mine = send(&own.id, &named);
             let allowed = row.roles.contains(&role) && (!row.whole || role == "root");
             match allowed {
                 true => assert!(matches!(mine.status, 200 | 201), "{place}: {}", mine.text()),
@@ -302,21 +349,23 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
             if !row.path.contains("{tenant}") {
                 continue;
             }
-            let absent = row.send(&actor, &ids(ABSENT, ABSENT, ABSENT, ABSENT));
-            let nonsense = row.send(&actor, &ids("no-such-slug", "nonsense", "nonsense", "nonsense"));
-            let of_foreign = |named| ids(named, &foreign_key, &foreign_secret, &foreign_member);
-            let theirs = row.send(&actor, &of_foreign(&foreign.id));
+            let absent = send(ABSENT, &Named::all(ABSENT));
+            let nonsense = send("no-such-slug", &Named::all("nonsense"));
             absent.problem(if allowed { 404 } else { 403 }, if allowed { "not_found" } else { "forbidden" });
             assert_eq!(told(&nonsense), told(&absent), "{place}");
             if role != "root" {
-                assert_eq!(told(&theirs), told(&absent), "{place}");
-                assert_eq!(told(&row.send(&actor, &of_foreign("foreign"))), told(&absent), "{place}");
+                assert_eq!(told(&send(&foreign.id, &theirs)), told(&absent), "{place}");
+                assert_eq!(told(&send("foreign", &theirs)), told(&absent), "{place}");
             }
-            if row.path.contains("{key}") || row.path.contains("{member}") {
-                // Under one's own tenant a foreign key or member is like one that is not there, and so is what is none at all.
-                let under_own = |id| told(&row.send(&actor, &ids(&own.id, id, &foreign_secret, id)));
-                let other_kind = if row.path.contains("{key}") { &member } else { &key };
-                for id in [&foreign_key, &foreign_member, &own.id, other_kind] {
+            if ["{key}", "{client}", "{member}"].iter().any(|part| row.path.contains(part)) {
+                // Under one's own tenant a foreign one is like one that is not there, and so is what is another thing or none.
+                let under_own = |id: &str| told(&send(&own.id, &theirs.under(id)));
+                let foreign_ones = [&theirs.key, &theirs.client, &theirs.member];
+                let of_another_kind =
+                    [("{key}", &named.key), ("{client}", &named.client), ("{member}", &named.member)]
+                        .into_iter()
+                        .filter_map(|(part, id)| (!row.path.contains(part)).then_some(id));
+                for id in foreign_ones.into_iter().chain([&own.id]).chain(of_another_kind) {
                     assert_eq!(under_own(id), under_own(ABSENT), "{place} {id}");
                 }
                 // An ill-formed id is told before the body is read, which the connection shows.
@@ -330,7 +379,7 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
     assert_eq!(after, before, "nothing that was refused has touched an operator out of reach");
     // Nothing that was refused has touched the foreign key but root's own doing; it is there still.
     assert_eq!(
-        root.get(&format!("{}/keys/{foreign_key}/history?limit=1", foreign.path())).expect(200)["data"][0]["type"],
+        root.get(&format!("{}/keys/{}/history?limit=1", foreign.path(), theirs.key)).expect(200)["data"][0]["type"],
         "api_key.created"
     );
 }

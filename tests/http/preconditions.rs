@@ -21,6 +21,10 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
     let token = root.post(&format!("{operator}/tokens"), &json!({})).expect(201);
     let member = format!("{}/members/{}", tenant.path(), member_of(&tenant));
     let of_key = |rest: &str| format!("{}{rest}", key.path);
+    let client = tenant.client("c");
+    client.rotate(json!({}));
+    let client_window = client.secret_path(0);
+    let of_client = |rest: &str| format!("{}{rest}", client.path);
     let writes = [
         ("PATCH", tenant.path(), json!({"name": "other"})),
         ("POST", format!("{}/suspend", tenant.path()), json!({})),
@@ -34,6 +38,16 @@ fn a_stale_if_match_is_412_on_every_write_on_one_resource() {
         ("PATCH", window.clone(), json!({"expires_at": "2099-01-01T00:00:00Z"})),
         ("POST", format!("{window}/revoke"), json!({})),
         ("PATCH", of_key(""), json!({"owner": null})),
+        ("PATCH", of_client(""), json!({"name": "other"})),
+        ("PATCH", of_client(""), json!({"resources": ["https://api.example"]})),
+        ("POST", of_client("/rotate"), json!({})),
+        ("POST", of_client("/suspend"), json!({})),
+        ("POST", of_client("/resume"), json!({})),
+        ("POST", of_client("/revoke"), json!({"reason": "other"})),
+        ("POST", of_client("/tokens/revoke"), json!({})),
+        ("DELETE", of_client(""), json!({})),
+        ("PATCH", client_window.clone(), json!({"expires_at": "2099-01-01T00:00:00Z"})),
+        ("POST", format!("{client_window}/revoke"), json!({})),
         ("PATCH", member.clone(), json!({"name": "other"})),
         ("PATCH", member.clone(), json!({"scopes": ["*"]})),
         ("POST", format!("{member}/disable"), json!({})),
@@ -134,6 +148,7 @@ fn a_tag_on_what_is_yet_to_be_made_is_412_and_says_that_there_is_nothing_to_matc
             json!({"name": "made", "role": "gateway", "all_tenants": true}),
         ),
         (format!("{}/keys", tenant.path()), json!({"name": "made"})),
+        (format!("{}/clients", tenant.path()), json!({"name": "made"})),
     ];
     for (path, body) in creations {
         let request = || root.request("POST", &path).json(&body);
@@ -171,6 +186,7 @@ fn a_read_waits_for_a_position_and_is_behind_when_it_does_not_come() {
     let tenant = acme(&root);
     let key = tenant.mint("k");
     let member = format!("{}/members/{}", tenant.path(), member_of(&tenant));
+    let client = tenant.client("c");
     let position = key.edit(json!({"name": "read me"}))["position"].as_u64().expect("a position");
     let operator = &key.minted["key"]["created_by"]["id"];
     let reads = [
@@ -179,6 +195,9 @@ fn a_read_waits_for_a_position_and_is_behind_when_it_does_not_come() {
         format!("{}/keys", tenant.path()),
         key.path.clone(),
         format!("{}/history", key.path),
+        format!("{}/clients", tenant.path()),
+        client.path.clone(),
+        format!("{}/history", client.path),
         format!("{}/members", tenant.path()),
         member,
         format!("/api/admin/v1/operators/{}", text(operator)),

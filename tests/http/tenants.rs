@@ -123,6 +123,8 @@ fn null_takes_each_setting_back_to_what_a_new_tenant_starts_with() {
     assert_eq!(fresh["key_format"], own);
     let changed = json!({
         "key_format": {"prefix": "acme_", "public_chars": 10, "secret_chars": 40, "checksum": "crc32"},
+        "client_format": {"id_prefix": "acme_client_", "id_chars": 12, "secret_prefix": "acme_secret_", "secret_chars": 22},
+        "client_rotation": "keep_id", "token_lifetime_seconds": 60,
         "default_grace_seconds": 60, "max_grace_seconds": 3600, "max_lifetime_seconds": 3600, "require_expiry": true,
         "expiry_warning_seconds": 5, "default_scopes": ["a:b"], "allowed_scopes": ["a:*"], "operations": {"x": "a:b"},
     });
@@ -138,6 +140,11 @@ fn null_takes_each_setting_back_to_what_a_new_tenant_starts_with() {
     }
     for name in own.as_object().expect("a format").keys() {
         assert_eq!(settings(json!({"key_format": {name: null}}))["key_format"][name], own[name], "{name}");
+    }
+    let of_clients = fresh["client_format"].as_object().expect("a format");
+    for (name, value) in of_clients {
+        let patched = settings(json!({"client_format": {name: null}}));
+        assert_eq!(patched["client_format"][name], *value, "{name}");
     }
     let all = fresh.as_object().expect("settings").keys().map(|name| (name.clone(), json!(null)));
     let nothing: serde_json::Map<_, _> = all.collect();

@@ -90,6 +90,7 @@ fn hold(
     let at = told["judged_at"].as_str().and_then(Timestamp::parse).expect("an instant");
     let facts = Facts {
         tenant: key.tenant,
+        token: None,
         revoked: key.revoked.is_some(),
         secret_revoked: secret.revoked_at.is_some(),
         secret_ends_at: secret.ends_at,

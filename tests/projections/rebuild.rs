@@ -7,7 +7,8 @@ use credledger::domain::authority::Role;
 use credledger::domain::command::Command;
 use credledger::domain::command::Command::Operator;
 use credledger::domain::credential::{
-    self, CredentialCommand, ForeignSecret, Import, Reason, Salt, SaltBytes,
+    self, AuthMethod, ClientRotation, Configure, CredentialCommand, ForeignSecret, Import, Reason,
+    Registration, Resource, RevokeTokens, Salt, SaltBytes,
 };
 use credledger::domain::event::Actor;
 use credledger::domain::ids::OperatorId;
@@ -20,6 +21,7 @@ use credledger::domain::operator;
 use credledger::domain::operator::Reach;
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::domain::scope::Scope;
+use credledger::domain::tenant::settings::SettingsPatch;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
 use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House, LEDGER};
@@ -65,7 +67,7 @@ impl World {
         self.house.ledger.execute(order).await.expect("a command");
     }
 
-    /// A tenant, its members, an operator with a token, and keys that have lived in different ways.
+    /// A tenant, its members, an operator with a token, and keys and clients that have lived in different ways.
     async fn live(&self) {
         let tenant = TenantId(uuid::Uuid::now_v7());
         let settings = Settings::starting(KeyFormat::default());
@@ -89,6 +91,9 @@ impl World {
             for action in lives(life) {
                 self.execute(owner.into(), Command::Member(tenant, vec![action])).await;
             }
+            if life == 9 {
+                self.keep_ids(tenant).await;
+            }
             let id = CredentialId(uuid::Uuid::now_v7());
             let owned = Some(owner).filter(|_| life % 2 == 0);
             for action in actions(life, owned) {
@@ -96,6 +101,14 @@ impl World {
             }
         }
         self.move_in(tenant).await;
+    }
+
+    /// From now on a client's rotation gives its id a second secret.
+    async fn keep_ids(&self, tenant: TenantId) {
+        let change =
+            SettingsPatch { client_rotation: Some(ClientRotation::KeepId), ..SettingsPatch::default() };
+        let configure = TenantCommand::Configure(Box::new(tenant::Configure { patch: change }));
+        self.execute(tenant.into(), Command::Tenant(vec![configure])).await;
     }
 
     /// Keys from elsewhere, under a salt each.
@@ -184,8 +197,20 @@ fn create_of(life: u32, owner: Option<MemberId>) -> credential::Create {
     }
 }
 
+/// Of every third life: a client, at first with as many resources as its life has.
+fn registration_of(life: u32) -> Option<Registration> {
+    let resources = (0..life).map(|number| resource(&format!("urn:acme:{number}"))).collect();
+    let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
+    life.is_multiple_of(3).then_some(Registration { token_endpoint_auth_method, resources })
+}
+
+fn resource(text: &str) -> Resource {
+    Resource::parse(text).expect("a resource")
+}
+
 fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
-    let create = create_of(life, owner);
+    let create = credential::Create { registration: registration_of(life), ..create_of(life, owner) };
+    let of_client = create.registration.is_some();
     let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];
@@ -195,6 +220,9 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         RateLimit::new(life + 1, 60).map(|limit| credential::Limit { rate_limit: OwnRateLimit::Of(limit) });
     actions.extend(limit.ok().filter(|_| life.is_multiple_of(2)).map(CredentialCommand::Limit));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
+    let configure = Configure { resources: Some(vec![resource("https://api.acme.example")]) };
+    let configure = [CredentialCommand::Configure(configure), CredentialCommand::RevokeTokens(RevokeTokens)];
+    actions.extend(configure.into_iter().filter(|_| of_client && life.is_multiple_of(2)));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));
     actions.extend(life.is_multiple_of(5).then_some(revoke));
     actions

@@ -36,7 +36,7 @@ fn compare(world: &World, role: &str, session: &mut Browser, token: &Actor, tena
     let mut refused = 0;
     for (method, path) in routes() {
         let mut at = path.replace("{tenant}", tenant).replace("{plan}", "none");
-        for part in ["{key}", "{secret}", "{member}", "{operator}", "{token}"] {
+        for part in ["{key}", "{client}", "{secret}", "{member}", "{operator}", "{token}"] {
             at = at.replace(part, ABSENT);
         }
         let place = format!("{role} {method} {at}");

@@ -340,18 +340,35 @@ impl<'a> Tenant<'a> {
 
     #[track_caller]
     pub fn mint_with(&self, body: Value) -> Key<'a> {
-        let minted = self.admin.post(&format!("{}/keys", self.path()), &body).expect(201);
+        self.made("key", body)
+    }
+
+    #[track_caller]
+    pub fn client(&self, name: &str) -> Key<'a> {
+        self.client_with(json!({"name": name}))
+    }
+
+    #[track_caller]
+    pub fn client_with(&self, body: Value) -> Key<'a> {
+        self.made("client", body)
+    }
+
+    #[track_caller]
+    fn made(&self, kind: &str, body: Value) -> Key<'a> {
+        let collection = format!("{}/{kind}s", self.path());
+        let minted = self.admin.post(&collection, &body).expect(201);
+        let id = text(&minted[kind]["id"]);
         Key {
             admin: self.admin,
-            path: format!("{}/keys/{}", self.path(), text(&minted["key"]["id"])),
-            id: text(&minted["key"]["id"]),
+            path: format!("{collection}/{id}"),
+            id,
             secret: text(&minted["secret"]),
             minted,
         }
     }
 }
 
-/// A key, in the hands of the admin who minted it.
+/// A key, or a client, in the hands of the admin who minted it.
 pub struct Key<'a> {
     pub admin: &'a Actor,
     pub path: String,

@@ -7,5 +7,6 @@ mod support;
 
 mod own;
 mod velgent;
+mod velgent_clients;
 mod vergeos;
 mod vilvik;

@@ -16,6 +16,7 @@ use crate::db;
 use crate::domain::ip_rules::Cidr;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::tenant::Settings;
 use crate::limits;
 pub use sign_in::SignIn;
 use sources::read_bounded;
@@ -296,7 +297,13 @@ fn key_format(given: &Given) -> Result<KeyFormat, ConfigError> {
             given.text
         )));
     };
-    KeyFormat::new(prefix, public, secret, checksum).map_err(|error| refused(format!("is refused: {error}")))
+    let format = KeyFormat::new(prefix, public, secret, checksum)
+        .map_err(|error| refused(format!("is refused: {error}")))?;
+    // A tenant starts with it, and must be able to.
+    Settings::starting(format.clone()).check().map_err(|refusal| {
+        refused(format!("is refused, for clients are written with it too: {}", refusal.detail))
+    })?;
+    Ok(format)
 }
 
 /// The inner none: no limit.

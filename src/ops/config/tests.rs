@@ -203,6 +203,14 @@ fn the_installations_key_format_is_read_and_what_is_none_is_told_in_a_sentence()
         ),
         ("acme_live_,5,40,none", "--default-key-format is refused: public_chars is to be 6 to 12."),
         ("acme_live_,10,21,none", "--default-key-format is refused: secret_chars is to be 22 to 64."),
+        (
+            "cl_client_,8,30,crc32",
+            "--default-key-format is refused, for clients are written with it too: cl_client_ is the prefix",
+        ),
+        (
+            "cl_secret_,8,30,crc32",
+            "--default-key-format is refused, for clients are written with it too: cl_secret_ is the prefix",
+        ),
     ] {
         let refusal = format(text).expect_err("no format").to_string();
         assert!(refusal.starts_with(told), "{text}: {refusal}");

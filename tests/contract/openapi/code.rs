@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use actix_web::body::MessageBody;
 use credledger::domain::authority::Role;
-use credledger::domain::credential::{CredentialEvent, Reason as RevocationReason};
+use credledger::domain::credential::{
+    AuthMethod, ClientRotation, CredentialEvent, Kind, Reason as RevocationReason,
+};
 use credledger::domain::{access, key_format, tenant};
 use credledger::http::problem::{Code, Problem};
 use credledger::http::request_id::RequestId;
@@ -58,7 +60,7 @@ fn the_words_of_the_document_are_those_of_the_domain() {
     let schemas = &api.document()["components"]["schemas"];
     // The limiter stands behind the verdict, and its word behind the verdict's.
     let reasons = access::Reason::ALL.into_iter().map(access::Reason::word).chain(["rate_limited"]);
-    let cases: [(&str, &Value, Vec<&str>); 4] = [
+    let cases: [(&str, &Value, Vec<&str>); 7] = [
         (
             "events",
             &schemas["Event"]["properties"]["type"],
@@ -70,6 +72,17 @@ fn the_words_of_the_document_are_those_of_the_domain() {
             "revocations",
             &schemas["RevocationReason"],
             RevocationReason::ALL.iter().map(|r| r.word()).collect(),
+        ),
+        (
+            "kinds",
+            &schemas["Event"]["properties"]["subject"]["properties"]["kind"],
+            Kind::ALL.map(Kind::word).to_vec(),
+        ),
+        ("methods", &schemas["TokenEndpointAuthMethod"], AuthMethod::ALL.map(AuthMethod::word).to_vec()),
+        (
+            "rotations",
+            &schemas["TenantSettings"]["properties"]["client_rotation"],
+            ClientRotation::ALL.map(ClientRotation::word).to_vec(),
         ),
     ];
     for (what, schema, domain) in cases {
@@ -85,10 +98,11 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
         (limits::KEY_PUBLIC_CHARS, limits::KEY_SECRET_CHARS, limits::KEY_PREFIX_CHARS);
     let longest_prefix = prefix.end() + usize::from(*public.end());
     let longest_key = longest_prefix + usize::from(*secret.end()) + key_format::CHECKSUM_CHARS;
+    let id = limits::CLIENT_ID_CHARS;
     let cases = [
         ("schemas/Name/maxLength", limits::NAME_CHARS),
         ("schemas/Description/maxLength", limits::DESCRIPTION_CHARS),
-        ("schemas/KeyRevocation/properties/note/maxLength", limits::NOTE_CHARS),
+        ("schemas/CredentialRevocation/properties/note/maxLength", limits::NOTE_CHARS),
         ("schemas/Scope/maxLength", limits::SCOPE_CHARS),
         ("schemas/ConcreteScope/maxLength", limits::SCOPE_CHARS),
         ("schemas/Scopes/maxItems", limits::SCOPES),
@@ -112,6 +126,28 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
         ("schemas/KeyFormat/properties/public_chars/maximum", usize::from(*public.end())),
         ("schemas/KeyFormat/properties/secret_chars/minimum", usize::from(*secret.start())),
         ("schemas/KeyFormat/properties/secret_chars/maximum", usize::from(*secret.end())),
+        ("schemas/ClientFormat/properties/id_prefix/minLength", *prefix.start()),
+        ("schemas/ClientFormat/properties/id_prefix/maxLength", *prefix.end()),
+        ("schemas/ClientFormat/properties/id_chars/minimum", usize::from(*id.start())),
+        ("schemas/ClientFormat/properties/id_chars/maximum", usize::from(*id.end())),
+        ("schemas/ClientFormat/properties/secret_prefix/minLength", *prefix.start()),
+        ("schemas/ClientFormat/properties/secret_prefix/maxLength", *prefix.end()),
+        ("schemas/ClientFormat/properties/secret_chars/minimum", usize::from(*secret.start())),
+        ("schemas/ClientFormat/properties/secret_chars/maximum", usize::from(*secret.end())),
+        ("schemas/ClientId/minLength", prefix.start() + usize::from(*id.start())),
+        ("schemas/ClientId/maxLength", prefix.end() + usize::from(*id.end())),
+        ("schemas/ClientSecretText/minLength", prefix.start() + usize::from(*secret.start())),
+        ("schemas/ClientSecretText/maxLength", prefix.end() + usize::from(*secret.end())),
+        ("schemas/Resources/maxItems", limits::CLIENT_RESOURCES),
+        ("schemas/Resource/maxLength", limits::RESOURCE_CHARS),
+        (
+            "schemas/TenantSettings/properties/token_lifetime_seconds/minimum",
+            *limits::TOKEN_LIFETIME_SECONDS.start() as usize,
+        ),
+        (
+            "schemas/TenantSettings/properties/token_lifetime_seconds/maximum",
+            *limits::TOKEN_LIFETIME_SECONDS.end() as usize,
+        ),
         ("schemas/Prefix/maxLength", limits::FOREIGN_PREFIX_CHARS + usize::from(*public.end())),
         ("schemas/ImportLine/properties/old_id/maxLength", limits::OLD_ID_CHARS),
         ("schemas/ImportLine/properties/salt/maxLength", 2 * limits::SALT_BYTES.end()),
