@@ -27,6 +27,7 @@ mod matrix;
 mod media;
 mod members;
 mod metadata;
+mod oauth;
 mod operators;
 mod operators_below;
 mod order_of_checks;

@@ -157,7 +157,7 @@ fn a_reader_finds_its_key_at_every_moment_while_the_view_grows() {
 
 #[test]
 fn a_look_that_finds_nothing_leaves_nothing_of_one_that_was_thrown_away() {
-    use crate::projections::active::look::{Head, Look, Shown, Sought};
+    use crate::projections::active::look::{Head, Look, Presented, Shown, Sought};
     let mut world = World::new();
     world.take(&Step::Credential(0, create(0)));
     let view = world.applied();
@@ -165,8 +165,9 @@ fn a_look_that_finds_nothing_leaves_nothing_of_one_that_was_thrown_away() {
     let mut judged = view.judge(&world.vault, &text, &EVERYTHING, at(0)).expect("answering");
     assert!(judged.known.is_some());
     let since = Head::of(&view.store);
-    let look = Look { store: &view.store, request: &EVERYTHING, now: at(0), since };
-    let sought = Sought { tag: 7, spot: None, digest: &[7; 16], shown: Shown::AsKnown };
+    let look =
+        Look { store: &view.store, presented: Presented::Secret, request: &EVERYTHING, now: at(0), since };
+    let sought = Sought { tag: 7, spot: None, wanted: &[7; 16], shown: Shown::AsKnown };
     assert_eq!(look.at(&sought, &mut judged), Ok(false));
     assert_eq!(judged.verdict.map_err(|refused| refused.reason), Err(Reason::NotFound));
     assert!(judged.known.is_none());
