@@ -174,7 +174,7 @@ fn what_a_tenant_says_of_its_clients_has_bounds() {
     let operators = root.token.as_deref().expect("a token");
     let operators = &operators[..=operators.rfind('_').expect("a prefix")];
     let (long, no_end, of) =
-        ("a".repeat(24) + "_", "acme_client", |member| format!("/client_format{member}"));
+        ("a".repeat(24) + "_", "acme_client", |member: &str| format!("/client_format{member}"));
     without_an_event(&root, || {
         for prefix in ["", "_x", "x", no_end, "Acme_", "acme-", "acme client_", "ä_", &long, operators] {
             for member in ["id_prefix", "secret_prefix"] {
