@@ -100,8 +100,9 @@ impl Keyring {
     }
 
     /// Private halves of keys that are published no more leave the memory, too.
-    pub(super) fn forget_opened(&self, published: &Keys) {
-        self.opened().retain(|signer| published.find(&signer.kid).is_some());
+    pub(super) fn forget_opened(&self, keys: &Keys) {
+        let published = |kid: &str| keys.published().any(|key| key.kid == kid);
+        self.opened().retain(|signer| published(&signer.kid));
     }
 
     /// A panic elsewhere leaves the list whole: every change of it is one call.

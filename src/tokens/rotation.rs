@@ -6,6 +6,7 @@
 
 use super::keyring::{Keyring, NoSigner};
 use super::sealed::SealedFault;
+use crate::clock::Timestamp;
 use crate::db::DbError;
 use crate::domain::Caller;
 use crate::domain::command::Command;
@@ -161,11 +162,18 @@ impl Keyring {
         if keys.published().any(|key| key.retires_at().is_some_and(|due| due <= now)) {
             self.command(SigningKeysCommand::Retire(Retire)).await?;
         }
-        let keys = self.published().map_err(|_| TendFault::NotAnswering)?;
-        self.forget_opened(&keys);
-        let kids: Vec<&str> = keys.published().map(|key| key.kid.as_str()).collect();
-        self.sealed.forget_all_but(&kids, now).await.map_err(TendFault::Db)?;
+        self.forget(now).await?;
         Ok(tended)
+    }
+
+    /// Private halves of keys that are published no more. What is forgotten is gone for good, so that it is decided on the events
+    /// themselves, and not on the view.
+    async fn forget(&self, now: Timestamp) -> Result<(), TendFault> {
+        let loaded = self.ledger.signing_keys_now().await?;
+        let Some(state) = loaded.state.signing_keys() else { return Ok(()) };
+        self.forget_opened(&state.keys);
+        let kids: Vec<&str> = state.keys.published().map(|key| key.kid.as_str()).collect();
+        self.sealed.forget_all_but(&kids, now).await.map(drop).map_err(TendFault::Db)
     }
 
     /// The first key and the one after it, where none signs.

@@ -169,3 +169,65 @@ impl Keys {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::signing_keys::testing::*;
+    use crate::domain::signing_keys::{Retire, Rotate};
+    use crate::domain::testing::at;
+
+    const LEAD: i64 = limits::SIGNING_KEY_LEAD_SECONDS as i64;
+    const DAYS: i64 = 200_000;
+
+    /// What holds after any history, now and later.
+    fn holds(keys: &Keys, now: i64) -> Result<(), TestCaseError> {
+        let count = |status, when| keys.all().filter(|key| key.status(at(when)) == status).count();
+        for when in [now, now + LEAD - 1, now + LEAD, now + DAYS] {
+            prop_assert_eq!(count(Status::Signing, when), 1, "one signs");
+            prop_assert_eq!(count(Status::Next, when), 1, "one is published ahead");
+            let signing = keys.signing_at(at(when)).expect("one signs");
+            prop_assert!(keys.verifying(&signing.kid).is_some());
+        }
+        prop_assert_eq!(count(Status::Starting, now + LEAD), 0, "a new one signs soon");
+        for key in keys.all().skip(1) {
+            let early = key.signs_from.is_some_and(|from| from < key.made_at.plus_seconds(LEAD as u32));
+            prop_assert!(!early, "it was published first");
+        }
+        for key in keys.all() {
+            prop_assert!(key.followed_at.is_none_or(|end| Some(end) >= key.signs_from));
+            let lives = key.retires_at().is_some_and(|due| due > at(now)) && key.signs_from.is_some();
+            prop_assert!(!lives || key.retired_at.is_none(), "a token of it may live");
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn at_every_instant_one_key_signs_that_was_published_before(
+            steps in proptest::collection::vec((0u8..4, prop_oneof![0i64..3, 0i64..DAYS]), 0..14),
+        ) {
+            let (mut state, mut now, mut number) = (begun(), 0, 2u8);
+            let mut fresh = || {
+                number += 1;
+                Some(made(number))
+            };
+            for (step, wait) in steps {
+                now += wait;
+                let events = match step {
+                    0 => Rotate { to: None, next: fresh(), from: None }.decide(Some(&state), &when(now)),
+                    1 => Rotate { to: fresh(), next: None, from: None }.decide(Some(&state), &when(now)),
+                    2 => Rotate { to: fresh(), next: fresh(), from: None }.decide(Some(&state), &when(now)),
+                    _ => Retire.decide(Some(&state), &when(now)),
+                };
+                state = folded(Some(state), events.expect("decided"), now);
+                holds(&state.keys, now)?;
+            }
+            // What the view holds is what the state publishes.
+            let published = state.keys.clone().without_retired();
+            prop_assert!(published.all().eq(state.keys.published()));
+        }
+    }
+}
