@@ -28,7 +28,8 @@ impl RevokeTokens {
         if credential.revoked.is_some() || credential.is_expired(context.now) {
             return Ok(Vec::new());
         }
-        credential.history.takes_a_resumption()?;
+        let full = "Its history is full to the last. Revoke the client: that ends its tokens too.";
+        credential.history.takes_a_resumption().map_err(|_| Refusal::conflict(full))?;
         Ok(vec![CredentialEvent::TokensRevoked(TokensRevoked {})])
     }
 }
@@ -44,9 +45,11 @@ impl TokensRevoked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::CredentialCommand;
+    use crate::domain::credential::{CredentialCommand, Reason, Revoke};
+    use crate::domain::history::History;
     use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;
+    use crate::limits;
 
     fn revoke_tokens() -> CredentialCommand {
         CredentialCommand::RevokeTokens(RevokeTokens)
@@ -66,6 +69,19 @@ mod tests {
     fn of_what_is_over_nothing_is_left_to_end_and_a_key_has_no_tokens() {
         given_client([client_created(), revoked()]).when(revoke_tokens()).then([]);
         given([created()]).when(revoke_tokens()).refused(RefusalKind::NotFound, None);
+    }
+
+    #[test]
+    fn a_full_history_has_room_for_it_within_the_reserve_and_then_only_for_the_end() {
+        let of = |events: u32| {
+            let client = given_client([client_created()]).state();
+            given_state(Credential { history: History { events, bytes: 0 }, ..client })
+        };
+        of(limits::STREAM_EVENTS).when(revoke_tokens()).accepted();
+        let full = || of(limits::STREAM_EVENTS + limits::STREAM_RESERVE);
+        full().when(revoke_tokens()).refused(RefusalKind::Conflict, None);
+        let revoke = Revoke { reason: Reason::Leaked, note: None };
+        full().when(CredentialCommand::Revoke(revoke)).accepted();
     }
 
     #[test]
