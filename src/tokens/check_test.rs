@@ -114,6 +114,7 @@ fn grant<'a>(audience: &'a [String]) -> Grant<'a> {
         tenant: TenantId(Uuid::from_u128(1)),
         credential: CredentialId(Uuid::from_u128(2)),
         secret: SecretId(Uuid::from_u128(3)),
+        client_version: 4,
         lifetime_seconds: 3600,
         jkt: None,
     }
@@ -256,6 +257,9 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
         json!({"tenant_id": "acme"}),
         json!({"credential_id": null}),
         json!({"secret_id": null}),
+        json!({"client_version": null}),
+        json!({"client_version": -1}),
+        json!({"client_version": "4"}),
         json!({"secret_id": 7}),
         json!({"secret_id": "x"}),
         json!({"scope": ["a"]}),
@@ -434,6 +438,7 @@ proptest! {
                 tenant: TenantId(Uuid::from_u128(ids[0])),
                 credential: CredentialId(Uuid::from_u128(ids[1])),
                 secret: SecretId(Uuid::from_u128(ids[2])),
+                client_version: ids[0] as u32,
                 lifetime_seconds,
                 jkt: jkt.as_deref(),
             };

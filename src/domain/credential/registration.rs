@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::domain::ids::ClientId;
 use crate::limits;
 
@@ -139,8 +138,8 @@ impl From<Resource> for String {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Client {
     pub registration: Registration,
-    /// tokens issued up to then are over
-    pub tokens_revoked_at: Option<Timestamp>,
+    /// The version of the event that ended all tokens from before it: which were, is told by order, and never by a clock. 0: none.
+    pub tokens_revoked: u32,
 }
 
 /// What one rotation keeps of a client's identity.

@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Credential, CredentialEvent};
-use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct RevokeTokens;
 
-/// Those issued up to the event's own time are over.
+/// Those that were issued before this event are over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokensRevoked {}
@@ -35,9 +34,9 @@ impl RevokeTokens {
 }
 
 impl TokensRevoked {
-    pub(super) fn apply(credential: &mut Credential, at: Timestamp) -> Result<(), &'static str> {
+    pub(super) fn apply(credential: &mut Credential, version: u32) -> Result<(), &'static str> {
         let client = credential.client.as_mut().ok_or("it is no client")?;
-        client.tokens_revoked_at = Some(at);
+        client.tokens_revoked = version;
         Ok(())
     }
 }
@@ -56,13 +55,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_off_is_the_events_time_and_moves_with_each() {
-        let once = given_client([client_created()]).now(at(5)).when(revoke_tokens()).state();
+    fn the_cut_off_is_the_events_place_and_moves_with_each() {
+        let once = given_client([client_created()]).when(revoke_tokens()).state();
         let cut_off =
-            |credential: &Credential| credential.client.as_ref().and_then(|client| client.tokens_revoked_at);
-        assert_eq!(cut_off(&once), Some(at(5)));
-        let twice = given_state(once).now(at(9)).when(revoke_tokens()).state();
-        assert_eq!(cut_off(&twice), Some(at(9)));
+            |credential: &Credential| credential.client.as_ref().map(|client| client.tokens_revoked);
+        assert_eq!(cut_off(&once), Some(2));
+        let twice = given_state(once).now(at(-9)).when(revoke_tokens()).state();
+        assert_eq!(cut_off(&twice), Some(3), "whatever the clock says");
     }
 
     #[test]

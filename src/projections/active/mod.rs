@@ -215,6 +215,11 @@ impl ActiveView {
         self.store.applied.load(std::sync::atomic::Ordering::Acquire)
     }
 
+    /// The time of the last event that was applied.
+    pub fn last_at(&self) -> Timestamp {
+        look::Head::of(&self.store).last_at()
+    }
+
     /// Stopped by an event that does not fit, or not yet loaded. It stays so; the process has to start anew.
     pub fn is_stopped(&self) -> bool {
         !self.store.lock.is_open()
