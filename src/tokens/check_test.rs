@@ -101,7 +101,7 @@ fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": "c_1", "client_id": "c_1", "aud": ISSUER, "scope": "a:b c:d",
         "iat": NOW, "exp": NOW + 3600, "jti": Uuid::from_u128(7), "tenant_id": Uuid::from_u128(1),
-        "credential_id": Uuid::from_u128(2), "secret_id": Uuid::from_u128(3),
+        "credential_id": Uuid::from_u128(2), "secret_id": Uuid::from_u128(3), "client_version": 4,
     })
 }
 
@@ -243,7 +243,7 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
         json!({"sub": "c_2"}),
         json!({"client_id": null}),
         json!({"client_id": "", "sub": ""}),
-        json!({"client_id": long, "sub": long}),
+        json!({"iss": long}),
         json!({"aud": null}),
         json!({"aud": []}),
         json!({"aud": {}}),
