@@ -178,7 +178,7 @@ impl Ledger {
         Executed { answer, position, enforced, changed, replayed: false }
     }
 
-    fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
+    pub(super) fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
         let tenant = loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned());
         let owner = loaded.owner.as_ref().and_then(|loaded| loaded.state.member().cloned());
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());

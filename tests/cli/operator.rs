@@ -255,10 +255,8 @@ fn a_first_start_that_fails_late_says_how_to_get_a_token_and_leaves_nothing_runn
     let early = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &nowhere.to_string_lossy()]);
     assert_eq!(early.status.code(), Some(1));
     assert!(said(&early).contains("there is no folder") && !folder.exists(), "{}", said(&early));
-    // What it is renamed to is told only when it is written.
-    let unfit = service.folder().join("a-folder/ready/in-its-place");
-    std::fs::create_dir_all(&unfit).expect("a folder");
-    let unfit = unfit.parent().expect("a folder");
+    // A name to which nothing can be added is found out only when it is written.
+    let unfit = service.folder().join("r".repeat(250));
     let failed = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &unfit.to_string_lossy()]);
     assert_eq!(failed.status.code(), Some(1));
     for sentence in ["--ready-file", "credledger operator token"] {
