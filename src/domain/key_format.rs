@@ -59,14 +59,7 @@ impl KeyFormat {
         secret_chars: u8,
         checksum: Checksum,
     ) -> Result<Self, KeyFormatError> {
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let bounded = limits::KEY_PREFIX_CHARS.contains(&prefix.len());
-        if !(bounded && prefix.bytes().all(allowed) && prefix.ends_with('_')) {
-            return Err(KeyFormatError::Prefix);
-        }
-        if prefix == OPERATOR_PREFIX {
-            return Err(KeyFormatError::Reserved);
-        }
+        Self::read_prefix(prefix)?;
         if !limits::KEY_PUBLIC_CHARS.contains(&public_chars) {
             return Err(KeyFormatError::PublicChars);
         }
@@ -74,6 +67,16 @@ impl KeyFormat {
             return Err(KeyFormatError::SecretChars);
         }
         Ok(Self { prefix: prefix.into(), shape: Shape { public_chars, secret_chars, checksum } })
+    }
+
+    /// A prefix by itself.
+    pub fn read_prefix(prefix: &str) -> Result<String, KeyFormatError> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let bounded = limits::KEY_PREFIX_CHARS.contains(&prefix.len());
+        if !(bounded && prefix.bytes().all(allowed) && prefix.ends_with('_')) {
+            return Err(KeyFormatError::Prefix);
+        }
+        if prefix == OPERATOR_PREFIX { Err(KeyFormatError::Reserved) } else { Ok(prefix.to_owned()) }
     }
 
     /// The operator tokens' own format.

@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ChangeCredentials)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let create = read(&document)?;
     let vault = write.app.ledger.vault();
     let id = CredentialId(vault.uuid(write.app.now().millis()));

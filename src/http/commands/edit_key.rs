@@ -17,7 +17,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let key = write.key(&path.0, &path.1)?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     write.on_key(key, read(&document)?, &document, Told::ENFORCED).await
 }
 

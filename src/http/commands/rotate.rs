@@ -17,7 +17,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let key = write.key(&path.0, &path.1)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let rotate = read(&document)?;
     let (tenant, credential) = key;
     let render = write.render_key(tenant, 201).await?;
