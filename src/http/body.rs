@@ -68,7 +68,9 @@ impl JsonBody {
         if wants == Wants::JsonOrNothing && !body.is_empty() {
             check_type(headers, wants)?;
         }
-        match body.is_empty() && wants != Wants::JsonOrNothing {
+        // A form without a parameter is one.
+        let may_be_empty = matches!(wants, Wants::JsonOrNothing | Wants::Form);
+        match body.is_empty() && !may_be_empty {
             true => Err(Problem::invalid("the body is empty; send a JSON object")),
             false => Ok(JsonBody(body)),
         }
