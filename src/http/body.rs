@@ -71,7 +71,8 @@ impl JsonBody {
         if may_be_absent && !body.is_empty() {
             check_type(headers, wants)?;
         }
-        match body.is_empty() && !may_be_absent {
+        // A form without a parameter is one.
+        match body.is_empty() && !may_be_absent && wants != Wants::Form {
             true => Err(Problem::invalid("the body is empty; send a JSON object")),
             false => Ok(JsonBody(body)),
         }

@@ -65,6 +65,9 @@ pub fn mint(signer: &Signer, grant: &Grant<'_>, id: Uuid, now: Timestamp) -> Res
         id,
         jkt: grant.jkt.map(str::to_owned),
     };
+    if grant.scope.len() > limits::ACCESS_TOKEN_BYTES {
+        return Err(NotMinted::TooLong);
+    }
     if !claims.are_sound() {
         return Err(NotMinted::Claims);
     }

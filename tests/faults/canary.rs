@@ -1,5 +1,6 @@
 //! P6: secrets are seen once. After a day in the life of a service that logs all it can, every byte that it wrote is searched.
 
+mod clients;
 mod search;
 
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use self::clients::has_clients;
 use self::search::Needles;
 use crate::library;
 use crate::processes::{owner, postmaster, status_line};
@@ -183,30 +185,6 @@ fn a_day(service: &Service) -> Told {
         ("log", "TRACE".to_owned()),
     ];
     Told { hidden, shown }
-}
-
-/// A client's id may be known, and so may how its secret begins; neither the secret nor both together. The id is handed back.
-fn has_clients(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) -> String {
-    let client = tenant.client("exchanges");
-    let (rotated, answer) = client.rotate(json!({"grace_seconds": 3600}));
-    let ids = [&client.minted["client_id"], &answer["client_id"]].map(text);
-    for (id, secret) in ids.iter().zip([&client.secret, &rotated]) {
-        let told = text(&client.read()["secrets"][0]["prefix"]).len();
-        hidden.add("a client's secret", secret);
-        hidden.add("what is not told of it", &secret[told..]);
-        for shown in [secret.clone(), format!("{id}:{secret}")] {
-            gateway.verify(&shown);
-            let basic =
-                Request::new("GET", "/api/v1/whoami").header("Authorization", &format!("Basic {shown}"));
-            gateway.send(&basic).problem(401, "unauthorized");
-        }
-        tenant
-            .admin
-            .patch(&client.path, &json!({"resources": [format!("x {secret}")]}))
-            .problem(400, "invalid_request");
-    }
-    client.history();
-    ids[0].clone()
 }
 
 /// A secret in every place where people put one by mistake.

@@ -23,6 +23,7 @@ mod expiring;
 mod forgery;
 mod lease;
 mod moving_in;
+mod oauth;
 mod order;
 mod outage;
 mod races;

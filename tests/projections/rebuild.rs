@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use credledger::domain::Caller;
+use credledger::domain::access_token;
 use credledger::domain::authority::Role;
 use credledger::domain::command::Command;
 use credledger::domain::command::Command::Operator;
@@ -12,7 +13,7 @@ use credledger::domain::credential::{
 };
 use credledger::domain::event::Actor;
 use credledger::domain::ids::OperatorId;
-use credledger::domain::ids::{CredentialId, MemberId, StreamId, TenantId};
+use credledger::domain::ids::{AccessTokenId, CredentialId, MemberId, StreamId, TenantId};
 use credledger::domain::imports::{self, Alphabet, Declare, ForeignFormat, Scheme, Side};
 use credledger::domain::ip_rules::IpRules;
 use credledger::domain::key_format::KeyFormat;
@@ -31,7 +32,7 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 8] = [
+const PROJECTIONS: [&str; 9] = [
     "imports",
     "signing_keys",
     "tenants",
@@ -40,6 +41,7 @@ const PROJECTIONS: [&str; 8] = [
     "secrets",
     "operators",
     "operator_tokens",
+    "revoked_tokens",
 ];
 
 struct World {
@@ -99,6 +101,9 @@ impl World {
             for action in actions(life, owned) {
                 self.execute(id.into(), Command::Credential(tenant, None, vec![action])).await;
             }
+            if life.is_multiple_of(3) {
+                self.give_back(tenant, id).await;
+            }
         }
         self.move_in(tenant).await;
     }
@@ -109,6 +114,18 @@ impl World {
             SettingsPatch { client_rotation: Some(ClientRotation::KeepId), ..SettingsPatch::default() };
         let configure = TenantCommand::Configure(Box::new(tenant::Configure { patch: change }));
         self.execute(tenant.into(), Command::Tenant(vec![configure])).await;
+    }
+
+    /// Two tokens of this client end before their time.
+    async fn give_back(&self, tenant: TenantId, client: CredentialId) {
+        for seconds in [600, 3600] {
+            let token = AccessTokenId(uuid::Uuid::now_v7());
+            let ends_at = self.house.clock.now().plus_seconds(seconds);
+            let caller = Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() };
+            let revoke = access_token::Revoke { token, credential: client, ends_at };
+            let order = Order::of_token(tenant, revoke, caller);
+            self.house.ledger.execute(order).await.expect("a command");
+        }
     }
 
     /// Keys from elsewhere, under a salt each.

@@ -8,5 +8,6 @@ mod support;
 mod own;
 mod velgent;
 mod velgent_clients;
+mod velgent_tokens;
 mod vergeos;
 mod vilvik;

@@ -39,12 +39,15 @@ impl LetIn {
 impl ClientShown {
     pub fn read(request: &HttpRequest, form: &Form<'_>) -> Result<Self, Problem> {
         let in_body = form.one("client_secret");
+        // Whatever the header says: it is a second way of showing who asks.
+        if in_body.is_some() && request.headers().contains_key(AUTHORIZATION) {
+            return Err(OAuthError::InvalidRequest
+                .because("there is an Authorization header and a secret in the body; send one of them"));
+        }
         match (basic(request)?, form.one("client_id"), in_body) {
-            (Some(_), _, Some(_)) => Err(OAuthError::InvalidRequest
-                .because("the client shows its secret in the header and in the body; send it in one place")),
-            (Some(shown), Some(id), None) if shown.id != id => Err(OAuthError::InvalidRequest
+            (Some(shown), Some(id), _) if shown.id != id => Err(OAuthError::InvalidRequest
                 .because("client_id is another one than in the Authorization header; send it once")),
-            (Some(shown), _, None) => Ok(shown),
+            (Some(shown), ..) => Ok(shown),
             (None, Some(id), Some(secret)) => {
                 Ok(ClientShown { id: id.to_owned(), secret: PlainSecret::new(secret.to_owned()) })
             }

@@ -2,15 +2,28 @@
 //! what stands there twice is refused, but for `resource` (RFC 8707).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
 
 use super::OAuthError;
-use crate::http::body::JsonBody;
+use crate::http::body::{JsonBody, Wants};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
 const REPEATABLE: &str = "resource";
 
 pub struct Form<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+/// What is sent in the URL stands in everybody's logs, so nothing there is taken; nor is it repeated.
+pub async fn body(request: &HttpRequest, payload: Payload) -> Result<JsonBody, Problem> {
+    if !request.query_string().is_empty() {
+        return Err(OAuthError::InvalidRequest
+            .because("the URL takes no parameters here; send them in the body, and secrets nowhere else"));
+    }
+    JsonBody::read(request, payload, Wants::Form).await
+}
 
 impl<'a> Form<'a> {
     pub fn read(body: &'a JsonBody) -> Result<Self, Problem> {
@@ -19,11 +32,9 @@ impl<'a> Form<'a> {
         };
         let text = std::str::from_utf8(body.bytes()).map_err(|_| unreadable())?;
         let given = Query::parse(text).map_err(|_| unreadable())?.into_parameters();
-        let twice = |place: usize| {
-            let name = &given[place].0;
-            name != REPEATABLE && given[..place].iter().any(|(before, _)| before == name)
-        };
-        if (0..given.len()).any(twice) {
+        // One look at each: a body may hold very many.
+        let mut seen = HashSet::with_capacity(given.len());
+        if given.iter().any(|(name, _)| name != REPEATABLE && !seen.insert(name)) {
             return Err(
                 OAuthError::InvalidRequest.because("a parameter stands there more than once; send each once")
             );

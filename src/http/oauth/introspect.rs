@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::client::ClientShown;
-use super::form::Form;
+use super::form::{self, Form};
 use super::{OAuthError, answer};
 use crate::domain::authority::Action;
 use crate::domain::credential::Kind;
@@ -17,7 +17,6 @@ use crate::domain::ip_rules::fold_mapped;
 use crate::domain::operator::Reach;
 use crate::domain::scope::Scope;
 use crate::http::app::App;
-use crate::http::body::{JsonBody, Wants};
 use crate::http::metrics::Door;
 use crate::http::operator;
 use crate::http::problem::Problem;
@@ -26,7 +25,7 @@ use crate::projections::active::Known;
 use crate::tokens::claims::Claims;
 
 pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let body = JsonBody::read(&request, payload, Wants::Form).await?;
+    let body = form::body(&request, payload).await?;
     let form = Form::read(&body)?;
     let asker = Asker::of(&app, &request, &form).await?;
     let Some(text) = form.one("token") else {

@@ -30,7 +30,8 @@ fn answer(app: &App) -> HttpResponse {
     // One registered method lets a client show its secret in either place.
     let by_client: Vec<&str> =
         AuthMethod::ALL.iter().flat_map(|method| method.shown_as().iter().copied()).collect();
-    let by_any: Vec<&str> = by_client.iter().copied().chain(["bearer"]).collect();
+    // An operator asks by Bearer, which is registered as a type of token and written as one (RFC 8414, 2).
+    let by_any: Vec<&str> = by_client.iter().copied().chain(["Bearer"]).collect();
     let body = json!({
         "issuer": issuer,
         "token_endpoint": endpoint("token"),

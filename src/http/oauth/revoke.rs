@@ -8,14 +8,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, json};
 
 use super::client::{ClientShown, LetIn};
-use super::form::Form;
+use super::form::{self, Form};
 use super::{OAuthError, answer};
 use crate::domain::Caller;
 use crate::domain::access_token::Revoke;
 use crate::domain::event::Actor;
 use crate::domain::ids::AccessTokenId;
 use crate::http::app::App;
-use crate::http::body::{JsonBody, Wants};
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::http::request::RequestContext;
@@ -29,7 +28,7 @@ pub async fn handle(
     context: RequestContext,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let body = JsonBody::read(&request, payload, Wants::Form).await?;
+    let body = form::body(&request, payload).await?;
     let form = Form::read(&body)?;
     let client = ClientShown::read(&request, &form)?.let_in(&app, &request, Door::Client).await?;
     let Some(text) = form.one("token") else {

@@ -5,13 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::client::{ClientShown, LetIn};
-use super::form::Form;
+use super::form::{self, Form};
 use super::{OAuthError, answer, invalid_client};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Registration, Resource};
 use crate::domain::scope::{Scope, covers};
 use crate::http::app::{App, not_answering};
-use crate::http::body::{JsonBody, Wants};
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::limits;
@@ -22,7 +21,7 @@ use crate::tokens::mint::{self, Grant, Minted, NotMinted};
 const GRANT_TYPE: &str = "client_credentials";
 
 pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let body = JsonBody::read(&request, payload, Wants::Form).await?;
+    let body = form::body(&request, payload).await?;
     let form = Form::read(&body)?;
     // Whatever has to be waited for comes before the verdict: from there on the token leaves at once, within the lease.
     let signer = app.keyring.signer(app.now()).await;
@@ -104,12 +103,13 @@ fn audience<'f>(
             return refuse("a resource is none of those that the client is registered for");
         }
         let resource = String::from(resource);
-        if !audience.contains(&resource) {
-            audience.push(resource);
+        if audience.contains(&resource) {
+            continue;
         }
-    }
-    if audience.len() > limits::AUDIENCES {
-        return refuse("too many resources; ask for a token for each");
+        if audience.len() == limits::AUDIENCES {
+            return refuse("too many resources; ask for a token for each");
+        }
+        audience.push(resource);
     }
     if audience.is_empty() {
         audience.push(app.issuer().to_owned());
@@ -141,12 +141,20 @@ fn minted(
     };
     let id = app.ledger.vault().uuid(now.millis());
     mint::mint(signer, &grant, id, now).map_err(|fault| match fault {
-        NotMinted::TooLong => OAuthError::InvalidScope
-            .because("so many scopes make a token too long for a header; ask for fewer"),
+        NotMinted::TooLong => too_long(scope, audience),
         NotMinted::Claims | NotMinted::NotSigned => {
             Problem::internal(format!("no token was made: {fault:?}"))
         }
     })
+}
+
+/// Of what there is more is what there is too much of.
+fn too_long(scope: &str, audience: &[String]) -> Problem {
+    if audience.iter().map(String::len).sum::<usize>() > scope.len() {
+        return OAuthError::InvalidTarget
+            .because("so many resources make a token too long for a header; ask for fewer");
+    }
+    OAuthError::InvalidScope.because("so many scopes make a token too long for a header; ask for fewer")
 }
 
 /// In whole seconds, as a token counts them, and never beyond the client's own end.
