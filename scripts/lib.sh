@@ -97,6 +97,8 @@ need_proxies() {
     if [[ ${#missing[@]} -gt 0 ]]; then
         install_unstarted "${missing[@]}"
     fi
+    # Brings the program of Apache, and not the package that would start one.
+    [[ -e /usr/lib/apache2/modules/mod_oauth2.so ]] || install_packages libapache2-mod-oauth2
 }
 
 # The packages would start a server each, on port 80, now and from every boot on. policy-rc.d, by which Debian's packages ask
@@ -120,8 +122,8 @@ a package is not to be had, put the program into /usr/local/bin, or name the sui
     done
 }
 
-# What runs the identity provider of the tests of sign-in.
-need_provider() {
+# What runs the identity provider of the tests of sign-in, and the libraries of the suite interop.
+need_node() {
     local program missing=()
     for program in node npm; do
         command -v "$program" > /dev/null || missing+=("${program/#node/nodejs}")
@@ -129,21 +131,50 @@ need_provider() {
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
     local major
     major=$(node --print 'process.versions.node.split(".")[0]')
-    ((major >= 18)) || die "the identity provider of the tests needs Node.js 18 or newer, and $(command -v node) is $major. Install a \
-newer one, or name the suites to run, without signin."
+    ((major >= 18)) || die "the tests need Node.js 18 or newer, and $(command -v node) is $major. Install a newer one, or name the \
+suites to run, without signin and interop."
 }
 
-# Its packages, as the lock file beside it has them; no script of theirs is run. Kept until the lock file changes.
-install_provider() {
-    local from=$root/tests/signin/provider to=${CARGO_TARGET_DIR:-$root/target}/test-provider
-    export CREDLEDGER_TEST_PROVIDER=$to
+# install_node_packages WHAT FROM TO: as the lock file in FROM has them; no script of theirs is run. Kept until that file changes.
+install_node_packages() {
+    local what=$1 from=$2 to=$3
     if ! cmp --silent "$from/package-lock.json" "$to/installed"; then
-        say "installing the identity provider of the tests in $to (npm ci)"
+        say "installing $what in $to (npm ci)"
         mkdir --parents "$to"
         cp "$from/package.json" "$from/package-lock.json" "$to"
         npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 \
-            || die "npm could not install it; what it said stands above. Without a network, name the suites to run, without signin."
+            || die "npm could not install it; what it said stands above. Without a network, name the suites to run, without signin \
+and interop."
         cp "$from/package-lock.json" "$to/installed"
+    fi
+}
+
+install_provider() {
+    export CREDLEDGER_TEST_PROVIDER=${CARGO_TARGET_DIR:-$root/target}/test-provider
+    install_node_packages "the identity provider of the tests" "$root/tests/signin/provider" "$CREDLEDGER_TEST_PROVIDER"
+}
+
+# Debian has the module that an environment of its own takes (ensurepip) in a package apart.
+need_python() {
+    local new_enough='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'
+    python3 -c "$new_enough" 2> /dev/null || install_packages python3 python3-venv
+    python3 -c "$new_enough" || die "the tests need Python 3.10 or newer with venv, and $(command -v python3) is not. Install a newer \
+one, or name the suites to run, without interop."
+}
+
+# For the suite interop: Node's, and beside them Python's with the hashes that requirements.txt has, as wheels, so that nothing
+# of theirs is built or run.
+install_libraries() {
+    local from=$root/tests/interop/libraries to=${CARGO_TARGET_DIR:-$root/target}/test-libraries
+    export CREDLEDGER_TEST_LIBRARIES=$to
+    install_node_packages "OAuth and JWT libraries" "$from" "$to"
+    if ! cmp --silent "$from/requirements.txt" "$to/python/installed" || ! "$to/python/bin/python" -c ''; then
+        say "installing OAuth and JWT libraries in $to/python (pip install)"
+        python3 -m venv --clear "$to/python"
+        "$to/python/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+            --requirement "$from/requirements.txt" >&2 \
+            || die "pip could not install them; what it said stands above. Without a network, name the suites to run, without interop."
+        cp "$from/requirements.txt" "$to/python/installed"
     fi
 }
 

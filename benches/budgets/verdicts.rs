@@ -13,9 +13,9 @@ use super::load::{self, Measured, Requests, request};
 use super::world::{World, median};
 use super::{Line, Run};
 
-const CONNECTIONS: usize = 64;
-const ROUNDS: usize = 5;
-const SPAN: Duration = Duration::from_secs(3);
+pub const CONNECTIONS: usize = 64;
+pub const ROUNDS: usize = 5;
+pub const SPAN: Duration = Duration::from_secs(3);
 
 pub struct Keys {
     pub living: Vec<String>,
@@ -80,6 +80,9 @@ pub fn over_http(run: &Run, keys: &Keys, wants: &impl Fn(&str) -> bool, lines: &
         format!("GET /api/v1/authorize?scope=logs:read HTTP/1.1\r\nHost: ledger\r\nAuthorization: Bearer {key}\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n").into_bytes()
     });
     row("S3", "authorize", authorize, "≥ 0.90", 0.90);
+    if wants("S12") || wants("S13") {
+        super::tokens::over_http(&service, gateway, tenant, wants, lines);
+    }
     if wants("S8") {
         mint_over_http(&service, gateway, tenant, lines);
     }
@@ -94,7 +97,7 @@ fn against_bare(
     (budget, least): (&'static str, f64),
     lines: &mut Vec<Line>,
 ) {
-    let bare = start_bare(&sample(service.address, requests));
+    let bare = start_bare(&answer(service.address, &requests(1)));
     let (mut own, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         own.push(load::run(service.address, CONNECTIONS, SPAN, requests, "200"));
@@ -160,10 +163,10 @@ fn rechecked(key: &str) -> String {
 }
 
 /// A whole answer, head and body.
-fn sample(address: SocketAddr, requests: &Requests) -> String {
+pub fn answer(address: SocketAddr, request: &[u8]) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-    stream.write_all(&requests(1)).expect("a request");
+    stream.write_all(request).expect("a request");
     let mut buffer = vec![0; 16 * 1024];
     let read = stream.read(&mut buffer).expect("an answer");
     String::from_utf8_lossy(&buffer[..read]).into_owned()
@@ -202,7 +205,7 @@ pub fn start_service(run: &Run) -> Server {
 }
 
 // The bare server is this same program, in a process of its own.
-fn start_bare(answer: &str) -> Server {
+pub fn start_bare(answer: &str) -> Server {
     let program = std::env::current_exe().expect("this program");
     let mut process = Command::new(program)
         .args(["bare-http", answer])

@@ -80,18 +80,25 @@ pub struct Front {
 
 impl Front {
     pub fn start(make: &Make, authority: SocketAddr, application: SocketAddr) -> Front {
-        Front::start_as(make, authority, application, false)
+        Front::start_as(make.name, make.prepare, authority, application, false)
     }
 
     /// With what the page says of a proxy before this one.
     pub fn start_behind_another(make: &Make, authority: SocketAddr, application: SocketAddr) -> Front {
-        Front::start_as(make, authority, application, true)
+        Front::start_as(make.name, make.prepare, authority, application, true)
     }
 
-    fn start_as(make: &Make, authority: SocketAddr, application: SocketAddr, behind_another: bool) -> Front {
-        let program = FOLDERS.map(|folder| Path::new(folder).join(make.name));
+    /// Of a program by this name, which `prepare` makes ready as a make's own does.
+    pub fn start_as(
+        name: &str,
+        prepare: impl Fn(&Places, &mut Command),
+        authority: SocketAddr,
+        application: SocketAddr,
+        behind_another: bool,
+    ) -> Front {
+        let program = FOLDERS.map(|folder| Path::new(folder).join(name));
         let program = program.iter().find(|program| program.exists());
-        let program = program.unwrap_or_else(|| panic!("no {}; scripts/test installs it", make.name));
+        let program = program.unwrap_or_else(|| panic!("no {name}; scripts/test installs it"));
         for _ in 0..ATTEMPTS {
             let folder = PathBuf::from(format!("/tmp/credledger-proxy-{}", uuid::Uuid::now_v7().simple()));
             std::fs::create_dir(&folder).expect("a folder");
@@ -100,7 +107,7 @@ impl Front {
             let places = Places { folder: folder.clone(), own, authority, application, behind_another };
             let log = File::create(folder.join("log")).expect("a log");
             let mut command = Command::new(program);
-            (make.prepare)(&places, &mut command);
+            prepare(&places, &mut command);
             command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
             let mut front = Front {
                 process: command.spawn().expect("it runs"),
@@ -110,9 +117,9 @@ impl Front {
             if front.listens() {
                 return front;
             }
-            eprintln!("{} did not start:\n{}", make.name, front.log());
+            eprintln!("{name} did not start:\n{}", front.log());
         }
-        panic!("{} did not start", make.name);
+        panic!("{name} did not start");
     }
 
     /// False when it ended.

@@ -9,6 +9,7 @@ mod front;
 mod peer;
 #[macro_use]
 mod promises;
+mod apache;
 mod caddy;
 mod haproxy;
 mod nginx;
