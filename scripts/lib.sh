@@ -25,17 +25,21 @@ as_root() {
 
 packages_updated=no
 
+read_package_lists() {
+    if [[ $packages_updated == no ]]; then
+        say "reading the lists of packages (apt-get update)"
+        as_root apt-get update --quiet=2 >&2
+        packages_updated=yes
+    fi
+}
+
 install_packages() {
     command -v apt-get > /dev/null \
         || die "$* missing, and this is no Debian or Ubuntu. Install PostgreSQL (14 or newer), a C compiler and Rust, then start again."
     if [[ $(id --user) -ne 0 ]] && ! command -v sudo > /dev/null; then
         die "$* missing, and installing needs root; there is no sudo. As root, run: apt-get update && apt-get install --yes --no-install-recommends $*. Then start again."
     fi
-    if [[ $packages_updated == no ]]; then
-        say "reading the lists of packages (apt-get update)"
-        as_root apt-get update --quiet=2 >&2
-        packages_updated=yes
-    fi
+    read_package_lists
     say "installing $* (apt-get install)"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$@" >&2
 }
@@ -147,10 +151,21 @@ need_compiler() {
     command -v cc > /dev/null || install_packages gcc libc6-dev
 }
 
+wanted_rust() { sed --quiet 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml"; }
+
+# Debian has it from 13 on, Ubuntu from 24.04.
+distribution_has_rustup() {
+    command -v apt-cache > /dev/null || return 1
+    if [[ $(id --user) -eq 0 ]] || command -v sudo > /dev/null; then
+        read_package_lists
+    fi
+    [[ -n $(apt-cache search --names-only '^rustup$') ]]
+}
+
 # Succeeds when the Rust on the PATH is new enough for Cargo.toml.
 rust_is_new_enough() {
     local wanted found
-    wanted=$(sed --quiet 's/^rust-version = "\(.*\)"$/\1/p' "$root/Cargo.toml")
+    wanted=$(wanted_rust)
     found=$(cargo --version 2> /dev/null | cut --delimiter=' ' --fields=2) || return 1
     [[ -n $found && $(printf '%s\n' "$wanted" "$found" | sort --version-sort | head --lines=1) == "$wanted" ]]
 }
@@ -170,12 +185,14 @@ need_rust() {
     fi
     rm --force "$script"
     if [[ $status -ne 0 ]]; then
+        distribution_has_rustup \
+            || die "that did not work, and this system has no package of rustup. Install Rust from https://rustup.rs, or put Rust $(wanted_rust) or newer on the PATH; then start again."
         say "that did not work; trying the distribution's own rustup"
         install_packages rustup
         rustup default stable >&2
     fi
     hash -r
-    rust_is_new_enough || die "no Rust new enough for Cargo.toml could be installed. Install one from https://rustup.rs."
+    rust_is_new_enough || die "no Rust new enough for Cargo.toml could be installed. Install one from https://rustup.rs, or put Rust $(wanted_rust) or newer on the PATH; then start again."
 }
 
 # Root's own processes run as this account: PostgreSQL refuses to run as root. The service chooses in the same order.

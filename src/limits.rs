@@ -35,6 +35,8 @@ pub const FORWARDED_HOPS: usize = 64;
 // ---- how often ----
 pub const RATE_REQUESTS: u32 = 1_000_000;
 pub const RATE_SECONDS: u32 = 24 * 60 * 60;
+/// Access tokens that one client may give back. Each is an event that stays.
+pub const TOKENS_GIVEN_BACK_A_MINUTE: u32 = 600;
 /// How often one address may present what is no credential, before it is told to wait.
 pub const FAILED_AUTHENTICATIONS_A_MINUTE: u32 = 100;
 /// How often browsers of one address may come back from the identity provider: each time that is asked, and the database.

@@ -2,6 +2,7 @@
 //! each key. What breaks off goes on when it is run again.
 
 mod client;
+mod form;
 mod rows;
 
 use std::fs::File;
@@ -17,7 +18,8 @@ use crate::domain::imports::Alphabet;
 use crate::limits;
 use crate::ops::StartError;
 use client::{Told, Upload};
-use rows::Product;
+use form::Form;
+use rows::{Product, Row};
 
 pub fn describe() -> Command {
     let text = |name: &'static str, value: &'static str, help: &'static str| {
@@ -57,15 +59,14 @@ pub fn run(given: &ArgMatches) -> Result<(), StartError> {
         StartError::new(format!("{} can't be read: {error}.", file("token-file").display()))
     })?;
     let product = given.get_one::<String>("from").and_then(|word| Product::from_word(word));
+    let upload = Upload::new(text("url"), text("tenant"), token.trim())?;
     let header = match product {
-        Some(product) => Some(header(product, given)?),
+        Some(product) => Some(checked_header(product, given, &file("file"))?),
         None => None,
     };
-    let upload = Upload::new(text("url"), text("tenant"), token.trim())?;
-    let (counts, lines) = send(&upload, &file("file"), product, header)?;
-    let Counts { imported, exists, refused } = counts;
-    complain(&format!("{lines} lines: {imported} imported, {exists} there already, {refused} refused."));
-    match refused {
+    let counts = send(&upload, &file("file"), product, header)?;
+    complain(&counts.in_words());
+    match counts.refused {
         0 => Ok(()),
         _ => Err(StartError::new(
             "Some lines were refused; each stands above with its reason. Mend them, and run it again: what is imported stays.",
@@ -78,33 +79,52 @@ struct Counts {
     imported: u64,
     exists: u64,
     refused: u64,
+    /// rows of what was deleted there
+    left_out: u64,
 }
 
-/// The first line, of what the flags say and the product is known for.
-fn header(product: Product, given: &ArgMatches) -> Result<Value, StartError> {
-    let text = |name: &str| given.get_one::<String>(name).map(String::as_str);
-    let prefix = text("prefix").unwrap_or_default();
-    let alphabet = text("alphabet").unwrap_or(product.alphabet().word());
-    let length = match (text("length"), product.secret_chars()) {
-        (Some(length), _) => read_length(length)?,
-        (None, Some(chars)) => json!(prefix.len() + chars),
-        (None, None) => {
-            return Err(StartError::new("Say how long a whole key is, with --length: a number, or MIN-MAX."));
-        }
-    };
-    let format = json!({"prefix": prefix, "alphabet": alphabet, "length": length});
-    Ok(json!({"import": {"source": product.word(), "format": format, "digest": {"algorithm": "sha256"}}}))
+impl Counts {
+    fn in_words(self) -> String {
+        let Counts { imported, exists, refused, left_out } = self;
+        let all = imported + exists + refused + left_out;
+        let deleted = match left_out {
+            0 => String::new(),
+            some => format!(", {some} left out as deleted there"),
+        };
+        format!("{all} keys: {imported} imported, {exists} there already, {refused} refused{deleted}.")
+    }
 }
 
-fn read_length(text: &str) -> Result<Value, StartError> {
-    let number = |text: &str| text.parse::<u8>().ok();
-    let read = match text.split_once('-') {
-        Some((least, most)) => {
-            number(least).zip(number(most)).map(|(min, max)| json!({"min": min, "max": max}))
+/// The first line, of what the flags say and the product is known for, where the file's first key may be written so.
+fn checked_header(product: Product, given: &ArgMatches, path: &Path) -> Result<Value, StartError> {
+    let form = Form::read(product, given)?;
+    let mut lines = open(path)?;
+    while let Some(text) = next_line(&mut lines, path)? {
+        if let Ok(Row::Key(line)) = rows::line(product, &text) {
+            form.holds(&line)?;
+            break;
         }
-        None => number(text).map(|exactly| json!(exactly)),
-    };
-    read.ok_or_else(|| StartError::new(format!("--length {text} is neither a number nor MIN-MAX.")))
+    }
+    Ok(form.header())
+}
+
+/// The file's own first line. What is no header is rows of something: the service would list all that it lacks.
+fn own_header(lines: &mut impl BufRead, path: &Path) -> Result<String, StartError> {
+    let text = next_line(lines, path)?.ok_or_else(|| StartError::new("The file is empty."))?;
+    let header: Value = serde_json::from_str(&text).unwrap_or_default();
+    if header.get("import").is_none() {
+        let products = Product::ALL.map(Product::word).join(" or ");
+        return Err(StartError::new(format!(
+            "The file's first line does not say what is imported. For rows of another product's table, say whose they are, with \
+             --from ({products}); the API's own form is told in docs/MOVING-IN.md."
+        )));
+    }
+    Ok(text)
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, StartError> {
+    let opened = File::open(path).map(BufReader::new);
+    opened.map_err(|error| StartError::new(format!("{} can't be read: {error}.", path.display())))
 }
 
 /// In bodies of bounded size, one after the other, each with the header. Every line of the file is a line of a body, so that
@@ -114,18 +134,18 @@ fn send(
     path: &Path,
     product: Option<Product>,
     header: Option<Value>,
-) -> Result<(Counts, u64), StartError> {
-    let failed =
-        |error: std::io::Error| StartError::new(format!("{} can't be read: {error}.", path.display()));
-    let mut lines = BufReader::new(File::open(path).map_err(failed)?);
+) -> Result<Counts, StartError> {
+    let mut lines = open(path)?;
     let (mut counts, mut line) = (Counts::default(), 0);
     let header = match header {
         Some(header) => header.to_string() + "\n",
         None => {
             line += 1;
-            next_line(&mut lines, path)?.ok_or_else(|| StartError::new("The file is empty."))?
+            own_header(&mut lines, path)?
         }
     };
+    let declares: Value = serde_json::from_str(&header).unwrap_or_default();
+    complain(&format!("declared: {}.", form::in_words(&declares)));
     loop {
         let first = line + 1;
         let mut body = upload.begin()?;
@@ -140,7 +160,12 @@ fn send(
             line += 1;
             let text = match product.map(|product| rows::line(product, &text)) {
                 None => text,
-                Some(Ok(mapped)) => mapped.map(|line| line.to_string()).unwrap_or_default() + "\n",
+                Some(Ok(Row::Key(line))) => format!("{line}\n"),
+                // A blank line keeps the service's numbers those of the file.
+                Some(Ok(row)) => {
+                    counts.left_out += u64::from(row == Row::Deleted);
+                    "\n".to_owned()
+                }
                 Some(Err(why)) => {
                     bad.push((line, why));
                     "\n".to_owned()
@@ -157,12 +182,9 @@ fn send(
             say(&json!({"line": line, "outcome": "refused", "detail": why}))?;
         }
         if !more {
-            return Ok((counts, line));
+            return Ok(counts);
         }
-        complain(&format!(
-            "{line} lines so far: {} imported, {} there already",
-            counts.imported, counts.exists
-        ));
+        complain(&format!("so far, to line {line}: {}", counts.in_words()));
     }
 }
 

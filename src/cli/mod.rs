@@ -3,6 +3,7 @@
 mod import;
 mod key;
 mod operator;
+mod rebuild;
 mod serve;
 mod write_ready_file;
 
@@ -21,11 +22,12 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 5] = [
+const SUBCOMMANDS: [Subcommand; 6] = [
     Subcommand { describe: serve::describe, run: serve::run },
     Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: operator::describe, run: operator::run },
+    Subcommand { describe: rebuild::describe, run: rebuild::run },
     Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },
 ];
 

@@ -44,11 +44,6 @@ impl Timestamp {
     }
 
     /// Saturates at [`Timestamp::MAX`].
-    /// The next instant that there is.
-    pub fn next(self) -> Self {
-        Self::from_millis(self.millis() + 1).unwrap_or(self)
-    }
-
     pub fn plus_seconds(self, seconds: u32) -> Self {
         Self((self.0 + i64::from(seconds) * 1000).min(Self::MAX.0))
     }

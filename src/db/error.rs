@@ -12,6 +12,8 @@ type Cause = Box<dyn Error + Send + Sync>;
 pub enum DbError {
     /// No connection could be had, or the server can't write at present: nothing was written.
     Unavailable(Cause),
+    /// Its disk is full: nothing was written.
+    Full(Cause),
     /// The connection was lost while a statement ran. It may have happened.
     OutcomeUnknown(Cause),
     /// A uniqueness constraint stands in the way.
@@ -82,7 +84,8 @@ impl DbError {
             // the server may have gone after the commit and before its answer
             "57P01" | "57P02" | "57P05" | "40003" => Self::OutcomeUnknown(cause),
             code if code.starts_with("08") => Self::OutcomeUnknown(cause),
-            // out of connections, disk or memory; trouble with files. It was rolled back, and goes when the trouble does.
+            "53100" => Self::Full(cause),
+            // out of connections or memory; trouble with files. It was rolled back, and goes when the trouble does.
             code if code.starts_with("53") || code.starts_with("58") => Self::Unavailable(cause),
             code => Self::Rejected { state: code.to_owned(), cause },
         }
@@ -114,6 +117,7 @@ impl fmt::Display for DbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(_) => f.write_str("the database can't be reached"),
+            Self::Full(_) => f.write_str("the database's disk is full"),
             Self::OutcomeUnknown(_) => {
                 f.write_str("the connection to the database was lost during a statement")
             }
@@ -140,6 +144,7 @@ impl Error for DbError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unavailable(cause)
+            | Self::Full(cause)
             | Self::OutcomeUnknown(cause)
             | Self::Conflict { cause, .. }
             | Self::TryAgain(cause)
@@ -190,7 +195,7 @@ mod tests {
             ("42501", "Forbidden"),
             ("25006", "Unavailable"),
             ("53000", "Unavailable"),
-            ("53100", "Unavailable"),
+            ("53100", "Full"),
             ("53200", "Unavailable"),
             ("53300", "Unavailable"),
             ("58000", "Unavailable"),

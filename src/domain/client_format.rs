@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ids::ClientId;
-use super::key_format::{OPERATOR_PREFIX, RANDOM_BYTES, base62, is_prefix};
+use super::key_format::{KeyFormat, KeyFormatError, OPERATOR_PREFIX, RANDOM_BYTES, base62};
 use super::secret::PlainSecret;
 use crate::limits;
 
@@ -36,12 +36,10 @@ impl ClientFormat {
         secret_chars: u8,
     ) -> Result<Self, ClientFormatError> {
         for (prefix, member) in [(id_prefix, Member::IdPrefix), (secret_prefix, Member::SecretPrefix)] {
-            if !is_prefix(prefix) {
-                return Err(ClientFormatError::Prefix(member));
-            }
-            if prefix == OPERATOR_PREFIX {
-                return Err(ClientFormatError::Reserved(member));
-            }
+            KeyFormat::read_prefix(prefix).map_err(|error| match error {
+                KeyFormatError::Reserved => ClientFormatError::Reserved(member),
+                _ => ClientFormatError::Prefix(member),
+            })?;
         }
         if id_prefix == secret_prefix {
             return Err(ClientFormatError::Same);

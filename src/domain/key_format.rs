@@ -59,12 +59,7 @@ impl KeyFormat {
         secret_chars: u8,
         checksum: Checksum,
     ) -> Result<Self, KeyFormatError> {
-        if !is_prefix(prefix) {
-            return Err(KeyFormatError::Prefix);
-        }
-        if prefix == OPERATOR_PREFIX {
-            return Err(KeyFormatError::Reserved);
-        }
+        Self::read_prefix(prefix)?;
         if !limits::KEY_PUBLIC_CHARS.contains(&public_chars) {
             return Err(KeyFormatError::PublicChars);
         }
@@ -72,6 +67,14 @@ impl KeyFormat {
             return Err(KeyFormatError::SecretChars);
         }
         Ok(Self { prefix: prefix.into(), shape: Shape { public_chars, secret_chars, checksum } })
+    }
+
+    /// A prefix by itself.
+    pub fn read_prefix(prefix: &str) -> Result<String, KeyFormatError> {
+        if !is_prefix(prefix) {
+            return Err(KeyFormatError::Prefix);
+        }
+        if prefix == OPERATOR_PREFIX { Err(KeyFormatError::Reserved) } else { Ok(prefix.to_owned()) }
     }
 
     /// The operator tokens' own format.
@@ -134,7 +137,7 @@ impl TryFrom<GivenFormat> for KeyFormat {
 }
 
 /// Letters that are the same in a form, a header and a URL, and a `_` where what is told of a text begins.
-pub(super) fn is_prefix(text: &str) -> bool {
+fn is_prefix(text: &str) -> bool {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
     limits::KEY_PREFIX_CHARS.contains(&text.len()) && text.bytes().all(allowed) && text.ends_with('_')
 }

@@ -185,6 +185,10 @@ impl From<CommitError> for Problem {
             CommitError::Unavailable => {
                 Problem::unavailable(again, "the database can't be reached; nothing was changed; ask again")
             }
+            CommitError::Full => Problem::unavailable(
+                again,
+                "the database's disk is full; nothing was changed; make room there, then ask again",
+            ),
             CommitError::ClockBehind => Problem::unavailable(
                 again,
                 "the database's clock lies behind the ledger; nothing was changed",
@@ -213,6 +217,11 @@ impl From<crate::db::DbError> for Problem {
                 Problem::unavailable(limits::RETRY_AFTER_SECONDS, "the database can't be reached; ask again")
                     .with_cause(cause)
             }
+            DbError::Full(_) => Problem::unavailable(
+                limits::RETRY_AFTER_SECONDS,
+                "the database's disk is full; make room there, then ask again",
+            )
+            .with_cause(cause),
             // Asking again would meet the same: a fault of ours or of the installation, which the log tells.
             DbError::Conflict { .. }
             | DbError::Forbidden(_)

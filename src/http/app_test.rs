@@ -14,6 +14,7 @@ use super::problem::{Code, Problem};
 use super::request::{Manners, RequestContext};
 use super::routes::{self, Routes};
 use crate::db::{Breach, DbError};
+use crate::ledger::proposal::CommitError;
 use crate::limits;
 
 async fn read(context: RequestContext) -> HttpResponse {
@@ -309,7 +310,9 @@ async fn a_bad_body_is_told_with_every_pointer() {
     let cases = [
         (post("/things", "{").uri("/things"), 400),
         (post("/things", ""), 400),
-        (TestRequest::post().uri("/things"), 415),
+        // Nothing at all: what is missing are members.
+        (TestRequest::post().uri("/things"), 400),
+        (TestRequest::post().uri("/things").set_payload("{}"), 415),
         (TestRequest::post().uri("/things").set_payload("{}"), 415),
         (TestRequest::post().uri("/things/rotate"), 200),
         (TestRequest::post().uri("/things/rotate").set_payload("{}"), 415),
@@ -324,8 +327,9 @@ async fn a_bad_body_is_told_with_every_pointer() {
 
 #[test]
 fn only_a_database_that_may_answer_next_time_is_asked_again() {
-    let again: [fn() -> DbError; 4] = [
+    let again: [fn() -> DbError; 5] = [
         || DbError::Unavailable("refused".into()),
+        || DbError::Full("no space left".into()),
         || DbError::OutcomeUnknown("closed".into()),
         || DbError::TryAgain("deadlock".into()),
         || DbError::Cancelled("timeout".into()),
@@ -340,6 +344,9 @@ fn only_a_database_that_may_answer_next_time_is_asked_again() {
     ];
     for error in again {
         assert_eq!(Problem::from(error()).code(), Code::Unavailable, "{}", error());
+    }
+    for full in [Problem::from(DbError::Full("no space left".into())), CommitError::Full.into()] {
+        assert!(full.detail().contains("the database's disk is full"), "{full}");
     }
     for error in never {
         assert_eq!(Problem::from(error()).code(), Code::Internal, "{}", error());

@@ -60,17 +60,19 @@ impl JsonBody {
     /// Checks the type and that no parameter is there, which no route with a body takes; then reads. Call it after authentication, route, role and tenant have been checked.
     pub async fn read(request: &HttpRequest, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         let headers = request.headers();
-        if wants != Wants::JsonOrNothing {
+        // No type and no body: what is missing are the members, and they are told by name.
+        let untyped = wants == Wants::Json && !headers.contains_key(header::CONTENT_TYPE);
+        let may_be_absent = wants == Wants::JsonOrNothing || untyped;
+        if !may_be_absent {
             check_type(headers, wants)?;
         }
         query::none(request.query_string())?;
         let body = read_bounded(headers, payload, limits::BODY_BYTES, limits::BODY_WAIT).await?;
-        if wants == Wants::JsonOrNothing && !body.is_empty() {
+        if may_be_absent && !body.is_empty() {
             check_type(headers, wants)?;
         }
         // A form without a parameter is one.
-        let may_be_empty = matches!(wants, Wants::JsonOrNothing | Wants::Form);
-        match body.is_empty() && !may_be_empty {
+        match body.is_empty() && !may_be_absent && wants != Wants::Form {
             true => Err(Problem::invalid("the body is empty; send a JSON object")),
             false => Ok(JsonBody(body)),
         }

@@ -133,16 +133,19 @@ pub fn metadata(node: Node<'_, '_>) -> Option<Map<String, Value>> {
     let cleaned = node.accept(clean_members(members))?;
     // Measured as it will be stored: a letter may be longer in the composed form.
     if !metadata_fits(&cleaned) {
-        return node.refuse(format!("metadata holds at most {} bytes", limits::METADATA_BYTES));
+        return node.refuse(format_args!(
+            "metadata holds at most {} bytes, counted as canonical JSON; shorten it",
+            limits::METADATA_BYTES
+        ));
     }
     Some(cleaned)
 }
 
+/// How long its texts are, is told of all of them together.
 fn clean_members(members: Map<String, Value>) -> Result<Map<String, Value>, String> {
     let mut cleaned = Map::new();
     for (name, value) in members {
-        let name =
-            clean(&name, Layout::OneLine, limits::METADATA_BYTES).map_err(|error| error.to_string())?;
+        let name = clean(&name, Layout::OneLine, limits::BODY_BYTES).map_err(|error| error.to_string())?;
         if cleaned.insert(name, clean_value(value)?).is_some() {
             return Err("holds two names that are the same in Unicode's composed form; keep one".to_owned());
         }
@@ -153,7 +156,7 @@ fn clean_members(members: Map<String, Value>) -> Result<Map<String, Value>, Stri
 fn clean_value(value: Value) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) => {
-            clean(&text, Layout::Lines, limits::METADATA_BYTES).map_err(|error| error.to_string())?.into()
+            clean(&text, Layout::Lines, limits::BODY_BYTES).map_err(|error| error.to_string())?.into()
         }
         Value::Array(items) => items.into_iter().map(clean_value).collect::<Result<_, _>>()?,
         Value::Object(members) => clean_members(members)?.into(),
@@ -249,11 +252,13 @@ fn key_format(node: Node<'_, '_>, default: &KeyFormat) -> Option<KeyFormatPatch>
         let prefix = or_default(
             members,
             "prefix",
-            |text| text.text().map(str::to_owned),
+            |text| text.parsed(KeyFormat::read_prefix),
             &default.prefix().to_owned(),
         );
-        let public_chars = or_default(members, "public_chars", small_number, &default.public_chars());
-        let secret_chars = or_default(members, "secret_chars", small_number, &default.secret_chars());
+        let public = |number: Node<'_, '_>| small_number(number, limits::KEY_PUBLIC_CHARS);
+        let secret = |number: Node<'_, '_>| small_number(number, limits::KEY_SECRET_CHARS);
+        let public_chars = or_default(members, "public_chars", public, &default.public_chars());
+        let secret_chars = or_default(members, "secret_chars", secret, &default.secret_chars());
         let checksum = or_default(members, "checksum", checksum, &default.checksum());
         Some(KeyFormatPatch {
             prefix: prefix?,
@@ -266,11 +271,13 @@ fn key_format(node: Node<'_, '_>, default: &KeyFormat) -> Option<KeyFormatPatch>
 
 fn client_format(node: Node<'_, '_>, default: &ClientFormat) -> Option<ClientFormatPatch> {
     node.object(|members| {
-        let text = |text: Node<'_, '_>| text.text().map(str::to_owned);
-        let id_prefix = or_default(members, "id_prefix", text, &default.id_prefix().to_owned());
-        let id_chars = or_default(members, "id_chars", small_number, &default.id_chars());
-        let secret_prefix = or_default(members, "secret_prefix", text, &default.secret_prefix().to_owned());
-        let secret_chars = or_default(members, "secret_chars", small_number, &default.secret_chars());
+        let prefix = |text: Node<'_, '_>| text.parsed(KeyFormat::read_prefix);
+        let id = |number: Node<'_, '_>| small_number(number, limits::CLIENT_ID_CHARS);
+        let secret = |number: Node<'_, '_>| small_number(number, limits::KEY_SECRET_CHARS);
+        let id_prefix = or_default(members, "id_prefix", prefix, &default.id_prefix().to_owned());
+        let id_chars = or_default(members, "id_chars", id, &default.id_chars());
+        let secret_prefix = or_default(members, "secret_prefix", prefix, &default.secret_prefix().to_owned());
+        let secret_chars = or_default(members, "secret_chars", secret, &default.secret_chars());
         Some(ClientFormatPatch {
             id_prefix: id_prefix?,
             id_chars: id_chars?,
@@ -284,8 +291,9 @@ fn checksum(node: Node<'_, '_>) -> Option<Checksum> {
     node.one_of(&[("crc32", Checksum::Crc32), ("none", Checksum::None)])
 }
 
-fn small_number(node: Node<'_, '_>) -> Option<u8> {
-    node.integer(0..=255).and_then(|number| u8::try_from(number).ok())
+fn small_number(node: Node<'_, '_>, range: RangeInclusive<u8>) -> Option<u8> {
+    node.integer(i64::from(*range.start())..=i64::from(*range.end()))
+        .and_then(|number| u8::try_from(number).ok())
 }
 
 /// By label, in the one spelling in which labels are asked for too.

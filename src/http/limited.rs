@@ -9,6 +9,7 @@ use super::app::App;
 use super::metrics::Quota;
 use super::problem::Problem;
 use crate::domain::access::Reason;
+use crate::domain::ids::CredentialId;
 use crate::domain::rate_limit::RateLimit;
 use crate::limiter::{Left, Spent};
 
@@ -62,6 +63,16 @@ impl App {
         self.limiter.sign_in(address).map_err(|(limit, left)| {
             self.metrics.limited(Quota::SignIn);
             spent(Quota::SignIn, limit, left, "this address signs in too often; wait, then sign in again")
+        })
+    }
+
+    /// Before the end of a token is written down.
+    pub fn may_give_back(&self, client: CredentialId) -> Result<(), Problem> {
+        self.limiter.given_back(client).map_err(|(limit, left)| {
+            self.metrics.limited(Quota::GivenBack);
+            let detail =
+                "this client gives back tokens too often; wait, or have all of its tokens ended at once";
+            spent(Quota::GivenBack, limit, left, detail)
         })
     }
 

@@ -102,11 +102,13 @@ pub enum Quota {
     Operator,
     FailedAuthentication,
     SignIn,
+    GivenBack,
 }
 
 impl Quota {
     /// A credential's are verdicts, and counted with them.
-    const COUNTED: [Quota; 3] = [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn];
+    const COUNTED: [Quota; 4] =
+        [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn, Quota::GivenBack];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -114,6 +116,7 @@ impl Quota {
             Quota::Operator => "operator",
             Quota::FailedAuthentication => "failed_authentication",
             Quota::SignIn => "sign_in",
+            Quota::GivenBack => "given_back",
         }
     }
 }

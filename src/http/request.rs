@@ -58,6 +58,8 @@ pub struct Manners {
 struct Shared {
     /// where the 16 random bytes of a minted request id come from
     random: fn() -> [u8; 16],
+    /// whether a request id that was sent is what a secret looks like: such a one is neither logged nor kept
+    is_a_secret: Box<dyn Fn(&str) -> bool>,
     /// writes by method that are reads by meaning, such as verify: logged as reads
     questions: &'static [&'static str],
     served: Arc<Served>,
@@ -65,15 +67,16 @@ struct Shared {
 
 impl Manners {
     pub fn new(random: fn() -> [u8; 16], questions: &'static [&'static str]) -> Self {
-        Self::counting(random, questions, Arc::default())
+        Self::counting(random, Box::new(|_| false), questions, Arc::default())
     }
 
     pub fn counting(
         random: fn() -> [u8; 16],
+        is_a_secret: Box<dyn Fn(&str) -> bool>,
         questions: &'static [&'static str],
         served: Arc<Served>,
     ) -> Self {
-        Self { shared: Rc::new(Shared { random, questions, served }) }
+        Self { shared: Rc::new(Shared { random, is_a_secret, questions, served }) }
     }
 }
 
@@ -137,8 +140,8 @@ impl Exchange {
     fn begin(request: &mut ServiceRequest, shared: &Rc<Shared>) -> Self {
         let unread = Unread::of(request);
         let headers = request.headers();
-        let request_id =
-            RequestId::from_headers(headers).unwrap_or_else(|| RequestId::minted((shared.random)()));
+        let sent = RequestId::from_headers(headers).filter(|sent| !(shared.is_a_secret)(sent.as_str()));
+        let request_id = sent.unwrap_or_else(|| RequestId::minted((shared.random)()));
         let method = request.method().clone();
         let is_question = method.is_safe() || shared.questions.contains(&request.path());
         let entrance = Entrance::of(request.path());

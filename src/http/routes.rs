@@ -9,7 +9,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 use super::conneg;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 
 /// ```text
 /// app.service(Routes::at("/keys/{id}").get(read).patch(edit).delete(delete).done())
@@ -127,6 +127,9 @@ fn refused(problem: Problem) -> Ready<Result<HttpResponse, Problem>> {
 }
 
 /// For `App::default_service(web::to(routes::not_found))`.
-pub fn not_found() -> Ready<Result<HttpResponse, Problem>> {
-    refused(Problem::not_found())
+pub fn not_found(request: HttpRequest) -> Ready<Result<HttpResponse, Problem>> {
+    refused(match request.path() {
+        "/" => Problem::new(Code::NotFound, "there is nothing at the root; what there is, is told at /docs"),
+        _ => Problem::not_found(),
+    })
 }

@@ -35,7 +35,7 @@ pub fn serve(
             .app_data(app.clone())
             .configure(routes)
             .default_service(web::to(not_found))
-            .wrap(Manners::counting(random, QUESTIONS, app.metrics.served.by_another()))
+            .wrap(Manners::counting(random, secrets_of(&app), QUESTIONS, app.metrics.served.by_another()))
     });
     let server = server
         .workers(workers)
@@ -45,6 +45,11 @@ pub fn serve(
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+fn secrets_of(app: &Data<App>) -> Box<dyn Fn(&str) -> bool> {
+    let app = app.clone();
+    Box::new(move |text| app.view.is_formed_as_a_secret(text))
 }
 
 fn routes(service: &mut ServiceConfig) {

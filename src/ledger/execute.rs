@@ -1,5 +1,6 @@
 //! The one way in: load → decide → propose → commit, and again when a stream that was read has moved.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
@@ -178,7 +179,7 @@ impl Ledger {
         Executed { answer, position, enforced, changed, replayed: false }
     }
 
-    fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
+    pub(super) fn asked(&self, order: &Order, loaded: &LoadedStreams, fresh: &Arc<FreshSecrets>) -> Asked {
         let tenant = loaded.tenant.as_ref().and_then(|loaded| loaded.state.tenant().cloned());
         let owner = loaded.owner.as_ref().and_then(|loaded| loaded.state.member().cloned());
         let operator = loaded.operator.as_ref().and_then(|loaded| loaded.state.operator().cloned());
@@ -275,7 +276,7 @@ impl Ledger {
 
 /// What the claims of the events mean when one is taken.
 struct Claims {
-    taken: Option<&'static str>,
+    taken: Option<Cow<'static, str>>,
 }
 
 impl Claims {
@@ -284,20 +285,22 @@ impl Claims {
         let mut taken = kinds.filter_map(|claim| match claim.kind {
             ClaimKind::SecretPrefix | ClaimKind::ClientId => None,
             ClaimKind::ImportedKey => {
-                Some("This key is in this ledger already. Each key belongs to one credential.")
+                Some("This key is in this ledger already. Each key belongs to one credential.".into())
             }
-            ClaimKind::TenantSlug => Some("This slug is taken. Choose another."),
-            ClaimKind::FirstOperator => Some("This ledger has its first operator already."),
-            ClaimKind::Identity => Some("This person is an operator already."),
+            ClaimKind::TenantSlug => {
+                Some(format!("The slug {:?} is taken. Choose another, as `slug`.", claim.key).into())
+            }
+            ClaimKind::FirstOperator => Some("This ledger has its first operator already.".into()),
+            ClaimKind::Identity => Some("This person is an operator already.".into()),
         });
         Claims { taken: taken.next_back() }
     }
 
     /// A random prefix that is taken is drawn again; a chosen name is refused.
     fn refuse(&self) -> Result<(), ExecuteError> {
-        match self.taken {
+        match &self.taken {
             None => Ok(()),
-            Some(detail) => Err(ExecuteError::Refused(Refusal::new(RefusalKind::Conflict, detail))),
+            Some(detail) => Err(ExecuteError::Refused(Refusal::new(RefusalKind::Conflict, detail.clone()))),
         }
     }
 }

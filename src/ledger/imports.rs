@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::execute::{ExecuteError, Executed, Ledger, Order};
+use super::fresh::FreshSecrets;
 use super::load::LoadedStreams;
 use super::proposal::CommitError;
 use super::read::ReadError;
@@ -33,6 +34,15 @@ impl Ledger {
         let task = self.runtime.spawn(async move { ledger.import_all(tenant, orders).await });
         let lost = || (0..count).map(|_| Err(ExecuteError::Commit(CommitError::OutcomeUnknown))).collect();
         task.await.unwrap_or_else(|_| lost())
+    }
+
+    /// Whether a command would change anything as things are, or why it would be refused. Nothing is written.
+    pub async fn would_change(&self, order: &Order) -> Result<bool, ExecuteError> {
+        let fresh = Arc::new(FreshSecrets::new(self.reader().vault.clone(), self.clock.clone()));
+        let loaded = self.load(order, true).await?;
+        let asked = self.asked(order, &loaded, &fresh);
+        let events = asked.decide(order.stream, &loaded.subject.state).map_err(ExecuteError::Refused)?;
+        Ok(!events.is_empty())
     }
 
     async fn import_all(self: &Arc<Self>, tenant: TenantId, orders: Vec<Order>) -> Vec<Outcome> {

@@ -70,6 +70,8 @@ pub enum CommitError {
     Busy,
     /// the database can't be reached: nothing was written
     Unavailable,
+    /// the database's disk is full: nothing was written
+    Full,
     /// the database refused the command, alone: nothing was written, and the same again would be refused
     Rejected,
     /// the database's clock lies too far behind the ledger's last event
@@ -88,6 +90,7 @@ impl std::fmt::Display for CommitError {
             CommitError::TooLarge(_) => "the event is over its size limit",
             CommitError::Busy => "the command queue is full",
             CommitError::Unavailable => "the database can't be reached",
+            CommitError::Full => "the database's disk is full",
             CommitError::Rejected => "the database refused the command",
             CommitError::ClockBehind => "the database's clock lies behind the ledger's last event",
             CommitError::OutcomeUnknown => "the connection broke and the outcome could not be found out",

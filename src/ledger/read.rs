@@ -71,7 +71,9 @@ impl std::fmt::Display for ReadError {
             ReadError::Forged { position } => {
                 write!(
                     f,
-                    "the event at position {position} has no valid mac: no node of this ledger wrote it"
+                    "the event at position {position} has no valid mac: no node of this ledger wrote it. Either this master \
+                     key is not this ledger's: put the right one back. Or the event was changed by hand: restore the ledger \
+                     from a backup, as docs/BACKUP.md says"
                 )
             }
             ReadError::Bad { position, cause } => write!(f, "the event at position {position}: {cause}"),

@@ -89,7 +89,9 @@ impl Outcome {
                 | CommitError::ClaimTaken
                 | CommitError::AlreadyAnswered
                 | CommitError::Busy => Outcome::Busy,
-                CommitError::Unavailable | CommitError::ClockBehind => Outcome::Unavailable,
+                CommitError::Unavailable | CommitError::Full | CommitError::ClockBehind => {
+                    Outcome::Unavailable
+                }
                 CommitError::OutcomeUnknown => Outcome::Unknown,
                 CommitError::Rejected => Outcome::Failed,
             },

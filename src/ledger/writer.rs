@@ -119,10 +119,9 @@ impl Writer {
                 }
                 Tried::Behind(last_at) => self.last_at = last_at,
                 Tried::Refused(cause) => {
-                    if matches!(cause, DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_))
-                    {
+                    if let Some(passing) = passing(&cause) {
                         self.outage.failed(&cause);
-                        return answer_all(replies, CommitError::Unavailable);
+                        return answer_all(replies, passing);
                     }
                     tracing::warn!(%cause, commands = prepared.len(), "a batch was not written");
                     if may_return {
@@ -304,6 +303,17 @@ impl Connected {
 fn answer(reply: Reply, outcome: Result<Committed, CommitError>) {
     // A caller that went away still has its events in the ledger; there is nobody to tell.
     let _ = reply.send(outcome);
+}
+
+/// What goes when the database's trouble does.
+fn passing(cause: &DbError) -> Option<CommitError> {
+    match cause {
+        DbError::Full(_) => Some(CommitError::Full),
+        DbError::Unavailable(_) | DbError::TryAgain(_) | DbError::Cancelled(_) => {
+            Some(CommitError::Unavailable)
+        }
+        _ => None,
+    }
 }
 
 fn answer_all(replies: Vec<Reply>, error: CommitError) -> Result<(), Vec<Submission>> {

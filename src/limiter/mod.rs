@@ -28,8 +28,15 @@ const OF_SIGN_INS: RateLimit = match RateLimit::new(limits::SIGN_INS_A_MINUTE, 6
     Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
 };
 
+/// Each is an event that stays: a client ends what it holds, and no more than anybody needs to.
+const OF_GIVEN_BACK: RateLimit = match RateLimit::new(limits::TOKENS_GIVEN_BACK_A_MINUTE, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
+};
+
 pub struct Limiter {
     credentials: Buckets<CredentialId>,
+    given_back: Buckets<CredentialId>,
     operators: Buckets<OperatorId>,
     strangers: Buckets<Block>,
     sign_ins: Buckets<Block>,
@@ -41,6 +48,7 @@ impl Limiter {
     pub fn new(of_operators: Option<RateLimit>) -> Self {
         Limiter {
             credentials: Buckets::at_most(usize::MAX),
+            given_back: Buckets::at_most(usize::MAX),
             operators: Buckets::at_most(usize::MAX),
             strangers: Buckets::at_most(limits::LIMITED_ADDRESSES),
             sign_ins: Buckets::at_most(limits::LIMITED_ADDRESSES),
@@ -51,6 +59,12 @@ impl Limiter {
     /// A call by this credential, at whatever door and by whichever of its secrets.
     pub fn credential(&self, id: CredentialId, limit: RateLimit) -> Result<Left, Spent> {
         self.credentials.take(id, limit, BootTime::now)
+    }
+
+    /// An access token of this client that is given back.
+    pub fn given_back(&self, id: CredentialId) -> Result<(), (RateLimit, Spent)> {
+        let taken = self.given_back.take(id, OF_GIVEN_BACK, BootTime::now);
+        taken.map(drop).map_err(|spent| (OF_GIVEN_BACK, spent))
     }
 
     /// A call by this operator to the admin API. The limit is told with the refusal.

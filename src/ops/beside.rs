@@ -10,11 +10,14 @@ use tokio::runtime::Runtime;
 use super::config::Config;
 use super::data_dir::DataDir;
 use super::house::{Foundation, House};
-use super::private_postgres::PrivatePostgres;
+use super::migrate::Schema;
+use super::private_postgres::{CLUSTER, PrivatePostgres};
 use super::start::{self, database_settings, own_postgres};
 use super::{StartError, process};
 use crate::clock::BootTime;
+use crate::db::Settings;
 use crate::limits;
+use crate::projections::rebuild::Rebuilt;
 
 /// Does `work` with the ledger's rooms, as the account that the service runs as: what it makes is that account's.
 pub fn work<T>(
@@ -46,20 +49,38 @@ pub fn work_alone<T>(
     config: &Config,
     work: impl AsyncFnOnce(&House) -> Result<T, StartError>,
 ) -> Result<T, StartError> {
+    in_its_place(config, async |settings, data_dir| {
+        let (_, house) = start::open(config, settings, data_dir).await?;
+        finish(house, work).await
+    })
+}
+
+/// Every projection built anew from the events. Nothing is loaded before: it is what to do about rows that can't be.
+pub fn rebuild(config: &Config) -> Result<Rebuilt, StartError> {
+    in_its_place(config, async |settings, _| {
+        let foundation = lay(config, settings).await?;
+        let names: Vec<&'static str> = Schema::EMBEDDED.projections.iter().map(|each| each.name).collect();
+        foundation.rebuild(settings, &names).await
+    })
+}
+
+/// With the data directory held, so that no service runs on it, and with the database there.
+fn in_its_place<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Settings, &Path) -> Result<T, StartError>,
+) -> Result<T, StartError> {
     let data_dir = become_the_service(config)?;
     let _turn = take_turn(&data_dir)?;
     let _claimed = DataDir::claim_free(&data_dir, None)?.ok_or_else(|| {
         StartError::new(format!(
-            "The service runs on {}, and reads its keys at its start alone. Stop it, repeat this command, start it again.",
+            "The service runs on {}, and reads its keys and its rows at its start alone. Stop it, repeat this command, start \
+             it again.",
             data_dir.display()
         ))
     })?;
     let runtime = runtime()?;
     let own = own_postgres(config, &data_dir)?;
-    let outcome = runtime.block_on(async {
-        let (_, house) = start::open(config, &database_settings(config, &data_dir), &data_dir).await?;
-        finish(house, work).await
-    });
+    let outcome = runtime.block_on(work(&database_settings(config, &data_dir), &data_dir));
     runtime.shutdown_background();
     match own {
         Some(own) => outcome.and_then(|done| own.stop().map(|()| done).map_err(StartError::from)),
@@ -87,6 +108,7 @@ async fn finish<T>(
 
 /// What a start does before it becomes ready, but for the address.
 fn become_the_service(config: &Config) -> Result<PathBuf, StartError> {
+    a_ledger_is_there(config)?;
     let account = process::account_to_become(config.run_as.as_deref(), &config.data_dir)?;
     let data_dir = DataDir::provide(&config.data_dir, account.as_ref())?;
     if let Some(account) = &account {
@@ -94,6 +116,26 @@ fn become_the_service(config: &Config) -> Result<PathBuf, StartError> {
     }
     process::harden()?;
     Ok(data_dir)
+}
+
+/// Only a service begins a ledger: a command that is told of the wrong place must not leave another one there.
+fn a_ledger_is_there(config: &Config) -> Result<(), StartError> {
+    let missing = |what: &str, path: &Path| {
+        Err(StartError::new(format!(
+            "There is no ledger in {}: {what} {} is not there. Say where yours is, with --data-dir (and --master-key-file); a \
+             new one begins with credledger serve.",
+            config.data_dir.display(),
+            path.display()
+        )))
+    };
+    // What can't be looked at is told when it is used, by whoever uses it.
+    let gone = |path: &Path| path.try_exists().is_ok_and(|there| !there);
+    let cluster = config.data_dir.join(CLUSTER);
+    match &config.master_key_file {
+        _ if config.database_url.is_none() && gone(&cluster) => missing("its database", &cluster),
+        key_file if gone(key_file) => missing("its master key", key_file),
+        _ => Ok(()),
+    }
 }
 
 /// One command at a time: the server that one started for the moment must not end under another.
@@ -155,8 +197,10 @@ fn enter(config: &Config, data_dir: &Path, runtime: &Runtime) -> Result<(House, 
 }
 
 async fn open(config: &Config, data_dir: &Path) -> Result<House, StartError> {
-    let settings = database_settings(config, data_dir);
-    let foundation =
-        Foundation::lay(&settings, config.database_url.is_none(), &config.master_key_file).await?;
+    let foundation = lay(config, &database_settings(config, data_dir)).await?;
     House::open_beside(&foundation).await
+}
+
+async fn lay(config: &Config, settings: &Settings) -> Result<Foundation, StartError> {
+    Foundation::lay(settings, config.database_url.is_none(), &config.master_key_file).await
 }

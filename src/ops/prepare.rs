@@ -20,6 +20,7 @@ pub struct Prepared {
 
 pub fn prepare(config: Config) -> Result<Prepared, StartError> {
     let account = process::account_to_become(config.run_as.as_deref(), &config.data_dir)?;
+    ReadyFile::check(config.ready_file.as_deref(), &config.data_dir)?;
     let listener = bind::bind(config.listen)?;
     let data_dir = DataDir::claim(&config.data_dir, account.as_ref())?;
     let ready_file = ReadyFile::prepare(config.ready_file.as_deref())?;

@@ -32,6 +32,18 @@ pub enum ReadyFile {
 }
 
 impl ReadyFile {
+    /// Before anything is made: a token that is shown nowhere is lost. A start makes the data directory, and what it lies in.
+    pub fn check(path: Option<&Path>, data_dir: &Path) -> Result<(), StartError> {
+        let Some(path) = path else { return Ok(()) };
+        let folder = folder_of(path);
+        if folder.is_dir() || data_dir.starts_with(folder) {
+            return Ok(());
+        }
+        let missing =
+            io::Error::new(io::ErrorKind::NotFound, format!("there is no folder {}", folder.display()));
+        Err(unwritable(path, &missing))
+    }
+
     /// Before root is given up, and once the data directory is ours: a file of an earlier start would be taken for this one's.
     pub fn prepare(path: Option<&Path>) -> Result<ReadyFile, StartError> {
         let Some(path) = path else { return Ok(ReadyFile::NotAskedFor) };
@@ -89,10 +101,14 @@ pub fn help(path: &Path, input: impl Read) -> io::Result<()> {
     }
 }
 
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Never seen half: written beside, synced, renamed.
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = folder_of(path);
     let beside = directory.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let written = write_and_sync(&beside, content).and_then(|()| fs::rename(&beside, path));
     match written {

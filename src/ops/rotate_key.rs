@@ -13,7 +13,7 @@ use super::house::{House, LEDGER, explained};
 use crate::db::{DbError, in_time};
 use crate::limits;
 use crate::tokens::sealed::{self, Resealed};
-use crate::vault::{KeyFileError, MasterKeys, Rotation, Vault};
+use crate::vault::{KeyFileError, Rotation, Vault};
 
 const READ: &str = "select operator_id, key_digest, answer from credledger.read_answers($1, $2, $3, $4)";
 const RESEAL: &str = "select credledger.reseal_answers($1, $2, $3, $4, $5)";
@@ -31,19 +31,6 @@ pub struct Rotated {
     pub signing_keys: Resealed,
     /// answers that no key of the file opens: nobody could have read them before either
     pub unreadable: u64,
-}
-
-/// Before anything is started for it: whether there is a key at all.
-pub fn check(key_file: &Path) -> Result<(), StartError> {
-    match MasterKeys::read(key_file) {
-        Err(KeyFileError::Missing(_)) => Err(StartError::new(format!(
-            "There is no master key in {}: the service makes one on its first start. Say where yours is with --data-dir or \
-             --master-key-file.",
-            key_file.display()
-        ))),
-        // An account that is about to be left may see less, or more, than the one that works.
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// `house` holds the node's lease: no service reads its keys meanwhile.

@@ -82,7 +82,7 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
 fn encode_client(client: &Client, out: &mut Writer) {
     let Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources } =
         &client.registration;
-    out.instant(client.tokens_revoked_at);
+    out.u32(client.tokens_revoked);
     out.count(resources.len());
     for resource in resources {
         out.text(resource.as_str());
@@ -90,13 +90,13 @@ fn encode_client(client: &Client, out: &mut Writer) {
 }
 
 fn decode_client(reader: &mut Reader<'_>) -> Result<Client, BadRecord> {
-    let tokens_revoked_at = reader.instant()?;
+    let tokens_revoked = reader.u32()?;
     let mut resources = Vec::new();
     for _ in 0..reader.count()? {
         resources.push(Resource::parse(reader.text()?).map_err(|_| BadRecord("a resource is none"))?);
     }
     let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
-    Ok(Client { registration: Registration { token_endpoint_auth_method, resources }, tokens_revoked_at })
+    Ok(Client { registration: Registration { token_endpoint_auth_method, resources }, tokens_revoked })
 }
 
 fn encode_limit(rate_limit: OwnRateLimit, out: &mut Writer) {

@@ -101,7 +101,7 @@ fn claims() -> Value {
     json!({
         "iss": ISSUER, "sub": "c_1", "client_id": "c_1", "aud": ISSUER, "scope": "a:b c:d",
         "iat": NOW, "exp": NOW + 3600, "jti": Uuid::from_u128(7), "tenant_id": Uuid::from_u128(1),
-        "credential_id": Uuid::from_u128(2), "secret_id": Uuid::from_u128(3),
+        "credential_id": Uuid::from_u128(2), "secret_id": Uuid::from_u128(3), "client_version": 4,
     })
 }
 
@@ -114,6 +114,7 @@ fn grant<'a>(audience: &'a [String]) -> Grant<'a> {
         tenant: TenantId(Uuid::from_u128(1)),
         credential: CredentialId(Uuid::from_u128(2)),
         secret: SecretId(Uuid::from_u128(3)),
+        client_version: 4,
         lifetime_seconds: 3600,
         jkt: None,
     }
@@ -242,7 +243,7 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
         json!({"sub": "c_2"}),
         json!({"client_id": null}),
         json!({"client_id": "", "sub": ""}),
-        json!({"client_id": long, "sub": long}),
+        json!({"iss": long}),
         json!({"aud": null}),
         json!({"aud": []}),
         json!({"aud": {}}),
@@ -256,6 +257,9 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
         json!({"tenant_id": "acme"}),
         json!({"credential_id": null}),
         json!({"secret_id": null}),
+        json!({"client_version": null}),
+        json!({"client_version": -1}),
+        json!({"client_version": "4"}),
         json!({"secret_id": 7}),
         json!({"secret_id": "x"}),
         json!({"scope": ["a"]}),
@@ -434,6 +438,7 @@ proptest! {
                 tenant: TenantId(Uuid::from_u128(ids[0])),
                 credential: CredentialId(Uuid::from_u128(ids[1])),
                 secret: SecretId(Uuid::from_u128(ids[2])),
+                client_version: ids[0] as u32,
                 lifetime_seconds,
                 jkt: jkt.as_deref(),
             };

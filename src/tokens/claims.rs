@@ -24,6 +24,8 @@ pub struct Claims {
     pub credential: CredentialId,
     /// by which it was asked for: it falls with it
     pub secret: SecretId,
+    /// how many events the client had: what ends all tokens of before is told by this order
+    pub client_version: u32,
     /// in seconds
     pub issued_at: i64,
     pub expires_at: i64,
@@ -41,20 +43,13 @@ impl Claims {
         Timestamp::from_millis(self.expires_at.saturating_mul(1000)).unwrap_or_default()
     }
 
-    /// What the view is asked about. It was issued at the instant that its id tells, which its second is too coarse for.
+    /// What the view is asked about.
     pub fn issued(&self) -> Issued {
-        let second = self.issued_at.saturating_mul(1000);
-        let told = self.id.get_timestamp().map(|told| told.to_unix());
-        let told = told.map(|(seconds, nanos)| {
-            seconds.saturating_mul(1000).saturating_add(u64::from(nanos / 1_000_000))
-        });
-        let told = told.and_then(|told| i64::try_from(told).ok());
-        let millis = told.filter(|told| told / 1000 == self.issued_at).unwrap_or(second);
         let scopes = self.scope.split(' ').filter_map(|word| Scope::parse(word).ok());
         Issued {
             id: AccessTokenId(self.id),
             client_id: self.client_id.as_str().into(),
-            issued_at: Timestamp::from_millis(millis).unwrap_or_default(),
+            client_version: self.client_version,
             ends_at: self.ends_at(),
             scopes: scopes.collect(),
         }
@@ -100,6 +95,7 @@ impl Claims {
         put("tenant_id", json!(self.tenant));
         put("credential_id", json!(self.credential));
         put("secret_id", json!(self.secret));
+        put("client_version", json!(self.client_version));
         if let Some(jkt) = &self.jkt {
             put("cnf", json!({"jkt": jkt}));
         }
@@ -125,6 +121,7 @@ impl Claims {
             tenant: text("tenant_id")?.parse().ok()?,
             credential: text("credential_id")?.parse().ok()?,
             secret: text("secret_id")?.parse().ok()?,
+            client_version: u32::try_from(seconds("client_version")?).ok()?,
             issued_at: seconds("iat")?,
             expires_at: seconds("exp")?,
             id,

@@ -24,6 +24,7 @@ pub struct Grant<'a> {
     pub tenant: TenantId,
     pub credential: CredentialId,
     pub secret: SecretId,
+    pub client_version: u32,
     /// The token is over so many seconds after the second of now, and never later.
     pub lifetime_seconds: u32,
     /// The thumbprint of the key that the token is bound to.
@@ -58,6 +59,7 @@ pub fn mint(signer: &Signer, grant: &Grant<'_>, id: Uuid, now: Timestamp) -> Res
         tenant: grant.tenant,
         credential: grant.credential,
         secret: grant.secret,
+        client_version: grant.client_version,
         issued_at,
         expires_at: issued_at + i64::from(grant.lifetime_seconds),
         id,

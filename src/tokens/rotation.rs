@@ -103,6 +103,9 @@ impl Keyring {
     pub fn take_in(&self, pem: &str) -> Result<Brought, BadPrivateKey> {
         let new = self.ledger.vault().take_private_key(pem)?;
         let algorithm = TokenAlgorithm::of(new.key.algorithm()).ok_or(BadPrivateKey::Kind)?;
+        // What can't be read back from the event would stop every node that meets it.
+        PublicJwk::of(&PublicJwk::from(new.key.public().clone()).members())
+            .map_err(|_| BadPrivateKey::Kind)?;
         Ok(Brought(new, algorithm))
     }
 

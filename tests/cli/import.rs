@@ -86,7 +86,10 @@ fn keys_of_unkey_move_in_with_their_table_and_again_when_it_is_run_again() {
     let told = refused(&output);
     let numbers: Vec<_> = told.iter().map(|line| line["line"].as_u64()).collect();
     assert_eq!(numbers, [Some(5), Some(4)], "{told:?}");
-    assert!(said(&output).contains("2 imported, 0 there already, 2 refused"), "{}", said(&output));
+    let counts = "5 keys: 2 imported, 0 there already, 2 refused, 1 left out as deleted there.";
+    assert!(said(&output).contains(counts), "{}", said(&output));
+    let declared = "declared: prefix sk_live_, base58 after it, 29-30 characters in all, digests by sha256.";
+    assert!(said(&output).contains(declared), "{}", said(&output));
     gateway.verify(&key(1)).is_accepted();
     gateway.verify(&key(2)).is_refused("suspended");
     gateway.verify(&key(3)).is_refused("not_found");
@@ -143,8 +146,12 @@ fn lines_of_the_apis_own_form_are_sent_as_they_are_in_as_many_pieces_as_it_takes
     lines.extend((0..LINES).map(line));
     let output = moving.import(&[], &lines);
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("lines so far"), "it was to take more than one piece: {}", said(&output));
-    assert!(said(&output).contains(&format!("{LINES} imported")), "{}", said(&output));
+    assert!(
+        said(&output).contains("so far, to line "),
+        "it was to take more than one piece: {}",
+        said(&output)
+    );
+    assert!(said(&output).contains(&format!("{LINES} keys: {LINES} imported")), "{}", said(&output));
     for number in [0, LINES / 2, LINES - 1] {
         service.whoami(&text(number)).expect(200);
     }
@@ -154,13 +161,20 @@ fn lines_of_the_apis_own_form_are_sent_as_they_are_in_as_many_pieces_as_it_takes
 fn what_can_not_be_sent_is_told_in_a_sentence() {
     let service = Service::start();
     let moving = Moving::into(&service);
-    let line = ["{}\n".to_owned()];
+    let line = ["{\"import\":{\"colour\":1}}\n".to_owned()];
     let told = |args: &[&str], lines: &[String]| {
         let output = moving.import(args, lines);
         assert!(!output.status.success() && output.stdout.is_empty(), "{}", said(&output));
         said(&output)
     };
-    assert!(told(&[], &line).contains("refused the import (400)"), "a first line that says nothing");
+    let lacking = told(&[], &line);
+    assert!(lacking.contains("refused the import (400)"), "{lacking}");
+    assert!(
+        lacking.contains("\n  /import/colour: ") && lacking.contains("\n  /import/source: "),
+        "{lacking}"
+    );
+    let foreign = told(&[], &["{\"id\":\"k\",\"hash\":\"x\"}\n".to_owned()]);
+    assert!(foreign.contains("--from (unkey or better-auth)"), "{foreign}");
     assert!(told(&["--from", "unkey"], &line).contains("--length"), "a format that is not known");
     assert!(told(&["--from", "unkey", "--length", "x"], &line).contains("--length x"));
     assert!(told(&["--url", "https://ledger.example"], &line).contains("plain http"));
@@ -169,4 +183,30 @@ fn what_can_not_be_sent_is_told_in_a_sentence() {
     assert!(told(&[], &line).contains("no operator token"));
     std::fs::write(service.folder().join("token"), "nobody").expect("a file");
     assert!(told(&[], &line).contains("(401)"));
+}
+
+/// What is declared stays for ever, so a mistyped form is told before anything is sent.
+#[test]
+fn a_form_that_the_first_row_does_not_have_is_told_before_anything_is_declared() {
+    let service = Service::start();
+    let moving = Moving::into(&service);
+    let position = || moving.root.get("/readyz").expect(200)["position"].clone();
+    let before = position();
+    let row = |start: &str| {
+        let digest = base64url::encode(&sha256(&[b"a key"]));
+        format!("{}\n", json!({"id": "key_1", "hash": digest, "start": start, "name": "n"}))
+    };
+    let cases = [
+        (&["--from", "unkey", "--length", "40"][..], "sk_live_3ZaB", "--prefix"),
+        (&["--from", "unkey", "--length", "29-30"], "sk_live_3ZaB", "--prefix"),
+        (&["--from", "unkey", "--prefix", "sk_lvie_", "--length", "29-30"], "sk_live_3ZaB", "--prefix"),
+        (&["--from", "unkey", "--prefix", "sk_live_", "--length", "24"], "sk_live_3ZaB", "--length"),
+        (&["--from", "unkey", "--prefix", "sk_live_", "--length", "29-300"], "sk_live_3ZaB", "--length"),
+    ];
+    for (flags, start, named) in cases {
+        let output = moving.import(flags, &[row(start)]);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{flags:?}");
+        assert!(said(&output).contains(named) && !said(&output).contains("declared"), "{}", said(&output));
+    }
+    assert_eq!(position(), before);
 }

@@ -178,7 +178,7 @@ fn no_key_is_added_while_a_service_runs_on_the_ledger() {
     assert_eq!(std::fs::read_to_string(&file).expect("there").lines().count(), 2);
     let nowhere =
         refused(key(&service, "rotate").arg("--master-key-file").arg(service.folder().join("no.key")));
-    assert!(nowhere.contains("There is no master key in "), "{nowhere}");
+    assert!(nowhere.contains("no.key is not there"), "{nowhere}");
 }
 
 /// To the account that the service runs as.

@@ -10,4 +10,5 @@ mod import;
 mod key;
 mod operator;
 mod readme;
+mod rebuild;
 mod scripts;

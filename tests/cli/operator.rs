@@ -163,31 +163,28 @@ fn first_starts_at_once_make_one_first_operator() {
 }
 
 #[test]
-fn whoever_makes_the_first_root_by_hand_is_the_first_operator_and_a_start_makes_none() {
-    let mut service = Service::start();
-    assert_eq!(service.stop(), Some(0));
-    let database =
-        tokio::runtime::Runtime::new().expect("a runtime").block_on(crate::support::Postgres::database());
-    let folder = service.folder().join("fresh");
-    let aimed = |words: &[&str]| {
+fn a_command_that_is_told_of_the_wrong_place_begins_no_ledger_there() {
+    let service = Service::start();
+    let database = service.database.as_ref().expect("a database of its own");
+    let wrong = service.folder().join("wrong");
+    let refused = |words: &[&str], more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credledger"));
-        command.args(words).arg("--data-dir").arg(&folder).stdin(Stdio::null());
-        command.args(["--database-url", &database.url, "--database-admin-url", &database.admin_url]);
-        command.args(["--allow-unsafe-database", "true"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("the binary runs")
+        command.args(words).arg("--data-dir").arg(&wrong).args(more).stdin(Stdio::null());
+        let output = command.output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {}", said(&output));
+        assert!(said(&output).contains("There is no ledger in "), "{words:?}: {}", said(&output));
     };
-    let create = ["operator", "create", "--name", "Anna", "--role", "root"];
-    let made: Vec<_> = [aimed(&create), aimed(&create)].into();
-    for command in made {
-        shown(&command.wait_with_output().expect("it ends"), "token");
+    let with_a_url = ["--database-url", &database.url, "--allow-unsafe-database", "true"];
+    for more in [&[][..], &with_a_url] {
+        refused(&["operator", "create", "--name", "Anna", "--role", "root"], more);
+        for words in [&["operator", "token"][..], &["key", "list"], &["key", "rotate"], &["rebuild"]] {
+            refused(words, more);
+        }
+        assert!(!wrong.exists());
+        std::fs::create_dir(&wrong).expect("a folder");
+        refused(&["operator", "token"], more);
+        std::fs::remove_dir(&wrong).expect("it is as empty as it was");
     }
-    let ready_file = service.folder().join("fresh-ready");
-    let serve = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &ready_file.to_string_lossy()]);
-    let ready = eventually(|| std::fs::read_to_string(&ready_file).ok()).expect("it becomes ready");
-    assert!(!ready.contains("operator_token"), "{ready}");
-    crate::support::service::signal_process(serve.id(), "-TERM");
-    assert!(serve.wait_with_output().expect("it ends").status.success());
-    service.start_again();
 }
 
 /// The claim on being the first is taken in the append, together with the token: whoever looks at whatever moment finds
@@ -255,7 +252,12 @@ fn a_first_start_that_fails_late_says_how_to_get_a_token_and_leaves_nothing_runn
         command.args(["--allow-unsafe-database", "true"]).output().expect("the binary runs")
     };
     let nowhere = service.folder().join("no-such-folder/ready");
-    let failed = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &nowhere.to_string_lossy()]);
+    let early = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &nowhere.to_string_lossy()]);
+    assert_eq!(early.status.code(), Some(1));
+    assert!(said(&early).contains("there is no folder") && !folder.exists(), "{}", said(&early));
+    // A name to which nothing can be added is found out only when it is written.
+    let unfit = service.folder().join("r".repeat(250));
+    let failed = aimed(&["serve", "--listen", "127.0.0.1:0", "--ready-file", &unfit.to_string_lossy()]);
     assert_eq!(failed.status.code(), Some(1));
     for sentence in ["--ready-file", "credledger operator token"] {
         assert!(said(&failed).contains(sentence), "{}", said(&failed));

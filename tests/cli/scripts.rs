@@ -193,6 +193,7 @@ fn where_the_official_script_cannot_be_had_the_distributions_rustup_is_tried() {
     machine.stub("cc", "");
     machine.stub("curl", "exit 6\n");
     machine.stub("apt-get", "");
+    machine.program("bin/apt-cache", "#!/bin/sh\necho 'rustup - the Rust toolchain installer'\n");
     let cargo = machine.path("home/.cargo/bin/cargo");
     machine.program("cargo-to-be", &machine.cargo());
     let makes = format!(
@@ -206,12 +207,42 @@ fn where_the_official_script_cannot_be_had_the_distributions_rustup_is_tried() {
     let tried = [
         "==> installing a Rust toolchain for root by the official script of rustup.rs, under ",
         "CALL curl ",
-        "==> that did not work; trying the distribution's own rustup",
     ];
+    let own = ["==> that did not work; trying the distribution's own rustup"];
     let install = [
         "==> installing rustup (apt-get install)",
         "CALL apt-get install --yes --quiet=2 --no-install-recommends rustup",
         "CALL rustup default stable",
     ];
-    are(&said, &[&tried[..], &UPDATE, &install, &SERVED].concat());
+    are(&said, &[&tried[..], &UPDATE, &own, &install, &SERVED].concat());
+}
+
+#[test]
+fn where_the_distribution_has_no_rustup_no_package_is_named_that_is_not_there() {
+    let machine = Machine::new("no-rustup");
+    machine.stub("cc", "");
+    machine.stub("curl", "exit 6\n");
+    machine.stub("apt-get", "");
+    machine.program("bin/apt-cache", "#!/bin/sh\n");
+    for user in [0, 1000] {
+        machine.user(user);
+        let (said, code) = machine.run();
+        assert_eq!(code, Some(1), "{said}");
+        assert!(!said.contains("install rustup") && !said.contains("installing rustup"), "{said}");
+        let advice = "Install Rust from https://rustup.rs, or put Rust ";
+        assert!(said.contains(advice) && said.contains(" or newer on the PATH"), "{said}");
+    }
+}
+
+/// Both name a tenant, and one who follows both in turn makes both.
+#[test]
+fn the_greeting_and_the_readmes_tour_make_different_tenants() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [greeting, tour] = ["scripts/run", "README.md"].map(|page| {
+        let page = fs::read_to_string(repository.join(page)).expect("readable");
+        let asked = page.split("/api/admin/v1/tenants").nth(1).expect("a tenant is made").to_owned();
+        let name = asked.split("{\"name\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        name.expect("its name").to_owned()
+    });
+    assert_ne!(greeting, tour);
 }

@@ -57,7 +57,7 @@ fn forgeries(ledger: &Ledger) -> Vec<Forgery> {
         "a secret's row is copied under a fresh id",
         format!(
             "insert into credledger.secrets select ledger_id, '00000000-0000-7000-8000-000000000001', tenant_id, version, \
-             record, mac, credential_id, ends_at_ms, prefix from credledger.secrets where id = '{}'",
+             record, mac, client_id, credential_id, ends_at_ms, prefix from credledger.secrets where id = '{}'",
             narrow.secret
         ),
         row("secrets", "00000000-0000-7000-8000-000000000001"),
@@ -323,9 +323,10 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
         let admin = ledger.admin().await;
         for change in [
             "update credledger.credentials set scopes = '{*}', revoked = not revoked, suspended = not suspended, \
-             ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null, owner_id = null",
+             ended_at_ms = null, expires_at_ms = 1, created_at_ms = 1, due_at_ms = null, owner_id = null, kind = 'oauth_client'",
             "update credledger.members set disabled = not disabled, name_version = 9",
-            "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id",
+            "update credledger.secrets set prefix = 'cl_live_forged', ends_at_ms = null, credential_id = tenant_id, \
+             client_id = 'cl_client_forged'",
             "update credledger.tenants set slug = 'forged-' || id",
             "update credledger.operator_tokens set prefix = 'forged', operator_id = id",
         ] {

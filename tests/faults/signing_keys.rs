@@ -85,6 +85,7 @@ async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenF
         tenant: TenantId(uuid::Uuid::now_v7()),
         credential: CredentialId(uuid::Uuid::now_v7()),
         secret: SecretId(uuid::Uuid::nil()),
+        client_version: 1,
         lifetime_seconds: 60,
         jkt: None,
     };

@@ -212,6 +212,7 @@ fn a_key_is_no_client_and_a_client_no_key_on_any_verb() {
                 let request = root.request(method, &format!("{path}{rest}"));
                 let request = if body.is_null() { request } else { request.json(&body) };
                 root.send(&request).problem(404, "not_found");
+                root.send(&request.header("If-Match", "\"77\"")).problem(404, "not_found");
             }
         }
         root.post(&format!("{}/tokens/revoke", key.path), &json!({})).problem(404, "not_found");

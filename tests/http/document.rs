@@ -84,7 +84,9 @@ fn the_document_reads_as_a_page_that_needs_nothing_from_elsewhere() {
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"), "{policy}");
     let text = page.text();
-    for operation in ["id=\"mintKey\"", "id=\"verify\"", "id=\"schema-Key\"", "POST /api/v1/verify"] {
+    for operation in
+        ["id=\"mintKey\"", "id=\"mintClient\"", "id=\"verify\"", "id=\"schema-Key\"", "POST /api/v1/verify"]
+    {
         assert!(text.contains(operation), "{operation}");
     }
     let json = anonymous.request("GET", "/docs").header("Accept", "application/json");

@@ -410,6 +410,30 @@ fn an_import_that_does_not_say_what_it_brings_is_refused_whole() {
 }
 
 #[test]
+fn a_form_is_declared_by_a_first_line_that_keeps_to_it_and_never_by_lines_that_are_all_refused() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let mut mistyped = plain();
+    mistyped["import"]["format"]["prefix"] = "ks_".into();
+    let told_whole = |number| {
+        let mut line = line(number);
+        line["prefix"] = "sk_0000".into();
+        line
+    };
+    without_an_event(&root, || {
+        let refused = import(&tenant, &[mistyped.clone(), told_whole(1), told_whole(2), json!({})]);
+        assert_eq!(outcomes(&refused), ["refused", "refused", "refused"]);
+    });
+    // what nothing was declared of is no form of this installation
+    gateway.verify(&key(1).replace("sk_", "ks_")).is_refused("malformed");
+    let results = import(&tenant, &[plain(), json!({}), told_whole(1)]);
+    assert_eq!(outcomes(&results), ["refused", "imported"]);
+    gateway.verify(&key(1)).is_accepted();
+    gateway.verify(&key(2)).is_refused("not_found");
+}
+
+#[test]
 fn a_fifth_way_of_one_prefix_is_refused_and_the_first_four_work() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::client::{Client, Request};
-use crate::support::service::Service;
+use crate::support::service::{Service, text};
 use crate::{acme, without_an_event};
 
 #[test]
@@ -90,6 +90,13 @@ fn where_no_member_is_needed_no_body_and_no_type_are() {
         root.send(&root.request("POST", &format!("{}{rest}", key.path))).expect(status);
     }
     root.send(&root.request("DELETE", &key.path)).expect(200);
+    // Where one is needed, it is named.
+    for (path, member) in
+        [(format!("{}/revoke", key.path), "/reason"), ("/api/admin/v1/tenants".to_owned(), "/name")]
+    {
+        let problem = root.send(&root.request("POST", &path)).problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], member, "{problem}");
+    }
     // But a body that is there is read like any other.
     let untyped = root.request("POST", &format!("{}/rotate", key.path)).body(b"{}".to_vec());
     root.send(&untyped).problem(415, "unsupported_media_type");
@@ -140,6 +147,19 @@ fn a_request_id_of_another_form_is_replaced() {
             echoed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
             "{echoed}"
         );
+    }
+    // What is a secret's text is nobody's name of a request: it would stand in the log, and in events.
+    let root = service.root();
+    let tenant = acme(&root);
+    let key = tenant.mint("k").secret;
+    for secret in [key.as_str(), root.token.as_deref().expect("a token")] {
+        let request = root.request("POST", &format!("{}/keys", tenant.path())).json(&json!({"name": "k"}));
+        let answer = root.send(&request.header("X-Request-Id", secret));
+        let made = answer.expect(201);
+        assert_ne!(answer.header("x-request-id"), Some(secret));
+        let history = format!("{}/keys/{}/history", tenant.path(), text(&made["key"]["id"]));
+        assert!(!root.get(&history).text().contains(secret));
+        assert!(!service.log().contains(secret));
     }
     assert_ne!(anyone.get("/healthz").header("x-request-id"), anyone.get("/healthz").header("x-request-id"));
 }

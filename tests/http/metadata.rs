@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bad_input::{is_refused_at, send_text};
-use crate::support::service::Service;
+use crate::support::service::{Service, text};
 use crate::{acme, without_an_event};
 
 /// (as it is first said, as it is read back, other spellings of it)
@@ -91,6 +91,49 @@ fn a_spelling_of_one_request_is_the_same_request_under_its_idempotency_key() {
             assert_eq!(send(other), told, "{first}, then {other}");
         }
     }
+}
+
+#[test]
+fn what_is_too_long_is_told_in_the_bytes_that_are_counted() {
+    let service = Service::start();
+    let root = service.root();
+    let key = acme(&root).mint("k");
+    for metadata in [json!({"a": "é".repeat(8 * 1024)}), json!({"a": "x".repeat(17 * 1024)})] {
+        let refused = root.patch(&key.path, &json!({"metadata": metadata}));
+        is_refused_at(&refused, "/metadata");
+        let problem = refused.problem(400, "invalid_request");
+        assert!(text(&problem["errors"][0]["detail"]).contains("at most 16384 bytes"), "{problem}");
+    }
+}
+
+/// What is pasted into the wrong field would be kept, and read by many.
+#[test]
+fn a_secret_in_a_name_a_note_or_metadata_is_refused_at_its_place() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let (key, other) = (tenant.mint("k"), tenant.mint("other").secret);
+    let token = root.token.clone().expect("a token");
+    without_an_event(&root, || {
+        for secret in [&other, &token] {
+            let within = format!("it was in a log: {secret}.");
+            is_refused_at(&root.patch(&key.path, &json!({"name": secret})), "/name");
+            is_refused_at(&root.patch(&key.path, &json!({"description": within})), "/description");
+            is_refused_at(
+                &root.patch(&key.path, &json!({"metadata": {"of": ["x", secret]}})),
+                "/metadata/of/1",
+            );
+            let revoke = format!("{}/revoke", key.path);
+            let refused = root.post(&revoke, &json!({"reason": "leaked", "note": within}));
+            is_refused_at(&refused, "/note");
+            assert!(
+                !refused.text().contains(secret.as_str()) && refused.text().contains("looks like a secret")
+            );
+        }
+    });
+    assert!(!service.log().contains(&other) && !service.log().contains(&token));
+    let named = json!({"reason": "leaked", "note": format!("{}… was in a log", &other[..16])});
+    root.post(&format!("{}/revoke", key.path), &named).expect(200);
 }
 
 #[test]

@@ -26,6 +26,13 @@ fn the_service_says_that_it_is_alive_and_ready_and_where_it_stands() {
 }
 
 #[test]
+fn whoever_comes_to_the_root_is_told_where_to_read() {
+    let service = Service::start();
+    let problem = service.anonymous().get("/").problem(404, "not_found");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("/docs")), "{problem}");
+}
+
+#[test]
 fn metrics_count_verdicts_and_name_no_tenant_or_credential() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());

@@ -102,6 +102,48 @@ fn tenants_may_share_a_prefix_but_none_takes_that_of_operator_tokens() {
 }
 
 #[test]
+fn what_is_wrong_with_settings_is_told_at_the_members_that_were_sent() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = acme(&root);
+    let pointers = |path: &str, body: serde_json::Value| -> Vec<String> {
+        let answer = if path == tenant.path() { root.patch(path, &body) } else { root.post(path, &body) };
+        let problem = answer.problem(400, "invalid_request");
+        let errors = problem["errors"].as_array().expect("a list");
+        errors.iter().map(|each| text(&each["pointer"])).collect()
+    };
+    let format = json!({"prefix": "Acme", "public_chars": 5, "secret_chars": 65, "checksum": "md5"});
+    let each = ["prefix", "public_chars", "secret_chars", "checksum"];
+    let each = each.map(|name| format!("/settings/key_format/{name}"));
+    for path in [tenant.path(), "/api/admin/v1/tenants".to_owned()] {
+        let told = |settings: serde_json::Value| {
+            let mut body = json!({"settings": settings});
+            if path != tenant.path() {
+                body["name"] = "other".into();
+            }
+            pointers(&path, body)
+        };
+        assert_eq!(told(json!({"key_format": format})), each);
+        assert_eq!(told(json!({"max_grace_seconds": 60})), ["/settings/max_grace_seconds"]);
+        assert_eq!(told(json!({"default_grace_seconds": 9_000_000})), ["/settings/default_grace_seconds"]);
+        let both = json!({"default_grace_seconds": 61, "max_grace_seconds": 60});
+        assert_eq!(told(both), ["/settings/default_grace_seconds"]);
+    }
+    root.patch(&tenant.path(), &json!({"settings": {"default_scopes": ["a:b"]}})).expect(200);
+    let narrowed = json!({"settings": {"allowed_scopes": ["c:*"]}});
+    assert_eq!(pointers(&tenant.path(), narrowed), ["/settings/allowed_scopes"]);
+}
+
+#[test]
+fn a_slug_that_is_taken_is_named_also_when_it_was_made_of_the_name() {
+    let service = Service::start();
+    let root = service.root();
+    root.post("/api/admin/v1/tenants", &json!({"name": "Acme Inc."})).expect(201);
+    let taken = root.post("/api/admin/v1/tenants", &json!({"name": "ACME, inc"})).problem(409, "conflict");
+    assert!(text(&taken["detail"]).contains("\"acme-inc\""), "{taken}");
+}
+
+#[test]
 fn suspending_and_resuming_twice_is_nothing_to_do() {
     let service = Service::start();
     let root = service.root();

@@ -331,12 +331,12 @@ async fn every_inline_projection_takes_its_rows() {
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9,
+                "scopes": ["a.b", "c"], "kind": "oauth_client", "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9,
                 "warnable_from_ms": 4}"#
                 .replace("OWNER", &id.to_string()),
         ),
         ("members", Some(id), r#"{"disabled": true, "name_version": 1}"#.to_owned()),
-        ("secrets", Some(id), format!(r#"{{"credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
+        ("secrets", Some(id), format!(r#"{{"client_id": "cl_client_abc", "credential_id": "{id}", "prefix": "cl_live_abc", "ends_at_ms": 7}}"#)),
         (
             "operators",
             None,
@@ -355,7 +355,7 @@ async fn every_inline_projection_takes_its_rows() {
         .await
         .query_one(
             "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix, o.reached,
-                    c.owner_id, m.disabled
+                    c.owner_id, m.disabled, c.kind, s.client_id
                from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
                join credledger.operators o using (id) join credledger.operator_tokens k using (id)
                join credledger.members m using (id)",
@@ -369,6 +369,7 @@ async fn every_inline_projection_takes_its_rows() {
     assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
     assert_eq!(row.get::<_, Vec<Uuid>>(8), [id]);
     assert_eq!((row.get(9), row.get(10)), (id, true));
+    assert_eq!((row.get(11), row.get(12)), ("oauth_client", "cl_client_abc"));
 }
 
 #[tokio::test]

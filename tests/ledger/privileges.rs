@@ -23,10 +23,12 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.guards.push((command, tenant, 0));
         batch.events.push((command, tenant, 1, Some(tenant)));
         batch.personal.push((command, tenant, 1, Some(tenant)));
-        let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "name_version": 1,
-                "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
+        let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "kind": "api_key",
+                "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
         let member = r#"{"disabled": false, "name_version": 1}"#;
-        let secret = format!(r#"{{"credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#);
+        let secret = format!(
+            r#"{{"client_id": null, "credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#
+        );
         for (projection, facts) in [
             ("tenants", r#"{"expiry_warning_ms": 0, "slug": "s"}"#),
             ("credentials", credential),

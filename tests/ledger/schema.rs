@@ -204,12 +204,22 @@ async fn every_query_of_the_projections_uses_its_index() {
     let database = Postgres::database().await;
     const TENANT: &str = "'0197e7a0-0000-7000-8000-000000000000'";
     let page = |filters: &str| format!("1, {TENANT}, 9, {TENANT}, 50, 9, 0, {filters}");
+    let of_keys = |filters: &str| page(&format!("{filters}, 'api_key'"));
     let pages = include_str!("../../projections/credentials/queries/page.sql");
     let queries = [
-        (pages, page("null, null, null, null, null, null, null"), "Scan Backward using credentials_by_age"),
-        (pages, page("'active', 'x', 'a', 9, null, 'x', null"), "Scan Backward using credentials_by_age"),
-        (pages, page("null, null, null, null, 'cl_live_3fK9x0Qa', null, null"), "using secrets_by_prefix"),
-        (pages, page(&format!("null, null, null, null, null, null, {TENANT}")), "using credentials_by_owner"),
+        (
+            pages,
+            of_keys("null, null, null, null, null, null, null"),
+            "Scan Backward using credentials_by_age",
+        ),
+        (pages, of_keys("'active', 'x', 'a', 9, null, 'x', null"), "Scan Backward using credentials_by_age"),
+        (pages, of_keys("null, null, null, null, 'cl_live_3fK9x0Qa', null, null"), "using secrets_by_prefix"),
+        (pages, of_keys("null, null, null, null, 'cl_client_3f', null, null"), "using secrets_by_client_id"),
+        (
+            pages,
+            of_keys(&format!("null, null, null, null, null, null, {TENANT}")),
+            "using credentials_by_owner",
+        ),
         (
             include_str!("../../projections/members/queries/page.sql"),
             format!("1, {TENANT}, {TENANT}, 50, 'disabled', 'Ada'"),
@@ -257,9 +267,9 @@ async fn a_walk_over_what_is_due_meets_each_once_though_nothing_is_recorded() {
     let database = Postgres::database().await;
     // many at one instant, more than a page; one that is not due yet, and one that never is
     let rows = "
-        insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked,
+        insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, kind, suspended, revoked,
             scopes, description_version, name_version, due_at_ms)
-          select 1, gen_random_uuid(), gen_random_uuid(), 1, '', '', 1, false, false, '{}', 1, 1,
+          select 1, gen_random_uuid(), gen_random_uuid(), 1, '', '', 1, 'api_key', false, false, '{}', 1, 1,
                  case when n = 10 then 101 when n < 10 then 90 + n / 5 end
             from generate_series(0, 11) n";
     database.admin().await.batch_execute(rows).await.expect("the rows");

@@ -26,7 +26,7 @@ impl Ids {
 }
 
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
-    "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
+    "kind": "api_key", "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
 
 async fn world(database: &TestDatabase) -> Ids {
     let pair = || [Uuid::now_v7(), Uuid::now_v7()];
@@ -43,7 +43,9 @@ async fn world(database: &TestDatabase) -> Ids {
     for (tenant, credential) in ids.tenants.into_iter().zip(ids.credentials) {
         let of_tenant = stream(tenant, Some(tenant));
         let of_credential = stream(credential, Some(tenant));
-        let secret = format!(r#"{{"credential_id": "{credential}", "ends_at_ms": null, "prefix": "p"}}"#);
+        let secret = format!(
+            r#"{{"client_id": null, "credential_id": "{credential}", "ends_at_ms": null, "prefix": "p"}}"#
+        );
         rows.push((
             of_tenant,
             "tenants",

@@ -26,9 +26,9 @@ async fn tenant(admin: &Client, number: u128, window_ms: i64) -> Uuid {
 /// Credentials of a tenant, of which a warning may be due from the first instant on, and which end at the second.
 async fn credentials(admin: &Client, tenant: Uuid, count: i32, warnable_from: Option<i64>, end: i64) {
     let insert = "
-        insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked, scopes,
+        insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, kind, suspended, revoked, scopes,
             description_version, name_version, expires_at_ms, warnable_from_ms)
-          select 1, gen_random_uuid(), $1, 3, '', '', 1, false, false, '{}', 1, 1, $4, $3 from generate_series(1, $2::int)";
+          select 1, gen_random_uuid(), $1, 3, '', '', 1, 'api_key', false, false, '{}', 1, 1, $4, $3 from generate_series(1, $2::int)";
     admin.execute(insert, &[&tenant, &count, &warnable_from, &end]).await.expect("rows");
 }
 

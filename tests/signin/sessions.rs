@@ -106,6 +106,11 @@ fn signing_out_ends_one_session_and_everywhere_all_of_the_person() {
     assert_eq!(first.post("/console/sign-out-everywhere").status, 303);
     second.read("/session").problem(401, "unauthorized");
     grace.read("/session").expect(200);
+    let log = world.service.log();
+    for done in ["\"signed out\"", "\"signed out everywhere\""] {
+        let line = log.lines().find(|line| line.contains(done)).expect(done);
+        assert!(line.contains("\"operator\":\"") && line.contains("\"client_ip\":\"127.0.0.1\""), "{line}");
+    }
     first.post("/console/sign-out-everywhere").problem(401, "unauthorized");
     assert_eq!(first.post("/console/sign-out").status, 303, "whoever is out already is out");
 }

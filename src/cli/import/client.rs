@@ -15,6 +15,8 @@ use crate::ops::StartError;
 /// How long neither side may be silent: beyond what the service waits for its database.
 const SILENCE: Duration = Duration::from_secs(120);
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Of what is wrong with a first line.
+const FAULTS_TOLD: usize = 5;
 
 pub struct Upload {
     host: String,
@@ -130,22 +132,33 @@ fn broken(error: impl std::fmt::Display) -> StartError {
     StartError::new(format!("The connection broke: {error}. Run the same again; what is imported stays."))
 }
 
+/// A read that failed: mostly, because the service has ended.
+fn cut(error: std::io::Error) -> StartError {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => broken("the service went away"),
+        _ => broken(error),
+    }
+}
+
 fn read_answer(mut answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Result<(), StartError> {
     let (status, chunked) = read_head(&mut answer)?;
     if status != 200 {
         let mut problem = Vec::new();
-        answer.take(limits::BODY_BYTES as u64).read_to_end(&mut problem).map_err(broken)?;
+        answer.take(limits::BODY_BYTES as u64).read_to_end(&mut problem).map_err(cut)?;
         let text = String::from_utf8_lossy(&problem);
         let problem: Value = serde_json::from_str(text.trim()).unwrap_or_default();
-        let detail = problem["detail"].as_str().unwrap_or("it gave no reason");
-        return Err(StartError::new(format!("The service refused the import ({status}): {detail}.")));
+        return Err(StartError::new(format!(
+            "The service refused the import ({status}): {}",
+            reason(&problem)
+        )));
     }
     let mut lines = BufReader::new(Chunks { answer, left: 0, ended: !chunked });
     let mut text = String::new();
     loop {
         text.clear();
-        if lines.read_line(&mut text).map_err(broken)? == 0 {
-            return Err(broken("the answer has no end"));
+        if lines.read_line(&mut text).map_err(cut)? == 0 {
+            return Err(broken("the service went away"));
         }
         let mut line: Value = serde_json::from_str(&text).map_err(broken)?;
         let summary = line.get_mut("summary").map(Value::take);
@@ -158,13 +171,28 @@ fn read_answer(mut answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Resu
     }
 }
 
+/// What a problem says, with the first few of the places that it lists.
+fn reason(problem: &Value) -> String {
+    let detail = problem["detail"].as_str().unwrap_or("it gave no reason");
+    let mut text = format!("{}.", detail.trim_end_matches('.'));
+    let faults = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for fault in faults.iter().take(FAULTS_TOLD) {
+        let place = fault["pointer"].as_str().unwrap_or_default();
+        text.push_str(&format!("\n  {place}: {}", fault["detail"].as_str().unwrap_or_default()));
+    }
+    if faults.len() > FAULTS_TOLD {
+        text.push_str(&format!("\n  and {} more", faults.len() - FAULTS_TOLD));
+    }
+    text
+}
+
 /// The status, and whether the body comes in chunks.
 fn read_head(answer: &mut impl BufRead) -> Result<(u16, bool), StartError> {
     let mut head = String::new();
     let mut bounded = answer.take(limits::HEAD_BYTES as u64);
     while !head.ends_with("\r\n\r\n") {
-        if bounded.read_line(&mut head).map_err(broken)? == 0 {
-            return Err(broken("there is no answer"));
+        if bounded.read_line(&mut head).map_err(cut)? == 0 {
+            return Err(broken("the service went away without an answer"));
         }
     }
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -183,7 +211,9 @@ impl Read for Chunks {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         while self.left == 0 && !self.ended {
             let mut size = String::new();
-            self.answer.by_ref().take(64).read_line(&mut size)?;
+            if self.answer.by_ref().take(64).read_line(&mut size)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
             // The end of the chunk before.
             if size.trim().is_empty() && !size.is_empty() {
                 continue;
@@ -194,7 +224,60 @@ impl Read for Chunks {
         }
         let most = self.left.min(out.len());
         let read = self.answer.read(&mut out[..most])?;
+        if read == 0 && most > 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         self.left -= read;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Shutdown, TcpListener};
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is told when the service says this much and is gone.
+    fn after(said: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let upload = Upload::new(&url, "acme", "token").expect("well formed");
+        let body = upload.begin().expect("it listens");
+        let (mut service, _) = listener.accept().expect("a connection");
+        service.write_all(said.as_bytes()).expect("written");
+        service.shutdown(Shutdown::Write).expect("an end");
+        let last = body.finish().last().expect("something is told");
+        last.err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_service_that_ends_in_the_middle_is_told_so_wherever_that_was() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let line = r#"{"line":2,"outcome":"imported"}"#;
+        for said in [
+            String::new(),
+            head[..20].to_owned(),
+            head.to_owned(),
+            format!("{head}20\r\n{}", &line[..9]),
+            format!("{head}20\r\n{line}\n\r\n"),
+        ] {
+            let told = after(&said);
+            assert!(told.contains("the service went away"), "{said:?}: {told}");
+            assert!(told.ends_with("Run the same again; what is imported stays."), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_first_places() {
+        let faults: Vec<Value> =
+            (0..7).map(|each| json!({"pointer": format!("/m{each}"), "detail": "not known"})).collect();
+        let problem = json!({"detail": "7 things are wrong with it; see errors.", "errors": faults});
+        let text = reason(&problem);
+        assert!(text.starts_with("7 things are wrong with it; see errors.\n  /m0: not known\n"), "{text}");
+        assert!(text.contains("/m4") && !text.contains("/m5") && text.ends_with("and 2 more"), "{text}");
+        assert_eq!(reason(&Value::Null), "it gave no reason.");
     }
 }

@@ -45,16 +45,25 @@ impl Product {
     }
 }
 
-/// `None` for a row of what was deleted there, and for a blank line.
-pub fn line(product: Product, text: &str) -> Result<Option<Value>, String> {
+/// What a line of the file is.
+#[derive(Debug, PartialEq)]
+pub enum Row {
+    /// as a line of an import
+    Key(Value),
+    /// there
+    Deleted,
+    Blank,
+}
+
+pub fn line(product: Product, text: &str) -> Result<Row, String> {
     if text.trim().is_empty() {
-        return Ok(None);
+        return Ok(Row::Blank);
     }
     let row: Map<String, Value> =
         serde_json::from_str(text).map_err(|error| format!("the line is no JSON object: {error}"))?;
-    let row = Row(row);
+    let row = Members(row);
     if row.any(&["deleted_at_m", "deleted_at"]).is_some() {
-        return Ok(None);
+        return Ok(Row::Deleted);
     }
     let id = row.text(&["id"]).ok_or("the row has no id")?;
     let digest = row.text(match product {
@@ -79,12 +88,12 @@ pub fn line(product: Product, text: &str) -> Result<Option<Value>, String> {
         line.extend(row.scopes()?.map(|scopes| ("scopes".to_owned(), scopes)));
         line.extend(row.rate_limit().map(|limit| ("rate_limit".to_owned(), limit)));
     }
-    Ok(Some(Value::Object(line)))
+    Ok(Row::Key(Value::Object(line)))
 }
 
-struct Row(Map<String, Value>);
+struct Members(Map<String, Value>);
 
-impl Row {
+impl Members {
     fn any(&self, names: &[&str]) -> Option<&Value> {
         names.iter().find_map(|name| self.0.get(*name)).filter(|value| !value.is_null())
     }
@@ -183,7 +192,8 @@ mod tests {
             "name": null, "owner_id": "user_1", "meta": "{\"team\":\"billing\"}", "created_at_m": 1_700_000_000_123u64,
             "expires": "2030-01-02 03:04:05.678", "enabled": 1, "deleted_at_m": null, "remaining": null
         });
-        let line = line(Product::Unkey, &row.to_string()).expect("a row").expect("a line");
+        let line = line(Product::Unkey, &row.to_string()).expect("a row");
+        let Row::Key(line) = line else { panic!("{line:?}") };
         let expected = json!({
             "old_id": "key_2cGKbMxRyIzhCxo1Idjz8q", "digest": "iTEhPZDGBN8WsdbLpIQF8FLMTQ0qXQxQPUMHAlTSuFE=",
             "name": "key_2cGKbMxRyIzhCxo1Idjz8q", "prefix": "sk_live_3ZaB", "suspended": false,
@@ -201,7 +211,8 @@ mod tests {
             "expiresAt": null, "createdAt": "2025-02-03T04:05:06.000+01:00",
             "permissions": "{\"files\":[\"read\",\"write\"]}", "metadata": "\"{\\\"env\\\":\\\"production\\\"}\""
         });
-        let line = line(Product::BetterAuth, &row.to_string()).expect("a row").expect("a line");
+        let line = line(Product::BetterAuth, &row.to_string()).expect("a row");
+        let Row::Key(line) = line else { panic!("{line:?}") };
         assert_eq!(line["scopes"], json!(["files:read", "files:write"]));
         assert_eq!(line["rate_limit"], json!({"requests": 10, "per_seconds": 86_400}));
         assert_eq!(line["metadata"], json!({"env": "production", "user_id": "u1"}));
@@ -215,8 +226,8 @@ mod tests {
     #[test]
     fn what_was_deleted_there_is_left_out_and_what_is_no_row_is_told() {
         let deleted = json!({"id": "k", "hash": "x", "deleted_at_m": 1}).to_string();
-        assert_eq!(line(Product::Unkey, &deleted), Ok(None));
-        assert_eq!(line(Product::Unkey, " \n"), Ok(None));
+        assert_eq!(line(Product::Unkey, &deleted), Ok(Row::Deleted));
+        assert_eq!(line(Product::Unkey, " \n"), Ok(Row::Blank));
         for bad in
             ["{", "[]", r#"{"hash":"x"}"#, r#"{"id":"k"}"#, r#"{"id":"k","hash":"x","expires":"soon"}"#]
         {

@@ -14,7 +14,6 @@ pub fn describe() -> Command {
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     let config = ledger_config(given)?;
-    rotate_key::check(&config.master_key_file)?;
     beside::work_alone(&config, async |house| {
         let rotated = rotate_key::rotate(house, &config.master_key_file).await?;
         let Rotated { number, taken_up, resealed, signing_keys, unreadable, .. } = &rotated;

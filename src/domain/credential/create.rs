@@ -92,7 +92,7 @@ impl Created {
     /// What it is beside a key.
     pub fn client(&self) -> Option<Client> {
         let registration = self.registration.clone()?;
-        Some(Client { registration, tokens_revoked_at: None })
+        Some(Client { registration, tokens_revoked: 0 })
     }
 
     pub(super) fn into_credential(self, recorded: &Recorded) -> Result<Credential, &'static str> {

@@ -335,7 +335,7 @@ impl Credential {
             }
             CredentialEvent::Edited(event) => event.apply(self, recorded.version),
             CredentialEvent::Configured(event) => event.apply(self)?,
-            CredentialEvent::TokensRevoked(_) => TokensRevoked::apply(self, recorded.at)?,
+            CredentialEvent::TokensRevoked(_) => TokensRevoked::apply(self, recorded.version)?,
             CredentialEvent::Rescoped(event) => self.scopes = event.scopes,
             CredentialEvent::ExpirySet(event) => event.apply(self, recorded.at),
             CredentialEvent::Restricted(event) => self.ip_rules = event.ip_rules,

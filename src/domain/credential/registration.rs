@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::domain::ids::ClientId;
 use crate::limits;
 
@@ -80,8 +79,8 @@ impl Resource {
         let is_scheme =
             scheme.bytes().all(letters) && scheme.starts_with(|first: char| first.is_ascii_alphabetic());
         let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte));
-        let is_rest = !rest.trim_start_matches('/').is_empty();
-        if is_scheme && plain && is_rest && text.len() <= limits::RESOURCE_CHARS {
+        let leads = leads_somewhere(scheme, rest) && is_escaped(rest);
+        if is_scheme && plain && leads && text.len() <= limits::RESOURCE_CHARS {
             Ok(Resource(text.into()))
         } else {
             Err(NotAResource)
@@ -91,6 +90,22 @@ impl Resource {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What is of the web has a host; anything else at least a name.
+fn leads_somewhere(scheme: &str, rest: &str) -> bool {
+    let of_the_web = ["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web));
+    match of_the_web {
+        true => {
+            rest.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', ':']))
+        }
+        false => !rest.trim_start_matches('/').is_empty(),
+    }
+}
+
+/// A percent sign begins a byte of two hexadecimal digits, and stands for nothing else.
+fn is_escaped(text: &str) -> bool {
+    text.split('%').skip(1).all(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
 impl fmt::Display for NotAResource {
@@ -123,8 +138,8 @@ impl From<Resource> for String {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Client {
     pub registration: Registration,
-    /// tokens issued up to then are over
-    pub tokens_revoked_at: Option<Timestamp>,
+    /// The version of the event that ended all tokens from before it: which were, is told by order, and never by a clock. 0: none.
+    pub tokens_revoked: u32,
 }
 
 /// What one rotation keeps of a client's identity.
@@ -162,9 +177,14 @@ mod tests {
 
     #[test]
     fn a_resource_is_an_absolute_uri_without_a_fragment() {
-        for good in
-            ["https://api.example.com", "https://api.example.com/v1?x=y", "urn:example:api", "api+x:a"]
-        {
+        for good in [
+            "https://api.example.com",
+            "https://api.example.com/v1?x=y%20z",
+            "HTTP://[2001:db8::1]:8443",
+            "urn:example:api",
+            "api+x:a",
+            "app:///main",
+        ] {
             assert_eq!(Resource::parse(good).map(String::from).as_deref(), Ok(good));
         }
         let long = format!("https://{}", "a".repeat(limits::RESOURCE_CHARS));
@@ -174,6 +194,15 @@ mod tests {
             "/v1",
             "https:",
             "https://",
+            "https:api",
+            "https:/api",
+            "https:///v1",
+            "HTTPS://?x",
+            "https://:8443",
+            "https://a/%",
+            "https://a/%2",
+            "https://a/%zz",
+            "app:///",
             "1a:b",
             ":x",
             "https://a/#f",

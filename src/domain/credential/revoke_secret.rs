@@ -26,8 +26,11 @@ impl RevokeSecret {
         context: &Context,
     ) -> Result<Vec<CredentialEvent>, Refusal> {
         let secret = credential.secret(self.secret).ok_or_else(Refusal::not_found)?;
-        if secret.is_over(context.now) || credential.revoked.is_some() {
+        if secret.revoked_at.is_some() || credential.revoked.is_some() {
             return Ok(Vec::new());
+        }
+        if secret.is_over(context.now) {
+            return Ok(self.end_tokens(credential, context));
         }
         credential.still_open(context.now)?;
         if secret.ends_at.is_none() {
@@ -37,6 +40,16 @@ impl RevokeSecret {
             ));
         }
         Ok(vec![CredentialEvent::SecretRevoked(SecretRevoked { secret_id: self.secret })])
+    }
+}
+
+impl RevokeSecret {
+    /// The tokens that a client was given for a secret outlive its window. Ended by hand it takes them along, however late.
+    fn end_tokens(&self, credential: &Credential, context: &Context) -> Vec<CredentialEvent> {
+        match credential.client.is_some() && !credential.is_expired(context.now) {
+            true => vec![CredentialEvent::SecretRevoked(SecretRevoked { secret_id: self.secret })],
+            false => Vec::new(),
+        }
     }
 }
 
@@ -73,6 +86,15 @@ mod tests {
     #[test]
     fn the_active_secret_alone_is_not_revoked() {
         given_state(rotated()).when(revoke(&rotated(), 1)).refused(RefusalKind::LastSecret, None);
+    }
+
+    #[test]
+    fn a_clients_secret_is_ended_by_hand_after_its_window_too_for_its_tokens_outlive_that() {
+        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+        let rotated = given_client([client_created()]).when(rotate).state();
+        let after = given_state(rotated.clone()).now(at(60)).when(revoke(&rotated, 0)).state();
+        assert_eq!(after.secrets[0].status(at(60)), SecretStatus::Revoked);
+        given_state(after).now(at(61)).when(revoke(&rotated, 0)).then([]);
     }
 
     #[test]

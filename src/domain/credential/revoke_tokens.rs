@@ -3,14 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Credential, CredentialEvent};
-use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
 pub struct RevokeTokens;
 
-/// Those issued up to the event's own time are over.
+/// Those that were issued before this event are over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokensRevoked {}
@@ -28,15 +27,16 @@ impl RevokeTokens {
         if credential.revoked.is_some() || credential.is_expired(context.now) {
             return Ok(Vec::new());
         }
-        credential.history.takes_a_resumption()?;
+        let full = "Its history is full to the last. Revoke the client: that ends its tokens too.";
+        credential.history.takes_a_resumption().map_err(|_| Refusal::conflict(full))?;
         Ok(vec![CredentialEvent::TokensRevoked(TokensRevoked {})])
     }
 }
 
 impl TokensRevoked {
-    pub(super) fn apply(credential: &mut Credential, at: Timestamp) -> Result<(), &'static str> {
+    pub(super) fn apply(credential: &mut Credential, version: u32) -> Result<(), &'static str> {
         let client = credential.client.as_mut().ok_or("it is no client")?;
-        client.tokens_revoked_at = Some(at);
+        client.tokens_revoked = version;
         Ok(())
     }
 }
@@ -44,28 +44,43 @@ impl TokensRevoked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::CredentialCommand;
+    use crate::domain::credential::{CredentialCommand, Reason, Revoke};
+    use crate::domain::history::History;
     use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;
+    use crate::limits;
 
     fn revoke_tokens() -> CredentialCommand {
         CredentialCommand::RevokeTokens(RevokeTokens)
     }
 
     #[test]
-    fn the_cut_off_is_the_events_time_and_moves_with_each() {
-        let once = given_client([client_created()]).now(at(5)).when(revoke_tokens()).state();
+    fn the_cut_off_is_the_events_place_and_moves_with_each() {
+        let once = given_client([client_created()]).when(revoke_tokens()).state();
         let cut_off =
-            |credential: &Credential| credential.client.as_ref().and_then(|client| client.tokens_revoked_at);
-        assert_eq!(cut_off(&once), Some(at(5)));
-        let twice = given_state(once).now(at(9)).when(revoke_tokens()).state();
-        assert_eq!(cut_off(&twice), Some(at(9)));
+            |credential: &Credential| credential.client.as_ref().map(|client| client.tokens_revoked);
+        assert_eq!(cut_off(&once), Some(2));
+        let twice = given_state(once).now(at(-9)).when(revoke_tokens()).state();
+        assert_eq!(cut_off(&twice), Some(3), "whatever the clock says");
     }
 
     #[test]
     fn of_what_is_over_nothing_is_left_to_end_and_a_key_has_no_tokens() {
         given_client([client_created(), revoked()]).when(revoke_tokens()).then([]);
         given([created()]).when(revoke_tokens()).refused(RefusalKind::NotFound, None);
+    }
+
+    #[test]
+    fn a_full_history_has_room_for_it_within_the_reserve_and_then_only_for_the_end() {
+        let of = |events: u32| {
+            let client = given_client([client_created()]).state();
+            given_state(Credential { history: History { events, bytes: 0 }, ..client })
+        };
+        of(limits::STREAM_EVENTS).when(revoke_tokens()).accepted();
+        let full = || of(limits::STREAM_EVENTS + limits::STREAM_RESERVE);
+        full().when(revoke_tokens()).refused(RefusalKind::Conflict, None);
+        let revoke = Revoke { reason: Reason::Leaked, note: None };
+        full().when(CredentialCommand::Revoke(revoke)).accepted();
     }
 
     #[test]

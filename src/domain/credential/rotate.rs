@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, CredentialEvent, Secret, SecretFacts};
+use super::{Credential, CredentialEvent, Secret, SecretFacts, SecretRevoked};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::event::Recorded;
@@ -63,8 +63,19 @@ impl Rotate {
             .filter(|secret| grace == 0 || secret.ends_at.is_none())
             .map(|secret| SecretEnd { secret_id: secret.facts.id, ends_at })
             .collect();
-        Ok(vec![CredentialEvent::Rotated(Rotated { secret: fresh(credential, tenant, context), ends })])
+        let mut events =
+            vec![CredentialEvent::Rotated(Rotated { secret: fresh(credential, tenant, context), ends })];
+        if grace == 0 && credential.client.is_some() {
+            events.extend(ended_by_hand(credential, context));
+        }
+        Ok(events)
     }
+}
+
+/// Whoever leaves no window wants the old secrets gone, and the tokens with them that they were exchanged for.
+fn ended_by_hand(credential: &Credential, context: &Context) -> impl Iterator<Item = CredentialEvent> {
+    let living = credential.living_secrets(context.now);
+    living.map(|secret| CredentialEvent::SecretRevoked(SecretRevoked { secret_id: secret.facts.id }))
 }
 
 /// A client's new secret stands under a new id, or under the one that its last one has: the tenant's to say.
@@ -172,6 +183,13 @@ mod tests {
         let after = kept().and(rotate(Some(60))).state();
         assert_eq!(ids(&after), [ids(&after)[0]; 3]);
         assert!(kept().events()[0].event.claims().is_empty(), "an id that is kept was claimed before");
+    }
+
+    #[test]
+    fn a_clients_secrets_that_are_left_no_window_are_ended_by_hand() {
+        use SecretStatus::{Active, Revoked};
+        let after = given_client([client_created()]).when(rotate(Some(60))).and(rotate(Some(0))).state();
+        assert_eq!(statuses(&after, at(0)), [Revoked, Revoked, Active]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Configure {
             return Ok(Vec::new());
         }
         tenant.still_editable()?;
-        settings.check()?;
+        settings.check(&tenant.settings)?;
         Ok(vec![TenantEvent::Configured(Configured { settings })])
     }
 }
@@ -55,6 +55,6 @@ mod tests {
     fn settings_that_contradict_each_other_are_refused() {
         let patch = SettingsPatch { max_grace_seconds: Some(60), ..SettingsPatch::default() };
         let refusal = Configure { patch }.decide(&tenant_with(|_| ())).expect_err("default over max");
-        assert_eq!(refusal.pointer, Some("/settings/default_grace_seconds"));
+        assert_eq!(refusal.pointer, Some("/settings/max_grace_seconds"));
     }
 }

@@ -36,7 +36,7 @@ impl Create {
         if tenant.is_some() {
             return Err(Refusal::conflict("This id is taken. Send the request again."));
         }
-        self.settings.check()?;
+        self.settings.check(&Settings::starting(self.settings.key_format.clone()))?;
         if let Some(name) = &self.plan {
             plan::named(name, plan)?;
         }

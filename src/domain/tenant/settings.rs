@@ -136,8 +136,9 @@ impl Settings {
         }
     }
 
-    /// What can't be told from one member alone, and the bounds of each.
-    pub fn check(&self) -> Result<(), Refusal> {
+    /// What can't be told from one member alone, and the bounds of each. Of two that don't go together the one is named that
+    /// is not as it was before.
+    pub fn check(&self, before: &Settings) -> Result<(), Refusal> {
         if self.max_grace_seconds > limits::GRACE_SECONDS {
             return refuse(
                 "/settings/max_grace_seconds",
@@ -145,6 +146,13 @@ impl Settings {
             );
         }
         if self.default_grace_seconds > self.max_grace_seconds {
+            let default = self.default_grace_seconds;
+            if default == before.default_grace_seconds {
+                return refuse(
+                    "/settings/max_grace_seconds",
+                    format!("Not under default_grace_seconds, which is {default}."),
+                );
+            }
             return refuse(
                 "/settings/default_grace_seconds",
                 format!("Not over max_grace_seconds, which is {}.", self.max_grace_seconds),
@@ -165,6 +173,9 @@ impl Settings {
         let Some(allowed) = &self.allowed_scopes else { return Ok(()) };
         match self.default_scopes.iter().find(|scope| !allowed.iter().any(|wide| covers(wide, scope))) {
             None => Ok(()),
+            Some(scope) if self.default_scopes == before.default_scopes => {
+                refuse("/settings/allowed_scopes", format!("They don't cover {scope} of default_scopes."))
+            }
             Some(scope) => refuse("/settings/default_scopes", format!("allowed_scopes don't cover {scope}.")),
         }
     }

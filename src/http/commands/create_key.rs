@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ChangeCredentials)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     write.mint(tenant, read(&document)?, &document).await
 }
 

@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ManageMembers)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let create = read(&document)?;
     let id = MemberId(write.app.ledger.vault().uuid(write.app.now().millis()));
     let command = Command::Member(tenant, vec![MemberCommand::Create(create)]);

@@ -17,7 +17,7 @@ use crate::limits;
 pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
     write.operator.may(Action::ManageOperators)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let command = read(&write, &document)?;
     let id = OperatorId(write.app.ledger.vault().uuid(write.app.now().millis()));
     let render = render("operator", 201, |state, now| {

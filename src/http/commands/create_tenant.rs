@@ -16,7 +16,7 @@ use crate::http::resources;
 pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
     write.operator.may(Action::RunTenants)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let id = TenantId(write.app.ledger.vault().uuid(write.app.now().millis()));
     let create = read(&document, id, &write.app.starting_settings)?;
     let render = render("tenant", 201, |state, _| state.tenant().map(resources::tenant::tenant));

@@ -19,7 +19,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     write.on_credential(target, read(target.kind, &document)?, &document, Told::ENFORCED).await
 }
 

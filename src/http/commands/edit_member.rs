@@ -16,7 +16,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let member = write.member(&path.0, &path.1)?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     write.on_member(member, read(&document)?, &document).await
 }
 

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let id = write.operator(&path)?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let actions = read(&write, write.other_roots(id), &document)?;
     write.on_operator(id, actions, &document).await
 }

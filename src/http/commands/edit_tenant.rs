@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let tenant = write.tenant(&path, Action::ConfigureTenant)?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     write.on_tenant(tenant, read(&write.app, &document)?, &document).await
 }
 

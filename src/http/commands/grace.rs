@@ -17,7 +17,7 @@ pub async fn handle(
     let target = write.credential(&path.0, &path.1)?;
     let secret: SecretId = path.2.parse().map_err(|_| Problem::not_found())?;
     let body = write.body(payload, Wants::MergePatch).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let ends_at = document.decode(|members| members.required("expires_at", |text| text.instant()))?;
     let actions = vec![CredentialCommand::MoveGrace(MoveGrace { secret, ends_at })];
     write.on_credential(target, actions, &document, Told::ENFORCED).await

@@ -21,7 +21,7 @@ use crate::limits;
 pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let id = write.operator(&path)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let mint = read(&document, write.app.now())?;
     let command = Command::Operator(vec![OperatorCommand::MintToken(mint)]);
     let order = write.order(id.into(), command, &document, render_token())?;

@@ -24,6 +24,7 @@ pub mod revoke_token;
 pub mod revoke_tokens;
 pub mod rotate;
 pub mod rotate_signing_keys;
+mod secret_free;
 pub mod self_revoke;
 pub mod set_plan;
 pub mod suspend_credential;
@@ -148,6 +149,16 @@ impl Write {
 
     pub async fn body(&self, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         JsonBody::read(&self.request, payload, wants).await
+    }
+
+    /// What a body says, unless a secret stands in it: names, notes and metadata are read by many, and kept.
+    pub fn document<'a>(&self, body: &'a JsonBody) -> Result<Document<'a>, Problem> {
+        let document = body.parse()?;
+        let is_a_secret = |text: &str| self.app.view.is_formed_as_a_secret(text);
+        match secret_free::check(document.json(), &is_a_secret) {
+            Ok(()) => Ok(document),
+            Err(fault) => Err(Problem::faults(vec![fault])),
+        }
     }
 
     /// For a DELETE, which has no body.

@@ -16,7 +16,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let (revoke, wait) = read(&document)?;
     let actions = vec![CredentialCommand::Revoke(revoke)];
     write.on_credential(target, actions, &document, Told { wait, ..Told::ENFORCED }).await

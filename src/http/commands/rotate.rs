@@ -17,7 +17,7 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let rotate = read(&document)?;
     let render = write.render_credential(target, 201).await?;
     let command = target.command(vec![CredentialCommand::Rotate(rotate)]);

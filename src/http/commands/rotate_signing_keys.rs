@@ -20,7 +20,7 @@ use crate::vault::BadPrivateKey;
 pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Problem> {
     write.operator.may(Action::ManageSigningKeys)?;
     let body = write.body(payload, Wants::JsonOrNothing).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let wanted = read(&write.app, &document)?;
     let rotate = write.app.keyring.prepare(wanted).await?;
     let render = render("signing_key", 200, |state, now| {

@@ -46,7 +46,10 @@ pub async fn handle(
     };
     let order = match &known.token {
         None => order(&known, revoke, caller),
-        Some(token) => token_order(&known, token, caller),
+        Some(token) => {
+            app.may_give_back(known.credential_id)?;
+            token_order(&known, token, caller)
+        }
     };
     let executed = app.ledger.execute(order).await?;
     Ok(answer(executed, Told::ENFORCED))

@@ -21,7 +21,7 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
         }])
     })?;
     let body = write.body(payload, Wants::Json).await?;
-    let document = body.parse()?;
+    let document = write.document(&body)?;
     let bounds = read(&document)?;
     let is_new = write.app.ledger.plan_now(name.id()).await?.state.plan().is_none();
     let place = write.app.place(format_args!("/plans/{}", name.as_str()));

@@ -11,8 +11,12 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
     let people = super::people(&app)?;
     origin::check(request.headers(), &people.settings.origin)?;
     if let Some(cookie) = cookie::of(&request, cookie::SESSION) {
+        let session = people.sessions.find(cookie).await?;
         people.sessions.end(cookie).await?;
-        tracing::info!(target: "sign_in", "signed out");
+        if let Some(session) = session {
+            let client_ip = app.client_ip(&request).map(tracing::field::display);
+            tracing::info!(target: "sign_in", operator = %session.operator, client_ip, "signed out");
+        }
     }
     super::elsewhere(&app.page_at("/console"), &[cookie::gone(cookie::SESSION)?])
 }
@@ -25,6 +29,7 @@ pub async fn everywhere(app: Data<App>, request: HttpRequest) -> Result<HttpResp
     let known = session::known(&app, people, cookie).await;
     let known = known.map_err(|problem| app.failed(app.client_ip(&request), problem))?;
     let ended = people.sessions.end_all(known.session.operator).await?;
-    tracing::info!(target: "sign_in", operator = %known.session.operator, ended, "signed out everywhere");
+    let client_ip = app.client_ip(&request).map(tracing::field::display);
+    tracing::info!(target: "sign_in", operator = %known.session.operator, client_ip, ended, "signed out everywhere");
     super::elsewhere(&app.page_at("/console"), &[cookie::gone(cookie::SESSION)?])
 }

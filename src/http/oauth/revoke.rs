@@ -35,6 +35,7 @@ pub async fn handle(
         return Err(OAuthError::InvalidRequest.because("token is missing; send the token that is to end"));
     };
     if let Some(claims) = own_token(&app, &client, text).await? {
+        app.may_give_back(claims.credential)?;
         let caller = Caller {
             actor: Actor::Holder(claims.credential.0),
             client_ip: app.client_ip(&request),

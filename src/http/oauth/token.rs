@@ -15,7 +15,7 @@ use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::limits;
 use crate::projections::active::Known;
-use crate::tokens::keyring::NoSigner;
+use crate::tokens::keyring::{NoSigner, Signer};
 use crate::tokens::mint::{self, Grant, Minted, NotMinted};
 
 const GRANT_TYPE: &str = "client_credentials";
@@ -23,6 +23,8 @@ const GRANT_TYPE: &str = "client_credentials";
 pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
     let body = form::body(&request, payload).await?;
     let form = Form::read(&body)?;
+    // Whatever has to be waited for comes before the verdict: from there on the token leaves at once, within the lease.
+    let signer = app.keyring.signer(app.now()).await;
     let client = ClientShown::read(&request, &form)?.let_in(&app, &request, Door::Token).await?;
     if let Some(problem) = client.judged.refusal() {
         return Err(problem);
@@ -42,7 +44,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     let known = client.known()?;
     let scope = scope(form.one("scope"), known)?;
     let audience = audience(&app, form.all("resource"), known)?;
-    let minted = minted(&app, &client, &scope, &audience).await?;
+    let minted = minted(&app, &*signer.map_err(no_signer)?, &client, &scope, &audience)?;
     let mut told = json!({
         "access_token": minted.token,
         "token_type": "Bearer",
@@ -115,14 +117,16 @@ fn audience<'f>(
     Ok(audience)
 }
 
-async fn minted(app: &App, client: &LetIn, scope: &str, audience: &[String]) -> Result<Minted, Problem> {
-    let (known, judged_at) = (client.known()?, client.judged.judgement.judged_at);
+fn minted(
+    app: &App,
+    signer: &Signer,
+    client: &LetIn,
+    scope: &str,
+    audience: &[String],
+) -> Result<Minted, Problem> {
+    let (known, now) = (client.known()?, client.judged.judgement.judged_at);
     let tenant = app.view.tenant(known.tenant_id).map_err(|_| not_answering())?;
     let lifetime = tenant.map(|tenant| tenant.token_lifetime_seconds).ok_or_else(invalid_client)?;
-    // Nothing that was issued up to a cut-off is ever taken again, so a new one begins after it.
-    let cut_off = known.client().and_then(|client| client.tokens_revoked_at);
-    let now = cut_off.map_or(judged_at, |cut_off| judged_at.max(cut_off.next()));
-    let signer = app.keyring.signer(now).await.map_err(no_signer)?;
     let grant = Grant {
         issuer: app.issuer(),
         client_id: &client.id,
@@ -131,11 +135,12 @@ async fn minted(app: &App, client: &LetIn, scope: &str, audience: &[String]) -> 
         tenant: known.tenant_id,
         credential: known.credential_id,
         secret: known.secret_id,
+        client_version: known.version,
         lifetime_seconds: within_its_life(lifetime, known, now)?,
         jkt: None,
     };
     let id = app.ledger.vault().uuid(now.millis());
-    mint::mint(&signer, &grant, id, now).map_err(|fault| match fault {
+    mint::mint(signer, &grant, id, now).map_err(|fault| match fault {
         NotMinted::TooLong => too_long(scope, audience),
         NotMinted::Claims | NotMinted::NotSigned => {
             Problem::internal(format!("no token was made: {fault:?}"))

@@ -300,7 +300,8 @@ fn key_format(given: &Given) -> Result<KeyFormat, ConfigError> {
     let format = KeyFormat::new(prefix, public, secret, checksum)
         .map_err(|error| refused(format!("is refused: {error}")))?;
     // A tenant starts with it, and must be able to.
-    Settings::starting(format.clone()).check().map_err(|refusal| {
+    let starting = Settings::starting(format.clone());
+    starting.check(&starting).map_err(|refusal| {
         refused(format!("is refused, for clients are written with it too: {}", refusal.detail))
     })?;
     Ok(format)

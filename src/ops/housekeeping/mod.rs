@@ -162,10 +162,12 @@ impl Outages {
 
 /// Whether it is the database that is not there, and not one stream that is out of order.
 fn is_away(cause: &ExecuteError) -> bool {
-    use CommitError::{Busy, ClockBehind, OutcomeUnknown, Unavailable};
+    use CommitError::{Busy, ClockBehind, Full, OutcomeUnknown, Unavailable};
     match cause {
         ExecuteError::Read(ReadError::Db(_)) => true,
-        ExecuteError::Commit(cause) => matches!(cause, Busy | ClockBehind | OutcomeUnknown | Unavailable),
+        ExecuteError::Commit(cause) => {
+            matches!(cause, Busy | ClockBehind | Full | OutcomeUnknown | Unavailable)
+        }
         _ => false,
     }
 }

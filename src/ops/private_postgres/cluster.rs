@@ -17,7 +17,7 @@ pub struct Cluster {
 
 /// What is there, or a new one.
 pub fn open_or_make(settings: &Settings) -> Result<Cluster, PostgresError> {
-    let dir = settings.data_dir.join("postgres");
+    let dir = settings.data_dir.join(super::CLUSTER);
     let made_by = version_of(&dir)?;
     let programs = programs::find(settings, made_by, &dir)?;
     if made_by.is_none() {

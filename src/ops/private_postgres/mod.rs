@@ -26,6 +26,8 @@ use tokio::sync::watch;
 use super::process;
 use crate::limits;
 
+/// The cluster's folder, in the data directory; there once the cluster is whole.
+pub const CLUSTER: &str = "postgres";
 /// The owner of the cluster; no other account can reach its socket.
 pub const SUPERUSER: &str = "postgres";
 /// Made with the cluster, so a finished cluster has it.

@@ -66,6 +66,8 @@ pub struct Known {
     pub rate_limit: Option<RateLimit>,
     /// the account that it belongs to
     pub owner: Option<Arc<MemberEntry>>,
+    /// how many events the credential has
+    pub version: u32,
     /// the access token that was shown in the secret's place
     pub token: Option<Box<Issued>>,
 }
@@ -75,7 +77,8 @@ pub struct Known {
 pub struct Issued {
     pub id: AccessTokenId,
     pub client_id: Box<str>,
-    pub issued_at: Timestamp,
+    /// how many events its client had when it was issued
+    pub client_version: u32,
     pub ends_at: Timestamp,
     pub scopes: Vec<Scope>,
 }

@@ -237,17 +237,17 @@ fn credential(
             reclient(edit, &mut credential, |client| client.registration.clone_from(&event.registration))?;
         }
         CredentialEvent::TokensRevoked(_) => {
-            reclient(edit, &mut credential, |client| client.tokens_revoked_at = Some(recorded.at))?;
+            reclient(edit, &mut credential, |client| client.tokens_revoked = recorded.version)?;
         }
         CredentialEvent::Rotated(event) => rotate(edit, ordinal, &mut credential, kind, event)?,
         CredentialEvent::GraceMoved(event) => {
             let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
             edit.move_end(place, &expiring, event.ends_at);
         }
-        CredentialEvent::SecretRevoked(event) => {
-            let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
-            edit.bury(ordinal, &mut credential, place, &expiring, true)?;
-        }
+        CredentialEvent::SecretRevoked(event) => match edit.find_expiring(&credential, event.secret_id) {
+            Ok((place, expiring)) => edit.bury(ordinal, &mut credential, place, &expiring, true)?,
+            Err(_) => edit.end_dead_by_hand(ordinal, event.secret_id)?,
+        },
         CredentialEvent::SecretExpired(event) => {
             let (place, expiring) = edit.find_expiring(&credential, event.secret_id)?;
             edit.bury(ordinal, &mut credential, place, &expiring, false)?;

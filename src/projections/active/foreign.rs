@@ -82,6 +82,10 @@ impl Foreign {
         self.prefixes.iter().any(|known| known.prefix.fits(text))
     }
 
+    pub fn fits_with_a_prefix(&self, text: &str) -> bool {
+        self.prefixes.iter().any(|known| !known.prefix.prefix.is_empty() && known.prefix.fits(text))
+    }
+
     pub fn prefixes(&self) -> Vec<ForeignPrefix> {
         self.prefixes.iter().map(|known| known.prefix.clone()).collect()
     }

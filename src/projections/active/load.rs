@@ -49,7 +49,12 @@ pub struct LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LoadError { projection, id, why } = self;
-        write!(f, "row {id} of projection {projection:?} is refused: {why}; run `credledger check`")
+        write!(
+            f,
+            "row {id} of projection {projection:?} is refused: {why}. Either this master key is not this ledger's: put the right \
+             one back. Or the row was changed by hand: with the service stopped, `credledger rebuild` makes every row anew from \
+             the events; docs/BACKUP.md says how to restore"
+        )
     }
 }
 

@@ -239,6 +239,7 @@ impl Look<'_> {
             expires_at: credential.expires_at,
             rate_limit,
             policy: Some(policy),
+            version: credential.version,
             owner,
             token: None,
         });
@@ -250,8 +251,8 @@ impl Look<'_> {
 impl Look<'_> {
     /// Of a client that is over there is no cut-off left, and no need of one.
     fn token<'t>(&self, issued: &'t Issued, credential: &Credential, allowed: &Policy) -> Token<'t> {
-        let cut_off = allowed.client.as_ref().and_then(|client| client.tokens_revoked_at);
-        let with_all = cut_off.is_some_and(|cut_off| issued.issued_at <= cut_off);
+        let cut_off = allowed.client.as_ref().map_or(0, |client| client.tokens_revoked);
+        let with_all = issued.client_version < cut_off;
         let stream = access_token::stream(CredentialId(credential.id), issued.id);
         let revoked = with_all || self.store.revoked_tokens.holds(stream.0);
         Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes }

@@ -132,6 +132,13 @@ impl ActiveView {
         (!formed).then(|| formats.misfit(text))
     }
 
+    /// Whether a text is written as a key or an operator token is. Imported keys without a prefix are written as ids are, and
+    /// can't be told from them.
+    pub fn is_formed_as_a_secret(&self, text: &str) -> bool {
+        key_format::read(&self.token_format, text).is_some()
+            || self.store.forms.ask(|forms| forms.own.fits(text) || forms.foreign.fits_with_a_prefix(text))
+    }
+
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].
     pub fn operator_token(&self, vault: &Vault, text: &str) -> Result<Option<OperatorPass>, NotAnswering> {
         if key_format::read(&self.token_format, text).is_none() {
@@ -213,6 +220,11 @@ impl ActiveView {
     /// How many events were applied: the next one's position.
     pub fn applied(&self) -> u64 {
         self.store.applied.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// The time of the last event that was applied.
+    pub fn last_at(&self) -> Timestamp {
+        look::Head::of(&self.store).last_at()
     }
 
     /// Stopped by an event that does not fit, or not yet loaded. It stays so; the process has to start anew.

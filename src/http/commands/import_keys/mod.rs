@@ -37,8 +37,10 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let seat = Seat::take(&write.app.imports)?;
     let header = read_header(&write, &mut lines).await?;
     let declare = Command::Declare(tenant, header.declare());
-    write.app.ledger.execute(write.plain_order(imports::stream(), declare, Lane::People)).await?;
-    let run = Run::new(write, tenant, header, lines, seat);
+    let declare = write.plain_order(imports::stream(), declare, Lane::People);
+    // Refused here already, or owed until a line shows that it is meant: it is never taken back.
+    let declare = write.app.ledger.would_change(&declare).await?.then_some(declare);
+    let run = Run::new(write, (tenant, header, declare), lines, seat);
     Ok(HttpResponse::Ok().content_type(NDJSON).streaming(run.answer()))
 }
 

@@ -14,7 +14,7 @@ use super::{Write, read_line};
 use crate::domain::ids::TenantId;
 use crate::http::lines::{Line, LineText, Lines};
 use crate::http::problem::Problem;
-use crate::ledger::execute::{ExecuteError, Executed};
+use crate::ledger::execute::{ExecuteError, Executed, Order};
 use crate::ledger::proposal::CommitError;
 use crate::limits;
 
@@ -24,6 +24,8 @@ pub struct Run {
     write: Write,
     tenant: TenantId,
     header: Header,
+    /// what the header says is new, and still to be written down: before the first key, or at the end of a header alone
+    declare: Option<Order>,
     lines: Lines<Payload>,
     seat: Seat,
     under_way: VecDeque<Batch>,
@@ -55,9 +57,14 @@ struct Entry {
 }
 
 impl Run {
-    pub fn new(write: Write, tenant: TenantId, header: Header, lines: Lines<Payload>, seat: Seat) -> Self {
+    pub fn new(
+        write: Write,
+        (tenant, header, declare): (TenantId, Header, Option<Order>),
+        lines: Lines<Payload>,
+        seat: Seat,
+    ) -> Self {
         let (under_way, counts) = (VecDeque::new(), Counts::default());
-        Run { write, tenant, header, lines, seat, under_way, counts, end: None, told: false }
+        Run { write, tenant, header, declare, lines, seat, under_way, counts, end: None, told: false }
     }
 
     pub fn answer(self) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
@@ -85,6 +92,9 @@ impl Run {
             }
             let Some(batch) = self.under_way.pop_front() else {
                 self.told = true;
+                if self.counts.lines == 0 && matches!(self.end, Some(Ok(()))) {
+                    self.declare().await;
+                }
                 return Some(self.summary());
             };
             let text = self.answered(batch).await;
@@ -113,6 +123,9 @@ impl Run {
             entries.push(Entry { line: number, old_id, key });
         }
         if entries.is_empty() {
+            return false;
+        }
+        if !orders.is_empty() && !self.declare().await {
             return false;
         }
         let Some(share) = self.seat.share() else {
@@ -166,6 +179,17 @@ impl Run {
             }
         }
         text
+    }
+
+    /// Whether what the header says is known, now or before.
+    async fn declare(&mut self) -> bool {
+        let Some(order) = self.declare.take() else { return true };
+        let refused = self.write.app.ledger.execute(order).await.err();
+        if let Some(cause) = refused {
+            self.broken_off(cause.into());
+            return false;
+        }
+        true
     }
 
     fn broken_off(&mut self, problem: Problem) {

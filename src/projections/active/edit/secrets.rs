@@ -124,6 +124,18 @@ impl Edit<'_> {
         Ok(())
     }
 
+    /// A client's secret whose window was over before: its tokens lived on until now.
+    pub fn end_dead_by_hand(&self, credential: u32, id: SecretId) -> Result<(), Why> {
+        let found = self.store.secrets.find(tag_of_id(id.0), |entry| {
+            let words = self.store.dead.read(entry.ordinal).filter(|_| entry.kind == DEAD)?;
+            let dead = Dead::of(&words);
+            (dead.id == id.0 && dead.credential == credential).then_some((entry.ordinal, dead, words))
+        });
+        let (place, dead, words) = found.ok_or("it names a secret that is not there")?;
+        self.store.dead.write(place, Dead { by_hand: true, ..dead }.words_like(&words));
+        Ok(())
+    }
+
     fn unlink(&self, credential: &mut Credential, place: u32, next: u32) -> Result<(), Why> {
         if credential.expiring == place + 1 {
             credential.expiring = next;

@@ -50,6 +50,13 @@ impl Dead {
         [digest, first, second, self.public.first, word(self.credential, self.prefix), rest]
     }
 
+    /// With the digest of another record of it.
+    pub fn words_like(&self, words: &[u64; DEAD_WORDS]) -> [u64; DEAD_WORDS] {
+        let mut own = self.words(&DigestHalf::default());
+        own[0] = words[0];
+        own
+    }
+
     pub fn of(words: &[u64; DEAD_WORDS]) -> Dead {
         Dead {
             id: Uuid::from_u64_pair(words[1], words[2]),

@@ -104,9 +104,10 @@ fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, is
 }
 
 prop_compose! {
-    fn issued()(from in 0..200i64, life in 1..200i64, which in 0..4u8) -> Issued {
+    fn issued()(end in 1..400i64, client_version in 1..12u32, which in 0..4u8) -> Issued {
         let scopes = scopes(scope_set(which));
-        Issued { id: AccessTokenId(Uuid::nil()), client_id: "c".into(), issued_at: at(from), ends_at: at(from + life), scopes }
+        let id = AccessTokenId(Uuid::nil());
+        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), scopes }
     }
 }
 

@@ -434,10 +434,10 @@ impl World {
         };
         let tenant = self.states[&credential.tenant.into()].tenant().expect("its tenant");
         let owner = self.owner_of(credential);
-        let cut_off = credential.client.as_ref().and_then(|client| client.tokens_revoked_at);
+        let cut_off = credential.client.as_ref().map_or(0, |client| client.tokens_revoked);
         let token = token.map(|token| Token {
             ends_at: token.ends_at,
-            revoked: cut_off.is_some_and(|cut_off| token.issued_at <= cut_off),
+            revoked: token.client_version < cut_off,
             scopes: &token.scopes,
         });
         let facts = Facts {
