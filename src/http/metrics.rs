@@ -43,7 +43,7 @@ impl Door {
         Door::Client,
     ];
 
-    /// Whether to pass it is a use of the credential. To ask about a token is none, and whoever ends something never waits.
+    /// Whether to pass it is a use of the credential. To ask about a token is none, and whoever ends a secret never waits.
     pub fn is_use(self) -> bool {
         matches!(self, Door::Verify | Door::Authorize | Door::Whoami | Door::Token)
     }

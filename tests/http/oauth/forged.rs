@@ -183,12 +183,9 @@ fn nothing_that_a_token_says_can_be_changed() {
         }
     }
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
-    let flipped = |text: &str| {
-        if text.ends_with('A') {
-            format!("{}B", &text[..text.len() - 1])
-        } else {
-            format!("{}A", &text[..text.len() - 1])
-        }
+    let flipped = |text: &str| match text.strip_suffix('A') {
+        Some(start) => format!("{start}B"),
+        None => format!("{}A", &text[..text.len() - 1]),
     };
     let zeros = base64url::encode(&[0; 64]);
     for text in [

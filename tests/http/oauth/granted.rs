@@ -38,7 +38,7 @@ fn a_token_says_what_rfc_9068_asks_for() {
             "iss": service.url(), "aud": service.url(), "sub": id_of(&client), "client_id": id_of(&client),
             "scope": "reports:read reports:write", "iat": issued_at, "exp": issued_at + 3600, "jti": id,
             "tenant_id": tenant.id, "credential_id": client.id,
-            "secret_id": client.minted["client"]["secrets"][0]["id"], "client_version": 1,
+            "secret_id": client.minted["client"]["secrets"][0]["id"], "client_version": client.minted["client"]["version"],
         })
     );
     assert!((before..=crate::matrix::since_1970() / 1000).contains(&issued_at), "{issued_at}");

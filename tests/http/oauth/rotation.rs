@@ -55,17 +55,12 @@ fn through_the_window_both_issue_and_after_it_the_new_one_alone() {
             gateway.verify(token).is_accepted();
         }
         assert_eq!(gateway.verify(&through).is_accepted()["secret_status"], "expired");
-        act(&root, &format!("{}/revoke", client.secret_path(0)));
-        for token in [&before, &through] {
-            gateway.verify(token).is_refused("revoked");
-        }
-        gateway.verify(&after).is_accepted();
         taken(&service, &new.0, &new.1).expect("the new one");
     }
 }
 
 #[test]
-fn without_a_window_the_old_one_issues_no_more_and_takes_along_what_is_out() {
+fn without_a_window_the_old_one_ends_at_once_and_what_was_taken_by_it() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());
     let client = acme(&root).client("c");
@@ -73,10 +68,26 @@ fn without_a_window_the_old_one_issues_no_more_and_takes_along_what_is_out() {
     let [old, new] = rotated(&client, json!({"grace_seconds": 0}));
     assert_eq!(taken(&service, &old.0, &old.1), None);
     gateway.verify(&before).is_refused("revoked");
+    service.whoami(&before).problem(401, "unauthorized");
     let after = taken(&service, &new.0, &new.1).expect("the new one");
     gateway.verify(&after).is_accepted();
     act(&root, &format!("{}/tokens/revoke", client.path));
     gateway.verify(&after).is_refused("revoked");
+}
+
+#[test]
+fn a_window_that_is_over_is_closed_for_its_tokens_too() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let client = acme(&root).client("c");
+    let [old, new] = rotated(&client, json!({"grace_seconds": 3600}));
+    let [by_old, by_new] = [&old, &new].map(|(id, secret)| taken(&service, id, secret).expect("a token"));
+    root.patch(&client.secret_path(0), &json!({"expires_at": in_seconds(3)})).expect(200);
+    eventually(|| taken(&service, &old.0, &old.1).is_none().then_some(())).expect("the window's end");
+    gateway.verify(&by_old).is_accepted();
+    act(&root, &format!("{}/revoke", client.secret_path(0)));
+    gateway.verify(&by_old).is_refused("revoked");
+    gateway.verify(&by_new).is_accepted();
 }
 
 #[test]

@@ -63,3 +63,28 @@ fn the_exchange_and_every_door_for_tokens_draw_on_one_bucket() {
     service.actor(&second).post("/api/v1/self/revoke", &json!({})).expect(200);
     gateway.verify(&second).is_refused("revoked");
 }
+
+#[test]
+fn a_client_that_gives_back_too_often_is_told_to_wait_and_its_tokens_end_all_at_once_even_so() {
+    const PATIENCE: usize = 20_000;
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let (client, beside) = (tenant.client("c"), tenant.client("beside"));
+    let [given_back, other, of_beside] = [&client, &client, &beside].map(|own| token(&service, own));
+    let anyone = service.anonymous();
+    let fields = format!("token={given_back}");
+    let request = super::by_body(REVOKE, &super::id_of(&client), &client.secret, &fields);
+    let mut answers = (0..PATIENCE).map(|_| anyone.send(&request)).enumerate();
+    let (before, told) = answers.find(|(_, answer)| answer.status != 200).expect("an end of the patience");
+    assert!(before >= 600, "only {before} were taken");
+    is_error(&told, 429, "temporarily_unavailable");
+    assert_eq!(told.header("retry-after"), Some("1"));
+    assert_eq!(told.header("ratelimit"), Some("\"given_back\";r=0;t=1"));
+    // It is told of what it did, and others go on; so does whatever writes nothing.
+    asks(&service, REVOKE, &beside, &format!("token={of_beside}")).expect(200);
+    asks(&service, REVOKE, &client, "token=unknown").expect(200);
+    gateway.verify(&other).is_accepted();
+    super::act(&root, &format!("{}/tokens/revoke", client.path));
+    gateway.verify(&other).is_refused("revoked");
+}
