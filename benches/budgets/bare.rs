@@ -108,8 +108,8 @@ pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: S
     };
     let credentials = async {
         client.execute(
-        "insert into bare.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, suspended, revoked, scopes, description_version, name_version) \
-         select 1, s, $2::uuid, 1, $3::bytea, $4::bytea, p, false, false, '{logs:read}'::text[], 1, 1 from unnest($1::uuid[], $5::bigint[]) as u(s, p)",
+        "insert into bare.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, kind, suspended, revoked, scopes, description_version, name_version) \
+         select 1, s, $2::uuid, 1, $3::bytea, $4::bytea, p, 'api_key', false, false, '{logs:read}'::text[], 1, 1 from unnest($1::uuid[], $5::bigint[]) as u(s, p)",
         &[&ids, &Uuid::nil(), &credential, &mac, &positions],
     ).await
     };
