@@ -208,10 +208,14 @@ pub fn die_with_this_thread(command: &mut Command) {
     #[cfg(target_os = "linux")]
     {
         let parent = std::process::id();
-        // SAFETY: between fork and exec only async-signal-safe calls are made: prctl and getppid.
+        // SAFETY: between fork and exec only async-signal-safe calls are made: signal, prctl and getppid.
         #[allow(unsafe_code)]
         unsafe {
             command.pre_exec(move || {
+                // Whoever is started in the background by a script ignores it, and so would its children.
+                if libc::signal(libc::SIGINT, libc::SIG_DFL) == libc::SIG_ERR {
+                    return Err(io::Error::last_os_error());
+                }
                 if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGINT, 0, 0, 0) != 0 {
                     return Err(io::Error::last_os_error());
                 }
