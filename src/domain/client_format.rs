@@ -112,8 +112,7 @@ pub fn compose_secret(format: &ClientFormat, random: &[u8; RANDOM_BYTES]) -> Opt
     Some((PlainSecret::new(text), told?))
 }
 
-/// What a client's secret is found by: its id and itself together, so that neither tells anything of the other. A client
-/// that signs has no secret, and is found by its id alone.
+/// What a client's secret is found by: its id and itself together, so that neither tells anything of the other.
 pub fn credential_text(id: &str, secret: &str) -> PlainSecret {
     let mut text = String::with_capacity(id.len() + 1 + secret.len());
     text.push_str(id);

@@ -28,6 +28,13 @@ pub fn presented(request: &HttpRequest) -> Result<&str, Problem> {
     }
 }
 
+/// Whether a request shows a bearer, whatever it is worth.
+pub fn is_shown(request: &HttpRequest) -> bool {
+    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let scheme = value.and_then(|value| value.split(' ').next());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+}
+
 fn token_of(value: &[u8]) -> Result<&str, BearerError> {
     plain(value).map_or_else(|| whole(value), Ok)
 }

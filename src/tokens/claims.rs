@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::domain::base64url;
 use crate::domain::ids::{AccessTokenId, CredentialId, SecretId, TenantId};
 use crate::domain::scope::Scope;
 use crate::limits;
@@ -30,15 +29,9 @@ pub struct Claims {
     pub issued_at: i64,
     pub expires_at: i64,
     pub id: Uuid,
-    /// the thumbprint of the key that whoever presents it has to prove
-    pub jkt: Option<String>,
 }
 
 impl Claims {
-    pub fn is_for(&self, audience: &str) -> bool {
-        self.audience.iter().any(|own| own == audience)
-    }
-
     pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_millis(self.expires_at.saturating_mul(1000)).unwrap_or_default()
     }
@@ -64,7 +57,6 @@ impl Claims {
     pub fn are_sound(&self) -> bool {
         let named = |text: &String| (1..=limits::CLAIM_BYTES).contains(&text.len());
         let life = self.expires_at.checked_sub(self.issued_at);
-        let thumbprint = |text: &String| base64url::decode(text).is_some_and(|bytes| bytes.len() == 32);
         named(&self.issuer)
             && named(&self.client_id)
             && (1..=limits::AUDIENCES).contains(&self.audience.len())
@@ -72,7 +64,6 @@ impl Claims {
             && self.scope.len() <= limits::ACCESS_TOKEN_BYTES
             && self.issued_at >= 0
             && life.is_some_and(|life| (1..=i64::from(limits::ACCESS_TOKEN_SECONDS)).contains(&life))
-            && self.jkt.as_ref().is_none_or(thumbprint)
     }
 
     pub fn members(&self) -> Map<String, Value> {
@@ -96,9 +87,6 @@ impl Claims {
         put("credential_id", json!(self.credential));
         put("secret_id", json!(self.secret));
         put("client_version", json!(self.client_version));
-        if let Some(jkt) = &self.jkt {
-            put("cnf", json!({"jkt": jkt}));
-        }
         members
     }
 
@@ -107,6 +95,10 @@ impl Claims {
         let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
         // whole seconds: neither a text nor a fraction
         let seconds = |name: &str| members.get(name)?.as_i64();
+        // It would be bound to a key, and nothing here could ask for the proof.
+        if members.contains_key("cnf") {
+            return None;
+        }
         let client_id = text("client_id")?;
         if text("sub")? != client_id {
             return None;
@@ -125,7 +117,6 @@ impl Claims {
             issued_at: seconds("iat")?,
             expires_at: seconds("exp")?,
             id,
-            jkt: absent_or(members, "cnf", jkt)?,
         };
         claims.are_sound().then_some(claims)
     }
@@ -149,10 +140,4 @@ fn audience(value: &Value) -> Option<Vec<String>> {
         Value::Array(many) => many.iter().map(|each| each.as_str().map(str::to_owned)).collect(),
         _ => None,
     }
-}
-
-/// A confirmation in another way is one that nobody here could ask for.
-fn jkt(confirmation: &Value) -> Option<String> {
-    let members = confirmation.as_object().filter(|members| members.len() == 1)?;
-    members.get("jkt")?.as_str().map(str::to_owned)
 }

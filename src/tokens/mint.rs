@@ -27,8 +27,6 @@ pub struct Grant<'a> {
     pub client_version: u32,
     /// The token is over so many seconds after the second of now, and never later.
     pub lifetime_seconds: u32,
-    /// The thumbprint of the key that the token is bound to.
-    pub jkt: Option<&'a str>,
 }
 
 /// Shown once. Without Debug.
@@ -63,7 +61,6 @@ pub fn mint(signer: &Signer, grant: &Grant<'_>, id: Uuid, now: Timestamp) -> Res
         issued_at,
         expires_at: issued_at + i64::from(grant.lifetime_seconds),
         id,
-        jkt: grant.jkt.map(str::to_owned),
     };
     if grant.scope.len() > limits::ACCESS_TOKEN_BYTES {
         return Err(NotMinted::TooLong);

@@ -87,7 +87,6 @@ async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenF
         secret: SecretId(uuid::Uuid::nil()),
         client_version: 1,
         lifetime_seconds: 60,
-        jkt: None,
     };
     let minted = mint(&signer, &grant, uuid::Uuid::now_v7(), now).expect("minted");
     check(&minted.token, &keyring.published().expect("keys"), ISSUER, now).map(drop)

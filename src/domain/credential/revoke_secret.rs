@@ -29,8 +29,10 @@ impl RevokeSecret {
         if secret.revoked_at.is_some() || credential.revoked.is_some() {
             return Ok(Vec::new());
         }
-        if secret.is_over(context.now) {
-            return Ok(self.end_tokens(credential, context));
+        // The tokens that a client was given for a secret outlive its window: ended by hand it takes them along, however late.
+        let over = secret.is_over(context.now);
+        if over && (credential.client.is_none() || credential.is_expired(context.now)) {
+            return Ok(Vec::new());
         }
         credential.still_open(context.now)?;
         if secret.ends_at.is_none() {
@@ -40,16 +42,6 @@ impl RevokeSecret {
             ));
         }
         Ok(vec![CredentialEvent::SecretRevoked(SecretRevoked { secret_id: self.secret })])
-    }
-}
-
-impl RevokeSecret {
-    /// The tokens that a client was given for a secret outlive its window. Ended by hand it takes them along, however late.
-    fn end_tokens(&self, credential: &Credential, context: &Context) -> Vec<CredentialEvent> {
-        match credential.client.is_some() && !credential.is_expired(context.now) {
-            true => vec![CredentialEvent::SecretRevoked(SecretRevoked { secret_id: self.secret })],
-            false => Vec::new(),
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -18,9 +17,9 @@ use crate::domain::operator::Reach;
 use crate::domain::scope::Scope;
 use crate::http::app::App;
 use crate::http::metrics::Door;
-use crate::http::operator;
 use crate::http::problem::Problem;
 use crate::http::verdict::{Asking, Judged, Shown};
+use crate::http::{bearer, operator};
 use crate::projections::active::Known;
 use crate::tokens::claims::Claims;
 
@@ -54,10 +53,7 @@ struct Asker {
 
 impl Asker {
     async fn of(app: &App, request: &HttpRequest, form: &Form<'_>) -> Result<Self, Problem> {
-        let scheme = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = scheme
-            .is_some_and(|value| value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer ")));
-        if bearer && form.one("client_secret").is_none() {
+        if bearer::is_shown(request) && form.one("client_secret").is_none() {
             let operator = operator::identify(app, request).await?;
             operator.may(Action::Verify)?;
             return Ok(Asker { reach: operator.reach().clone(), about_keys: true });
@@ -98,19 +94,14 @@ fn told(app: &App, asker: &Asker, judged: &Judged) -> Option<Value> {
     Some(told)
 }
 
+/// Of what the token says, what RFC 7662 has a name for.
 fn of_token(claims: &Claims) -> Value {
-    let audience = if let [one] = claims.audience.as_slice() { json!(one) } else { json!(claims.audience) };
-    json!({
-        "token_type": "Bearer",
-        "iss": claims.issuer,
-        "sub": claims.client_id,
-        "client_id": claims.client_id,
-        "aud": audience,
-        "iat": claims.issued_at,
-        "nbf": claims.issued_at,
-        "exp": claims.expires_at,
-        "jti": claims.id,
-    })
+    const TOLD: [&str; 7] = ["iss", "sub", "client_id", "aud", "iat", "exp", "jti"];
+    let mut told = claims.members();
+    told.retain(|name, _| TOLD.contains(&name.as_str()));
+    told.insert("nbf".to_owned(), json!(claims.issued_at));
+    told.insert("token_type".to_owned(), json!("Bearer"));
+    Value::Object(told)
 }
 
 /// What it may do at present, which is at most what it was given for.

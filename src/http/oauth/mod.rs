@@ -1,7 +1,7 @@
 //! OAuth 2.0 for clients that speak for themselves: what they are given (RFC 6749, 4.4), what a token is worth (RFC 7662), giving
 //! it back (RFC 7009), and where all of it is (RFC 8414).
 //!
-//! These routes speak RFC 6749's errors on every status: [`Problem::oauth`] names the error, and the middleware tells each
+//! These routes speak RFC 6749's errors on every status: [`Problem::as_oauth`] names the error, and the middleware tells each
 //! problem of theirs in that form.
 
 pub mod client;

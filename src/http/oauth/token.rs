@@ -137,7 +137,6 @@ fn minted(
         secret: known.secret_id,
         client_version: known.version,
         lifetime_seconds: within_its_life(lifetime, known, now)?,
-        jkt: None,
     };
     let id = app.ledger.vault().uuid(now.millis());
     mint::mint(signer, &grant, id, now).map_err(|fault| match fault {

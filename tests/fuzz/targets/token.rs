@@ -17,7 +17,7 @@ const HEADER: &str = r#"{"typ":"at+jwt","alg":"EdDSA","kid":"KID"}"#;
 const CLAIMS: &str = concat!(
     r#"{"iss":"https://k","sub":"c","client_id":"c","aud":["a","b"],"scope":"x y","iat":1,"exp":3601,"#,
     r#""jti":"00000000-0000-0000-0000-000000000007","tenant_id":"00000000-0000-0000-0000-000000000001","#,
-    r#""credential_id":"00000000-0000-0000-0000-000000000002","cnf":{"jkt":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#
+    r#""credential_id":"00000000-0000-0000-0000-000000000002"}"#
 );
 
 /// What is fed is a header and claims, which are signed as they are; and the same bytes as a whole token, as a key and as JSON.
