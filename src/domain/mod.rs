@@ -14,6 +14,7 @@ pub mod credential;
 pub mod effective;
 pub mod event;
 pub mod formats;
+pub mod grant;
 pub mod history;
 pub mod ids;
 pub mod imports;

@@ -50,6 +50,11 @@ impl ConcreteScope {
     }
 }
 
+/// As one text (RFC 6749, 3.3).
+pub fn joined(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
 /// Does `granted` admit whatever `narrower` admits?
 ///
 /// Matching the pattern's own text answers that: its `*` equals no word, so it stands for a word that no pattern names.

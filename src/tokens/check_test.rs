@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::base64url;
+use crate::domain::grant::Granted;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::domain::public_key::PublicJwk;
 use crate::domain::signing_keys::{Made, Rotated, SigningKeysEvent};
 use crate::tokens::jws;
 use crate::tokens::keyring::{Signer, key_set};
-use crate::tokens::mint::{Grant, NotMinted, mint};
+use crate::tokens::mint::{Holder, NotMinted, mint};
 use crate::vault::{MasterKeys, Vault};
 
 const ISSUER: &str = "https://keys.example.com";
@@ -105,27 +106,27 @@ fn claims() -> Value {
     })
 }
 
-fn grant<'a>(audience: &'a [String]) -> Grant<'a> {
-    Grant {
-        issuer: ISSUER,
-        client_id: "c_1",
-        audience,
-        scope: "a:b c:d",
+fn granted() -> Granted {
+    Granted { audience: vec![ISSUER.to_owned()], scope: "a:b c:d".to_owned(), lifetime_seconds: 3600 }
+}
+
+fn holder(client_id: &str) -> Holder<'_> {
+    Holder {
+        client_id,
         tenant: TenantId(Uuid::from_u128(1)),
         credential: CredentialId(Uuid::from_u128(2)),
         secret: SecretId(Uuid::from_u128(3)),
         client_version: 4,
-        lifetime_seconds: 3600,
     }
 }
 
 #[test]
 fn a_minted_token_is_what_rfc_9068_says_and_reads_back() {
     let world = World::new();
-    let audience = [ISSUER.to_owned()];
     for which in [ES256, EDDSA] {
-        let minted = mint(&world.signers[which], &grant(&audience), Uuid::from_u128(7), now());
-        let minted = minted.expect("minted");
+        let signer = &world.signers[which];
+        let minted =
+            mint(signer, ISSUER, &holder("c_1"), &granted(), Uuid::from_u128(7), now()).expect("minted");
         assert_eq!(world.judge(&minted.token), Ok(minted.claims.clone()));
         let [header, body] = [0, 1].map(|place| {
             let part = minted.token.split('.').nth(place).expect("a part");
@@ -373,21 +374,25 @@ fn every_character_of_a_token_counts() {
 #[test]
 fn what_would_not_be_read_is_not_minted() {
     let world = World::new();
-    let (audience, none) = ([ISSUER.to_owned()], Vec::new());
     let many: Vec<String> = (0..=limits::AUDIENCES).map(|each| each.to_string()).collect();
-    let fault = |grant: &Grant<'_>| mint(&world.signers[ES256], grant, Uuid::nil(), now()).err();
-    let base = grant(&audience);
-    assert_eq!(fault(&base), None);
+    let fault = |client_id: &str, granted: &Granted| {
+        mint(&world.signers[ES256], ISSUER, &holder(client_id), granted, Uuid::nil(), now()).err()
+    };
+    assert_eq!(fault("c_1", &granted()), None);
     let scope = "a ".repeat(limits::ACCESS_TOKEN_BYTES / 2 - 1);
-    for (wrong, expected) in [
-        (Grant { lifetime_seconds: 0, ..base.clone() }, NotMinted::Claims),
-        (Grant { lifetime_seconds: limits::ACCESS_TOKEN_SECONDS + 1, ..base.clone() }, NotMinted::Claims),
-        (Grant { audience: &none, ..base.clone() }, NotMinted::Claims),
-        (Grant { audience: &many, ..base.clone() }, NotMinted::Claims),
-        (Grant { client_id: "", ..base.clone() }, NotMinted::Claims),
-        (Grant { scope: &scope, ..base.clone() }, NotMinted::TooLong),
+    for (id, wrong, expected) in [
+        ("c_1", Granted { lifetime_seconds: 0, ..granted() }, NotMinted::Claims),
+        (
+            "c_1",
+            Granted { lifetime_seconds: limits::ACCESS_TOKEN_SECONDS + 1, ..granted() },
+            NotMinted::Claims,
+        ),
+        ("c_1", Granted { audience: Vec::new(), ..granted() }, NotMinted::Claims),
+        ("c_1", Granted { audience: many, ..granted() }, NotMinted::Claims),
+        ("", granted(), NotMinted::Claims),
+        ("c_1", Granted { scope, ..granted() }, NotMinted::TooLong),
     ] {
-        assert_eq!(fault(&wrong), Some(expected), "{wrong:?}");
+        assert_eq!(fault(id, &wrong), Some(expected), "{wrong:?}");
     }
 }
 
@@ -425,18 +430,16 @@ proptest! {
         thread_local!(static WORLD: World = World::new());
         WORLD.with(|world| -> Result<(), TestCaseError> {
             let now = Timestamp::from_millis(millis).expect("an instant");
-            let grant = Grant {
-                issuer: &issuer,
+            let granted = Granted { audience, scope: scope.unwrap_or_default(), lifetime_seconds };
+            let holder = Holder {
                 client_id: &client_id,
-                audience: &audience,
-                scope: scope.as_deref().unwrap_or_default(),
                 tenant: TenantId(Uuid::from_u128(ids[0])),
                 credential: CredentialId(Uuid::from_u128(ids[1])),
                 secret: SecretId(Uuid::from_u128(ids[2])),
                 client_version: ids[0] as u32,
-                lifetime_seconds,
             };
-            let minted = mint(&world.signers[which], &grant, Uuid::from_u128(ids[3]), now).expect("minted");
+            let minted = mint(&world.signers[which], &issuer, &holder, &granted, Uuid::from_u128(ids[3]), now);
+            let minted = minted.expect("minted");
             prop_assert_eq!(check(&minted.token, &world.keys, &issuer, now), Ok(minted.claims.clone()));
             let end = minted.claims.expires_at * 1000;
             prop_assert!(end <= millis + i64::from(lifetime_seconds) * 1000);

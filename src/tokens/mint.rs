@@ -7,26 +7,21 @@ use super::claims::Claims;
 use super::jws;
 use super::keyring::Signer;
 use crate::clock::Timestamp;
+use crate::domain::grant::Granted;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::limits;
 
 /// The `typ` of every access token (RFC 9068, 2.1).
 pub const TYPE: &str = "at+jwt";
 
-/// What was granted.
+/// Whom it is given to.
 #[derive(Clone, Debug)]
-pub struct Grant<'a> {
-    pub issuer: &'a str,
+pub struct Holder<'a> {
     pub client_id: &'a str,
-    pub audience: &'a [String],
-    /// words joined by single spaces; empty: none
-    pub scope: &'a str,
     pub tenant: TenantId,
     pub credential: CredentialId,
     pub secret: SecretId,
     pub client_version: u32,
-    /// The token is over so many seconds after the second of now, and never later.
-    pub lifetime_seconds: u32,
 }
 
 /// Shown once. Without Debug.
@@ -47,22 +42,29 @@ pub enum NotMinted {
 }
 
 /// `id` is a fresh UUIDv7 of now.
-pub fn mint(signer: &Signer, grant: &Grant<'_>, id: Uuid, now: Timestamp) -> Result<Minted, NotMinted> {
+pub fn mint(
+    signer: &Signer,
+    issuer: &str,
+    holder: &Holder<'_>,
+    granted: &Granted,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Minted, NotMinted> {
     let issued_at = now.millis() / 1000;
     let claims = Claims {
-        issuer: grant.issuer.to_owned(),
-        client_id: grant.client_id.to_owned(),
-        audience: grant.audience.to_vec(),
-        scope: grant.scope.to_owned(),
-        tenant: grant.tenant,
-        credential: grant.credential,
-        secret: grant.secret,
-        client_version: grant.client_version,
+        issuer: issuer.to_owned(),
+        client_id: holder.client_id.to_owned(),
+        audience: granted.audience.clone(),
+        scope: granted.scope.clone(),
+        tenant: holder.tenant,
+        credential: holder.credential,
+        secret: holder.secret,
+        client_version: holder.client_version,
         issued_at,
-        expires_at: issued_at + i64::from(grant.lifetime_seconds),
+        expires_at: issued_at + i64::from(granted.lifetime_seconds),
         id,
     };
-    if grant.scope.len() > limits::ACCESS_TOKEN_BYTES {
+    if granted.scope.len() > limits::ACCESS_TOKEN_BYTES {
         return Err(NotMinted::TooLong);
     }
     if !claims.are_sound() {

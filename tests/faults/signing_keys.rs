@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use credledger::domain::event::Event;
+use credledger::domain::grant::Granted;
 use credledger::domain::ids::{CredentialId, SecretId, TenantId};
 use credledger::domain::signing_keys::{Keys, SigningKeysEvent, TokenAlgorithm};
 use credledger::ops::house::{Foundation, House};
 use credledger::tokens::check::{TokenFault, check};
 use credledger::tokens::keyring::{Keyring, NoSigner};
-use credledger::tokens::mint::{Grant, mint};
+use credledger::tokens::mint::{Holder, mint};
 use credledger::tokens::rotation::{Tended, Wanted};
 use credledger::tokens::sealed::SealedFault;
 use tokio_postgres::Client;
@@ -76,19 +77,15 @@ fn kids(keys: &Keys) -> Vec<String> {
 async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenFault> {
     let now = house.clock.now();
     let signer = keyring.signer(now).await.expect("a signer");
-    let audience = [ISSUER.to_owned()];
-    let grant = Grant {
-        issuer: ISSUER,
+    let granted = Granted { audience: vec![ISSUER.to_owned()], scope: String::new(), lifetime_seconds: 60 };
+    let holder = Holder {
         client_id: "c_1",
-        audience: &audience,
-        scope: "",
         tenant: TenantId(uuid::Uuid::now_v7()),
         credential: CredentialId(uuid::Uuid::now_v7()),
         secret: SecretId(uuid::Uuid::nil()),
         client_version: 1,
-        lifetime_seconds: 60,
     };
-    let minted = mint(&signer, &grant, uuid::Uuid::now_v7(), now).expect("minted");
+    let minted = mint(&signer, ISSUER, &holder, &granted, uuid::Uuid::now_v7(), now).expect("minted");
     check(&minted.token, &keyring.published().expect("keys"), ISSUER, now).map(drop)
 }
 

@@ -14,13 +14,12 @@ use crate::domain::authority::Action;
 use crate::domain::credential::Kind;
 use crate::domain::ip_rules::fold_mapped;
 use crate::domain::operator::Reach;
-use crate::domain::scope::Scope;
+use crate::domain::scope::joined;
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::http::verdict::{Asking, Judged, Shown};
 use crate::http::{bearer, operator};
-use crate::projections::active::Known;
 use crate::tokens::claims::Claims;
 
 pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
@@ -88,7 +87,8 @@ fn told(app: &App, asker: &Asker, judged: &Judged) -> Option<Value> {
     told["active"] = json!(true);
     told["credential_id"] = json!(known.credential_id);
     told["tenant_id"] = json!(known.tenant_id);
-    told["scope"] = json!(scope(known));
+    // What it may do at present, which is at most what it was given for.
+    told["scope"] = json!(joined(&known.effective().scopes));
     let members = told.as_object_mut()?;
     members.retain(|_, value| !value.is_null());
     Some(told)
@@ -102,9 +102,4 @@ fn of_token(claims: &Claims) -> Value {
     told.insert("nbf".to_owned(), json!(claims.issued_at));
     told.insert("token_type".to_owned(), json!("Bearer"));
     Value::Object(told)
-}
-
-/// What it may do at present, which is at most what it was given for.
-fn scope(known: &Known) -> String {
-    known.effective().scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }

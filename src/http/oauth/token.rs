@@ -8,15 +8,14 @@ use super::client::{ClientShown, LetIn};
 use super::form::{self, Form};
 use super::{OAuthError, answer, invalid_client};
 use crate::clock::Timestamp;
-use crate::domain::credential::{Registration, Resource};
-use crate::domain::scope::{Scope, covers};
+use crate::domain::grant::{Asked, Entitled, Granted, NotGranted};
 use crate::http::app::{App, not_answering};
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::limits;
 use crate::projections::active::Known;
 use crate::tokens::keyring::{NoSigner, Signer};
-use crate::tokens::mint::{self, Grant, Minted, NotMinted};
+use crate::tokens::mint::{self, Holder, Minted, NotMinted};
 
 const GRANT_TYPE: &str = "client_credentials";
 
@@ -41,10 +40,9 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
                 .because("grant_type is missing; send grant_type=client_credentials"));
         }
     }
-    let known = client.known()?;
-    let scope = scope(form.one("scope"), known)?;
-    let audience = audience(&app, form.all("resource"), known)?;
-    let minted = minted(&app, &*signer.map_err(no_signer)?, &client, &scope, &audience)?;
+    let asked = Asked { scope: form.one("scope"), resources: form.all("resource").collect() };
+    let granted = granted(&app, client.known()?, &asked, client.judged.judgement.judged_at)?;
+    let minted = minted(&app, &*signer.map_err(no_signer)?, &client, &granted)?;
     let mut told = json!({
         "access_token": minted.token,
         "token_type": "Bearer",
@@ -58,89 +56,47 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     Ok(response)
 }
 
-/// What is asked for, each once, in that order; all that the client has when nothing is.
-fn scope(asked: Option<&str>, known: &Known) -> Result<String, Problem> {
-    let beyond =
-        || OAuthError::InvalidScope.because("a scope that was asked for is none, or is beyond the client's");
-    let Some(asked) = asked else {
-        return Ok(known.scopes().iter().map(Scope::as_str).collect::<Vec<_>>().join(" "));
-    };
-    let words = asked.split(' ').filter(|word| !word.is_empty());
-    let scopes = words.map(Scope::parse).collect::<Result<Vec<_>, _>>().map_err(|_| beyond())?;
-    let has = |scopes: &[Scope], scope: &Scope| scopes.iter().any(|own| covers(own, scope));
-    let owner = known.owner.as_deref();
-    let granted =
-        |scope: &Scope| has(known.scopes(), scope) && owner.is_none_or(|owner| has(&owner.scopes, scope));
-    if scopes.is_empty() || scopes.len() > limits::SCOPES || !scopes.iter().all(granted) {
-        return Err(beyond());
-    }
-    let mut once: Vec<&str> = Vec::with_capacity(scopes.len());
-    for scope in &scopes {
-        if !once.contains(&scope.as_str()) {
-            once.push(scope.as_str());
-        }
-    }
-    Ok(once.join(" "))
-}
-
-/// Whom the token is for: the resources asked for, of those that the client is registered for when it is for any.
-fn audience<'f>(
-    app: &App,
-    asked: impl Iterator<Item = &'f str>,
-    known: &Known,
-) -> Result<Vec<String>, Problem> {
-    let refuse = |detail| Err(OAuthError::InvalidTarget.because(detail));
-    let registered: &[Resource] = match known.client().map(|client| &client.registration) {
-        Some(Registration { resources, .. }) => resources,
-        None => return Err(invalid_client()),
-    };
-    let mut audience = Vec::new();
-    for text in asked {
-        let Ok(resource) = Resource::parse(text) else {
-            return refuse("a resource is no absolute URI without a fragment");
-        };
-        if !registered.is_empty() && !registered.contains(&resource) {
-            return refuse("a resource is none of those that the client is registered for");
-        }
-        let resource = String::from(resource);
-        if audience.contains(&resource) {
-            continue;
-        }
-        if audience.len() == limits::AUDIENCES {
-            return refuse("too many resources; ask for a token for each");
-        }
-        audience.push(resource);
-    }
-    if audience.is_empty() {
-        audience.push(app.issuer().to_owned());
-    }
-    Ok(audience)
-}
-
-fn minted(
-    app: &App,
-    signer: &Signer,
-    client: &LetIn,
-    scope: &str,
-    audience: &[String],
-) -> Result<Minted, Problem> {
-    let (known, now) = (client.known()?, client.judged.judgement.judged_at);
+fn granted(app: &App, known: &Known, asked: &Asked<'_>, now: Timestamp) -> Result<Granted, Problem> {
     let tenant = app.view.tenant(known.tenant_id).map_err(|_| not_answering())?;
-    let lifetime = tenant.map(|tenant| tenant.token_lifetime_seconds).ok_or_else(invalid_client)?;
-    let grant = Grant {
+    // Whose client or tenant went away since the verdict is let in no more.
+    let (Some(client), Some(tenant)) = (known.client(), tenant) else { return Err(invalid_client()) };
+    let entitled = Entitled {
+        scopes: known.scopes(),
+        owner_scopes: known.owner.as_deref().map(|owner| &*owner.scopes),
+        resources: &client.registration.resources,
+        expires_at: known.expires_at,
         issuer: app.issuer(),
+        lifetime_seconds: tenant.token_lifetime_seconds,
+    };
+    entitled.grant(asked, now).map_err(|fault| match fault {
+        NotGranted::Scope => {
+            OAuthError::InvalidScope.because("a scope that was asked for is none, or is beyond the client's")
+        }
+        NotGranted::NotAResource => {
+            OAuthError::InvalidTarget.because("a resource is no absolute URI without a fragment")
+        }
+        NotGranted::OtherResource => {
+            OAuthError::InvalidTarget.because("a resource is none of those that the client is registered for")
+        }
+        NotGranted::TooManyResources => {
+            OAuthError::InvalidTarget.because("too many resources; ask for a token for each")
+        }
+        NotGranted::Over => invalid_client(),
+    })
+}
+
+fn minted(app: &App, signer: &Signer, client: &LetIn, granted: &Granted) -> Result<Minted, Problem> {
+    let (known, now) = (client.known()?, client.judged.judgement.judged_at);
+    let holder = Holder {
         client_id: &client.id,
-        audience,
-        scope,
         tenant: known.tenant_id,
         credential: known.credential_id,
         secret: known.secret_id,
         client_version: known.version,
-        lifetime_seconds: within_its_life(lifetime, known, now)?,
     };
     let id = app.ledger.vault().uuid(now.millis());
-    mint::mint(signer, &grant, id, now).map_err(|fault| match fault {
-        NotMinted::TooLong => too_long(scope, audience),
+    mint::mint(signer, app.issuer(), &holder, granted, id, now).map_err(|fault| match fault {
+        NotMinted::TooLong => too_long(granted),
         NotMinted::Claims | NotMinted::NotSigned => {
             Problem::internal(format!("no token was made: {fault:?}"))
         }
@@ -148,21 +104,12 @@ fn minted(
 }
 
 /// Of what there is more is what there is too much of.
-fn too_long(scope: &str, audience: &[String]) -> Problem {
-    if audience.iter().map(String::len).sum::<usize>() > scope.len() {
+fn too_long(granted: &Granted) -> Problem {
+    if granted.audience.iter().map(String::len).sum::<usize>() > granted.scope.len() {
         return OAuthError::InvalidTarget
             .because("so many resources make a token too long for a header; ask for fewer");
     }
     OAuthError::InvalidScope.because("so many scopes make a token too long for a header; ask for fewer")
-}
-
-/// In whole seconds, as a token counts them, and never beyond the client's own end.
-fn within_its_life(lifetime: u32, known: &Known, now: Timestamp) -> Result<u32, Problem> {
-    let Some(end) = known.expires_at else { return Ok(lifetime) };
-    let left = end.millis() / 1000 - now.millis() / 1000;
-    // In the last second of its life a client is let in and can be given nothing.
-    let left = u32::try_from(left).ok().filter(|left| *left > 0).ok_or_else(invalid_client)?;
-    Ok(lifetime.min(left))
 }
 
 fn no_signer(cause: NoSigner) -> Problem {
