@@ -220,6 +220,10 @@ fn with_problem_rendered(answer: ServiceResponse<BoxBody>, exchange: &Exchange) 
         return answer;
     };
     let mut rendered = render(error, exchange);
+    // A client that was asked for its secret in the header and showed it in the body would take that for the error (RFC 6749, 5.2).
+    if exchange.entrance.speaks_oauth() && !answer.request().headers().contains_key(header::AUTHORIZATION) {
+        rendered.headers_mut().remove(header::WWW_AUTHENTICATE);
+    }
     for (name, value) in answer.headers() {
         if !rendered.headers().contains_key(name) {
             rendered.headers_mut().append(name.clone(), value.clone());

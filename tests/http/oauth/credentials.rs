@@ -87,8 +87,11 @@ fn a_header_that_is_no_basic_is_answered_as_a_wrong_secret_is() {
         let answer = anyone.send(&sent(TOKEN, GRANT).header("Authorization", &header));
         assert_eq!(seen(&answer), seen(&wrong), "{header}");
     }
-    let nothing = anyone.send(&sent(TOKEN, GRANT));
-    assert_eq!(seen(&nothing), seen(&wrong));
+    // Who sent no such header is not told how one is written.
+    let wrong = anyone.send(&by_body(TOKEN, &id, "wrong", GRANT));
+    is_error(&wrong, 401, "invalid_client");
+    assert_eq!(wrong.header("www-authenticate"), None);
+    assert_eq!(seen(&anyone.send(&sent(TOKEN, GRANT))), seen(&wrong));
     assert_eq!(seen(&anyone.send(&sent(TOKEN, &format!("{GRANT}&client_id={id}")))), seen(&wrong));
 }
 
@@ -177,7 +180,9 @@ fn why_a_client_is_not_let_in_cannot_be_told_from_the_answer() {
     let living = tenant.client("living");
     let anyone = service.anonymous();
     type Ask = fn(&str, &str, &str, &str) -> Request;
-    for (path, ask) in ALL.iter().flat_map(|path| [(path, by_basic as Ask), (path, by_body)]) {
+    const CHALLENGE: Option<&str> = Some("Basic realm=\"credledger\"");
+    let asks = [(by_basic as Ask, CHALLENGE), (by_body, None)];
+    for (path, (ask, challenge)) in ALL.iter().flat_map(|path| asks.map(|ask| (path, ask))) {
         let answer = |id: &str, secret: &str| -> Response {
             let request = ask(path, id, secret, &format!("{GRANT}&token=x"));
             anyone.send(&request.header("X-Forwarded-For", SOMEWHERE))
@@ -185,7 +190,7 @@ fn why_a_client_is_not_let_in_cannot_be_told_from_the_answer() {
         answer(&id_of(&living), &living.secret).expect(200);
         let unknown = answer("cl_client_0000000000000000", &living.secret);
         is_error(&unknown, 401, "invalid_client");
-        assert_eq!(unknown.header("www-authenticate"), Some("Basic realm=\"credledger\""));
+        assert_eq!(unknown.header("www-authenticate"), challenge);
         let wrong = answer(&id_of(&living), "cl_secret_000000000000000000000000000000000000");
         assert_eq!(seen(&wrong), seen(&unknown));
         assert_eq!(seen(&answer(&id_of(&living), &dead[0].1.secret)), seen(&unknown), "another's secret");
