@@ -74,10 +74,36 @@ impl ClientFormat {
         self.secret_chars
     }
 
+    pub fn secret_form(&self) -> SecretForm {
+        SecretForm { prefix: self.secret_prefix.clone(), chars: self.secret_chars }
+    }
+
     /// How many characters of a secret may be told: what stays unknown is as long as the shortest secret.
     fn told_chars(&self) -> usize {
         usize::from(self.secret_chars - limits::KEY_SECRET_CHARS.start())
             .min(limits::CLIENT_SECRET_TOLD_CHARS)
+    }
+}
+
+/// How a secret of a client is written. Nothing is found by it: it tells a secret that stands where none belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretForm {
+    prefix: Box<str>,
+    chars: u8,
+}
+
+impl SecretForm {
+    pub fn new(prefix: &str, chars: u8) -> Option<Self> {
+        let is_one = KeyFormat::read_prefix(prefix).is_ok() && limits::KEY_SECRET_CHARS.contains(&chars);
+        is_one.then(|| SecretForm { prefix: prefix.into(), chars })
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub fn chars(&self) -> u8 {
+        self.chars
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::client_format::SecretForm;
 use super::key_format::{Checksum, KeyFormat, PublicPart, Shape, checksum_holds};
 use super::letters::{has_white_space, is_base62, prefix_end};
 
@@ -21,8 +22,11 @@ fn order(shape: &Shape) -> (usize, u8, Checksum) {
 impl Formats {
     /// Whether it was new.
     pub fn insert(&mut self, format: &KeyFormat) -> bool {
-        let shape = format.shape();
-        let shapes = self.shapes.entry(format.prefix().into()).or_default();
+        self.insert_shape(format.prefix(), format.shape())
+    }
+
+    fn insert_shape(&mut self, prefix: &str, shape: Shape) -> bool {
+        let shapes = self.shapes.entry(prefix.into()).or_default();
         match shapes.binary_search_by_key(&order(&shape), order) {
             Ok(_) => false,
             Err(place) => {
@@ -30,6 +34,14 @@ impl Formats {
                 true
             }
         }
+    }
+
+    /// Whether it was new.
+    pub fn insert_client_secret(&mut self, form: &SecretForm) -> bool {
+        self.insert_shape(
+            form.prefix(),
+            Shape { public_chars: 0, secret_chars: form.chars(), checksum: Checksum::None },
+        )
     }
 
     pub fn fits(&self, text: &str) -> bool {

@@ -59,6 +59,7 @@ pub fn tenant_with(change: impl FnOnce(&mut Settings)) -> Tenant {
         name: Personal::Known("Acme".into()),
         name_since: 1,
         formats: vec![settings.key_format.clone()],
+        client_secrets: vec![settings.client_format.secret_form()],
         settings,
         plan: None,
         created_at: at(-1000),

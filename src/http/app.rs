@@ -30,6 +30,7 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::Keyring;
 
 pub struct App {
@@ -58,6 +59,11 @@ pub struct App {
 impl App {
     pub fn now(&self) -> Timestamp {
         self.ledger.clock().now()
+    }
+
+    /// Whether a text is written as what opens something: a key, a client's secret, a token of either kind.
+    pub fn is_formed_as_a_secret(&self, text: &str) -> bool {
+        is_shaped_as_token(text) || self.view.is_formed_as_a_secret(text)
     }
 
     /// The peer, or what trusted proxies say of it; `None` when a trusted way does not tell.

@@ -49,7 +49,7 @@ pub fn serve(
 
 fn secrets_of(app: &Data<App>) -> Box<dyn Fn(&str) -> bool> {
     let app = app.clone();
-    Box::new(move |text| app.view.is_formed_as_a_secret(text))
+    Box::new(move |text| app.is_formed_as_a_secret(text))
 }
 
 fn routes(service: &mut ServiceConfig) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::bytes::{BadRecord, Reader, Writer};
+use crate::domain::client_format::SecretForm;
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::ConcreteScope;
@@ -20,6 +21,7 @@ pub struct TenantRecord {
     pub suspended: bool,
     pub slug: String,
     pub formats: Vec<KeyFormat>,
+    pub client_secrets: Vec<SecretForm>,
     pub operations: BTreeMap<String, ConcreteScope>,
     pub default_rate_limit: Option<RateLimit>,
     pub token_lifetime_seconds: u32,
@@ -46,6 +48,7 @@ impl TenantRecord {
             suspended: tenant.suspended_at.is_some(),
             slug: tenant.slug.clone(),
             formats: tenant.formats.clone(),
+            client_secrets: tenant.client_secrets.clone(),
             operations: tenant.settings.operations.clone(),
             default_rate_limit: tenant.settings.default_rate_limit,
             token_lifetime_seconds: tenant.settings.token_lifetime_seconds,
@@ -62,6 +65,11 @@ impl TenantRecord {
             out.u8(format.public_chars());
             out.u8(format.secret_chars());
             out.text(format.prefix());
+        }
+        out.count(self.client_secrets.len());
+        for form in &self.client_secrets {
+            out.u8(form.chars());
+            out.text(form.prefix());
         }
         out.count(self.operations.len());
         for (operation, scope) in &self.operations {
@@ -83,6 +91,12 @@ impl TenantRecord {
         for _ in 0..reader.count()? {
             formats.push(decode_format(&mut reader)?);
         }
+        let mut client_secrets = Vec::new();
+        for _ in 0..reader.count()? {
+            let chars = reader.u8()?;
+            let form = SecretForm::new(reader.text()?, chars);
+            client_secrets.push(form.ok_or(BadRecord("a form of client secrets is none"))?);
+        }
         let mut operations = BTreeMap::new();
         for _ in 0..reader.count()? {
             let operation = reader.text()?.to_owned();
@@ -95,7 +109,15 @@ impl TenantRecord {
         let default_rate_limit = if limited { Some(reader.rate_limit()?) } else { None };
         let token_lifetime_seconds = reader.u32()?;
         reader.end()?;
-        Ok(TenantRecord { suspended, slug, formats, operations, default_rate_limit, token_lifetime_seconds })
+        Ok(TenantRecord {
+            suspended,
+            slug,
+            formats,
+            client_secrets,
+            operations,
+            default_rate_limit,
+            token_lifetime_seconds,
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use super::secrets::{ForeignRecord, Form, SaltRecord, SecretRecord};
 use super::tenants::TenantRecord;
 use super::*;
 use crate::domain::authority::Role;
+use crate::domain::client_format::SecretForm;
 use crate::domain::credential::{self, Client, CredentialCommand, Registration, Resource, Revoke, Rotate};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId};
 use crate::domain::imports::Side;
@@ -63,6 +64,11 @@ fn clients() -> impl Strategy<Value = Client> {
         },
         tokens_revoked,
     })
+}
+
+fn client_secrets() -> impl Strategy<Value = SecretForm> {
+    ("[a-z]{1,5}_", crate::limits::KEY_SECRET_CHARS)
+        .prop_map(|(prefix, chars)| SecretForm::new(&prefix, chars).expect("a form"))
 }
 
 fn formats() -> impl Strategy<Value = KeyFormat> {
@@ -143,13 +149,14 @@ proptest! {
         suspended: bool,
         slug in "[a-z0-9-]{1,63}",
         formats in proptest::collection::vec(formats(), 0..4),
+        client_secrets in proptest::collection::vec(client_secrets(), 0..4),
         operations in proptest::collection::btree_map("\\PC{1,20}", scope_texts(), 0..5),
         default_rate_limit in proptest::option::of(rate_limits()),
         token_lifetime_seconds: u32,
     ) {
         let concrete = |text: String| ConcreteScope::parse(&text).expect("a scope");
         let operations = operations.into_iter().map(|(name, scope)| (name, concrete(scope))).collect();
-        let record = TenantRecord { suspended, slug, formats, operations, default_rate_limit, token_lifetime_seconds };
+        let record = TenantRecord { suspended, slug, formats, client_secrets, operations, default_rate_limit, token_lifetime_seconds };
         prop_assert_eq!(TenantRecord::decode(&record.encode()), Ok(record.clone()));
         nothing_near_it_reads(&record.encode(), TenantRecord::decode);
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bad_input::{is_refused_at, send_text};
+use crate::support::client::Request;
 use crate::support::service::{Service, text};
 use crate::{acme, without_an_event};
 
@@ -114,8 +115,21 @@ fn a_secret_in_a_name_a_note_or_metadata_is_refused_at_its_place() {
     let tenant = acme(&root);
     let (key, other) = (tenant.mint("k"), tenant.mint("other").secret);
     let token = root.token.clone().expect("a token");
+    let client = tenant.client("c");
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        text(&client.minted["client_id"]),
+        client.secret
+    );
+    let exchange = Request::new("POST", "/api/v1/oauth/token")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(form.into_bytes());
+    let access_token = text(&service.anonymous().send(&exchange).expect(200)["access_token"]);
+    let format = json!({"secret_prefix": "acme_hidden_", "secret_chars": 40});
+    root.patch(&tenant.path(), &json!({"settings": {"client_format": format}})).expect(200);
+    let of_another_form = tenant.client("d").secret;
     without_an_event(&root, || {
-        for secret in [&other, &token] {
+        for secret in [&other, &token, &client.secret, &of_another_form, &access_token] {
             let within = format!("it was in a log: {secret}.");
             is_refused_at(&root.patch(&key.path, &json!({"name": secret})), "/name");
             is_refused_at(&root.patch(&key.path, &json!({"description": within})), "/description");

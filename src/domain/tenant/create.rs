@@ -65,6 +65,7 @@ impl Created {
             name_since: recorded.version,
             plan: self.plan,
             formats: vec![self.settings.key_format.clone()],
+            client_secrets: vec![self.settings.client_format.secret_form()],
             settings: self.settings,
             created_at: recorded.at,
             suspended_at: None,

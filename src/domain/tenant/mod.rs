@@ -7,6 +7,7 @@ pub mod resume;
 pub mod settings;
 pub mod suspend;
 
+use super::client_format::SecretForm;
 use super::event::{Claim, ClaimKind, Recorded, family};
 use super::history::History;
 use super::ids::TenantId;
@@ -52,6 +53,8 @@ pub struct Tenant {
     pub settings: Settings,
     /// every key format that was ever set, oldest first: secrets of each may be about
     pub formats: Vec<KeyFormat>,
+    /// as what every secret of a client of it may be written
+    pub client_secrets: Vec<SecretForm>,
     pub created_at: Timestamp,
     pub suspended_at: Option<Timestamp>,
     pub version: u64,
@@ -62,6 +65,10 @@ impl Tenant {
     fn configure(&mut self, settings: Settings) {
         if !self.formats.contains(&settings.key_format) {
             self.formats.push(settings.key_format.clone());
+        }
+        let form = settings.client_format.secret_form();
+        if !self.client_secrets.contains(&form) {
+            self.client_secrets.push(form);
         }
         self.settings = settings;
     }

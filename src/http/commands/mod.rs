@@ -154,7 +154,7 @@ impl Write {
     /// What a body says, unless a secret stands in it: names, notes and metadata are read by many, and kept.
     pub fn document<'a>(&self, body: &'a JsonBody) -> Result<Document<'a>, Problem> {
         let document = body.parse()?;
-        let is_a_secret = |text: &str| self.app.view.is_formed_as_a_secret(text);
+        let is_a_secret = |text: &str| self.app.is_formed_as_a_secret(text);
         match secret_free::check(document.json(), &is_a_secret) {
             Ok(()) => Ok(document),
             Err(fault) => Err(Problem::faults(vec![fault])),

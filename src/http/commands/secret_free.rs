@@ -41,10 +41,11 @@ fn fault(pointer: &str) -> Fault {
     Fault { place: FaultPlace::Pointer(pointer.to_owned()), detail: detail.into() }
 }
 
-/// As a whole, or as a word of it.
+/// As a whole, or as a word of it; a word may have dots within, as access tokens do, or end in one.
 fn holds(text: &str, is_a_secret: &dyn Fn(&str) -> bool) -> bool {
     let apart = |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
-    is_a_secret(text) || text.split(apart).any(is_a_secret)
+    let with_dots = text.split(|letter| letter != '.' && apart(letter)).map(|word| word.trim_matches('.'));
+    is_a_secret(text) || text.split(apart).chain(with_dots).any(is_a_secret)
 }
 
 #[cfg(test)]
@@ -53,10 +54,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_wherever_it_stands_and_is_not_repeated() {
-        let is_a_secret = |text: &str| text.starts_with("sk_") && text.len() == 9;
+        let is_a_secret = |text: &str| (text.starts_with("sk_") && text.len() == 9) || text == "eyJ.123456.x";
         for (body, pointer) in [
             (r#"{"name":"sk_123456"}"#, "/name"),
             (r#"{"note":"found (sk_123456) in a log."}"#, "/note"),
+            (r#"{"note":"found eyJ.123456.x..."}"#, "/note"),
             (r#"{"metadata":{"a":[1,"x",{"b":"sk_123456"}]}}"#, "/metadata/a/2/b"),
             (r#"{"metadata":{"sk_123456":1}}"#, "/metadata"),
         ] {

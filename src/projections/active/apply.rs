@@ -16,7 +16,7 @@ use crate::domain::member::MemberEvent;
 use crate::domain::operator::OperatorEvent;
 use crate::domain::personal::Personal;
 use crate::domain::signing_keys::{self, Keys, SigningKeysEvent};
-use crate::domain::tenant::TenantEvent;
+use crate::domain::tenant::{Settings, TenantEvent};
 use crate::projections::policy::Policy;
 use crate::projections::secrets::{Form, half};
 
@@ -121,7 +121,8 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
             version: recorded.version,
         };
         edit.add_tenant(entry)?;
-        return use_formats(edit, std::slice::from_ref(&created.settings.key_format));
+        use_formats(edit, &created.settings);
+        return Ok(());
     }
     let (ordinal, entry) = edit.store.tenants.find(id.0)?;
     follows(entry.version, recorded)?;
@@ -133,7 +134,7 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
             entry.operations = Arc::new(event.settings.operations.clone());
             entry.default_rate_limit = event.settings.default_rate_limit;
             entry.token_lifetime_seconds = event.settings.token_lifetime_seconds;
-            use_formats(edit, std::slice::from_ref(&event.settings.key_format))?;
+            use_formats(edit, &event.settings);
         }
         TenantEvent::Suspended(_) => entry.suspended = true,
         TenantEvent::Resumed(_) => entry.suspended = false,
@@ -142,11 +143,11 @@ fn tenant(edit: &mut Edit<'_>, recorded: &Recorded, event: &TenantEvent) -> Resu
     Ok(())
 }
 
-fn use_formats(edit: &mut Edit<'_>, formats: &[crate::domain::key_format::KeyFormat]) -> Result<(), Why> {
-    if edit.add_formats(formats) {
+fn use_formats(edit: &mut Edit<'_>, settings: &Settings) {
+    let (of_keys, of_clients) = (&settings.key_format, settings.client_format.secret_form());
+    if edit.add_formats(std::slice::from_ref(of_keys), &[of_clients]) {
         edit.publish_formats();
     }
-    Ok(())
 }
 
 // ---- credentials ----

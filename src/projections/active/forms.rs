@@ -12,6 +12,8 @@ use crate::domain::formats::{Formats, Misfit};
 #[derive(Default)]
 pub struct Forms {
     pub own: Formats,
+    /// nothing is found by these
+    pub client_secrets: Formats,
     pub foreign: Arc<Foreign>,
 }
 
@@ -59,13 +61,13 @@ impl CurrentForms {
     }
 
     /// For the one writer.
-    pub fn set_own(&self, own: Formats) {
-        self.0.store(Arc::new(Forms { own, foreign: self.foreign() }));
+    pub fn set_own(&self, own: Formats, client_secrets: Formats) {
+        self.0.store(Arc::new(Forms { own, client_secrets, foreign: self.foreign() }));
     }
 
     /// For the one writer.
     pub fn set_foreign(&self, foreign: Foreign) {
-        let own = self.ask(|forms| forms.own.clone());
-        self.0.store(Arc::new(Forms { own, foreign: Arc::new(foreign) }));
+        let (own, client_secrets) = self.ask(|forms| (forms.own.clone(), forms.client_secrets.clone()));
+        self.0.store(Arc::new(Forms { own, client_secrets, foreign: Arc::new(foreign) }));
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Loader<'a> {
             return Err(LoadError { projection: secrets::NAME.to_owned(), id: self.last, why });
         }
         let store = &self.view.store;
-        store.forms.set_own(self.books.formats.clone());
+        store.forms.set_own(self.books.formats.clone(), self.books.client_secrets.clone());
         let turn = store.lock.write();
         store.applied.store(applied, Ordering::Relaxed);
         store.last_at.store(last_at.millis().unsigned_abs(), Ordering::Relaxed);
@@ -161,7 +161,7 @@ fn fits(why: Why) -> BadRecord {
 
 fn tenant(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
     let record = TenantRecord::decode(row.record)?;
-    edit.add_formats(&record.formats);
+    edit.add_formats(&record.formats, &record.client_secrets);
     edit.add_tenant(TenantEntry {
         id: TenantId(row.id),
         slug: record.slug.into(),

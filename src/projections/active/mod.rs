@@ -132,11 +132,15 @@ impl ActiveView {
         (!formed).then(|| formats.misfit(text))
     }
 
-    /// Whether a text is written as a key or an operator token is. Imported keys without a prefix are written as ids are, and
+    /// Whether a text is written as a key, a client's secret or an operator token is. Imported keys without a prefix are written as ids are, and
     /// can't be told from them.
     pub fn is_formed_as_a_secret(&self, text: &str) -> bool {
         key_format::read(&self.token_format, text).is_some()
-            || self.store.forms.ask(|forms| forms.own.fits(text) || forms.foreign.fits_with_a_prefix(text))
+            || self.store.forms.ask(|forms| {
+                forms.own.fits(text)
+                    || forms.client_secrets.fits(text)
+                    || forms.foreign.fits_with_a_prefix(text)
+            })
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].

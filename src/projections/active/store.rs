@@ -76,6 +76,7 @@ impl PrefixOf {
 #[derive(Default)]
 pub struct Books {
     pub formats: Formats,
+    pub client_secrets: Formats,
     /// events that declared what imported keys look like
     pub declared: u32,
     /// events of the signing keys

@@ -15,6 +15,7 @@ use super::layout::{TENANT_WORDS, Tenant, tag_of};
 use super::slab::Full;
 use super::store::{Books, Store, only};
 use crate::clock::Timestamp;
+use crate::domain::client_format::SecretForm;
 use crate::domain::ids::{CredentialId, MemberId, SecretId, StreamId};
 use crate::domain::imports::ForeignPrefix;
 use crate::domain::key_format::KeyFormat;
@@ -59,12 +60,16 @@ pub struct NewCredential<'a> {
 
 impl Edit<'_> {
     /// Formats stay for ever: keys of an older one live on. Whether there was a new one among these.
-    pub fn add_formats(&mut self, formats: &[KeyFormat]) -> bool {
-        formats.iter().filter(|format| self.books.formats.insert(format)).count() > 0
+    pub fn add_formats(&mut self, formats: &[KeyFormat], client_secrets: &[SecretForm]) -> bool {
+        let books = &mut *self.books;
+        let of_keys = formats.iter().filter(|format| books.formats.insert(format)).count();
+        let of_clients =
+            client_secrets.iter().filter(|form| books.client_secrets.insert_client_secret(form)).count();
+        of_keys + of_clients > 0
     }
 
     pub fn publish_formats(&self) {
-        self.store.forms.set_own(self.books.formats.clone());
+        self.store.forms.set_own(self.books.formats.clone(), self.books.client_secrets.clone());
     }
 
     /// What texts of imported keys look like, all of it as it is after so many events.
