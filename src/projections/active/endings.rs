@@ -73,7 +73,7 @@ pub struct Revocations {
     pub tenants: BTreeSet<Uuid>,
 }
 
-/// It would be longer than [`limits::REVOCATION_LIST_ENTRIES`].
+/// It would name more than was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -165,11 +165,15 @@ pub fn revocations(
     books: &Books,
     reach: &Reach,
     now: Timestamp,
+    at_most: usize,
 ) -> Result<Revocations, TooMany> {
     let head = Head::of(store);
     let at = now.max(head.last_at());
-    let mut listing =
-        Listing { store, list: Revocations { position: head.position(), at, ..Revocations::default() } };
+    let mut listing = Listing {
+        store,
+        at_most,
+        list: Revocations { position: head.position(), at, ..Revocations::default() },
+    };
     let tenants: Vec<u32> = match reach {
         Reach::All => books.endings.of_tenants.keys().copied().collect(),
         Reach::Tenants(ids) => ids.iter().filter_map(|id| store.tenants.ordinal(id.0)).collect(),
@@ -182,6 +186,7 @@ pub fn revocations(
 
 struct Listing<'s> {
     store: &'s Store,
+    at_most: usize,
     list: Revocations,
 }
 
@@ -274,7 +279,7 @@ impl Listing<'_> {
             + ended_clients.len()
             + ask_clients.len()
             + tenants.len();
-        if entries > limits::REVOCATION_LIST_ENTRIES { Err(TooMany) } else { Ok(()) }
+        if entries > self.at_most { Err(TooMany) } else { Ok(()) }
     }
 }
 

@@ -219,9 +219,10 @@ impl ActiveView {
         &self,
         reach: &Reach,
         now: Timestamp,
+        at_most: usize,
     ) -> Result<Result<Revocations, TooMany>, NotAnswering> {
         let books = self.books().filter(|_| !self.is_stopped()).ok_or(NotAnswering)?;
-        Ok(endings::revocations(&self.store, &books, reach, now))
+        Ok(endings::revocations(&self.store, &books, reach, now, at_most))
     }
 
     /// The keys that tokens are signed with: those that are published.

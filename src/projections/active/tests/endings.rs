@@ -93,6 +93,10 @@ impl World {
     }
 }
 
+fn listed(view: &ActiveView, reach: &Reach, now: Timestamp) -> Revocations {
+    view.revocations(reach, now, 10_000).expect("answering").expect("bounded")
+}
+
 /// Whether nothing but the call itself is refused.
 fn goes_on(verdict: access::Verdict) -> bool {
     verdict.err().is_none_or(|refused| refused.reason.is_about_the_call())
@@ -127,7 +131,7 @@ proptest! {
         let world = history(&steps);
         let now = Timestamp::from_millis(world.now.max(world.last_at()).millis() + after * 1000).expect("an instant");
         for view in [world.applied(), world.loaded()] {
-            let list = view.revocations(&Reach::All, now).expect("answering").expect("bounded");
+            let list = listed(&view, &Reach::All, now);
             prop_assert_eq!((list.position, list.at), (world.events.len() as u64 - 1, now));
             for (secret, token) in &world.tokens {
                 let truth = goes_on(world.truth(*secret, Some(token), &EVERYTHING, now).0);
@@ -140,7 +144,7 @@ proptest! {
     fn a_list_names_only_what_is_of_its_tenants_and_all_of_that(steps in proptest::collection::vec(lives(), 20..120)) {
         let world = history(&steps);
         let (view, now) = (world.applied(), world.now);
-        let of = |reach: &Reach| view.revocations(reach, now).expect("answering").expect("bounded");
+        let of = |reach: &Reach| listed(&view, reach, now);
         let mut together = Revocations::default();
         for slot in 0..TENANTS {
             let own = of(&Reach::Tenants([tenant_id(slot)].into()));
@@ -178,10 +182,7 @@ fn what_ended_no_living_token_leaves_the_list_and_the_memory() {
         history(&[Step::Credential(0, client.clone()), Step::Credential(0, CredentialStep::Suspend)]);
     let day = crate::limits::ACCESS_TOKEN_SECONDS + crate::limits::TOKEN_LEEWAY_SECONDS;
     let view = world.applied();
-    let ended = |after: u32| {
-        let list = view.revocations(&Reach::All, world.now.plus_seconds(after)).expect("answering");
-        list.expect("bounded").ended_clients.len()
-    };
+    let ended = |after: u32| listed(&view, &Reach::All, world.now.plus_seconds(after)).ended_clients.len();
     assert_eq!((ended(0), ended(day - 1), ended(day)), (1, 1, 0));
     [Step::Sleep(25), Step::Credential(1, client), Step::Credential(1, CredentialStep::Suspend)]
         .iter()
@@ -202,8 +203,8 @@ fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
         owner: None,
     };
     let mut world = history(&[Step::Credential(0, client)]);
-    let listed = |world: &World| {
-        let list = world.applied().revocations(&Reach::All, world.now).expect("answering").expect("bounded");
+    let count = |world: &World| {
+        let list = listed(&world.applied(), &Reach::All, world.now);
         (list.tokens.len(), list.ask_clients.len())
     };
     let most = crate::limits::REVOCATION_LIST_TOKENS_OF_A_CLIENT;
@@ -213,16 +214,38 @@ fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
         world.take(&Step::GiveBack(0));
     };
     (0..most).for_each(|_| give_back(&mut world));
-    assert_eq!(listed(&world), (most, 0));
+    assert_eq!(count(&world), (most, 0));
     give_back(&mut world);
-    assert_eq!(listed(&world), (0, 1));
+    assert_eq!(count(&world), (0, 1));
     assert_eq!(
         world.offline(
-            &world.applied().revocations(&Reach::All, world.now).expect("answering").expect("bounded"),
+            &listed(&world.applied(), &Reach::All, world.now),
             world.tokens[0].0,
             &world.tokens[0].1,
             world.now,
         ),
         None
     );
+}
+
+/// Whoever has no list goes by no token: so a list is never cut.
+#[test]
+fn a_list_that_would_be_too_long_is_none() {
+    let client = CredentialStep::Create {
+        tenant: 0,
+        name: "c".into(),
+        scope: 3,
+        expires: None,
+        ip: false,
+        erased: false,
+        owner: None,
+    };
+    let suspended =
+        |slot| [Step::Credential(slot, client.clone()), Step::Credential(slot, CredentialStep::Suspend)];
+    let world = history(&[suspended(0), suspended(1), suspended(2)].concat());
+    let view = world.applied();
+    let within =
+        |reach: &Reach, at_most| view.revocations(reach, world.now, at_most).expect("answering").is_ok();
+    assert!(within(&Reach::All, 3) && !within(&Reach::All, 2) && !within(&Reach::All, 0));
+    assert!(within(&Reach::Tenants([tenant_id(1)].into()), 0), "another tenant's fill nobody's list");
 }
