@@ -31,7 +31,8 @@ pub async fn handle(
     // Whatever has to be waited for comes before the look: from there on the list leaves at once, within the lease.
     let signer = app.keyring.signer(app.now()).await.map_err(no_signer)?;
     let list = app.leased(|now| app.revocations.of(&app.view, &signer, app.issuer(), &reach, now)).await?;
-    Ok(answer(&list.map_err(no_list)?, request.headers()))
+    let list = list.map_err(no_list)?;
+    Ok(answer(&list, request.headers()))
 }
 
 fn answer(list: &SignedList, headers: &HeaderMap) -> HttpResponse {
