@@ -60,9 +60,10 @@ impl Checker {
     /// Takes a list that it may; whether it did.
     pub fn take(&mut self, text: &str, now: i64) -> bool {
         let Some(list) = self.signed(text, "revocations+jwt") else { return false };
-        let issued = |list: &Map<String, Value>| list["iat"].as_i64().expect("iat");
-        let older = self.list.as_ref().is_some_and(|held| issued(&list) < issued(held));
-        if older || list["exp"].as_i64().is_none_or(|end| end <= now) || issued(&list) > now + 1 {
+        let number = |list: &Map<String, Value>, name: &str| list[name].as_i64().expect("a number");
+        let older = |held: &Map<String, Value>, name| number(&list, name) < number(held, name);
+        let older = self.list.as_ref().is_some_and(|held| older(held, "iat") || older(held, "position"));
+        if older || list["exp"].as_i64().is_none_or(|end| end <= now) || number(&list, "iat") > now + 1 {
             return false;
         }
         self.list = Some(list);
@@ -77,7 +78,7 @@ impl Checker {
 
     pub fn check(&self, token: &str, now: i64) -> Told {
         let Some(token) = self.signed(token, "at+jwt") else { return Told::Refused };
-        if token["exp"].as_i64().is_none_or(|end| end <= now) {
+        if token.contains_key("cnf") || token["exp"].as_i64().is_none_or(|end| end <= now) {
             return Told::Refused;
         }
         let Some(list) = self.list.as_ref().filter(|list| list["exp"].as_i64().is_some_and(|end| now < end))
