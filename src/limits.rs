@@ -320,6 +320,18 @@ pub const SIGNING_KEY_LEAD_SECONDS: u32 = 6;
 pub const SIGNING_KEYS_KEPT_SECONDS: u32 = 4;
 /// How many may be published at once.
 pub const SIGNING_KEYS: usize = 32;
+/// For how long a list of revocations may be gone by: what ended since is refused offline after that time at the latest.
+pub const REVOCATION_LIST_SECONDS: u32 = 60;
+/// For how long whoever was given a list may keep it before it asks again, and how old one may be that is handed out.
+pub const REVOCATION_LIST_KEPT_SECONDS: u32 = 5;
+/// How many tokens, secrets, clients and tenants a list names in all; some 52 bytes each in the signed text.
+pub const REVOCATION_LIST_ENTRIES: usize = 50_000;
+/// A client that gave back more living tokens than this is asked about online, so that it can't fill everybody's list.
+pub const REVOCATION_LIST_TOKENS_OF_A_CLIENT: usize = 1_000;
+/// How much a node keeps of the lists that it signed, so that who asks again is answered at once.
+pub const REVOCATION_LISTS_BYTES: usize = 16 * 1024 * 1024;
+/// How often what ended tokens is looked through for what ended no living one.
+pub const ENDINGS_SWEEP_SECONDS: u32 = 60 * 60;
 /// Rows of private halves, those among them that no event names.
 pub const SEALED_KEYS: i32 = 1000;
 pub const SEALED_KEYS_PAGE: i32 = 100;

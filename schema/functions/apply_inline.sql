@@ -48,9 +48,6 @@ begin
       when 'operator_tokens' then
         perform credledger.apply_operator_tokens(
           ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
-      when 'revoked_tokens' then
-        perform credledger.apply_revoked_tokens(
-          ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
       -- counted by nobody, so that the append refuses the batch
       else continue;
     end case;

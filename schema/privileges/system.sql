@@ -10,5 +10,6 @@ grant execute on function credledger.read_head to credledger_system;
 grant execute on function credledger.read_streams to credledger_system;
 grant execute on function credledger.read_events to credledger_system;
 grant execute on function credledger.read_by_stream to credledger_system;
+grant execute on function credledger.read_endings to credledger_system;
 grant execute on function credledger.read_answers to credledger_system;
 grant execute on function credledger.reseal_answers to credledger_system;

@@ -32,6 +32,7 @@ use crate::people::People;
 use crate::projections::active::ActiveView;
 use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::Keyring;
+use crate::tokens::revocations::Lists;
 
 pub struct App {
     pub ledger: Arc<Ledger>,
@@ -41,6 +42,8 @@ pub struct App {
     pub limiter: Limiter,
     /// the keys that tokens are signed with
     pub keyring: Arc<Keyring>,
+    /// what ended tokens, for who checks them offline
+    pub revocations: Lists,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
     /// none: nobody signs in, and operators come with tokens alone

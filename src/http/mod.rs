@@ -42,6 +42,7 @@ pub mod reference;
 pub mod request;
 pub mod request_id;
 mod resources;
+pub mod revocations;
 pub mod routes;
 pub mod serve;
 pub mod served;

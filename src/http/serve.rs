@@ -14,7 +14,8 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, verify, whoami,
+    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, revocations, verify,
+    whoami,
 };
 use crate::domain::credential::Kind;
 use crate::limits;
@@ -82,6 +83,12 @@ fn routes(service: &mut ServiceConfig) {
 
 fn callers(service: &mut ServiceConfig) {
     service
+        .service(
+            Routes::at("/revocations")
+                .on(Method::GET, revocations::TYPES, revocations::handle)
+                .done()
+                .wrap(AdminDoor::Unlimited),
+        )
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
         .service(Routes::at("/oauth/token").post(oauth::token::handle).done())

@@ -20,6 +20,7 @@ pub enum Entrance {
     OAuthToken,
     OAuthIntrospect,
     OAuthRevoke,
+    Revocations,
     /// the operators' API
     Operators,
     /// everything else: probes, metrics, the document, and what is no route
@@ -27,7 +28,7 @@ pub enum Entrance {
 }
 
 impl Entrance {
-    const ALL: [Entrance; 10] = [
+    const ALL: [Entrance; 11] = [
         Entrance::Verify,
         Entrance::VerifyBatch,
         Entrance::Authorize,
@@ -36,6 +37,7 @@ impl Entrance {
         Entrance::OAuthToken,
         Entrance::OAuthIntrospect,
         Entrance::OAuthRevoke,
+        Entrance::Revocations,
         Entrance::Operators,
         Entrance::Service,
     ];
@@ -50,6 +52,7 @@ impl Entrance {
             Some("/oauth/token") => Entrance::OAuthToken,
             Some("/oauth/introspect") => Entrance::OAuthIntrospect,
             Some("/oauth/revoke") => Entrance::OAuthRevoke,
+            Some("/revocations") => Entrance::Revocations,
             None if path.starts_with(API_ADMIN) => Entrance::Operators,
             Some(_) | None => Entrance::Service,
         }
@@ -70,6 +73,7 @@ impl Entrance {
             Entrance::OAuthToken => "oauth_token",
             Entrance::OAuthIntrospect => "oauth_introspect",
             Entrance::OAuthRevoke => "oauth_revoke",
+            Entrance::Revocations => "revocations",
             Entrance::Operators => "operators",
             Entrance::Service => "service",
         }
@@ -154,6 +158,7 @@ mod tests {
             ("/api/v1/verify/", Entrance::Service),
             ("/api/v1/authorize", Entrance::Authorize),
             ("/api/v1/whoami", Entrance::Whoami),
+            ("/api/v1/revocations", Entrance::Revocations),
             ("/api/v1/self/revoke", Entrance::SelfRevoke),
             ("/api/admin/v1/tenants/acme/keys", Entrance::Operators),
             ("/healthz", Entrance::Service),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use serde_json::Value;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::entry::{self, BadEntry, Slots};
+use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Errand, Scope, Sight, in_time};
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
@@ -19,6 +20,7 @@ use crate::vault::{Purpose, Vault};
 
 const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
 const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
+const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -109,6 +111,18 @@ impl Reader {
         client: &tokio_postgres::Client,
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
         let rows = client.query_raw(BY_STREAM, [&self.ledger]).await?;
+        let reader = self.clone();
+        Ok(rows.map(move |row| reader.positioned(&row?)))
+    }
+
+    /// What may have ended access tokens since, in order, as it comes; without what is personal of it.
+    pub async fn endings(
+        &self,
+        client: &impl GenericClient,
+        since: Timestamp,
+    ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
+        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &since.millis()];
+        let rows = client.query_raw(ENDINGS, params).await?;
         let reader = self.clone();
         Ok(rows.map(move |row| reader.positioned(&row?)))
     }

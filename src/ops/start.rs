@@ -26,6 +26,7 @@ use crate::limits;
 use crate::outbound::Outbound;
 use crate::people::{self, People};
 use crate::tokens::keyring::Keyring;
+use crate::tokens::revocations::Lists;
 use crate::vault::{id_bytes, random_bytes};
 
 /// Runs until the process is told to stop.
@@ -196,6 +197,7 @@ async fn answer(
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         keyring,
+        revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         people,
         trusted_proxies: config.trusted_proxies.clone(),

@@ -10,5 +10,6 @@ pub mod jwk;
 pub mod jws;
 pub mod keyring;
 pub mod mint;
+pub mod revocations;
 pub mod rotation;
 pub mod sealed;

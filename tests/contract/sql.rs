@@ -108,6 +108,7 @@ fn arguments(name: &str) -> Vec<String> {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]
         }
         "read_events" => vec!["1, 30000, 1000".to_owned()],
+        "read_endings" => vec!["1, 39000".to_owned()],
         "read_streams" => vec!["1, array['00000001-0000-0000-0000-000000000007'::uuid]".to_owned()],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
         "read_answers" => {

@@ -1,6 +1,7 @@
 //! P7: whoever may write to the tables mints nothing. Each forgery is refused, and the sentence names the row or the position.
 
 mod forged;
+mod given_back;
 mod rollback;
 
 use credledger::domain::scope::Scope;

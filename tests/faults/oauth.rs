@@ -43,6 +43,9 @@ fn p3_a_token_is_told_to_be_given_back_only_once_that_is_durable_and_without_a_l
     for token in [&token, &other] {
         service.whoami(token).problem(503, "unavailable");
     }
+    // Who is asked for a list knows no more than who is asked for a verdict.
+    let list = || gateway.get("/api/v1/revocations");
+    list().problem(503, "unavailable");
     proxy.heal();
     eventually(|| (service.anonymous().get("/readyz").status == 200).then_some(()))
         .expect("the database is back");
@@ -51,5 +54,6 @@ fn p3_a_token_is_told_to_be_given_back_only_once_that_is_durable_and_without_a_l
     let given_back = || (ask(&service, &client, "revoke", &about).status == 200).then_some(());
     eventually(given_back).expect("it is given back");
     gateway.verify(&token).is_refused("revoked");
+    assert_eq!(list().status, 200);
     gateway.verify(&other).is_accepted();
 }

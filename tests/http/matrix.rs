@@ -126,6 +126,7 @@ pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/signing-keys/rotate", "{}", ROOT),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
+    row("GET", "/api/v1/revocations", "", ASKERS),
 ];
 
 impl Row {

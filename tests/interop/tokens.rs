@@ -36,6 +36,7 @@ fn checks_through_a_rotation(library: Program, [forged, misdirected]: [&str; 2])
         "issuer": service.url(),
         "audience": service.url(),
         "jwks_uri": published_at(&service),
+        "typ": "at+jwt",
     }));
 
     let first = token(&service, &client, "");
@@ -52,6 +53,39 @@ fn checks_through_a_rotation(library: Program, [forged, misdirected]: [&str; 2])
     });
     assert!(signed_by_another.is_some(), "the old key signs for ever");
     assert_eq!(checked(&mut checker, &first, &client), signed_by, "the old token lives on");
+}
+
+#[test]
+fn jose_reads_the_list_of_what_ended_and_takes_no_token_for_one() {
+    reads_the_list(JOSE, "ERR_JWT_CLAIM_VALIDATION_FAILED");
+}
+
+#[test]
+fn pyjwt_reads_the_list_of_what_ended_and_takes_no_token_for_one() {
+    reads_the_list(PYJWT, "InvalidAudienceError");
+}
+
+/// Also how the library says that a token is no list: by its type, or because it is for somebody.
+fn reads_the_list(library: Program, no_list: &str) {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({}));
+    let [client, ended] = ["exporter", "ended"].map(|name| tenant.client(name));
+    let token = token(&service, &client, "");
+    service.actor(&token).post("/api/v1/self/revoke", &json!({})).expect(200);
+    root.post(&format!("{}/suspend", ended.path), &json!({})).expect(200);
+    let mut reader = library.start(&json!({
+        "issuer": service.url(),
+        "jwks_uri": published_at(&service),
+        "typ": "revocations+jwt",
+    }));
+    let list = service.gateway().get("/api/v1/revocations").text();
+    let told = reader.ask(&list);
+    let claims = &told["claims"];
+    assert_eq!((&claims["ended_clients"], &claims["covers"]), (&json!([ended.id]), &json!(["*"])), "{told}");
+    assert_eq!(claims["tokens"].as_array().map(Vec::len), Some(1), "{told}");
+    assert_eq!(reader.ask(&with_another_signature(&list))["claims"], Value::Null);
+    assert_eq!(reader.ask(&token), json!({"refused": no_list}));
 }
 
 fn published_at(service: &Service) -> Value {

@@ -32,7 +32,7 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 9] = [
+const PROJECTIONS: [&str; 8] = [
     "imports",
     "signing_keys",
     "tenants",
@@ -41,7 +41,6 @@ const PROJECTIONS: [&str; 9] = [
     "secrets",
     "operators",
     "operator_tokens",
-    "revoked_tokens",
 ];
 
 struct World {
@@ -122,7 +121,8 @@ impl World {
             let token = AccessTokenId(uuid::Uuid::now_v7());
             let ends_at = self.house.clock.now().plus_seconds(seconds);
             let caller = Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() };
-            let revoke = access_token::Revoke { token, credential: client, ends_at };
+            let (reason, note) = (Reason::Leaked, Some("seen in a log".to_owned()));
+            let revoke = access_token::Revoke { token, credential: client, ends_at, reason, note };
             let order = Order::of_token(tenant, revoke, caller);
             self.house.ledger.execute(order).await.expect("a command");
         }

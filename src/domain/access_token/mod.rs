@@ -13,7 +13,7 @@ use crate::vault::sha256;
 pub use revoke::{Revoke, Revoked};
 
 family! { AccessTokenEvent,
-    Revoked = "access_token.revoked" v 1 personal [];
+    Revoked = "access_token.revoked" v 1 personal ["note"];
 }
 
 #[derive(Clone, Debug, PartialEq)]

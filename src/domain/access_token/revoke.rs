@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::{AccessToken, AccessTokenEvent, stream};
 use crate::clock::Timestamp;
 use crate::domain::Context;
+use crate::domain::credential::Reason;
 use crate::domain::event::Recorded;
 use crate::domain::history::History;
 use crate::domain::ids::{AccessTokenId, CredentialId, TenantId};
+use crate::domain::personal::{Personal, present};
 use crate::domain::refusal::Refusal;
 
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub struct Revoke {
     /// the client that it was given to
     pub credential: CredentialId,
     pub ends_at: Timestamp,
+    pub reason: Reason,
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct Revoked {
     pub credential_id: CredentialId,
     pub token_id: AccessTokenId,
     pub ends_at: Timestamp,
+    pub reason: Reason,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub note: Option<Personal<String>>,
 }
 
 impl Revoke {
@@ -44,6 +51,8 @@ impl Revoke {
                 credential_id: self.credential,
                 token_id: self.token,
                 ends_at: self.ends_at,
+                reason: self.reason,
+                note: self.note.clone().map(Personal::Known),
             })]),
         }
     }
@@ -82,7 +91,8 @@ mod tests {
 
     fn revoke(seconds: i64) -> Revoke {
         let (token, credential) = (AccessTokenId(Uuid::from_u128(9)), CredentialId(Uuid::from_u128(5)));
-        Revoke { token, credential, ends_at: at(seconds) }
+        let note = Some("seen in a log".to_owned());
+        Revoke { token, credential, ends_at: at(seconds), reason: Reason::Leaked, note }
     }
 
     fn revoked() -> AccessToken {

@@ -48,7 +48,7 @@ pub async fn handle(
         None => order(&known, revoke, caller),
         Some(token) => {
             app.may_give_back(known.credential_id)?;
-            token_order(&known, token, caller)
+            token_order(&known, token, revoke, caller)
         }
     };
     let executed = app.ledger.execute(order).await?;
@@ -74,10 +74,10 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
     judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))
 }
 
-/// Of a token nobody asks why it was given back.
-fn token_order(known: &Known, token: &Issued, caller: Caller) -> Order {
-    let revoke =
-        access_token::Revoke { token: token.id, credential: known.credential_id, ends_at: token.ends_at };
+fn token_order(known: &Known, token: &Issued, said: SelfRevoke, caller: Caller) -> Order {
+    let SelfRevoke { reason, note, .. } = said;
+    let (credential, ends_at) = (known.credential_id, token.ends_at);
+    let revoke = access_token::Revoke { token: token.id, credential, ends_at, reason, note };
     let body = [
         ("revoked".to_owned(), json!("token")),
         ("credential_id".to_owned(), json!(known.credential_id)),

@@ -38,6 +38,8 @@ fn answer(app: &App) -> HttpResponse {
         "introspection_endpoint": endpoint("introspect"),
         "revocation_endpoint": endpoint("revoke"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        // Ours (RFC 8414, 2: other members may be there).
+        "credledger_revocations_endpoint": format!("{issuer}/api/v1/revocations"),
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": ["token"],
         "token_endpoint_auth_methods_supported": by_client,

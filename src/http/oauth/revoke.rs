@@ -12,6 +12,7 @@ use super::form::{self, Form};
 use super::{OAuthError, answer};
 use crate::domain::Caller;
 use crate::domain::access_token::Revoke;
+use crate::domain::credential::Reason;
 use crate::domain::event::Actor;
 use crate::domain::ids::AccessTokenId;
 use crate::http::app::App;
@@ -59,9 +60,11 @@ async fn own_token(app: &App, client: &LetIn, text: &str) -> Result<Option<Claim
     Ok(claims.filter(|claims| claims.credential == credential))
 }
 
+/// RFC 7009 has no word for why: a client says so of a token that it needs no longer (its section 1).
 fn order(claims: &Claims, caller: Caller) -> Order {
     let (token, credential) = (AccessTokenId(claims.id), claims.credential);
-    let revoke = Revoke { token, credential, ends_at: claims.ends_at() };
+    let (reason, note) = (Reason::Unused, None);
+    let revoke = Revoke { token, credential, ends_at: claims.ends_at(), reason, note };
     Order {
         render: Arc::new(|_, _, _| Answer { status: 200, body: Map::new() }),
         ..Order::of_token(claims.tenant, revoke, caller)

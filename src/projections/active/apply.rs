@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::edit::{Edit, NewCredential, NewSecret, Why, counted};
+use super::endings;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::layout::Credential;
 use super::store::{Books, Store};
@@ -29,7 +30,7 @@ pub fn apply(store: &Store, books: &mut Books, position: u64, recorded: &Recorde
         store.prepare(books)?;
         let mut edit = Edit { store, books };
         let _turn = store.lock.write();
-        let outcome = change(&mut edit, recorded);
+        let outcome = change(&mut edit, recorded).and_then(|()| endings::note(&mut edit, recorded).map(drop));
         match outcome {
             Ok(()) => {
                 store.applied.store(position + 1, Ordering::Relaxed);
@@ -233,7 +234,13 @@ fn credential(
             repolicy(edit, &mut credential, |policy| policy.rate_limit = event.rate_limit)?;
         }
         CredentialEvent::ExpirySet(event) => credential.expires_at = event.expires_at,
-        CredentialEvent::OwnerSet(event) => credential.owner = edit.owner(credential.tenant, event.owner)?,
+        CredentialEvent::OwnerSet(event) => {
+            let owner = edit.owner(credential.tenant, event.owner)?;
+            if kind == Kind::OauthClient {
+                edit.books.endings.own(ordinal, credential.owner, owner);
+            }
+            credential.owner = owner;
+        }
         CredentialEvent::Configured(event) => {
             reclient(edit, &mut credential, |client| client.registration.clone_from(&event.registration))?;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::answer::Prefix;
+use super::endings;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::layout::{Credential, Dead, EXPIRING_WORDS, Expiring, SecretView};
 use super::look::{self, Head};
@@ -30,6 +31,8 @@ pub struct ViewDump {
     pub signing_keys: Keys,
     /// those that are not over, by the ids of their streams
     pub revoked_tokens: Vec<(Uuid, Timestamp)>,
+    /// what may have ended tokens, and which clients belong to whom
+    pub endings: (Vec<endings::Dumped>, Vec<(Uuid, Uuid)>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +88,7 @@ pub fn dump(store: &Store, books: &Books) -> ViewDump {
         salts: books.salts.count(),
         signing_keys: Keys::clone(&store.signing_keys.load()),
         revoked_tokens: store.revoked_tokens.all(&books.revoked_tokens, Head::of(store).last_at()),
+        endings: endings::dump(store, &books.endings, Head::of(store).last_at()),
     }
 }
 

@@ -9,10 +9,13 @@ use uuid::Uuid;
 
 use super::ActiveView;
 use super::edit::{Edit, NewCredential, NewSecret, Why};
+use super::endings;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, StreamId, TenantId, TokenId};
+use crate::domain::access_token;
+use crate::domain::event::{Event, Recorded};
+use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId, TokenId};
 use crate::ledger::InlineRow;
 use crate::projections::bytes::BadRecord;
 use crate::projections::credentials::{self, CredentialRecord};
@@ -20,7 +23,6 @@ use crate::projections::imports;
 use crate::projections::members::{self, MemberRecord};
 use crate::projections::operator_tokens::{self, TokenRecord};
 use crate::projections::operators::{self, OperatorRecord};
-use crate::projections::revoked_tokens::{self, RevokedTokenRecord};
 use crate::projections::secrets::{self, SecretRecord};
 use crate::projections::signing_keys;
 use crate::projections::tenants::{self, TenantRecord};
@@ -132,10 +134,22 @@ impl<'a> Loader<'a> {
             secrets::NAME => secret(&mut edit, row).map(|active| self.actives += u64::from(active)),
             operators::NAME => operator(&mut edit, row),
             operator_tokens::NAME => token(&mut edit, row),
-            revoked_tokens::NAME => revoked_token(&mut edit, row),
             _ => Err(BadRecord("the projection is unknown")),
         };
         outcome.map_err(|bad| row.refused(bad.0))
+    }
+
+    /// What may have ended tokens, in order, after all rows: of that there are none. The caller has checked its mac.
+    pub fn ending(&mut self, recorded: &Recorded) -> Result<(), Why> {
+        let mut edit = Edit { store: &self.view.store, books: &mut self.books };
+        if let Event::AccessToken(event) = &recorded.event {
+            let token = access_token::fold(None, event.clone(), recorded).map_err(|bad| bad.why)?;
+            edit.revoke_token(recorded.stream, token.ends_at, recorded.at)?;
+        }
+        match endings::note(&mut edit, recorded)? {
+            true => Ok(()),
+            false => Err("it ends no token"),
+        }
     }
 
     /// `applied` events had been applied when the snapshot was taken, the last of them at `last_at`.
@@ -240,12 +254,6 @@ fn operator(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
         version: row.version,
     };
     edit.store.operators.add(&mut edit.books.operators, entry).map(drop).map_err(fits)
-}
-
-/// At the instant of loading it was not over.
-fn revoked_token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {
-    let record = RevokedTokenRecord::decode(row.record)?;
-    edit.revoke_token(StreamId(row.id), record.ends_at, Timestamp::default()).map_err(fits)
 }
 
 fn token(edit: &mut Edit<'_>, row: &StoredRow<'_>) -> Result<(), BadRecord> {

@@ -108,7 +108,7 @@ impl Head {
         self.last_at
     }
 
-    fn position(self) -> u64 {
+    pub fn position(self) -> u64 {
         self.applied.saturating_sub(1)
     }
 

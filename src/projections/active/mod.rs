@@ -10,6 +10,7 @@ mod apply;
 mod clients;
 mod dump;
 mod edit;
+mod endings;
 mod entries;
 mod foreign;
 mod forms;
@@ -37,6 +38,7 @@ pub use answer::{
     OperatorPass, OperatorState, OperatorSummary, Prefix, TenantSummary,
 };
 pub use dump::{DumpedCredential, DumpedSecret, ViewDump};
+pub use endings::{Revocations, SECONDS as ENDINGS_SECONDS, TooMany};
 pub use entries::{MemberEntry, OperatorEntry, TenantEntry, TokenEntry};
 pub use load::{LoadError, Loader, StoredRow};
 pub use slab::Full;
@@ -48,6 +50,7 @@ use crate::domain::event::Recorded;
 use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
+use crate::domain::operator::Reach;
 use crate::domain::signing_keys::Keys;
 use crate::ledger::Applier;
 use crate::limits;
@@ -213,6 +216,17 @@ impl ActiveView {
             let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
             operator.name.clone()
         })
+    }
+
+    /// What ended living access tokens of these tenants, all of one moment.
+    pub fn revocations(
+        &self,
+        reach: &Reach,
+        now: Timestamp,
+        at_most: usize,
+    ) -> Result<Result<Revocations, TooMany>, NotAnswering> {
+        let books = self.books().filter(|_| !self.is_stopped()).ok_or(NotAnswering)?;
+        Ok(endings::revocations(&self.store, &books, reach, now, at_most))
     }
 
     /// The keys that tokens are signed with: those that are published.

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use super::answer::Counts;
+use super::endings;
 use super::entries::{MemberEntry, OperatorEntry, TenantEntry};
 use super::foreign::{SaltBook, Salts};
 use super::forms::CurrentForms;
@@ -95,6 +96,7 @@ pub struct Books {
     pub prefix_ordinals: Ordinals,
     pub policies: policies::Book,
     pub revoked_tokens: revoked::Book,
+    pub endings: endings::Book,
     pub tenants: kept::Book,
     pub tenants_by_slug: index::Book,
     pub members: kept::Book,

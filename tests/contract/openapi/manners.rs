@@ -15,6 +15,9 @@ fn is_import(path: &str) -> bool {
 /// For whoever holds a credential, about itself: there is nothing that it may not.
 const BY_ITS_HOLDER: [&str; 3] = ["/api/v1/self/revoke", "/api/v1/oauth/token", "/api/v1/oauth/revoke"];
 
+/// May name a tenant in its query; and it is tagged by its bytes, of no resource's version.
+const REVOCATIONS: &str = "/api/v1/revocations";
+
 /// What an operation can answer besides what it is for, by what it is.
 fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
     let Described { method, path, operation } = described;
@@ -35,7 +38,7 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         (!people && operation["security"] != json!([]) && !BY_ITS_HOLDER.contains(path), &[403]),
         (people, people_problems(path)),
         ((path.starts_with("/api/") && !for_proxies) || documents, &[400]),
-        (path.contains('{'), &[404]),
+        (path.contains('{') || *path == REVOCATIONS, &[404]),
         (!people && *method != "get", &[408, 413, 415]),
         (changes, &[409]),
         (keyed, &[422]),
@@ -116,7 +119,8 @@ fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
             let created = status == "201";
             assert_eq!(
                 tags,
-                (single || (created && path.starts_with("/api/admin/"))) && !of_token,
+                ((single || (created && path.starts_with("/api/admin/"))) && !of_token)
+                    || path == REVOCATIONS,
                 "{method} {path}"
             );
             // A rotation leads to the key that it belongs to, also while it is not yet enforced.

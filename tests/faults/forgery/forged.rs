@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::library;
 use crate::support::service::{Actor, Service, eventually, text};
 
-const ROWS: [&str; 8] = [
+pub const ROWS: [&str; 8] = [
     "imports",
     "signing_keys",
     "tenants",
@@ -54,7 +54,8 @@ fn known(key: &Value, secret: &str) -> Known {
 
 impl Ledger {
     pub fn new() -> Self {
-        let service = Service::start();
+        // Its tokens are its own after a start on another port.
+        let service = Service::start_with(&["--public-url", "https://keys.example"]);
         let root = service.root();
         let (tenant, other) = (root.tenant("forged", json!({})), root.tenant("other", json!({})));
         let mint = |tenant: &crate::support::service::Tenant<'_>, name: &str, more: Value| {
@@ -179,6 +180,8 @@ impl Ledger {
 pub fn refusal(service: &Service) -> Option<String> {
     let database = service.database.as_ref().expect("a database of the tests' server");
     let ready_file = service.folder().join("refused.json");
+    // One that was started before may have left its own.
+    let _ = std::fs::remove_file(&ready_file);
     let mut child = Command::new(env!("CARGO_BIN_EXE_credledger"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(service.data_dir())

@@ -30,6 +30,7 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
             "introspection_endpoint": format!("{base}/api/v1/oauth/introspect"),
             "revocation_endpoint": format!("{base}/api/v1/oauth/revoke"),
             "jwks_uri": format!("{base}/.well-known/jwks.json"),
+            "credledger_revocations_endpoint": format!("{base}/api/v1/revocations"),
             "grant_types_supported": ["client_credentials"],
             "response_types_supported": ["token"],
             "token_endpoint_auth_methods_supported": by_client,
@@ -62,6 +63,7 @@ fn what_it_names_is_there() {
     let kid = &super::part(&token, 0)["kid"];
     assert!(keys["keys"].as_array().into_iter().flatten().any(|key| key["kid"] == *kid), "{keys}");
     assert_eq!(path("revocation_endpoint"), REVOKE);
+    assert_eq!(service.gateway().get(&path("credledger_revocations_endpoint")).status, 200);
     asks(&service, REVOKE, &client, &format!("token={token}")).expect(200);
 }
 

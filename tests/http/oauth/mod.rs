@@ -1,5 +1,6 @@
 //! OAuth for clients that speak for themselves, black box: each line of the RFCs that binds the service is a test here.
 
+mod checker;
 mod credentials;
 mod exchange;
 mod forged;
@@ -7,6 +8,7 @@ mod granted;
 mod histories;
 mod introspect;
 mod metadata;
+mod offline;
 mod refused;
 mod revoke;
 mod rotation;

@@ -49,6 +49,9 @@ impl Edit<'_> {
             version: counted(new.version)?,
             secret: Living::default(),
         };
+        if owner > 0 && self.store.policies.at(policy).is_some_and(|policy| policy.client.is_some()) {
+            self.books.endings.own(ordinal, 0, owner);
+        }
         self.set_name(&mut credential, new.name)?;
         self.write_credential(ordinal, &credential);
         self.store.by_id.insert(&mut self.books.by_id, only(tag_of_id(new.id.0), ordinal))?;

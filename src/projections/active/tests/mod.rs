@@ -1,6 +1,7 @@
 //! The view against the full state, against its own rows, against forged rows, and under its writer.
 
 mod agreement;
+mod endings;
 mod imports;
 mod loading;
 mod readers;

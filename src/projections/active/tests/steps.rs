@@ -14,8 +14,22 @@ pub enum Step {
     Credential(u8, CredentialStep),
     Operator(u8, OperatorStep),
     Member(u8, MemberStep),
-    Import { slot: u8, tenant: u8, way: u8, suspended: bool },
+    Import {
+        slot: u8,
+        tenant: u8,
+        way: u8,
+        suspended: bool,
+    },
     Wait(u8),
+    /// some hours
+    Sleep(u8),
+    /// A client is given a token for one of its secrets.
+    Issue {
+        slot: u8,
+        which: u8,
+        seconds: u32,
+    },
+    GiveBack(u8),
 }
 
 #[derive(Clone, Debug)]
@@ -145,5 +159,8 @@ pub fn steps() -> impl Strategy<Value = Step> {
         3 => (0..CREDENTIALS, 0..TENANTS, 0..super::imports::WAYS, proptest::bool::weighted(0.2))
             .prop_map(|(slot, tenant, way, suspended)| Step::Import { slot, tenant, way, suspended }),
         2 => (0..60u8).prop_map(Step::Wait),
+        1 => (0..CREDENTIALS, 0..6u8, prop_oneof![1..400u32, Just(86_400)])
+            .prop_map(|(slot, which, seconds)| Step::Issue { slot, which, seconds }),
+        1 => any::<u8>().prop_map(Step::GiveBack),
     ]
 }

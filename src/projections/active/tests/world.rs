@@ -9,9 +9,11 @@ use serde_json::Map;
 use uuid::Uuid;
 
 use super::super::{ActiveView, Issued, Loader, StoredRow};
+use super::endings;
 use super::steps::*;
 use crate::clock::Timestamp;
 use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Token, Verdict};
+use crate::domain::access_token;
 use crate::domain::client_format::{self, ClientFormat};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::credential::*;
@@ -80,6 +82,8 @@ pub struct World {
     pub now: Timestamp,
     /// the stream that a slot stands for at present
     credentials: HashMap<u8, StreamId>,
+    /// access tokens that were given, each with the secret that it was given for
+    pub tokens: Vec<(SecretId, Issued)>,
 }
 
 pub fn scope_set(which: u8) -> &'static [&'static str] {
@@ -126,6 +130,7 @@ impl World {
             events: Vec::new(),
             now: at(0),
             credentials: HashMap::new(),
+            tokens: Vec::new(),
         };
         for slot in 0..TENANTS {
             let settings = Settings::starting(format(slot));
@@ -176,6 +181,9 @@ impl World {
     pub fn take(&mut self, step: &Step) {
         match step {
             Step::Wait(seconds) => self.now = self.now.plus_seconds(u32::from(*seconds)),
+            Step::Sleep(hours) => self.now = self.now.plus_seconds(u32::from(*hours) * 3600),
+            Step::Issue { slot, which, seconds } => self.issue(*slot, *which, *seconds),
+            Step::GiveBack(which) => self.give_back(*which),
             Step::Tenant(slot, step) => {
                 let command = self.tenant_command(step);
                 self.ask(tenant_of(*slot), Command::Tenant(vec![command]));
@@ -393,8 +401,17 @@ impl World {
                 loader.row(&self.vault, &stored(row, &mac, name.as_deref())).expect("a sound row");
             }
         }
+        for recorded in
+            self.events.iter().filter(|recorded| endings::types().contains(&recorded.event.kind().name))
+        {
+            loader.ending(recorded).expect("it ends tokens");
+        }
         loader.finish(self.events.len() as u64, self.last_at()).expect("complete");
         view
+    }
+
+    pub fn credential(&self, slot: u8) -> Option<&Credential> {
+        self.states[self.credentials.get(&slot)?].credential()
     }
 
     pub fn name_of(&self, row: &InlineRow) -> Option<String> {
@@ -437,7 +454,8 @@ impl World {
         let cut_off = credential.client.as_ref().map_or(0, |client| client.tokens_revoked);
         let token = token.map(|token| Token {
             ends_at: token.ends_at,
-            revoked: token.client_version < cut_off,
+            revoked: token.client_version < cut_off
+                || self.states.contains_key(&access_token::stream(credential.id, token.id)),
             scopes: &token.scopes,
         });
         let facts = Facts {
