@@ -76,7 +76,8 @@ impl Keyring {
         self.view.signing_keys()
     }
 
-    /// Who signs at this instant, and never before the ledger's own time: by that it is said from when on a key signs.
+    /// Who signs at this instant, and never at one before the ledger's own time: what was decided is not taken back by a clock that
+    /// lies behind.
     pub async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, NoSigner> {
         let keys = self.published()?;
         let key = keys.signing_at(now.max(self.view.last_at())).ok_or(NoSigner::NoKey)?;

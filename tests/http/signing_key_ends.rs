@@ -77,7 +77,8 @@ fn is_taken_nowhere(service: &Service, gateway: &Actor, client: &Key<'_>, token:
 
 #[test]
 fn a_revoked_key_is_gone_for_everybody_and_the_one_that_was_published_ahead_signs() {
-    let mut service = Service::start();
+    // The issuer of before the restart, whatever the port.
+    let mut service = Service::start_with(&["--public-url", "https://keys.example"]);
     let (first_token, gateway) = (service.root().token, service.gateway().token);
     let (admin, gateway_token) = (first_token.expect("a token"), gateway.expect("a token"));
     let root = service.actor(&admin);

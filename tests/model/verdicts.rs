@@ -107,6 +107,7 @@ fn hold(
         scopes: &question.scopes,
         operation: question.operation,
         tenant: question.tenant,
+        audience: None,
         reach: &Reach::All,
     };
     let about = || format!("{told}\n{key:?}\n{secret:?}");

@@ -1,5 +1,6 @@
 //! OAuth for clients that speak for themselves, black box: each line of the RFCs that binds the service is a test here.
 
+mod audience;
 mod credentials;
 mod exchange;
 mod forged;

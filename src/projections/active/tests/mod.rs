@@ -22,7 +22,7 @@ use steps::*;
 use world::*;
 
 const EVERYTHING: Request<'static> =
-    Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
+    Request { client_ip: None, scopes: &[], operation: None, tenant: None, audience: None, reach: &Reach::All };
 
 fn tenant_id(slot: u8) -> TenantId {
     TenantId(tenant_of(slot).0)

@@ -439,6 +439,7 @@ impl World {
             ends_at: token.ends_at,
             revoked: token.client_version < cut_off,
             scopes: &token.scopes,
+            audience: &token.audience,
         });
         let facts = Facts {
             tenant: tenant.id,
