@@ -409,7 +409,9 @@ mod tests {
         assert_eq!(ask(Some(of_one), Some(&one)), None);
         let both = [one.clone(), other.clone()];
         assert_eq!((ask(Some(&both), Some(&one)), ask(Some(&both), Some(&other))), (None, None));
-        for near in ["https://A.example", "https://a.example/", "https://a.example.evil", "https://a.exampl", ""] {
+        for near in
+            ["https://A.example", "https://a.example/", "https://a.example.evil", "https://a.exampl", ""]
+        {
             assert_eq!(ask(Some(of_one), Some(near)), Some(Reason::WrongAudience), "{near}");
         }
         assert_eq!(ask(Some(of_one), Some(&other)), Some(Reason::WrongAudience));

@@ -94,8 +94,7 @@ impl SealedKeys {
         let lately = over.iter().filter(|key| key.over_at().is_some_and(|at| at.millis() >= before));
         let over: Vec<&str> = lately.map(|key| key.kid.as_str()).collect();
         let forget = "select credledger.forget_sealed_keys($1, $2, $3, $4)";
-        let rows =
-            self.ledger.database().people(forget, &[&self.number(), &kids, &over, &before]).await?;
+        let rows = self.ledger.database().people(forget, &[&self.number(), &kids, &over, &before]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 }

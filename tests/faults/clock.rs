@@ -194,6 +194,7 @@ fn p13_a_token_of_the_ledgers_own_time_works_while_the_databases_clock_lies_behi
     let (root, gateway) = (service.root(), service.gateway());
     let tenant = root.tenant("behind", json!({}));
     let client = tenant.client("c");
-    let verdict = eventually(|| taken_and_checked(&service, &client, &gateway)).expect("it was quick enough once");
+    let verdict =
+        eventually(|| taken_and_checked(&service, &client, &gateway)).expect("it was quick enough once");
     assert_eq!(verdict["valid"], true, "{verdict}");
 }

@@ -261,7 +261,9 @@ async fn of_a_revoked_key_nothing_signs_on_any_node_and_its_private_half_goes_at
     assert_eq!(world.rows().await, kids(&keys));
     let from = keys.newest().and_then(|key| key.signs_from).expect("a moment");
     while here.clock.now() < from {
-        assert!(matches!(ring.signer(here.clock.now()).await, Err(NoSigner::NoKey)) || here.clock.now() >= from);
+        assert!(
+            matches!(ring.signer(here.clock.now()).await, Err(NoSigner::NoKey)) || here.clock.now() >= from
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for (house, ring) in [(&here, &ring), (&there, &other)] {
@@ -310,9 +312,8 @@ fn a_repeat_of_a_rotation_makes_no_keys() {
             rows.expect("rows").iter().map(|row| row.get(0)).collect::<Vec<String>>()
         })
     };
-    for (number, body) in [json!({}), json!({"algorithm": "EdDSA"}), json!({"private_key": pem("rsa2048")})]
-        .iter()
-        .enumerate()
+    for (number, body) in
+        [json!({}), json!({"algorithm": "EdDSA"}), json!({"private_key": pem("rsa2048")})].iter().enumerate()
     {
         let path = "/api/admin/v1/signing-keys/rotate";
         let request = root.request("POST", path).json(body).header("Idempotency-Key", &format!("r-{number}"));

@@ -92,7 +92,10 @@ fn a_revoked_key_is_gone_for_everybody_and_the_one_that_was_published_ahead_sign
     let key = &told["signing_key"];
     assert_eq!((&key["kid"], &key["status"]), (&json!(signing), &json!("revoked")));
     let why = &key["revoked"];
-    assert_eq!((&why["reason"], &why["note"], &why["by"]["kind"]), (&json!("compromised"), &json!(note), &json!("operator")));
+    assert_eq!(
+        (&why["reason"], &why["note"], &why["by"]["kind"]),
+        (&json!("compromised"), &json!(note), &json!("operator"))
+    );
     let gateway = service.actor(&gateway_token);
     is_taken_nowhere(&service, &gateway, &client, &old);
     assert!(!is_published(&service, &signing) && is_published(&service, &next));

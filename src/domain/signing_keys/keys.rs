@@ -131,7 +131,8 @@ impl Keys {
 
     /// Whether one of the others signs at that instant, or will without another word.
     pub fn goes_on_without(&self, kid: &str, now: Timestamp) -> bool {
-        let lasts = |key: &SigningKey| key.signs_from.is_some() && key.followed_at.is_none_or(|end| now < end);
+        let lasts =
+            |key: &SigningKey| key.signs_from.is_some() && key.followed_at.is_none_or(|end| now < end);
         self.published().any(|key| key.kid != kid && lasts(key))
     }
 
@@ -207,7 +208,8 @@ impl Keys {
         key.revoked_at = Some(at);
         let (signs_from, followed_at) = (key.signs_from, key.followed_at);
         if let Some(from) = signs_from.filter(|from| at < *from) {
-            let gave_way = self.0.iter_mut().filter(|key| key.is_published() && key.followed_at == Some(from));
+            let gave_way =
+                self.0.iter_mut().filter(|key| key.is_published() && key.followed_at == Some(from));
             if let Some(before) = gave_way.max_by_key(|key| key.signs_from) {
                 before.followed_at = followed_at;
             }

@@ -109,7 +109,10 @@ mod tests {
         assert!(keys.keys.published().all(|key| key.kid != made(1).kid), "it is published no more");
         assert_eq!(keys.keys.find(&made(1).kid).and_then(|key| key.retires_at()), None);
         let why = keys.revocations.get(&made(1).kid).expect("why");
-        assert_eq!((why.at, why.reason, why.note.clone()), (at(1000), Reason::Compromised, note.map(Personal::Known)));
+        assert_eq!(
+            (why.at, why.reason, why.note.clone()),
+            (at(1000), Reason::Compromised, note.map(Personal::Known))
+        );
         assert!(keys.keys.clone().without_ended().find(&made(1).kid).is_none());
     }
 
@@ -150,7 +153,10 @@ mod tests {
         // Of two that wait, the first: the one before signs until the second does.
         let both = rotated_to(starting, 4, 1002);
         let keys = revoked(both.clone(), 3, 1003);
-        assert_eq!((signing(&keys, at(1002 + LEAD - 1)), signing(&keys, at(1002 + LEAD))), (Some(1), Some(4)));
+        assert_eq!(
+            (signing(&keys, at(1002 + LEAD - 1)), signing(&keys, at(1002 + LEAD))),
+            (Some(1), Some(4))
+        );
         // And the one that signs: nobody does until the first has its time.
         let keys = revoked(both, 1, 1003);
         assert_eq!((signing(&keys, at(1003)), signing(&keys, at(1000 + LEAD))), (None, Some(3)));
@@ -177,7 +183,8 @@ mod tests {
         assert_eq!(decide(None, 1, 1001), Err(RefusalKind::NotFound));
         let keys = after(begun(), &Rotate { to: None, next: Some(made(3)), from: None }, 1000);
         let over = 1000 + i64::from(limits::ACCESS_TOKEN_SECONDS + limits::TOKEN_LEEWAY_SECONDS);
-        let keys = folded(Some(keys.clone()), Retire.decide(Some(&keys), &when(over)).expect("decided"), over);
+        let keys =
+            folded(Some(keys.clone()), Retire.decide(Some(&keys), &when(over)).expect("decided"), over);
         assert_eq!(decide(Some(&keys), 1, over), Err(RefusalKind::Conflict));
     }
 

@@ -28,7 +28,9 @@ pub async fn handle(write: Write, path: Path<String>, payload: Payload) -> Resul
     let command = Command::SigningKeys(SigningKeysCommand::Revoke(revoke));
     let order = write.order(stream(), command, &document, render)?;
     let executed = write.app.ledger.execute(Order { wait, ..order }).await?;
-    if executed.changed && let Err(fault) = write.app.keyring.tidy().await {
+    if executed.changed
+        && let Err(fault) = write.app.keyring.tidy().await
+    {
         // The revocation stands. Housekeeping does the rest, within a minute.
         tracing::warn!(%fault, "after the revocation of a signing key: its private half is kept for now");
     }

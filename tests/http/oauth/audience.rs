@@ -24,7 +24,8 @@ fn a_token_for_one_resource_is_refused_where_another_asks_with_its_own_name() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());
     let client = acme(&root).client("c");
-    let (orders, both) = (token_for(&service, &client, &[ORDERS]), token_for(&service, &client, &[ORDERS, BILLS]));
+    let (orders, both) =
+        (token_for(&service, &client, &[ORDERS]), token_for(&service, &client, &[ORDERS, BILLS]));
     let plain = token_for(&service, &client, &[]);
     let issuer = service.url();
     let rows: [(&String, &str, bool); 7] = [
@@ -41,7 +42,10 @@ fn a_token_for_one_resource_is_refused_where_another_asks_with_its_own_name() {
         let items = json!({"items": [{"credential": token, "audience": audience}, {"credential": token}]});
         let batch = gateway.post("/api/v1/verify/batch", &items).expect(200);
         let answer = service.actor(token).get(&format!("{AUTHORIZE}?audience={}", escaped(audience)));
-        assert_eq!((&batch["data"][0]["valid"], &batch["data"][1]["valid"]), (&json!(admitted), &json!(true)));
+        assert_eq!(
+            (&batch["data"][0]["valid"], &batch["data"][1]["valid"]),
+            (&json!(admitted), &json!(true))
+        );
         if admitted {
             verdict.is_accepted();
             assert_eq!(answer.status, 200);
@@ -69,13 +73,15 @@ fn every_answer_for_a_token_tells_whom_it_is_for() {
     for (token, audience) in [(&both, json!([ORDERS, BILLS])), (&plain, json!([service.url()]))] {
         assert_eq!(gateway.verify(token).is_accepted()["audience"], audience);
         assert_eq!(service.whoami(token).expect(200)["audience"], audience);
-        let batch = gateway.post("/api/v1/verify/batch", &json!({"items": [{"credential": token}]})).expect(200);
+        let batch =
+            gateway.post("/api/v1/verify/batch", &json!({"items": [{"credential": token}]})).expect(200);
         assert_eq!(batch["data"][0]["audience"], audience);
         let told = introspected(&gateway, token)["aud"].clone();
         assert_eq!(if told.is_array() { told } else { json!([told]) }, audience);
     }
     // A key has none, whoever asks.
-    let asked: Value = gateway.verify_as(json!({"credential": key.secret, "audience": ORDERS})).is_accepted().clone();
+    let asked: Value =
+        gateway.verify_as(json!({"credential": key.secret, "audience": ORDERS})).is_accepted().clone();
     assert_eq!(asked.get("audience"), None, "{asked}");
     let answer = service.actor(&key.secret).get(&format!("{AUTHORIZE}?audience={}", escaped(ORDERS)));
     assert_eq!(answer.status, 200);
@@ -88,14 +94,25 @@ fn an_audience_is_an_absolute_uri_and_stands_there_once() {
     let client = acme(&root).client("c");
     let token = token_for(&service, &client, &[ORDERS]);
     let long = format!("https://{}.example", "x".repeat(500));
-    for bad in [json!("orders"), json!("https://a.example/#f"), json!(""), json!(7), json!([ORDERS]), json!(long)] {
+    for bad in
+        [json!("orders"), json!("https://a.example/#f"), json!(""), json!(7), json!([ORDERS]), json!(long)]
+    {
         let asked = gateway.post("/api/v1/verify", &json!({"credential": token, "audience": bad}));
         let problem = asked.problem(400, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], "/audience", "{bad}");
     }
-    for query in ["audience=orders", "audience=", "audience=https%3A%2F%2Fa.example%2F%23f", "audience=https%3A%2F%2Fa.example&audience=https%3A%2F%2Fb.example"] {
+    for query in [
+        "audience=orders",
+        "audience=",
+        "audience=https%3A%2F%2Fa.example%2F%23f",
+        "audience=https%3A%2F%2Fa.example&audience=https%3A%2F%2Fb.example",
+    ] {
         let answer = service.actor(&token).get(&format!("{AUTHORIZE}?{query}"));
-        assert_eq!((answer.status, answer.header("x-credential-refusal")), (403, Some("malformed_request")), "{query}");
+        assert_eq!(
+            (answer.status, answer.header("x-credential-refusal")),
+            (403, Some("malformed_request")),
+            "{query}"
+        );
     }
 }
 
@@ -109,7 +126,8 @@ fn it_has_its_place_among_the_reasons() {
     let client = tenant.client_with(json!({"name": "c", "ip_rules": {"allow": [{"cidr": "127.0.0.0/8"}]}}));
     let token = token_for(&service, &client, &[ORDERS]);
     let ask = |more: Value| {
-        let mut question = json!({"credential": token, "audience": BILLS, "client_ip": "192.0.2.1", "scopes": ["admin"]});
+        let mut question =
+            json!({"credential": token, "audience": BILLS, "client_ip": "192.0.2.1", "scopes": ["admin"]});
         question.as_object_mut().expect("members").extend(more.as_object().expect("members").clone());
         gateway.verify_as(question)
     };

@@ -23,7 +23,6 @@ struct Question {
 /// Whom tokens are for, and are asked for.
 const AUDIENCES: [&str; 3] = ["https://a.example", "https://b.example", "https://c.example"];
 
-
 prop_compose! {
     fn questions()(
         ip in proptest::sample::select(vec![None, Some("10.1.2.3"), Some("11.1.2.3")]),
