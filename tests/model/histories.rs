@@ -11,7 +11,7 @@ use crate::step::history;
 use crate::support::service::Service;
 use crate::{doors, lists, log, verdicts};
 
-const SHORT: (u32, usize) = (48, 50);
+const SHORT: (u32, usize) = (56, 75);
 const LONG: (u32, usize) = (1500, 90);
 /// What a run of histories that says anything comes upon, and how often at least.
 const MET: &[(&str, usize)] = &[
@@ -34,22 +34,22 @@ const MET: &[(&str, usize)] = &[
     ("last_root", 3),
     ("stale", 10),
     ("last_secret", 5),
-    ("oauth_client.created", 1),
-    ("oauth_client.rotated", 1),
-    ("oauth_client.secret_revoked", 1),
-    ("oauth_client.configured", 1),
-    ("oauth_client.tokens_revoked", 1),
-    ("oauth_client.suspended", 1),
-    ("oauth_client.revoked", 1),
-    ("exchange.refused", 1),
-    ("exchange.not_granted", 1),
-    ("token.taken", 1),
-    ("token.given_back", 1),
+    ("oauth_client.created", 40),
+    ("oauth_client.rotated", 15),
+    ("oauth_client.secret_revoked", 5),
+    ("oauth_client.configured", 4),
+    ("oauth_client.tokens_revoked", 8),
+    ("oauth_client.suspended", 4),
+    ("oauth_client.revoked", 3),
+    ("exchange.refused", 15),
+    ("exchange.not_granted", 12),
+    ("token.taken", 12),
+    ("token.given_back", 2),
     ("token.was_over", 1),
-    ("token.accepted", 1),
-    ("token.revoked", 1),
-    ("token.wrong_audience", 1),
-    ("token.insufficient_scope", 1),
+    ("token.accepted", 8),
+    ("token.revoked", 15),
+    ("token.wrong_audience", 8),
+    ("token.insufficient_scope", 5),
 ];
 
 /// What a failure prints is the smallest history that fails; the long form draws others each time.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use credledger::clock::Timestamp;
 use credledger::domain::command::Command;
+use credledger::domain::credential::Kind;
 use credledger::domain::event::Recorded;
 use credledger::domain::ids::{MemberId, OperatorId, SecretId, StreamId, TenantId, TokenId};
 use credledger::domain::plan::PlanName;
@@ -127,6 +128,7 @@ impl<'a> Run<'a> {
             _ if step.action.creates() => None,
             About::Tenant => Some(self.tenants[place].into()),
             About::Member => nth(&self.members[place], step.key),
+            About::Key if step.action.is_of_a_client() => Some(nth(&self.clients(place), step.key)?),
             About::Key => Some(nth(&self.keys[place], step.key)?),
             // Whoever asks is one of those whom it may be about.
             About::Operator if step.key == 0 => nth(&self.operators, 0),
@@ -137,6 +139,13 @@ impl<'a> Run<'a> {
         let foreign = step.foreign && of_a_tenant && subject.is_some();
         let tenant = self.tenants[(place + usize::from(foreign)) % self.tenants.len()];
         Some(Target { tenant, subject })
+    }
+
+    fn clients(&self, place: usize) -> Vec<StreamId> {
+        let is_client = |id: &&StreamId| {
+            self.oracle.credential(**id).is_some_and(|credential| credential.kind() == Kind::OauthClient)
+        };
+        self.keys[place].iter().filter(is_client).copied().collect()
     }
 
     /// Whoever asks is left as it is: it is asked only for what is refused, or changes nothing.

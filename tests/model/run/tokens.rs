@@ -3,7 +3,7 @@
 use credledger::clock::Timestamp;
 use credledger::domain::access::{Request, judge};
 use credledger::domain::base64url;
-use credledger::domain::credential::{Credential, CredentialEvent, Kind, Secret};
+use credledger::domain::credential::{Credential, CredentialEvent, Secret};
 use credledger::domain::event::Event;
 use credledger::domain::grant::{Asked, Entitled, Granted, NotGranted};
 use credledger::domain::ids::{SecretId, StreamId};
@@ -47,7 +47,7 @@ pub fn here<'a>() -> Request<'a> {
 impl Run<'_> {
     pub(super) fn exchange(&mut self, target: Target, secret: u8, scope: Option<&str>, resources: &[&str]) {
         let client = target.subject.and_then(|id| self.oracle.credential(id));
-        let Some(client) = client.filter(|client| client.kind() == Kind::OauthClient) else { return };
+        let client = client.expect("a client of the history");
         let secret = &client.secrets[usize::from(secret) % client.secrets.len()];
         let answer = self.asks_for_a_token(secret, scope, resources);
         let whose = self.whose(&client, secret, None);

@@ -36,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        9 => (
+        11 => (
             name(),
             option::of(scopes()),
             option::weighted(0.3, seconds()),
@@ -50,7 +50,7 @@ fn action() -> impl Strategy<Value = Action> {
             }),
         6 => patch().prop_map(Action::Edit),
         7 => option::of(select(vec![0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
-        4 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
+        8 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
         4 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
         3 => Just(Action::Resume),
@@ -60,14 +60,14 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::TokensRevoke),
         10 => (0..6u8, option::weighted(0.5, asked_scope()), resources())
             .prop_map(|(secret, scope, resources)| Action::Exchange { secret, scope, resources }),
-        2 => (0..6u8).prop_map(|token| Action::GiveBack { token }),
+        4 => (0..6u8).prop_map(|token| Action::GiveBack { token }),
         3 => (option::of(name()), option::of(select(vec!["", "a@b.example"])), option::of(scopes())).prop_map(
             |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }
         ),
         1 => Just(Action::MemberDisable),
         3 => Just(Action::MemberEnable),
         1 => Just(Action::TenantSuspend),
-        5 => Just(Action::TenantResume),
+        7 => Just(Action::TenantResume),
         4 => (option::weighted(0.3, name()), option::weighted(0.7, option::weighted(0.8, 0..PLANS)), option::of(configured()))
             .prop_map(|(name, plan, settings)| Action::TenantEdit { name, plan, settings }),
         4 => (0..PLANS, option::weighted(0.9, 0..3u32))

@@ -207,6 +207,11 @@ impl Action {
         matches!(self, Action::Create { .. } | Action::OperatorCreate { .. })
     }
 
+    /// Whether there is no such thing of a key.
+    pub fn is_of_a_client(&self) -> bool {
+        matches!(self, Action::TokensRevoke | Action::Exchange { .. } | Action::GiveBack { .. })
+    }
+
     /// Which of the two kinds it makes.
     pub fn makes(&self) -> Kind {
         match self {
