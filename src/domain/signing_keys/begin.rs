@@ -32,11 +32,11 @@ impl Begin {
         Ok(match (state.and_then(SigningKeys::newest), ahead) {
             (Some(_), _) => vec![next],
             (None, Some(ahead)) => vec![ahead.takes_over(context), next],
-            (None, None) => self.from_nothing(state, context),
+            (None, None) => self.the_first_of_all(state, context),
         })
     }
 
-    fn from_nothing(&self, state: Option<&SigningKeys>, context: &Context) -> Vec<SigningKeysEvent> {
+    fn the_first_of_all(&self, state: Option<&SigningKeys>, context: &Context) -> Vec<SigningKeysEvent> {
         let lead = if state.is_some() { limits::SIGNING_KEY_LEAD_SECONDS } else { 0 };
         let signing = self.first.as_ref().unwrap_or(&self.next);
         let rotated = Rotated { kid: signing.kid.clone(), signs_from: context.now.plus_seconds(lead) };
