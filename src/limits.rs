@@ -122,6 +122,9 @@ pub const STREAM_EVENTS: u32 = 10_000;
 pub const STREAM_BYTES: u64 = 4 * 1024 * 1024;
 /// Events beyond [`STREAM_EVENTS`] until which what was suspended may be resumed.
 pub const STREAM_RESERVE: u32 = 1000;
+/// Of these, up to where a client's tokens may be ended all together, which may be said any number of times: what is left beyond is
+/// for going on alone.
+pub const STREAM_RESERVE_FOR_CUT_OFFS: u32 = 500;
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
 /// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't

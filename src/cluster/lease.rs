@@ -88,6 +88,8 @@ impl Lease {
             if BootTime::now() < before.min(self.deadline()) {
                 return Ok(seen);
             }
+            // It may hold what is lent in passing.
+            drop(seen);
             self.valid().await?;
         }
         Err(Lapsed)

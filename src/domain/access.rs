@@ -36,9 +36,16 @@ pub struct Token<'a> {
     pub revoked: bool,
     /// what it was given for; what its client has no more, it has no more
     pub scopes: &'a [Scope],
+    /// whom it is for
+    pub audience: &'a [String],
 }
 
 impl Token<'_> {
+    /// A key is for whoever takes keys; a token is for those whom it names.
+    fn is_for(&self, audience: &str) -> bool {
+        self.audience.iter().any(|own| own == audience)
+    }
+
     /// Of one that is over by itself nobody knows any more whether it had been revoked.
     fn is_revoked(&self, at: Timestamp) -> bool {
         self.revoked && at < self.ends_at
@@ -59,6 +66,8 @@ pub struct Request<'a> {
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
     pub tenant: Option<TenantId>,
+    /// whom an access token has to be for
+    pub audience: Option<&'a str>,
     /// the tenants that the one who asks may see
     pub reach: &'a Reach,
 }
@@ -74,12 +83,13 @@ pub enum Reason {
     Suspended,
     OwnerDisabled,
     WrongTenant,
+    WrongAudience,
     IpDenied,
     InsufficientScope,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 11] = [
+    pub const ALL: [Reason; 12] = [
         Reason::Malformed,
         Reason::NotFound,
         Reason::Revoked,
@@ -89,6 +99,7 @@ impl Reason {
         Reason::Suspended,
         Reason::OwnerDisabled,
         Reason::WrongTenant,
+        Reason::WrongAudience,
         Reason::IpDenied,
         Reason::InsufficientScope,
     ];
@@ -104,6 +115,7 @@ impl Reason {
             Reason::Suspended => "suspended",
             Reason::OwnerDisabled => "owner_disabled",
             Reason::WrongTenant => "wrong_tenant",
+            Reason::WrongAudience => "wrong_audience",
             Reason::IpDenied => "ip_denied",
             Reason::InsufficientScope => "insufficient_scope",
         }
@@ -111,7 +123,8 @@ impl Reason {
 
     /// Whether it is the secret that does not work (401), or the call that goes beyond it (403).
     pub fn is_about_the_call(self) -> bool {
-        matches!(self, Reason::WrongTenant | Reason::IpDenied | Reason::InsufficientScope)
+        use Reason::{InsufficientScope, IpDenied, WrongAudience, WrongTenant};
+        matches!(self, WrongTenant | WrongAudience | IpDenied | InsufficientScope)
     }
 
     /// One sentence for whoever has to find out why a call was refused.
@@ -128,6 +141,7 @@ impl Reason {
             Reason::Suspended => "The credential is suspended.",
             Reason::OwnerDisabled => "The account that owns this credential is disabled.",
             Reason::WrongTenant => "The credential belongs to another tenant than the one asked for.",
+            Reason::WrongAudience => "The access token is for another resource than the one asked for.",
             Reason::IpDenied => "The credential's IP rules don't admit this client address.",
             Reason::InsufficientScope => "The credential lacks a scope that this call needs.",
         }
@@ -165,9 +179,14 @@ fn refusal(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Option<Re
         () if facts.suspended => Reason::Suspended,
         () if facts.owner.is_some_and(|owner| owner.disabled) => Reason::OwnerDisabled,
         () if request.tenant.is_some_and(|tenant| tenant != facts.tenant) => Reason::WrongTenant,
+        () if is_for_others(token, request) => Reason::WrongAudience,
         () if !facts.ip_rules.admits(request.client_ip) => Reason::IpDenied,
         () => return None,
     })
+}
+
+fn is_for_others(token: Option<Token<'_>>, request: &Request<'_>) -> bool {
+    token.zip(request.audience).is_some_and(|(token, audience)| !token.is_for(audience))
 }
 
 fn judge_scopes(facts: &Facts<'_>, request: &Request<'_>) -> Verdict {
@@ -227,7 +246,14 @@ mod tests {
         }
 
         fn request(&self) -> Request<'_> {
-            Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &self.reach }
+            Request {
+                client_ip: None,
+                scopes: &[],
+                operation: None,
+                tenant: None,
+                audience: None,
+                reach: &self.reach,
+            }
         }
     }
 
@@ -260,7 +286,10 @@ mod tests {
             owner: Some(Owner { disabled: true, scopes: &[] }),
             ..world.facts()
         };
-        let mut request = Request { scopes: &asked, tenant: Some(tenant_id(2)), ..world.request() };
+        let of_others = ["https://other.example".to_owned()];
+        let token = Token { ends_at: at(1), revoked: false, scopes: &[], audience: &of_others };
+        let audience = Some("https://api.example");
+        let mut request = Request { scopes: &asked, tenant: Some(tenant_id(2)), audience, ..world.request() };
         let now = |facts: &Facts<'_>, request: &Request<'_>| reason(judge(facts, request, at(0)));
         assert_eq!(now(&facts, &request), Some(Reason::NotFound));
         request.reach = &all;
@@ -268,6 +297,7 @@ mod tests {
         facts.revoked = false;
         assert_eq!(now(&facts, &request), Some(Reason::RotatedOut));
         facts.secret_ends_at = None;
+        facts.token = Some(token);
         assert_eq!(now(&facts, &request), Some(Reason::Expired));
         facts.expires_at = None;
         assert_eq!(now(&facts, &request), Some(Reason::TenantSuspended));
@@ -278,6 +308,8 @@ mod tests {
         facts.owner = None;
         assert_eq!(now(&facts, &request), Some(Reason::WrongTenant));
         request.tenant = None;
+        assert_eq!(now(&facts, &request), Some(Reason::WrongAudience));
+        request.audience = None;
         assert_eq!(now(&facts, &request), Some(Reason::IpDenied));
         request.client_ip = "10.1.2.3".parse().ok();
         assert_eq!(now(&facts, &request), Some(Reason::InsufficientScope));
@@ -332,7 +364,7 @@ mod tests {
     #[test]
     fn a_token_lives_by_its_own_end_and_falls_with_all_that_it_was_given_by() {
         let world = World::new();
-        let token = Token { ends_at: at(10), revoked: false, scopes: &scopes(&["logs:*"]) };
+        let token = Token { ends_at: at(10), revoked: false, scopes: &scopes(&["logs:*"]), audience: &[] };
         let facts = Facts { token: Some(token), ..world.facts() };
         let now = |facts: &Facts<'_>, seconds| reason(judge(facts, &world.request(), at(seconds)));
         assert_eq!((now(&facts, 9), now(&facts, 10)), (None, Some(Reason::Expired)));
@@ -349,13 +381,41 @@ mod tests {
         let world = World::new();
         let ask = |given: &[&str], scope: &str| {
             let given = scopes(given);
-            let token = Token { ends_at: at(10), revoked: false, scopes: &given };
+            let token = Token { ends_at: at(10), revoked: false, scopes: &given, audience: &[] };
             let facts = Facts { token: Some(token), ..world.facts() };
             reason(judge(&facts, &Request { scopes: &[concrete(scope)], ..world.request() }, at(0)))
         };
         assert_eq!(ask(&["logs:read"], "logs:read"), None);
         assert_eq!(ask(&["logs:read"], "logs:write"), Some(Reason::InsufficientScope));
         assert_eq!(ask(&["billing:read"], "billing:read"), Some(Reason::InsufficientScope));
+    }
+
+    #[test]
+    fn a_token_is_admitted_only_where_it_is_for_and_a_key_wherever_keys_are() {
+        let world = World::new();
+        let [one, other] = ["https://a.example", "https://b.example/v1"].map(str::to_owned);
+        let ask = |audience: Option<&[String]>, asked: Option<&str>| {
+            let token = audience.map(|audience| Token {
+                ends_at: at(10),
+                revoked: false,
+                scopes: &world.scopes,
+                audience,
+            });
+            let request = Request { audience: asked, ..world.request() };
+            reason(judge(&Facts { token, ..world.facts() }, &request, at(0)))
+        };
+        let of_one = std::slice::from_ref(&one);
+        assert_eq!(ask(Some(of_one), None), None, "whoever does not look admits it");
+        assert_eq!(ask(Some(of_one), Some(&one)), None);
+        let both = [one.clone(), other.clone()];
+        assert_eq!((ask(Some(&both), Some(&one)), ask(Some(&both), Some(&other))), (None, None));
+        for near in
+            ["https://A.example", "https://a.example/", "https://a.example.evil", "https://a.exampl", ""]
+        {
+            assert_eq!(ask(Some(of_one), Some(near)), Some(Reason::WrongAudience), "{near}");
+        }
+        assert_eq!(ask(Some(of_one), Some(&other)), Some(Reason::WrongAudience));
+        assert_eq!(ask(None, Some(&one)), None);
     }
 
     #[test]

@@ -37,6 +37,18 @@ impl History {
         )))
     }
 
+    /// Whether what a client was given so far may be ended once more. It has a part of the reserve, and never the whole: a client
+    /// that is full of these can be suspended and resumed still.
+    pub fn takes_a_cut_off(self) -> Result<(), Refusal> {
+        if self.events < limits::STREAM_EVENTS + limits::STREAM_RESERVE_FOR_CUT_OFFS {
+            return Ok(());
+        }
+        Err(Refusal::conflict(format!(
+            "Its history of {} events has no room for this any more. Suspend or revoke the client: that ends its tokens too.",
+            self.events
+        )))
+    }
+
     /// Whether what was stopped may go on. Stopping is always possible, so that going on has a reserve beyond the rest.
     pub fn takes_a_resumption(self) -> Result<(), Refusal> {
         if self.events < limits::STREAM_EVENTS + limits::STREAM_RESERVE {

@@ -20,6 +20,7 @@ use super::query::Query;
 use super::verdict::{Asking, Shown};
 use super::verify::named_tenant;
 use crate::domain::access::Reason;
+use crate::domain::credential::Resource;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::text::{Operation, TenantRef};
@@ -41,6 +42,7 @@ struct Demand {
     scopes: Vec<ConcreteScope>,
     operation: Option<String>,
     tenant: Option<String>,
+    audience: Option<Resource>,
     /// for a proxy that makes a fault of its own of a 429
     limited: Option<Limited>,
 }
@@ -89,6 +91,7 @@ async fn ask(app: &App, request: &HttpRequest, demand: &Demand) -> Result<HttpRe
         scopes: &demand.scopes,
         operation: demand.operation.as_deref(),
         tenant: demand.tenant.as_deref().map(|named| named_tenant(app, named)),
+        audience: demand.audience.as_ref().map(Resource::as_str),
         reach: &Reach::All,
     };
     let judged = app.judge(&asking, Door::Authorize).await?;
@@ -115,11 +118,13 @@ fn read(request: &HttpRequest) -> Result<Demand, Problem> {
         let scopes = query.repeated("scope", limits::SCOPES, ConcreteScope::parse);
         let operation = query.optional("operation", |text| Operation::read(text).map(Cow::into_owned));
         let tenant = query.optional("tenant", |text| TenantRef::read(text).map(Cow::into_owned));
+        let audience = query.optional("audience", Resource::parse);
         let limited = query.optional("limited", |status| match status {
             "403" => Ok(Limited::Forbidden),
             _ => Err("expected 403"),
         });
-        Some(Demand { scopes: scopes?, operation: operation?, tenant: tenant?, limited: limited? })
+        let (scopes, operation, tenant) = (scopes?, operation?, tenant?);
+        Some(Demand { scopes, operation, tenant, audience: audience?, limited: limited? })
     })
 }
 

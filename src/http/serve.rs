@@ -132,6 +132,7 @@ fn admin(service: &mut ServiceConfig) {
         )
         .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
+        .service(Routes::at("/signing-keys/{kid}/revoke").post(command::revoke_signing_key::handle).done())
         .service(
             Routes::at("/operators")
                 .get(read::list_operators::handle)

@@ -41,6 +41,8 @@ pub struct Asking<'a> {
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
     pub tenant: Option<TenantId>,
+    /// whom an access token has to be for
+    pub audience: Option<&'a str>,
     pub reach: &'a Reach,
 }
 
@@ -108,6 +110,7 @@ impl App {
             scopes: asking.scopes,
             operation: asking.operation,
             tenant: asking.tenant,
+            audience: asking.audience,
             reach: asking.reach,
         };
         let vault = self.ledger.vault();
@@ -234,6 +237,7 @@ impl Judged {
         if let Some(token) = &known.token {
             object.text("client_id", &token.client_id);
             object.id("jti", token.id.0);
+            object.list("audience", token.audience.iter().map(String::as_str));
         }
         if accepted {
             Self::write_admitted(known, object);

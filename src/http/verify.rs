@@ -16,6 +16,7 @@ use super::operator::Operator;
 use super::problem::Problem;
 use super::verdict::{Asking, Judged, Shown};
 use crate::domain::authority::Action;
+use crate::domain::credential::Resource;
 use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::fold_mapped;
 use crate::domain::scope::ConcreteScope;
@@ -28,6 +29,7 @@ struct Question<'a> {
     scopes: Vec<ConcreteScope>,
     operation: Option<Cow<'a, str>>,
     tenant: Option<Cow<'a, str>>,
+    audience: Option<Resource>,
 }
 
 pub async fn one(
@@ -85,12 +87,14 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let operation = members.nullable("operation", fields::operation);
     let scopes = members.optional("scopes", fields::concrete_scopes);
     let tenant = members.nullable("tenant", fields::tenant_ref);
+    let audience = members.nullable("audience", |text| text.parsed(Resource::parse));
     Some(Question {
         credential: credential?,
         client_ip: client_ip?,
         scopes: scopes?.unwrap_or_default(),
         operation: operation?,
         tenant: tenant?,
+        audience: audience?,
     })
 }
 
@@ -107,6 +111,7 @@ impl Question<'_> {
             scopes: &self.scopes,
             operation: self.operation.as_deref(),
             tenant: self.tenant.as_deref().map(|named| named_tenant(app, named)),
+            audience: self.audience.as_ref().map(Resource::as_str),
             reach: operator.reach(),
         }
     }

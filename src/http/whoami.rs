@@ -46,6 +46,7 @@ pub async fn judge_bearer(app: &App, request: &HttpRequest, door: Door) -> Resul
         scopes: &[],
         operation: None,
         tenant: None,
+        audience: None,
         reach: &Reach::All,
     };
     app.judge(&asking, door).await

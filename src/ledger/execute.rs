@@ -68,24 +68,52 @@ impl Ledger {
     /// Carries the command out to its end, also when whoever asked goes away in the middle: what was begun is known here,
     /// and a repeat of it finds it.
     pub async fn execute(self: &Arc<Self>, order: Order) -> Result<Executed, ExecuteError> {
+        self.execute_made_ready(order, |order| std::future::ready(Ok(order))).await
+    }
+
+    /// The same of an order that something has to be made for first: that begins only once no earlier answer takes its place.
+    pub async fn execute_made_ready<E, F>(
+        self: &Arc<Self>,
+        order: Order,
+        make_ready: impl FnOnce(Order) -> F + Send + 'static,
+    ) -> Result<Executed, E>
+    where
+        E: From<ExecuteError> + Send + 'static,
+        F: Future<Output = Result<Order, E>> + Send + 'static,
+    {
         let ledger = self.clone();
         let lane = order.lane;
         let task = self.runtime.spawn(async move {
-            let executed = ledger.run(order).await;
+            let executed = ledger.run(order, make_ready).await?;
             ledger.tally().command(lane, &executed);
-            executed
+            Ok(executed?)
         });
-        task.await.unwrap_or(Err(ExecuteError::Commit(CommitError::OutcomeUnknown)))
+        task.await.unwrap_or_else(|_| Err(ExecuteError::Commit(CommitError::OutcomeUnknown).into()))
     }
 
-    async fn run(&self, order: Order) -> Result<Executed, ExecuteError> {
+    /// The outer error: it could not be made ready.
+    async fn run<E, F>(
+        &self,
+        order: Order,
+        make_ready: impl FnOnce(Order) -> F,
+    ) -> Result<Result<Executed, ExecuteError>, E>
+    where
+        F: Future<Output = Result<Order, E>>,
+    {
         let key = self.answer_key(&order);
-        let Some(key) = key else { return self.carry_out(&order, None, None).await };
-        let _running = self.run_alone(key).ok_or(ExecuteError::RetryInProgress)?;
-        if let Some(replayed) = self.stored_answer(&order, key).await? {
-            return Ok(replayed);
+        let _running = match key.map(|key| self.run_alone(key)) {
+            Some(None) => return Ok(Err(ExecuteError::RetryInProgress)),
+            running => running.flatten(),
+        };
+        let answered = match key {
+            Some(key) => self.stored_answer(&order, key).await,
+            None => Ok(None),
+        };
+        if let Some(answered) = answered.transpose() {
+            return Ok(answered);
         }
-        self.carry_out(&order, Some(key), None).await
+        let order = make_ready(order).await?;
+        Ok(self.carry_out(&order, key, None).await)
     }
 
     /// `read`: what the database has just said, for the first attempt.

@@ -10,7 +10,7 @@ pub const NAME: &str = "signing_keys";
 const VERSION: u8 = 1;
 
 pub fn row(state: &SigningKeys) -> InlineRow {
-    let published = state.keys.clone().without_retired();
+    let published = state.keys.clone().without_ended();
     InlineRow {
         projection: NAME,
         id: stream().0,

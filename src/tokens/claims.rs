@@ -45,6 +45,7 @@ impl Claims {
             client_version: self.client_version,
             ends_at: self.ends_at(),
             scopes: scopes.collect(),
+            audience: self.audience.clone(),
         }
     }
 

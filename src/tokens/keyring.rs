@@ -38,8 +38,10 @@ pub struct Signer {
 pub enum NoSigner {
     /// the view has stopped, or loads
     NotAnswering,
-    /// none was made yet
+    /// none was made yet, or the one that signed was revoked and the next one's time has not come
     NoKey,
+    /// it was revoked in this moment
+    Ended,
     /// its private half is not to be had: a fault of the installation, which the log tells; rotating mends it
     Sealed(String, SealedFault),
 }
@@ -49,6 +51,7 @@ impl std::fmt::Display for NoSigner {
         match self {
             NoSigner::NotAnswering => f.write_str("this node's view is not answering"),
             NoSigner::NoKey => f.write_str("no key signs tokens yet"),
+            NoSigner::Ended => f.write_str("the key that was to sign was revoked in this moment"),
             NoSigner::Sealed(kid, fault) => write!(f, "the private half of signing key {kid}: {fault}"),
         }
     }
@@ -73,11 +76,20 @@ impl Keyring {
         self.view.signing_keys()
     }
 
-    /// Who signs at this instant.
+    /// Who signs at this instant, and never at one before the ledger's own time: what was decided is not taken back by a clock that
+    /// lies behind.
     pub async fn signer(&self, now: Timestamp) -> Result<Arc<Signer>, NoSigner> {
         let keys = self.published()?;
-        let key = keys.signing_at(now).ok_or(NoSigner::NoKey)?;
+        let key = keys.signing_at(now.max(self.view.last_at())).ok_or(NoSigner::NoKey)?;
         self.open(key).await
+    }
+
+    /// The same one, unless its key has ended meanwhile: asked last, right before it signs.
+    pub fn still(&self, signer: Arc<Signer>) -> Result<Arc<Signer>, NoSigner> {
+        match self.published()?.verifying(&signer.kid) {
+            Some(_) => Ok(signer),
+            None => Err(NoSigner::Ended),
+        }
     }
 
     /// The private half of a published key.

@@ -156,6 +156,19 @@ impl Keyring {
         Ok(made)
     }
 
+    /// The key that is published ahead, where its private half is not to be had: nothing may come to rely on it.
+    pub async fn lost_ahead(&self) -> Result<Option<String>, NotPrepared> {
+        let keys = self.published().map_err(|_| NotPrepared::NotAnswering)?;
+        let Some(next) = keys.next() else { return Ok(None) };
+        Ok((!self.opens(next).await?).then(|| next.kid.clone()))
+    }
+
+    /// Right after a revocation: the private half goes, and what is lacking now is made.
+    pub async fn tidy(&self) -> Result<(), TendFault> {
+        self.forget(self.ledger.clock().now()).await?;
+        self.begin().await
+    }
+
     /// Whatever is to be done about the keys now. Done already, it is nothing.
     pub async fn tend(&self) -> Result<Tended, TendFault> {
         self.begin().await?;
@@ -175,17 +188,24 @@ impl Keyring {
         let loaded = self.ledger.signing_keys_now().await?;
         let Some(state) = loaded.state.signing_keys() else { return Ok(()) };
         self.forget_opened(&state.keys);
-        let kids: Vec<&str> = state.keys.published().map(|key| key.kid.as_str()).collect();
-        self.sealed.forget_all_but(&kids, now).await.map(drop).map_err(TendFault::Db)
+        let (published, over): (Vec<_>, Vec<_>) = state.keys.all().partition(|key| key.is_published());
+        let kids: Vec<&str> = published.iter().map(|key| key.kid.as_str()).collect();
+        self.sealed.forget_all_but(&kids, &over, now).await.map(drop).map_err(TendFault::Db)
     }
 
-    /// The first key and the one after it, where none signs.
+    /// Where none signs, or none is published ahead.
     pub async fn begin(&self) -> Result<(), TendFault> {
         let keys = self.published().map_err(|_| TendFault::NotAnswering)?;
-        if keys.newest().is_some() {
+        let (newest, next) = (keys.newest(), keys.next());
+        if newest.is_some() && next.is_some() {
             return Ok(());
         }
-        let (first, next) = (self.make(FIRST).await?, self.make(FIRST).await?);
+        let of_today = newest.map(|key| key.algorithm).filter(|algorithm| algorithm.is_made_here());
+        let first = match (newest, next) {
+            (None, None) => Some(self.make(FIRST).await?),
+            _ => None,
+        };
+        let next = self.make(of_today.unwrap_or(FIRST)).await?;
         self.command(SigningKeysCommand::Begin(Begin { first, next })).await.map(drop)
     }
 

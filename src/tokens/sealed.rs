@@ -80,12 +80,21 @@ impl SealedKeys {
         own.ok_or(SealedFault::Foreign)
     }
 
-    /// Of all but these, but for those that were kept a moment ago; how many went.
-    pub async fn forget_all_but(&self, kids: &[&str], now: Timestamp) -> Result<i64, DbError> {
+    /// Of all but these: at once those of keys that are over, and others once they were kept for a while, since the event that
+    /// names them may be on its way. How many went.
+    pub async fn forget_all_but(
+        &self,
+        kids: &[&str],
+        over: &[&SigningKey],
+        now: Timestamp,
+    ) -> Result<i64, DbError> {
         let kept = i64::try_from(limits::SEALED_KEY_UNNAMED.as_millis()).unwrap_or(i64::MAX);
         let before = now.millis().saturating_sub(kept);
-        let forget = "select credledger.forget_sealed_keys($1, $2, $3)";
-        let rows = self.ledger.database().people(forget, &[&self.number(), &kids, &before]).await?;
+        // Of what was over before that, the row is older still.
+        let lately = over.iter().filter(|key| key.over_at().is_some_and(|at| at.millis() >= before));
+        let over: Vec<&str> = lately.map(|key| key.kid.as_str()).collect();
+        let forget = "select credledger.forget_sealed_keys($1, $2, $3, $4)";
+        let rows = self.ledger.database().people(forget, &[&self.number(), &kids, &over, &before]).await?;
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use credledger::clock::Timestamp;
+use credledger::domain::base64url;
 use credledger::limits;
 use serde_json::{Value, json};
 
 use crate::library;
 use crate::processes::Stopped;
 use crate::random::rounds;
-use crate::support::service::{Actor, Service, eventually, millis};
+use crate::support::client::Request;
+use crate::support::service::{Actor, Key, Service, eventually, millis, text};
 
 /// How far from the database's clock a verdict may be judged, in milliseconds.
 const TOLERANCE: i64 = 50;
@@ -159,4 +161,40 @@ fn p13_a_postgresql_that_was_stopped_during_a_renewal_ends_every_key_in_time() {
         until(plus(now(), STALL + limits::LEASE / limits::LEASE_RENEWALS / 2));
         drop(stopped);
     });
+}
+
+/// The database's clock has been set back, by less than is refused: the ledger's own time lies ahead of it.
+const BEHIND: i64 = 4_500;
+
+/// A token of that moment, and what is said of it; none when the clock has caught up with it meanwhile.
+fn taken_and_checked(service: &Service, client: &Key<'_>, gateway: &Actor) -> Option<Value> {
+    library::block_on(async {
+        let ahead = "update credledger.heads set last_at_ms = $1";
+        let superuser = library::superuser(service).await;
+        superuser.execute(ahead, &[&(now() + BEHIND)]).await.expect("a later time");
+    });
+    // The next event carries that time, and from then on nothing is judged before it.
+    client.edit(json!({"description": now().to_string()}));
+    let (id, secret) = (&client.minted["client_id"], &client.secret);
+    let body = format!("grant_type=client_credentials&client_id={}&client_secret={secret}", text(id));
+    let request = Request::new("POST", "/api/v1/oauth/token")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(body.into_bytes());
+    let token = text(&service.anonymous().send(&request).expect(200)["access_token"]);
+    let claims = token.split('.').nth(1).and_then(base64url::decode).expect("claims");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    let verdict = gateway.verify(&token).0;
+    let issued_at = claims["iat"].as_i64().expect("seconds");
+    (issued_at > now() / 1000 + limits::TOKEN_AHEAD_SECONDS).then_some(verdict)
+}
+
+#[test]
+fn p13_a_token_of_the_ledgers_own_time_works_while_the_databases_clock_lies_behind_it() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("behind", json!({}));
+    let client = tenant.client("c");
+    let verdict =
+        eventually(|| taken_and_checked(&service, &client, &gateway)).expect("it was quick enough once");
+    assert_eq!(verdict["valid"], true, "{verdict}");
 }

@@ -3,16 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use credledger::domain::event::Event;
+use credledger::domain::Caller;
+use credledger::domain::command::Command;
+use credledger::domain::credential::Reason;
+use credledger::domain::event::{Actor, Event};
 use credledger::domain::grant::Granted;
 use credledger::domain::ids::{CredentialId, SecretId, TenantId};
-use credledger::domain::signing_keys::{Keys, SigningKeysEvent, TokenAlgorithm};
+use credledger::domain::signing_keys::{
+    Keys, Revoke, SigningKeysCommand, SigningKeysEvent, TokenAlgorithm, stream,
+};
+use credledger::ledger::execute::{Executed, Order};
 use credledger::ops::house::{Foundation, House};
 use credledger::tokens::check::{TokenFault, check};
 use credledger::tokens::keyring::{Keyring, NoSigner};
 use credledger::tokens::mint::{Holder, mint};
 use credledger::tokens::rotation::{Tended, Wanted};
 use credledger::tokens::sealed::SealedFault;
+use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::library;
@@ -71,6 +78,18 @@ fn kids(keys: &Keys) -> Vec<String> {
     let mut kids: Vec<String> = keys.published().map(|key| key.kid.clone()).collect();
     kids.sort_unstable();
     kids
+}
+
+async fn commands(house: &House, command: SigningKeysCommand) -> Executed {
+    let caller = Caller { actor: Actor::System, client_ip: None, request_id: "test".to_owned() };
+    let order = Order::of(stream(), Command::SigningKeys(command), caller);
+    house.ledger.execute(order).await.expect("carried out")
+}
+
+async fn revoked(house: &House, ring: &Keyring, kid: &str) -> u64 {
+    let lost = ring.lost_ahead().await.expect("a look");
+    let revoke = Revoke { kid: kid.to_owned(), reason: Reason::Compromised, note: None, lost };
+    commands(house, SigningKeysCommand::Revoke(revoke)).await.position.expect("a position")
 }
 
 /// A token of now, and whether this keyring takes it.
@@ -195,18 +214,7 @@ async fn what_is_due_is_rotated_by_itself_once_and_what_has_to_be_brought_goes_o
     assert!((2..=3).contains(&rotations), "{rotations}: one beside the first, or one after the other");
     let brought = always.take_in(pem("rsa2048")).expect("a key");
     let rotate = always.prepare(Wanted::Brought(brought)).await.expect("prepared");
-    let command = credledger::domain::signing_keys::SigningKeysCommand::Rotate(rotate);
-    let caller = credledger::domain::Caller {
-        actor: credledger::domain::event::Actor::System,
-        client_ip: None,
-        request_id: "test".to_owned(),
-    };
-    let order = credledger::ledger::execute::Order::of(
-        credledger::domain::signing_keys::stream(),
-        credledger::domain::command::Command::SigningKeys(command),
-        caller,
-    );
-    house.ledger.execute(order).await.expect("rotated");
+    commands(&house, SigningKeysCommand::Rotate(rotate)).await;
     let kid = always.published().expect("keys").newest().expect("one").kid.clone();
     let from = always.published().expect("keys").newest().and_then(|key| key.signs_from).expect("a moment");
     while house.clock.now() < from {
@@ -220,6 +228,103 @@ async fn what_is_due_is_rotated_by_itself_once_and_what_has_to_be_brought_goes_o
     assert_eq!(mints_and_checks(&house, &always).await, Ok(()));
     drop((never, always));
     house.close().await.expect("closed");
+}
+
+/// The revocation was written, and whoever asked for it was gone before anything else was done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_revoked_key_nothing_signs_on_any_node_and_its_private_half_goes_at_once() {
+    let world = World::new().await;
+    let (here, there) = (world.house().await, world.house().await);
+    let (ring, other) = (keyring(&here, NEVER), keyring(&there, NEVER));
+    ring.begin().await.expect("begun");
+    assert!(there.ledger.reached_within(2, Duration::from_secs(60)).await, "it follows");
+    let keys = ring.published().expect("keys");
+    let (signing, next) = (keys.newest().expect("one").kid.clone(), keys.next().expect("one").kid.clone());
+    // Both have it in memory, and one is about to sign.
+    let begun = ring.signer(here.clock.now()).await.expect("a signer");
+    assert_eq!(mints_and_checks(&there, &other).await, Ok(()));
+    let position = revoked(&here, &ring, &signing).await;
+    assert!(matches!(ring.still(begun), Err(NoSigner::Ended)), "a key that has just ended signs no more");
+    assert!(there.ledger.reached_within(position, Duration::from_secs(60)).await, "it follows");
+    for ring in [&ring, &other] {
+        let keys = ring.published().expect("keys");
+        assert!(keys.verifying(&signing).is_none());
+        assert_eq!(keys.newest().map(|key| key.kid.clone()), Some(next.clone()));
+    }
+    assert_eq!(world.rows().await.len(), 2, "nothing was done yet but the event");
+    // Whichever node looks after the keys next does the rest: the row is seconds old and goes, and another key is made.
+    other.tend().await.expect("tended");
+    let keys = other.published().expect("keys");
+    assert_eq!(world.rows().await, kids(&keys));
+    assert!(!kids(&keys).contains(&signing) && keys.next().is_some());
+    ring.tidy().await.expect("nothing is left to do");
+    assert_eq!(world.rows().await, kids(&keys));
+    let from = keys.newest().and_then(|key| key.signs_from).expect("a moment");
+    while here.clock.now() < from {
+        assert!(
+            matches!(ring.signer(here.clock.now()).await, Err(NoSigner::NoKey)) || here.clock.now() >= from
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for (house, ring) in [(&here, &ring), (&there, &other)] {
+        assert_eq!(ring.signer(house.clock.now()).await.expect("a signer").kid, next);
+        assert_eq!(mints_and_checks(house, ring).await, Ok(()));
+    }
+    drop((ring, other));
+    for house in [here, there] {
+        house.close().await.expect("closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_key_whose_private_half_is_lost_does_not_take_over() {
+    let world = World::new().await;
+    let house = world.house().await;
+    let ring = keyring(&house, NEVER);
+    ring.begin().await.expect("begun");
+    let keys = ring.published().expect("keys");
+    let (signing, next) = (keys.newest().expect("one").kid.clone(), keys.next().expect("one").kid.clone());
+    let admin = world.admin().await;
+    admin.execute("delete from credledger.sealed_keys where kid = $1", &[&next]).await.expect("deleted");
+    revoked(&house, &ring, &signing).await;
+    assert!(matches!(ring.signer(house.clock.now()).await, Err(NoSigner::NoKey)));
+    ring.tidy().await.expect("two are made");
+    let made = ring.published().expect("keys");
+    assert!(![&signing, &next].contains(&&made.newest().expect("one").kid));
+    assert_eq!(world.rows().await, kids(&made));
+    let from = made.newest().and_then(|key| key.signs_from).expect("a moment");
+    while house.clock.now() < from {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(mints_and_checks(&house, &ring).await, Ok(()));
+    drop(ring);
+    house.close().await.expect("closed");
+}
+
+#[test]
+fn a_repeat_of_a_rotation_makes_no_keys() {
+    let service = Service::start();
+    let root = service.root();
+    let rows = || {
+        library::block_on(async {
+            let client = library::superuser(&service).await;
+            let rows = client.query("select kid from credledger.sealed_keys order by kid", &[]).await;
+            rows.expect("rows").iter().map(|row| row.get(0)).collect::<Vec<String>>()
+        })
+    };
+    for (number, body) in
+        [json!({}), json!({"algorithm": "EdDSA"}), json!({"private_key": pem("rsa2048")})].iter().enumerate()
+    {
+        let path = "/api/admin/v1/signing-keys/rotate";
+        let request = root.request("POST", path).json(body).header("Idempotency-Key", &format!("r-{number}"));
+        root.send(&request).expect(200);
+        let kept = rows();
+        let repeat = root.send(&request);
+        assert_eq!((repeat.status, repeat.header("idempotency-replayed")), (200, Some("true")));
+        let other = root.request("POST", path).header("Idempotency-Key", &format!("r-{number}"));
+        root.send(&other.json(&json!({"algorithm": "ES256"}))).problem(422, "idempotency_mismatch");
+        assert_eq!(rows(), kept, "{body}");
+    }
 }
 
 /// Of the keys that OpenSSL made for the tests.

@@ -48,7 +48,9 @@ fn every_write_is_done_once_and_answered_twice_alike() {
     let of_member = |rest: &str| format!("{}/members/{member}{rest}", tenant.path());
     let later = credledger::clock::Timestamp::parse(&text(&key.read()["created_at"])).expect("an instant");
     let later = later.plus_seconds(3600);
+    let signs = crate::signing_key_ends::of_status(&root, "signing");
     let writes = [
+        ("POST", format!("/api/admin/v1/signing-keys/{signs}/revoke"), json!({"reason": "compromised"})),
         ("POST", "/api/admin/v1/tenants".to_owned(), json!({"name": "new"})),
         ("PATCH", of_tenant(""), json!({"name": "renamed"})),
         ("POST", of_tenant("/keys"), json!({"name": "new"})),

@@ -36,6 +36,7 @@ mod preconditions;
 mod secrets;
 mod self_revoke;
 mod service_routes;
+mod signing_key_ends;
 mod signing_keys;
 mod stopping;
 mod strangers;

@@ -124,6 +124,7 @@ pub const ROWS: &[Row] = &[
     row("DELETE", "/api/admin/v1/operators/{operator}/tokens/{token}", "", WRITERS),
     whole("GET", "/api/admin/v1/signing-keys", "", ROOT),
     whole("POST", "/api/admin/v1/signing-keys/rotate", "{}", ROOT),
+    whole("POST", "/api/admin/v1/signing-keys/{kid}/revoke", r#"{"reason":"other"}"#, ROOT),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
     row("GET", "/api/v1/revocations", "", ASKERS),
@@ -178,10 +179,12 @@ pub struct Named {
     /// a client's secret stands under its client
     window: String,
     pub member: String,
+    /// of the signing key that is published ahead
+    kid: String,
 }
 
 impl Named {
-    /// Fresh ones: a key and a client, each with a window, and a member.
+    /// Fresh ones: a key and a client, each with a window, and a member; and a signing key that nobody has revoked.
     pub fn fresh(tenant: &Tenant<'_>) -> Named {
         let (key, client) = (tenant.mint("k"), tenant.client("c"));
         let window = |of: &Key<'_>, kind: &str| {
@@ -190,14 +193,15 @@ impl Named {
         };
         let (secret, of_client) = (window(&key, "key"), window(&client, "client"));
         let window = format!("{}/secrets/{of_client}", client.id);
-        Named { key: key.id, secret, client: client.id, window, member: member_of(tenant) }
+        let kid = crate::signing_key_ends::of_status(tenant.admin, "next");
+        Named { key: key.id, secret, client: client.id, window, member: member_of(tenant), kid }
     }
 
     /// Each of them is called so.
     pub fn all(id: &str) -> Named {
         let window = format!("{id}/secrets/{id}");
-        let [key, secret, client, member] = [id; 4].map(str::to_owned);
-        Named { key, secret, client, window, member }
+        let [key, secret, client, member, kid] = [id; 5].map(str::to_owned);
+        Named { key, secret, client, window, member, kid }
     }
 
     /// These secrets, under something of this id.
@@ -211,7 +215,7 @@ impl Named {
         tenant: &'a str,
         operator: &'a str,
         token: &'a str,
-    ) -> [(&'static str, &'a str); 9] {
+    ) -> [(&'static str, &'a str); 10] {
         [
             ("{tenant}", tenant),
             ("{client}/secrets/{secret}", &self.window),
@@ -222,6 +226,7 @@ impl Named {
             ("{operator}", operator),
             ("{token}", token),
             ("{plan}", "free"),
+            ("{kid}", &self.kid),
         ]
     }
 }

@@ -1,13 +1,13 @@
-//! What a tenant's list of keys holds under each filter, and under two at once, is what the model's own states say.
+//! What a tenant's lists of keys and of clients hold under each filter, and under two at once, is what the model's own states say.
 
 use std::collections::BTreeSet;
 
 use credledger::clock::Timestamp;
-use credledger::domain::credential::Credential;
+use credledger::domain::credential::{Credential, Kind};
 use credledger::domain::tenant::Tenant;
 use serde_json::Value;
 
-use crate::run::Run;
+use crate::run::{Run, collection};
 use crate::step::{HOUR, later};
 
 /// Pages are smaller than most lists.
@@ -33,18 +33,36 @@ fn escaped(text: &str) -> String {
 pub fn agree(run: &Run<'_>) {
     for id in &run.tenants {
         let tenant = run.oracle.tenant(*id);
-        let keys = run.oracle.credentials(*id);
-        holds(run, &tenant, &keys, &[]);
-        let filters = filters(run, &tenant, &keys);
-        for (number, one) in filters.iter().enumerate() {
-            holds(run, &tenant, &keys, &[one]);
-            // Over all histories many meet many.
-            let other = &filters[(number + keys.len() + 1) % filters.len()];
-            if number % 3 == 0 && one.query.split('=').next() != other.query.split('=').next() {
-                holds(run, &tenant, &keys, &[one, other]);
-            }
+        let all = run.oracle.credentials(*id);
+        for kind in Kind::ALL {
+            let keys: Vec<Credential> = all.iter().filter(|key| key.kind() == kind).cloned().collect();
+            agrees(run, &tenant, kind, &keys);
         }
     }
+}
+
+fn agrees(run: &Run<'_>, tenant: &Tenant, kind: Kind, keys: &[Credential]) {
+    let list = List { run, tenant, kind, keys };
+    list.holds(&[]);
+    let mut filters = filters(run, tenant, keys);
+    // A client is looked for by its id, and that is told by the walkthroughs.
+    filters.retain(|filter| kind == Kind::ApiKey || !filter.query.starts_with("prefix="));
+    for (number, one) in filters.iter().enumerate() {
+        list.holds(&[one]);
+        // Over all histories many meet many.
+        let other = &filters[(number + keys.len() + 1) % filters.len()];
+        if number % 3 == 0 && one.query.split('=').next() != other.query.split('=').next() {
+            list.holds(&[one, other]);
+        }
+    }
+}
+
+/// All that there are of one kind, as the model has them.
+struct List<'a> {
+    run: &'a Run<'a>,
+    tenant: &'a Tenant,
+    kind: Kind,
+    keys: &'a [Credential],
 }
 
 fn filters(run: &Run<'_>, tenant: &Tenant, keys: &[Credential]) -> Vec<Filter> {
@@ -91,25 +109,28 @@ fn name_of(key: &Credential) -> &str {
     key.name.value.known().map_or("", String::as_str)
 }
 
-/// Newest first, each once, over as many pages as there are.
-fn holds(run: &Run<'_>, tenant: &Tenant, keys: &[Credential], filters: &[&Filter]) {
-    let query: String = filters.iter().map(|filter| format!("&{}", filter.query)).collect();
-    let path = format!("/api/admin/v1/tenants/{}/keys?limit={PAGE}{query}", tenant.id);
-    let (mut told, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = run.root.get(&format!("{path}{cursor}")).expect(200);
-        let data = page["data"].as_array().expect("a list");
-        told.extend(data.iter().map(|key| (text(&key["created_at"]), text(&key["id"]))));
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={}", escaped(next)),
-            None => break,
+impl List<'_> {
+    /// Newest first, each once, over as many pages as there are.
+    fn holds(&self, filters: &[&Filter]) {
+        let query: String = filters.iter().map(|filter| format!("&{}", filter.query)).collect();
+        let list = collection(self.kind);
+        let path = format!("/api/admin/v1/tenants/{}/{list}?limit={PAGE}{query}", self.tenant.id);
+        let (mut told, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.run.root.get(&format!("{path}{cursor}")).expect(200);
+            let data = page["data"].as_array().expect("a list");
+            told.extend(data.iter().map(|key| (text(&key["created_at"]), text(&key["id"]))));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={}", escaped(next)),
+                None => break,
+            }
         }
+        let admitted = self.keys.iter().filter(|key| filters.iter().all(|filter| (filter.admits)(key)));
+        let expected: BTreeSet<String> = admitted.map(|key| key.id.to_string()).collect();
+        assert!(told.is_sorted_by(|one, next| one > next), "newest first, each once: {told:?}");
+        let told: BTreeSet<String> = told.into_iter().map(|(_, id)| id).collect();
+        assert_eq!(told, expected, "{list} {query}");
     }
-    let admitted = keys.iter().filter(|key| filters.iter().all(|filter| (filter.admits)(key)));
-    let expected: BTreeSet<String> = admitted.map(|key| key.id.to_string()).collect();
-    assert!(told.is_sorted_by(|one, next| one > next), "newest first, each once: {told:?}");
-    let told: BTreeSet<String> = told.into_iter().map(|(_, id)| id).collect();
-    assert_eq!(told, expected, "{query}");
 }
 
 fn text(value: &Value) -> String {

@@ -49,8 +49,17 @@ impl Fresh for Told {
         told.unwrap_or_else(|| facts(Uuid::nil(), ""))
     }
 
-    fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
-        unreachable!("the histories are of keys")
+    fn client(&self, _: &ClientFormat, kept: Option<&ClientId>) -> SecretFacts {
+        let told = self.0.lock().expect("no test panicked in here").take();
+        let told = told.unwrap_or_else(|| SecretFacts {
+            client_id: Some(ClientId::new("nobody")),
+            ..facts(Uuid::nil(), "")
+        });
+        assert!(
+            kept.is_none_or(|kept| Some(kept) == told.client_id.as_ref() || told.id.0.is_nil()),
+            "{kept:?}"
+        );
+        told
     }
 }
 
@@ -65,11 +74,17 @@ fn facts(id: Uuid, prefix: &str) -> SecretFacts {
     }
 }
 
-/// Of the key or the operator token that the answer tells of.
+/// The key or the client of an answer.
+pub fn credential_in(answer: &Value) -> &Value {
+    answer.get("client").unwrap_or(&answer["key"])
+}
+
+/// Of the key, the client or the operator token that the answer tells of.
 fn last_secret(answer: &Value) -> Option<SecretFacts> {
-    let of_key = answer["key"]["secrets"].as_array().and_then(|secrets| secrets.last());
+    let of_key = credential_in(answer)["secrets"].as_array().and_then(|secrets| secrets.last());
     let secret = of_key.unwrap_or(&answer["token"]);
-    Some(facts(secret["id"].as_str()?.parse().ok()?, secret["prefix"].as_str()?))
+    let client_id = secret["client_id"].as_str().map(ClientId::new);
+    Some(SecretFacts { client_id, ..facts(secret["id"].as_str()?.parse().ok()?, secret["prefix"].as_str()?) })
 }
 
 impl Default for Oracle {

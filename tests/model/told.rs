@@ -23,18 +23,22 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
             // When one was ended by hand is an instant of the service's own.
             let window = secret.ends_at.filter(|_| status != SecretStatus::Revoked);
             let end = window.map(|end| key.expires_at.map_or(end, |own| own.min(end)));
-            json!({
+            let mut told = json!({
                 "id": secret.facts.id,
                 "prefix": secret.facts.prefix,
                 "status": status,
                 "expires_at": end,
-            })
+            });
+            if let Some(id) = &secret.facts.client_id {
+                told["client_id"] = json!(id.as_str());
+            }
+            told
         })
         .collect();
     let description = key.description.value.known().filter(|text| !text.is_empty());
     let mut told = json!({
         "id": key.id,
-        "kind": "api_key",
+        "kind": if key.client.is_some() { "oauth_client" } else { "api_key" },
         "tenant_id": key.tenant,
         "name": key.name.value.known(),
         "description": description,
@@ -49,6 +53,10 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         "secrets": secrets,
         "version": key.version,
     });
+    if let Some(client) = &key.client {
+        told["token_endpoint_auth_method"] = json!("client_secret_basic");
+        told["resources"] = json!(client.registration.resources);
+    }
     if let Some(owner) = owner {
         told["effective_scopes"] = json!(Effective::of(&key.scopes, Some(&owner.scopes)).scopes);
     }

@@ -1,11 +1,11 @@
-//! Every secret of a history, asked about in many ways: the running service says what the one pure function says of the
-//! model's state (P11).
+//! Every secret of a key, and every token of a client, asked about in many ways: the running service says what the one pure
+//! function says of the model's state (P11).
 
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Owner, Request, judge};
-use credledger::domain::credential::{Credential, Secret};
+use credledger::domain::access::{Facts, Owner, Request, Token, judge};
+use credledger::domain::credential::{Credential, Kind, Secret};
 use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
 use credledger::domain::member::Member;
@@ -14,13 +14,15 @@ use credledger::domain::scope::ConcreteScope;
 use credledger::domain::tenant::Tenant;
 use serde_json::{Value, json};
 
-use crate::run::Run;
+use crate::run::{Run, Taken};
+use crate::step::RESOURCES;
 use crate::support::service::Actor;
 
 const ADDRESSES: [Option<&str>; 4] = [None, Some("192.0.2.7"), Some("198.51.100.1"), Some("2001:db8::7")];
 const SCOPES: [&[&str]; 4] =
     [&[], &["orders.read"], &["orders.write", "payments.eu.read"], &["a.b.c", "orders.read", "x"]];
 const OPERATIONS: [Option<&str>; 3] = [None, Some("GET /orders"), Some("POST /orders")];
+const AUDIENCES: [Option<&str>; 5] = [None, Some(RESOURCES[0]), None, Some(RESOURCES[1]), Some(RESOURCES[2])];
 const BATCH: usize = 100;
 
 struct Question {
@@ -28,43 +30,64 @@ struct Question {
     scopes: Vec<ConcreteScope>,
     operation: Option<&'static str>,
     tenant: Option<TenantId>,
+    audience: Option<&'static str>,
 }
 
-pub fn agree(gateway: &Actor, run: &Run<'_>) {
-    let mut asked = Vec::new();
-    for (place, keys) in run.keys.iter().enumerate() {
-        let tenant = run.oracle.tenant(run.tenants[place]);
-        for key in keys {
-            let key = run.oracle.credential(*key).expect("a key of the history");
-            let owner = run.oracle.owner(&key);
-            for secret in &key.secrets {
-                let questions = questions(asked.len(), &run.tenants);
-                asked.extend(questions.into_iter().map(|question| {
-                    (tenant.clone(), (key.clone(), owner.clone()), secret.clone(), question)
-                }));
-            }
-        }
-    }
+/// All that a verdict may depend on.
+#[derive(Clone, Debug)]
+pub struct Whose {
+    pub tenant: Tenant,
+    pub credential: Credential,
+    pub owner: Option<Member>,
+    pub secret: Secret,
+    /// a token that was given for the secret, and whether it was ended by itself or with others
+    pub token: Option<(Taken, bool)>,
+}
+
+pub fn agree(gateway: &Actor, run: &mut Run<'_>) {
+    let asked = asked(run);
     for batch in asked.chunks(BATCH) {
         let items: Vec<Value> = batch
             .iter()
-            .map(|(_, _, secret, question)| {
-                // A mint whose first answer was lost tells its secret to the repeat: every one is known.
-                let text = run.secrets.get(&secret.facts.id).expect("the text of every secret is known");
+            .map(|(text, _, question)| {
                 json!({"credential": text, "client_ip": question.ip, "scopes": question.scopes,
-                       "operation": question.operation, "tenant": question.tenant})
+                       "operation": question.operation, "tenant": question.tenant,
+                       "audience": question.audience})
             })
             .collect();
         let answer = gateway.post("/api/v1/verify/batch", &json!({"items": items})).expect(200);
         let answers = answer["data"].as_array().expect("a list");
         assert_eq!(answers.len(), batch.len());
-        for (told, (tenant, (key, owner), secret, question)) in answers.iter().zip(batch) {
-            hold(told, tenant, key, owner.as_ref(), secret, question);
+        for (told, (_, whose, question)) in answers.iter().zip(batch) {
+            whose.hold(told, question);
+            if whose.token.is_some() {
+                run.meets(&format!("token.{}", told["reason"].as_str().unwrap_or("accepted")));
+            }
         }
     }
 }
 
-/// Two ways to ask for each secret, others for each: over a history all of them come.
+/// What is shown, whose it is, and what is asked of it.
+fn asked(run: &Run<'_>) -> Vec<(String, Whose, Question)> {
+    let mut asked = Vec::new();
+    let mut ask = |text: &str, whose: &Whose| {
+        let questions = questions(asked.len(), &run.tenants);
+        asked.extend(questions.into_iter().map(|question| (text.to_owned(), whose.clone(), question)));
+    };
+    for id in run.keys.iter().flatten() {
+        let key = run.oracle.credential(*id).expect("a key of the history");
+        // A client shows no secret here, but the tokens that it was given.
+        for secret in key.secrets.iter().filter(|_| key.kind() == Kind::ApiKey) {
+            // A mint whose first answer was lost tells its secret to the repeat: every one is known.
+            let text = run.secrets.get(&secret.facts.id).expect("the text of every secret is known");
+            ask(text, &run.whose(&key, secret, None));
+        }
+    }
+    run.taken.iter().for_each(|taken| ask(&taken.text, &run.whose_token(taken)));
+    asked
+}
+
+/// Some ways to ask for each, others for each: over a history all of them come.
 fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
     let question = |turn: usize| Question {
         ip: ADDRESSES[turn % ADDRESSES.len()].map(|text| text.parse().expect("an address")),
@@ -74,66 +97,87 @@ fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
             .collect(),
         operation: OPERATIONS[turn % OPERATIONS.len()],
         tenant: (turn % 5 == 4).then(|| tenants[turn / 5 % tenants.len()]),
+        audience: AUDIENCES[turn / 4 % AUDIENCES.len()],
     };
-    let plain = Question { ip: None, scopes: Vec::new(), operation: None, tenant: None };
+    let plain = Question { ip: None, scopes: Vec::new(), operation: None, tenant: None, audience: None };
     vec![plain, question(turn), question(turn + 1), question(turn * 7 + 3)]
 }
 
-fn hold(
-    told: &Value,
-    tenant: &Tenant,
-    key: &Credential,
-    owner: Option<&Member>,
-    secret: &Secret,
-    question: &Question,
-) {
-    let at = told["judged_at"].as_str().and_then(Timestamp::parse).expect("an instant");
-    let facts = Facts {
-        tenant: key.tenant,
-        token: None,
-        revoked: key.revoked.is_some(),
-        secret_revoked: secret.revoked_at.is_some(),
-        secret_ends_at: secret.ends_at,
-        expires_at: key.expires_at,
-        tenant_suspended: tenant.suspended_at.is_some(),
-        suspended: key.suspended_at.is_some(),
-        owner: owner.map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
-        scopes: &key.scopes,
-        ip_rules: &key.ip_rules,
-        operations: &tenant.settings.operations,
-    };
-    let request = Request {
-        client_ip: question.ip,
-        scopes: &question.scopes,
-        operation: question.operation,
-        tenant: question.tenant,
-        reach: &Reach::All,
-    };
-    let about = || format!("{told}\n{key:?}\n{secret:?}");
-    match judge(&facts, &request, at) {
-        Ok(()) => {
-            assert_eq!(told["valid"], true, "{}", about());
-            let effective = Effective::of(&key.scopes, owner.map(|owner| &*owner.scopes));
-            assert_eq!(told["effective_scopes"], json!(effective.scopes), "{}", about());
-            assert_eq!(told["owner"], json!(key.owner), "{}", about());
-            let limit = key.rate_limit.under(tenant.settings.default_rate_limit);
-            let limit = limit.map(|limit| limit.requests());
-            assert_eq!(
-                told["rate_limit"].get("limit"),
-                limit.map(|limit| json!(limit)).as_ref(),
-                "{}",
-                about()
-            );
-        }
-        Err(refused) => {
-            assert_eq!(told["valid"], false, "{refused:?}: {}", about());
-            assert_eq!(told["reason"], refused.reason.word(), "{}", about());
-            let missing = told.get("missing_scopes").cloned().unwrap_or_else(|| json!([]));
-            assert_eq!(missing, json!(refused.missing_scopes), "{}", about());
+impl Whose {
+    pub fn facts(&self) -> Facts<'_> {
+        let Whose { tenant, credential, owner, secret, token } = self;
+        Facts {
+            tenant: credential.tenant,
+            token: token.as_ref().map(|(taken, revoked)| Token {
+                ends_at: taken.ends_at,
+                revoked: *revoked,
+                scopes: &taken.scopes,
+                audience: &taken.audience,
+            }),
+            revoked: credential.revoked.is_some(),
+            secret_revoked: secret.revoked_at.is_some(),
+            secret_ends_at: secret.ends_at,
+            expires_at: credential.expires_at,
+            tenant_suspended: tenant.suspended_at.is_some(),
+            suspended: credential.suspended_at.is_some(),
+            owner: owner
+                .as_ref()
+                .map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
+            scopes: &credential.scopes,
+            ip_rules: &credential.ip_rules,
+            operations: &tenant.settings.operations,
         }
     }
-    assert_eq!(told["credential_id"], json!(key.id), "{}", about());
-    assert_eq!(told["secret_id"], json!(secret.facts.id), "{}", about());
-    assert_eq!(told["tenant_id"], json!(key.tenant), "{}", about());
-    assert_eq!(told["name"], json!(key.name.value.known()), "{}", about());
+
+    fn hold(&self, told: &Value, question: &Question) {
+        let at = told["judged_at"].as_str().and_then(Timestamp::parse).expect("an instant");
+        let request = Request {
+            client_ip: question.ip,
+            scopes: &question.scopes,
+            operation: question.operation,
+            tenant: question.tenant,
+            audience: question.audience,
+            reach: &Reach::All,
+        };
+        let about = || format!("{told}\n{self:?}");
+        match judge(&self.facts(), &request, at) {
+            Ok(()) => self.holds_accepted(told),
+            Err(refused) => {
+                assert_eq!(told["valid"], false, "{refused:?}: {}", about());
+                assert_eq!(told["reason"], refused.reason.word(), "{}", about());
+                let missing = told.get("missing_scopes").cloned().unwrap_or_else(|| json!([]));
+                assert_eq!(missing, json!(refused.missing_scopes), "{}", about());
+            }
+        }
+        let key = &self.credential;
+        assert_eq!(told["credential_id"], json!(key.id), "{}", about());
+        assert_eq!(told["secret_id"], json!(self.secret.facts.id), "{}", about());
+        assert_eq!(told["tenant_id"], json!(key.tenant), "{}", about());
+        assert_eq!(told["name"], json!(key.name.value.known()), "{}", about());
+        let token = self.token.as_ref().map(|(taken, _)| taken);
+        let of_token = |name: &str, own: Option<Value>| {
+            assert_eq!(told.get(name), own.as_ref(), "{name}: {}", about());
+        };
+        of_token("jti", token.map(|taken| json!(taken.id)));
+        of_token("client_id", token.map(|taken| json!(taken.client_id)));
+        of_token("audience", token.map(|taken| json!(taken.audience)));
+    }
+
+    fn holds_accepted(&self, told: &Value) {
+        let about = || format!("{told}\n{self:?}");
+        let (key, owner) = (&self.credential, self.owner.as_ref().map(|owner| &*owner.scopes));
+        assert_eq!(told["valid"], true, "{}", about());
+        let effective = match &self.token {
+            None => Effective::of(&key.scopes, owner).scopes.into_owned(),
+            Some((taken, _)) => {
+                let of_client = Effective::of(&taken.scopes, Some(&key.scopes));
+                Effective::of(&of_client.scopes, owner).scopes.into_owned()
+            }
+        };
+        assert_eq!(told["effective_scopes"], json!(effective), "{}", about());
+        assert_eq!(told["owner"], json!(key.owner), "{}", about());
+        let limit = key.rate_limit.under(self.tenant.settings.default_rate_limit);
+        let limit = limit.map(|limit| json!(limit.requests()));
+        assert_eq!(told["rate_limit"].get("limit"), limit.as_ref(), "{}", about());
+    }
 }

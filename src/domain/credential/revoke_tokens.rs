@@ -27,8 +27,7 @@ impl RevokeTokens {
         if credential.revoked.is_some() || credential.is_expired(context.now) {
             return Ok(Vec::new());
         }
-        let full = "Its history is full to the last. Revoke the client: that ends its tokens too.";
-        credential.history.takes_a_resumption().map_err(|_| Refusal::conflict(full))?;
+        credential.history.takes_a_cut_off()?;
         Ok(vec![CredentialEvent::TokensRevoked(TokensRevoked {})])
     }
 }
@@ -44,7 +43,7 @@ impl TokensRevoked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::{CredentialCommand, Reason, Revoke};
+    use crate::domain::credential::{CredentialCommand, Reason, Resume, Revoke, Status, Suspend};
     use crate::domain::history::History;
     use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;
@@ -71,14 +70,35 @@ mod tests {
     }
 
     #[test]
-    fn a_full_history_has_room_for_it_within_the_reserve_and_then_only_for_the_end() {
-        let of = |events: u32| {
-            let client = given_client([client_created()]).state();
-            given_state(Credential { history: History { events, bytes: 0 }, ..client })
-        };
-        of(limits::STREAM_EVENTS).when(revoke_tokens()).accepted();
-        let full = || of(limits::STREAM_EVENTS + limits::STREAM_RESERVE);
+    fn said_until_there_is_no_room_it_leaves_room_to_suspend_resume_and_revoke() {
+        let client = given_client([client_created()]).state();
+        let history = History { events: limits::STREAM_EVENTS, bytes: 0 };
+        let mut client = Credential { history, ..client };
+        let mut said = 0;
+        while let Ok(events) = RevokeTokens.decide(&client, &context()) {
+            said += events.len();
+            assert!(said <= limits::STREAM_RESERVE as usize, "it is bounded");
+            client = given_state(client).when(revoke_tokens()).state();
+        }
+        assert_eq!(said, limits::STREAM_RESERVE_FOR_CUT_OFFS as usize);
+        given_state(client.clone()).when(revoke_tokens()).refused(RefusalKind::Conflict, None);
+        // Stopped and let go on, hundreds of times.
+        for _ in 0..200 {
+            let suspended = given_state(client).when(CredentialCommand::Suspend(Suspend)).state();
+            client = given_state(suspended).when(CredentialCommand::Resume(Resume)).state();
+        }
+        assert_eq!(client.status(at(0), 0), Status::Active);
+        let revoke = Revoke { reason: Reason::Leaked, note: None };
+        given_state(client).when(CredentialCommand::Revoke(revoke)).accepted();
+    }
+
+    #[test]
+    fn full_to_the_last_a_client_is_suspended_and_revoked_still() {
+        let client = given_client([client_created()]).state();
+        let events = limits::STREAM_EVENTS + limits::STREAM_RESERVE;
+        let full = || given_state(Credential { history: History { events, bytes: 0 }, ..client.clone() });
         full().when(revoke_tokens()).refused(RefusalKind::Conflict, None);
+        full().when(CredentialCommand::Suspend(Suspend)).accepted();
         let revoke = Revoke { reason: Reason::Leaked, note: None };
         full().when(CredentialCommand::Revoke(revoke)).accepted();
     }

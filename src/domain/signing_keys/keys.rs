@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Made, Retired, Rotated, SigningKeysEvent, TokenAlgorithm};
+use super::{Made, Retired, Revoked, Rotated, SigningKeysEvent, TokenAlgorithm};
 use crate::clock::Timestamp;
 use crate::domain::public_key::PublicJwk;
 use crate::limits;
@@ -26,6 +26,7 @@ pub struct SigningKey {
     /// from when on the next one signs
     pub followed_at: Option<Timestamp>,
     pub retired_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// What a key is, at an instant.
@@ -39,6 +40,8 @@ pub enum Status {
     /// it signs no more, and tokens that it signed may live
     Retiring,
     Retired,
+    /// ended before its time, with every token that it signed
+    Revoked,
 }
 
 impl Status {
@@ -49,24 +52,42 @@ impl Status {
             Status::Signing => "signing",
             Status::Retiring => "retiring",
             Status::Retired => "retired",
+            Status::Revoked => "revoked",
         }
     }
 }
 
 impl SigningKey {
+    /// Neither retired nor revoked.
+    pub fn is_published(&self) -> bool {
+        self.retired_at.is_none() && self.revoked_at.is_none()
+    }
+
+    /// From when on nobody takes a token of it.
+    pub fn over_at(&self) -> Option<Timestamp> {
+        self.revoked_at.or(self.retired_at)
+    }
+
+    /// When it has been published for long enough to sign.
+    pub fn ready_at(&self) -> Timestamp {
+        self.made_at.plus_seconds(limits::SIGNING_KEY_LEAD_SECONDS)
+    }
+
     fn signs_at(&self, now: Timestamp) -> bool {
-        self.retired_at.is_none()
+        self.is_published()
             && self.signs_from.is_some_and(|from| from <= now)
             && self.followed_at.is_none_or(|end| now < end)
     }
 
-    /// When the last token that it signed is over everywhere.
+    /// When the last token that it signed is over everywhere. None of a revoked key, whose tokens nobody may take any more.
     pub fn retires_at(&self) -> Option<Timestamp> {
-        Some(self.followed_at?.plus_seconds(limits::ACCESS_TOKEN_SECONDS + limits::TOKEN_LEEWAY_SECONDS))
+        let followed_at = self.followed_at.filter(|_| self.revoked_at.is_none());
+        Some(followed_at?.plus_seconds(limits::ACCESS_TOKEN_SECONDS + limits::TOKEN_LEEWAY_SECONDS))
     }
 
     pub fn status(&self, now: Timestamp) -> Status {
         match (self.retired_at, self.signs_from) {
+            _ if self.revoked_at.is_some() => Status::Revoked,
             (Some(_), _) => Status::Retired,
             (None, None) => Status::Next,
             (None, Some(_)) if self.signs_at(now) => Status::Signing,
@@ -82,7 +103,7 @@ impl Keys {
     }
 
     pub fn published(&self) -> impl DoubleEndedIterator<Item = &SigningKey> {
-        self.all().filter(|key| key.retired_at.is_none())
+        self.all().filter(|key| key.is_published())
     }
 
     pub fn find(&self, kid: &str) -> Option<&SigningKey> {
@@ -105,12 +126,19 @@ impl Keys {
 
     /// The one that was rotated to last.
     pub fn newest(&self) -> Option<&SigningKey> {
-        self.0.iter().find(|key| key.signs_from.is_some() && key.followed_at.is_none())
+        self.published().find(|key| key.signs_from.is_some() && key.followed_at.is_none())
     }
 
-    /// Those that are published; whatever is retired is gone by them.
-    pub fn without_retired(mut self) -> Self {
-        self.0.retain(|key| key.retired_at.is_none());
+    /// Whether one of the others signs at that instant, or will without another word.
+    pub fn goes_on_without(&self, kid: &str, now: Timestamp) -> bool {
+        let lasts =
+            |key: &SigningKey| key.signs_from.is_some() && key.followed_at.is_none_or(|end| now < end);
+        self.published().any(|key| key.kid != kid && lasts(key))
+    }
+
+    /// What is over is gone by them.
+    pub fn without_ended(mut self) -> Self {
+        self.0.retain(SigningKey::is_published);
         self
     }
 
@@ -120,6 +148,7 @@ impl Keys {
             SigningKeysEvent::Made(made) => self.make(made, at),
             SigningKeysEvent::Rotated(rotated) => self.rotate(rotated),
             SigningKeysEvent::Retired(retired) => self.retire(retired, at),
+            SigningKeysEvent::Revoked(revoked) => self.revoke(revoked, at),
         }
     }
 
@@ -141,15 +170,18 @@ impl Keys {
             signs_from: None,
             followed_at: None,
             retired_at: None,
+            revoked_at: None,
         });
         Ok(())
     }
 
     fn rotate(&mut self, rotated: &Rotated) -> Result<(), &'static str> {
-        let fresh = |key: &SigningKey| key.signs_from.is_none() && key.retired_at.is_none();
+        let fresh = |key: &SigningKey| key.signs_from.is_none() && key.is_published();
         let new = self.0.iter().position(|key| key.kid == rotated.kid && fresh(key));
         let new = new.ok_or("no such key is published ahead")?;
-        let before = self.0.iter_mut().find(|key| key.signs_from.is_some() && key.followed_at.is_none());
+        let newest =
+            |key: &SigningKey| key.is_published() && key.signs_from.is_some() && key.followed_at.is_none();
+        let before = self.0.iter_mut().find(|key| newest(key));
         if let Some(before) = before {
             if before.signs_from > Some(rotated.signs_from) {
                 return Err("it would sign before the one that it follows");
@@ -163,9 +195,25 @@ impl Keys {
     /// The newest never retires: something has to sign.
     fn retire(&mut self, retired: &Retired, at: Timestamp) -> Result<(), &'static str> {
         let over = |key: &SigningKey| key.signs_from.is_none() || key.followed_at.is_some();
-        let key = self.0.iter_mut().find(|key| key.kid == retired.kid && key.retired_at.is_none());
+        let key = self.0.iter_mut().find(|key| key.kid == retired.kid && key.is_published());
         let key = key.filter(|key| over(key)).ok_or("no such key may retire")?;
         key.retired_at = Some(at);
+        Ok(())
+    }
+
+    /// Where it had not begun, the one that it was to follow goes on in its stead.
+    fn revoke(&mut self, revoked: &Revoked, at: Timestamp) -> Result<(), &'static str> {
+        let key = self.0.iter_mut().find(|key| key.kid == revoked.kid && key.is_published());
+        let key = key.ok_or("no such key is published")?;
+        key.revoked_at = Some(at);
+        let (signs_from, followed_at) = (key.signs_from, key.followed_at);
+        if let Some(from) = signs_from.filter(|from| at < *from) {
+            let gave_way =
+                self.0.iter_mut().filter(|key| key.is_published() && key.followed_at == Some(from));
+            if let Some(before) = gave_way.max_by_key(|key| key.signs_from) {
+                before.followed_at = followed_at;
+            }
+        }
         Ok(())
     }
 }
@@ -176,58 +224,88 @@ mod tests {
 
     use super::*;
     use crate::domain::signing_keys::testing::*;
-    use crate::domain::signing_keys::{Retire, Rotate};
+    use crate::domain::signing_keys::{Begin, Retire, Revoke, Rotate};
     use crate::domain::testing::at;
 
     const LEAD: i64 = limits::SIGNING_KEY_LEAD_SECONDS as i64;
     const DAYS: i64 = 200_000;
 
-    /// What holds after any history, now and later.
-    fn holds(keys: &Keys, now: i64) -> Result<(), TestCaseError> {
+    /// What holds after any history, now and later. `gap`: a key that signed was revoked so lately that none may sign yet.
+    fn holds(keys: &Keys, now: i64, gap: bool) -> Result<(), TestCaseError> {
         let count = |status, when| keys.all().filter(|key| key.status(at(when)) == status).count();
         for when in [now, now + LEAD - 1, now + LEAD, now + DAYS] {
-            prop_assert_eq!(count(Status::Signing, when), 1, "one signs");
+            let signing = count(Status::Signing, when);
+            prop_assert!(signing == 1 || (signing == 0 && gap && when < now + LEAD), "{signing} sign");
             prop_assert_eq!(count(Status::Next, when), 1, "one is published ahead");
-            let signing = keys.signing_at(at(when)).expect("one signs");
-            prop_assert!(keys.verifying(&signing.kid).is_some());
+            let signing = keys.signing_at(at(when));
+            prop_assert!(signing.is_none_or(|key| keys.verifying(&key.kid).is_some()));
         }
         prop_assert_eq!(count(Status::Starting, now + LEAD), 0, "a new one signs soon");
         for key in keys.all().skip(1) {
             let early = key.signs_from.is_some_and(|from| from < key.made_at.plus_seconds(LEAD as u32));
             prop_assert!(!early, "it was published first");
         }
-        for key in keys.all() {
+        for key in keys.all().filter(|key| key.revoked_at.is_none()) {
             prop_assert!(key.followed_at.is_none_or(|end| Some(end) >= key.signs_from));
             let lives = key.retires_at().is_some_and(|due| due > at(now)) && key.signs_from.is_some();
             prop_assert!(!lives || key.retired_at.is_none(), "a token of it may live");
         }
+        for key in keys.all().filter(|key| key.revoked_at.is_some()) {
+            prop_assert!(keys.verifying(&key.kid).is_none() && keys.signing_at(at(now)) != Some(key));
+            prop_assert_eq!(key.status(at(now)), Status::Revoked);
+        }
         Ok(())
+    }
+
+    fn viewed(view: Keys, events: &[SigningKeysEvent], now: i64) -> Keys {
+        events.iter().fold(view, |mut view, event| {
+            view.apply(event, at(now)).expect("it fits the view");
+            view.without_ended()
+        })
     }
 
     proptest! {
         #[test]
         fn at_every_instant_one_key_signs_that_was_published_before(
-            steps in proptest::collection::vec((0u8..4, prop_oneof![0i64..3, 0i64..DAYS]), 0..14),
+            steps in proptest::collection::vec(
+                (0u8..6, prop_oneof![0i64..3, 0i64..2 * LEAD, 0i64..DAYS], any::<proptest::sample::Index>()),
+                0..14,
+            ),
         ) {
             let (mut state, mut now, mut number) = (begun(), 0, 2u8);
+            let (mut view, mut revoked_at) = (state.keys.clone(), None);
             let mut fresh = || {
                 number += 1;
-                Some(made(number))
+                made(number)
             };
-            for (step, wait) in steps {
+            for (step, wait, which) in steps {
                 now += wait;
                 let events = match step {
-                    0 => Rotate { to: None, next: fresh(), from: None }.decide(Some(&state), &when(now)),
-                    1 => Rotate { to: fresh(), next: None, from: None }.decide(Some(&state), &when(now)),
-                    2 => Rotate { to: fresh(), next: fresh(), from: None }.decide(Some(&state), &when(now)),
-                    _ => Retire.decide(Some(&state), &when(now)),
+                    0 => Rotate { to: None, next: Some(fresh()), from: None }.decide(Some(&state), &when(now)),
+                    1 => Rotate { to: Some(fresh()), next: None, from: None }.decide(Some(&state), &when(now)),
+                    2 => {
+                        let rotate = Rotate { to: Some(fresh()), next: Some(fresh()), from: None };
+                        rotate.decide(Some(&state), &when(now))
+                    }
+                    3 => Retire.decide(Some(&state), &when(now)),
+                    _ => {
+                        let published: Vec<_> = state.keys.published().collect();
+                        revoked_at = Some(now);
+                        Revoke::of(&which.get(&published).kid).decide(Some(&state), &when(now))
+                    }
                 };
-                state = folded(Some(state), events.expect("decided"), now);
-                holds(&state.keys, now)?;
+                let events = events.expect("decided");
+                view = viewed(view, &events, now);
+                state = folded(Some(state), events, now);
+                let begin = Begin { first: Some(fresh()), next: fresh() };
+                let made = begin.decide(Some(&state), &when(now)).expect("decided");
+                prop_assert!(made.is_empty() || step > 3, "only a revocation leaves something lacking");
+                view = viewed(view, &made, now);
+                state = folded(Some(state), made, now);
+                holds(&state.keys, now, revoked_at.is_some_and(|at| now < at + LEAD))?;
+                // What the view holds, which knows no others any more, is what the state publishes.
+                prop_assert!(view.all().eq(state.keys.published()));
             }
-            // What the view holds is what the state publishes.
-            let published = state.keys.clone().without_retired();
-            prop_assert!(published.all().eq(state.keys.published()));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The keys that sign access tokens: one stream for the whole installation. Of each key the ledger knows the public half; the
-//! private one stands sealed in a row of its own (`tokens/sealed.rs`), and is forgotten when the key retires.
+//! private one stands sealed in a row of its own (`tokens/sealed.rs`), and is forgotten when the key retires or is revoked.
 //!
 //! A key is published when it is made, and one is always published ahead: whoever keeps a copy of the published keys for no
 //! longer than it may has each key before the first token that it signs.
@@ -7,12 +7,16 @@
 pub mod begin;
 pub mod keys;
 pub mod retire;
+pub mod revoke;
 pub mod rotate;
 #[cfg(test)]
 pub mod testing;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::credential::Revocation;
 use super::event::{Recorded, family};
 use super::history::History;
 use super::ids::StreamId;
@@ -25,12 +29,14 @@ use crate::vault::{SigningAlgorithm, sha256};
 pub use begin::Begin;
 pub use keys::{Keys, SigningKey, Status};
 pub use retire::{Retire, Retired};
+pub use revoke::{Revoke, Revoked};
 pub use rotate::{Rotate, Rotated};
 
 family! { SigningKeysEvent,
     Made = "ledger.signing_key_made" v 1 personal [];
     Rotated = "ledger.signing_key_rotated" v 1 personal [];
     Retired = "ledger.signing_key_retired" v 1 personal [];
+    Revoked = "ledger.signing_key_revoked" v 1 personal ["note"];
 }
 
 /// The one stream of them.
@@ -104,6 +110,7 @@ pub enum SigningKeysCommand {
     Begin(Begin),
     Rotate(Rotate),
     Retire(Retire),
+    Revoke(Revoke),
 }
 
 impl SigningKeysCommand {
@@ -116,6 +123,7 @@ impl SigningKeysCommand {
             SigningKeysCommand::Begin(begin) => begin.decide(state, context),
             SigningKeysCommand::Rotate(rotate) => rotate.decide(state, context),
             SigningKeysCommand::Retire(retire) => retire.decide(state, context),
+            SigningKeysCommand::Revoke(revoke) => revoke.decide(state, context),
         }
     }
 }
@@ -123,6 +131,8 @@ impl SigningKeysCommand {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SigningKeys {
     pub keys: Keys,
+    /// by whom and why each of those was that is revoked
+    pub revocations: BTreeMap<String, Revocation>,
     pub version: u64,
     pub history: History,
 }
@@ -150,11 +160,17 @@ pub fn fold(
     }
     let before = state.unwrap_or_else(|| SigningKeys {
         keys: Keys::default(),
+        revocations: BTreeMap::new(),
         version: 0,
         history: History::default(),
     });
-    let SigningKeys { mut keys, version, history } = before;
+    let SigningKeys { mut keys, mut revocations, version, history } = before;
     let by_people = !matches!(event, SigningKeysEvent::Retired(_));
     keys.apply(&event, recorded.at).map_err(unfoldable)?;
-    Ok(SigningKeys { keys, version: version + u64::from(by_people), history: history.with(recorded) })
+    if let SigningKeysEvent::Revoked(revoked) = event {
+        let (kid, revocation) = revoked.into_revocation(recorded);
+        revocations.insert(kid, revocation);
+    }
+    let (version, history) = (version + u64::from(by_people), history.with(recorded));
+    Ok(SigningKeys { keys, revocations, version, history })
 }

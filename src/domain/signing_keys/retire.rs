@@ -50,7 +50,7 @@ mod tests {
         assert!(keys.keys.verifying(&made(1).kid).is_none());
         assert_eq!(keys.keys.find(&made(1).kid).map(|key| key.status(at(due))), Some(Status::Retired));
         assert_eq!(Retire.decide(Some(&keys), &when(due)), Ok(Vec::new()));
-        assert_eq!(keys.keys.clone().without_retired().all().count(), 2);
+        assert_eq!(keys.keys.clone().without_ended().all().count(), 2);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::limits;
 
 /// The keys that it carries were made for it, and their private halves are sealed in their rows already. It carries none where a
 /// key has to be brought.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rotate {
     /// none: to the one that is published ahead
     pub to: Option<Made>,
@@ -44,13 +44,12 @@ impl Rotate {
         }
         self.takes_more(state)?;
         let next = state.keys.next();
-        let (kid, made_at) = match (&self.to, next) {
-            (Some(made), _) => (&made.kid, context.now),
-            (None, Some(next)) if self.fits(next)? => (&next.kid, next.made_at),
+        let (kid, ready_at) = match (&self.to, next) {
+            (Some(made), _) => (&made.kid, context.now.plus_seconds(limits::SIGNING_KEY_LEAD_SECONDS)),
+            (None, Some(next)) if self.fits(next)? => (&next.kid, next.ready_at()),
             (None, _) => return Err(Refusal::conflict("Another rotation came between. Ask again.")),
         };
-        let published = made_at.plus_seconds(limits::SIGNING_KEY_LEAD_SECONDS);
-        let signs_from = context.now.max(published).max(newest.signs_from.unwrap_or_default());
+        let signs_from = context.now.max(ready_at).max(newest.signs_from.unwrap_or_default());
         let mut events: Vec<_> = self.to.iter().cloned().map(SigningKeysEvent::Made).collect();
         events.push(SigningKeysEvent::Rotated(Rotated { kid: kid.clone(), signs_from }));
         if let Some(made) = &self.next {

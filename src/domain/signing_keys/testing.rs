@@ -1,6 +1,7 @@
 //! Keys for tests, told apart by a number, and what became of them.
 
 use super::*;
+use crate::domain::credential::Reason;
 use crate::domain::event::Event;
 use crate::domain::testing::{at, context};
 use crate::vault::PublicKey;
@@ -24,8 +25,15 @@ pub fn folded(state: Option<SigningKeys>, events: Vec<SigningKeysEvent>, seconds
 
 /// The first key is 1, the one published ahead 2.
 pub fn begun() -> SigningKeys {
-    let begin = Begin { first: made(1), next: made(2) };
+    let begin = Begin { first: Some(made(1)), next: made(2) };
     folded(None, begin.decide(None, &when(0)).expect("begun"), 0)
+}
+
+impl Revoke {
+    /// For no reason worth telling.
+    pub fn of(kid: &str) -> Self {
+        Revoke { kid: kid.to_owned(), reason: Reason::Compromised, note: None, lost: None }
+    }
 }
 
 pub fn after(state: SigningKeys, rotate: &Rotate, seconds: i64) -> SigningKeys {

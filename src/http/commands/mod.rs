@@ -20,6 +20,7 @@ pub mod resume_credential;
 pub mod resume_tenant;
 pub mod revoke;
 pub mod revoke_secret;
+pub mod revoke_signing_key;
 pub mod revoke_token;
 pub mod revoke_tokens;
 pub mod rotate;

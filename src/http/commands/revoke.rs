@@ -17,8 +17,8 @@ pub async fn handle(
     let target = write.credential(&path.0, &path.1)?;
     let body = write.body(payload, Wants::Json).await?;
     let document = write.document(&body)?;
-    let (revoke, wait) = read(&document)?;
-    let actions = vec![CredentialCommand::Revoke(revoke)];
+    let (reason, note, wait) = revocation(&document)?;
+    let actions = vec![CredentialCommand::Revoke(Revoke { reason, note })];
     write.on_credential(target, actions, &document, Told { wait, ..Told::ENFORCED }).await
 }
 
@@ -32,12 +32,12 @@ pub async fn delete(
     write.on_credential_alone(target, CredentialCommand::Revoke(revoke), payload).await
 }
 
-/// The revocation, and whether the caller waits for it to be enforced.
-fn read(document: &Document<'_>) -> Result<(Revoke, bool), Problem> {
+/// Why, what is noted of it, and whether the caller waits for it to be enforced.
+pub fn revocation(document: &Document<'_>) -> Result<(Reason, Option<String>, bool), Problem> {
     document.decode(|members| {
         let reason = members.required("reason", fields::reason);
         let note = members.nullable("note", fields::note);
         let wait = members.optional("wait", |word| word.one_of(&[("enforced", true), ("none", false)]));
-        Some((Revoke { reason: reason?, note: note? }, wait?.unwrap_or(true)))
+        Some((reason?, note?, wait?.unwrap_or(true)))
     })
 }

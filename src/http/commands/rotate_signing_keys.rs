@@ -3,15 +3,16 @@
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 
-use super::{Told, Write, render};
+use super::{Told, Write, answer, render};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::signing_keys::{SigningKeysCommand, TokenAlgorithm, stream};
+use crate::domain::signing_keys::{Rotate, SigningKeysCommand, TokenAlgorithm, stream};
 use crate::http::app::{App, not_answering};
 use crate::http::body::{Document, Wants};
 use crate::http::members::Node;
 use crate::http::problem::{Code, Problem};
 use crate::http::resources::signing_key::signing_key;
+use crate::ledger::execute::Order;
 use crate::limits;
 use crate::tokens::rotation::{Brought, NotPrepared, Wanted};
 use crate::tokens::sealed::SealedFault;
@@ -22,14 +23,20 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
     let body = write.body(payload, Wants::JsonOrNothing).await?;
     let document = write.document(&body)?;
     let wanted = read(&write.app, &document)?;
-    let rotate = write.app.keyring.prepare(wanted).await?;
-    let render = render("signing_key", 200, |state, now| {
-        state.signing_keys().and_then(|keys| keys.newest()).map(|key| signing_key(key, now))
+    let (keyring, app) = (write.app.keyring.clone(), write.app.clone());
+    let render = render("signing_key", 200, move |state, now| {
+        let keys = state.signing_keys()?;
+        Some(signing_key(keys, keys.newest()?, &|actor| app.actor_name(actor), now))
     });
-    let command = Command::SigningKeys(SigningKeysCommand::Rotate(rotate));
-    let order = write.order(stream(), command, &document, render)?;
+    let rotate = |rotate| Command::SigningKeys(SigningKeysCommand::Rotate(rotate));
+    let order = write.order(stream(), rotate(Rotate::default()), &document, render)?;
+    // Keys are made and sealed for a rotation that takes place, and not for each repeat of its request.
+    let make_ready = move |order| async move {
+        Ok::<_, Problem>(Order { command: rotate(keyring.prepare(wanted).await?), ..order })
+    };
+    let executed = write.app.ledger.execute_made_ready(order, make_ready).await?;
     let location = Some(write.app.place("/signing-keys"));
-    write.carry_out(order, Told { location, ..Told::PLAIN }).await
+    Ok(answer(executed, Told { location, ..Told::PLAIN }))
 }
 
 fn read(app: &App, document: &Document<'_>) -> Result<Wanted, Problem> {

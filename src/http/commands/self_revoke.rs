@@ -71,7 +71,8 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
     if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {
         return Err(app.failed(app.client_ip(request), judged.problem(refused)));
     }
-    judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))
+    let known = judged.judgement.known.ok_or_else(|| Problem::internal("a living secret is known"))?;
+    Ok(known.kept())
 }
 
 fn token_order(known: &Known, token: &Issued, said: SelfRevoke, caller: Caller) -> Order {

@@ -64,6 +64,7 @@ impl ClientShown {
             scopes: &[],
             operation: None,
             tenant: None,
+            audience: None,
             reach: &Reach::All,
         };
         let judged = app.judge(&asking, door).await?;

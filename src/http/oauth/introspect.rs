@@ -37,6 +37,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
         scopes: &[],
         operation: None,
         tenant: None,
+        audience: None,
         reach: &asker.reach,
     };
     let judged = app.judge(&asking, Door::Introspect).await?;

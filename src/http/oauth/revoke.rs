@@ -7,14 +7,14 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, json};
 
-use super::client::{ClientShown, LetIn};
+use super::client::ClientShown;
 use super::form::{self, Form};
 use super::{OAuthError, answer};
 use crate::domain::Caller;
 use crate::domain::access_token::Revoke;
 use crate::domain::credential::Reason;
 use crate::domain::event::Actor;
-use crate::domain::ids::AccessTokenId;
+use crate::domain::ids::{AccessTokenId, CredentialId};
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
@@ -31,11 +31,14 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let body = form::body(&request, payload).await?;
     let form = Form::read(&body)?;
-    let client = ClientShown::read(&request, &form)?.let_in(&app, &request, Door::Client).await?;
+    let credential = {
+        let client = ClientShown::read(&request, &form)?.let_in(&app, &request, Door::Client).await?;
+        client.known()?.credential_id
+    };
     let Some(text) = form.one("token") else {
         return Err(OAuthError::InvalidRequest.because("token is missing; send the token that is to end"));
     };
-    if let Some(claims) = own_token(&app, &client, text).await? {
+    if let Some(claims) = own_token(&app, credential, text).await? {
         app.may_give_back(claims.credential)?;
         let caller = Caller {
             actor: Actor::Holder(claims.credential.0),
@@ -54,9 +57,8 @@ pub async fn handle(
 }
 
 /// What the text says, when it is a token that this client was given.
-async fn own_token(app: &App, client: &LetIn, text: &str) -> Result<Option<Claims>, Problem> {
+async fn own_token(app: &App, credential: CredentialId, text: &str) -> Result<Option<Claims>, Problem> {
     let claims = app.token_claims(text).await?;
-    let credential = client.known()?.credential_id;
     Ok(claims.filter(|claims| claims.credential == credential))
 }
 

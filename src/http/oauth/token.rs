@@ -42,7 +42,8 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     }
     let asked = Asked { scope: form.one("scope"), resources: form.all("resource").collect() };
     let granted = granted(&app, client.known()?, &asked, client.judged.judgement.judged_at)?;
-    let minted = minted(&app, &*signer.map_err(no_signer)?, &client, &granted)?;
+    let signer = signer.and_then(|signer| app.keyring.still(signer)).map_err(no_signer)?;
+    let minted = minted(&app, &signer, &client, &granted)?;
     let mut told = json!({
         "access_token": minted.token,
         "token_type": "Bearer",

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor};
+use super::{Names, actor, revocation};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Kind, Registration, Secret};
 use crate::domain::effective::Effective;
@@ -41,10 +41,7 @@ pub fn credential(
     warning_seconds: u32,
 ) -> Value {
     let mut members = members(credential);
-    let revoked = credential.revoked.as_ref().map(|revocation| {
-        let by = actor(revocation.by, names(revocation.by));
-        json!({"at": revocation.at, "by": by, "reason": revocation.reason, "note": revocation.note})
-    });
+    let revoked = credential.revoked.as_ref().map(|revoked| revocation(revoked, names));
     members.extend([
         ("id".to_owned(), json!(credential.id)),
         ("kind".to_owned(), json!(credential.kind().word())),

@@ -10,6 +10,7 @@ pub mod tenant;
 
 use serde_json::{Value, json};
 
+use crate::domain::credential::Revocation;
 use crate::domain::event::Actor;
 
 /// Who an actor is, with the name that the ledger knows it by now.
@@ -23,3 +24,9 @@ pub fn actor(actor: Actor, name: Option<String>) -> Value {
 
 /// Names of actors, for whoever renders.
 pub type Names<'a> = &'a dyn Fn(Actor) -> Option<String>;
+
+/// By whom and why something was ended for ever.
+pub fn revocation(revoked: &Revocation, names: Names<'_>) -> Value {
+    let by = actor(revoked.by, names(revoked.by));
+    json!({"at": revoked.at, "by": by, "reason": revoked.reason, "note": revoked.note})
+}

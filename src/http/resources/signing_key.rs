@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::{Names, revocation};
 use crate::clock::Timestamp;
-use crate::domain::signing_keys::SigningKey;
+use crate::domain::signing_keys::{SigningKey, SigningKeys};
 
-pub fn signing_key(key: &SigningKey, now: Timestamp) -> Value {
+pub fn signing_key(keys: &SigningKeys, key: &SigningKey, names: Names<'_>, now: Timestamp) -> Value {
     json!({
         "kid": key.kid,
         "algorithm": key.algorithm,
@@ -14,5 +15,6 @@ pub fn signing_key(key: &SigningKey, now: Timestamp) -> Value {
         "signs_from": key.signs_from,
         "retires_at": key.retires_at(),
         "retired_at": key.retired_at,
+        "revoked": keys.revocations.get(&key.kid).map(|revoked| revocation(revoked, names)),
     })
 }

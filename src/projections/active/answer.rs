@@ -81,9 +81,17 @@ pub struct Issued {
     pub client_version: u32,
     pub ends_at: Timestamp,
     pub scopes: Vec<Scope>,
+    /// whom it is for
+    pub audience: Vec<String>,
 }
 
 impl Known {
+    /// For whoever holds it while waiting for something: what is looked up in passing is lent, to few at a time.
+    pub fn kept(mut self) -> Self {
+        self.policy = self.policy.take().map(|policy| Guard::from_inner(Guard::into_inner(policy)));
+        self
+    }
+
     /// None of a key.
     pub fn client(&self) -> Option<&Client> {
         self.policy.as_deref()?.as_ref()?.client.as_ref()

@@ -94,7 +94,7 @@ fn signing_keys(edit: &mut Edit<'_>, recorded: &Recorded, event: &SigningKeysEve
     follows(edit.books.signing_keys, recorded)?;
     let mut keys = Keys::clone(&edit.store.signing_keys.load());
     keys.apply(event, recorded.at)?;
-    edit.set_signing_keys(recorded.version, keys.without_retired());
+    edit.set_signing_keys(recorded.version, keys.without_ended());
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! OAuth for clients that speak for themselves, black box: each line of the RFCs that binds the service is a test here.
 
+mod audience;
 mod checker;
 mod credentials;
 mod exchange;
@@ -74,6 +75,15 @@ fn token(service: &Service, client: &Key<'_>) -> String {
     text(&exchange(service, client, "").expect(200)["access_token"])
 }
 
+/// The exchange, whatever comes of it.
+pub fn exchanged(service: &Service, client: &Key<'_>) -> Response {
+    exchange(service, client, "")
+}
+
+pub fn give_back(service: &Service, client: &Key<'_>, token: &str) -> Response {
+    asks(service, REVOKE, client, &format!("token={token}"))
+}
+
 /// What an operator is told of a text.
 #[track_caller]
 fn introspected(operator: &Actor, token: &str) -> Value {
@@ -97,6 +107,25 @@ fn is_error(answer: &Response, status: u16, error: &str) -> String {
     description
 }
 
+/// No key may sign just now: whoever asked is told when to ask again.
+#[track_caller]
+pub fn is_not_to_be_had(answer: &Response) {
+    is_error(answer, 503, "temporarily_unavailable");
+    assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
+}
+
+#[track_caller]
+pub fn is_inactive(operator: &Actor, token: &str) {
+    assert_eq!(introspected(operator, token), json!({"active": false}));
+}
+
+/// With another secret than its own.
+#[track_caller]
+pub fn is_refused_client(service: &Service, client: &Key<'_>) {
+    let wrong = by_body(TOKEN, &id_of(client), "cl_secret_wrong", GRANT);
+    is_error(&service.anonymous().send(&wrong), 401, "invalid_client");
+}
+
 #[track_caller]
 fn is_never_kept(answer: &Response) {
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", answer.text());
@@ -114,7 +143,7 @@ fn seen(answer: &Response) -> (u16, Vec<(String, String)>, Vec<u8>) {
 
 /// A part of a token: 0 its header, 1 its claims.
 #[track_caller]
-fn part(token: &str, place: usize) -> Value {
+pub fn part(token: &str, place: usize) -> Value {
     let part = token.split('.').nth(place).expect("a part");
     serde_json::from_slice(&base64url::decode(part).expect("base64url")).expect("JSON")
 }

@@ -2,14 +2,14 @@
 
 use credledger::clock::Timestamp;
 use credledger::domain::command::Command;
-use credledger::domain::credential::{CredentialCommand, Rotate};
+use credledger::domain::credential::{CredentialCommand, Kind, Rotate};
 use credledger::domain::ids::{StreamId, TenantId};
 use credledger::domain::stream::StreamState;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Run, Target, latest, made};
-use crate::oracle::status_and_code;
+use super::{Run, Target, collection, latest, made};
+use crate::oracle::{credential_in, status_and_code};
 use crate::step::{Action, Step};
 use crate::told::{
     comparable, comparable_key, key_as_told, member_as_told, operator_as_told, plan_as_told, tenant_as_told,
@@ -47,7 +47,7 @@ impl Run<'_> {
         self.requests.push((request_id, events, body["position"].as_u64()));
     }
 
-    fn meets(&mut self, what: &str) {
+    pub fn meets(&mut self, what: &str) {
         *self.met.entry(what.to_owned()).or_default() += 1;
     }
 
@@ -71,8 +71,11 @@ impl Run<'_> {
         let active =
             before.as_ref().and_then(|key| key.active_secret()).map(|secret| secret.facts.id.to_string());
         // The key tells no end beyond its own; its history tells what was set.
-        let (id, secrets) = (body["key"]["id"].as_str(), body["key"]["secrets"].as_array());
-        let ends = id.map(|id| self.ends_of_last_rotation(tenant, id)).unwrap_or_default();
+        let told = credential_in(body);
+        let (id, secrets) = (told["id"].as_str(), told["secrets"].as_array());
+        let kind = before.as_ref().map(|key| key.kind());
+        let of = id.zip(kind);
+        let ends = of.map(|(id, kind)| self.ends_of_last_rotation(tenant, kind, id)).unwrap_or_default();
         let rotated_out = ends.iter().find(|end| end["secret_id"].as_str() == active.as_deref());
         let end = rotated_out.and_then(|end| end["ends_at"].as_str()).and_then(Timestamp::parse);
         let grace = grace_seconds.unwrap_or(self.oracle.tenant(tenant).settings.default_grace_seconds);
@@ -85,11 +88,12 @@ impl Run<'_> {
         })
     }
 
-    fn ends_of_last_rotation(&self, tenant: TenantId, key: &str) -> Vec<Value> {
-        let path = format!("/api/admin/v1/tenants/{tenant}/keys/{key}/history?order=desc&limit=500");
+    fn ends_of_last_rotation(&self, tenant: TenantId, kind: Kind, key: &str) -> Vec<Value> {
+        let list = collection(kind);
+        let path = format!("/api/admin/v1/tenants/{tenant}/{list}/{key}/history?order=desc&limit=500");
         let told = self.root.get(&path).expect(200);
         let mut events = told["data"].as_array().into_iter().flatten();
-        let rotation = events.find(|event| event["type"] == "api_key.rotated");
+        let rotation = events.find(|event| event["type"] == format!("{}.rotated", kind.word()));
         rotation.and_then(|event| event["data"]["ends"].as_array()).cloned().unwrap_or_default()
     }
 
@@ -101,8 +105,8 @@ impl Run<'_> {
             StreamState::Credential(key) => {
                 let (owner, of) = (self.oracle.owner(&key), self.oracle.tenant(tenant));
                 let expected = key_as_told(&key, owner.as_ref(), &of, now);
-                assert_eq!(comparable_key(&body["key"]), expected);
-                let read = read(format!("/tenants/{tenant}/keys/{subject}"));
+                assert_eq!(comparable_key(credential_in(body)), expected);
+                let read = read(format!("/tenants/{tenant}/{}/{subject}", collection(key.kind())));
                 assert_eq!(comparable_key(&read), expected, "read back");
             }
             StreamState::Member(member) => {
@@ -153,7 +157,7 @@ impl Run<'_> {
             self.tokens.insert(token.parse().expect("an id"), secret.to_owned());
             return;
         }
-        let id = body["key"]["secrets"].as_array().and_then(|all| all.last()?["id"].as_str());
+        let id = credential_in(body)["secrets"].as_array().and_then(|all| all.last()?["id"].as_str());
         let id = id.and_then(|id| id.parse().ok()).expect("the new secret's id");
         self.secrets.insert(id, secret.to_owned());
     }

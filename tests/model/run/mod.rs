@@ -3,20 +3,25 @@
 mod hold;
 mod send;
 mod take_in;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use credledger::clock::Timestamp;
 use credledger::domain::command::Command;
+use credledger::domain::credential::Kind;
 use credledger::domain::event::Recorded;
 use credledger::domain::ids::{MemberId, OperatorId, SecretId, StreamId, TenantId, TokenId};
 use credledger::domain::plan::PlanName;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, credential_in};
 use crate::step::{About, Action, MEMBERS, Named, PLANS, Step, TENANTS, Tag};
 use crate::support::service::{Actor, Service};
+
+pub use send::collection;
+pub use tokens::Taken;
 
 pub struct Run<'a> {
     service: &'a Service,
@@ -26,13 +31,15 @@ pub struct Run<'a> {
     pub tenants: Vec<TenantId>,
     /// of each tenant
     pub members: Vec<Vec<MemberId>>,
-    /// of each tenant, in the order of their mints
+    /// of each tenant, keys and clients in the order of their mints
     pub keys: Vec<Vec<StreamId>>,
     /// whoever asks, and those who were made since
     pub operators: Vec<OperatorId>,
     pub plans: Vec<PlanName>,
-    /// the text of each key's secret
+    /// the text of each secret of a key or a client
     pub secrets: BTreeMap<SecretId, String>,
+    /// what clients were given
+    pub taken: Vec<Taken>,
     /// the text of each operator token
     pub tokens: BTreeMap<TokenId, String>,
     /// how often each kind of event was decided, and each kind of refusal
@@ -64,6 +71,7 @@ impl<'a> Run<'a> {
             operators: Vec::new(),
             plans: (0..PLANS).map(plan).collect(),
             secrets: BTreeMap::new(),
+            taken: Vec::new(),
             tokens: BTreeMap::new(),
             met: BTreeMap::new(),
             requests: Vec::new(),
@@ -80,6 +88,13 @@ impl<'a> Run<'a> {
 
     pub fn step(&mut self, step: &Step) {
         let Some(target) = self.target(step) else { return };
+        match &step.action {
+            Action::Exchange { secret, scope, resources } => {
+                return self.exchange(target, *secret, *scope, resources);
+            }
+            Action::GiveBack { token } => return self.give_back(target, *token),
+            _ => {}
+        }
         if self.would_lock_everybody_out(step, target) {
             return;
         }
@@ -113,6 +128,7 @@ impl<'a> Run<'a> {
             _ if step.action.creates() => None,
             About::Tenant => Some(self.tenants[place].into()),
             About::Member => nth(&self.members[place], step.key),
+            About::Key if step.action.is_of_a_client() => Some(nth(&self.clients(place), step.key)?),
             About::Key => Some(nth(&self.keys[place], step.key)?),
             // Whoever asks is one of those whom it may be about.
             About::Operator if step.key == 0 => nth(&self.operators, 0),
@@ -123,6 +139,13 @@ impl<'a> Run<'a> {
         let foreign = step.foreign && of_a_tenant && subject.is_some();
         let tenant = self.tenants[(place + usize::from(foreign)) % self.tenants.len()];
         Some(Target { tenant, subject })
+    }
+
+    fn clients(&self, place: usize) -> Vec<StreamId> {
+        let is_client = |id: &&StreamId| {
+            self.oracle.credential(**id).is_some_and(|credential| credential.kind() == Kind::OauthClient)
+        };
+        self.keys[place].iter().filter(is_client).copied().collect()
     }
 
     /// Whoever asks is left as it is: it is asked only for what is refused, or changes nothing.
@@ -143,7 +166,9 @@ impl<'a> Run<'a> {
         let place = self.place(step);
         let stranger = self.members[(place + 1) % self.tenants.len()].first();
         let itself = subject == Some(self.operators[0].into());
+        let kind = state.credential().map_or_else(|| step.action.makes(), |credential| credential.kind());
         Named {
+            kind,
             secrets: secrets.unwrap_or_default(),
             members: self.members[place].iter().chain(stranger).copied().collect(),
             tokens: tokens.unwrap_or_default(),
@@ -192,21 +217,22 @@ impl<'a> Run<'a> {
 
 /// The id that the service gave to what it made.
 fn made(body: &Value) -> Option<StreamId> {
-    ["key", "operator"].iter().find_map(|kind| body[*kind]["id"].as_str()?.parse().ok())
+    ["key", "client", "operator"].iter().find_map(|kind| body[*kind]["id"].as_str()?.parse().ok())
 }
 
 /// The latest instant that the service itself set in an answer.
 fn latest(body: &Value) -> Timestamp {
+    let credential = credential_in(body);
     let mut instants = vec![
-        &body["key"]["created_at"],
-        &body["key"]["revoked"]["at"],
+        &credential["created_at"],
+        &credential["revoked"]["at"],
         &body["tenant"]["created_at"],
         &body["member"]["created_at"],
         &body["operator"]["created_at"],
         &body["token"]["created_at"],
         &body["plan"]["created_at"],
     ];
-    for secret in body["key"]["secrets"].as_array().into_iter().flatten() {
+    for secret in credential["secrets"].as_array().into_iter().flatten() {
         instants.push(&secret["created_at"]);
         if secret["status"] == "expired" || secret["status"] == "revoked" {
             instants.push(&secret["expires_at"]);
@@ -214,9 +240,9 @@ fn latest(body: &Value) -> Timestamp {
     }
     let parsed = instants.into_iter().filter_map(|instant| instant.as_str().and_then(Timestamp::parse));
     // The end of a window that a revocation of the key cut short lies ahead.
-    parsed.filter(|at| body["key"]["revoked"].is_null() || *at <= revoked_at(body)).max().unwrap_or_default()
+    parsed.filter(|at| credential["revoked"].is_null() || *at <= revoked_at(body)).max().unwrap_or_default()
 }
 
 fn revoked_at(body: &Value) -> Timestamp {
-    body["key"]["revoked"]["at"].as_str().and_then(Timestamp::parse).unwrap_or(Timestamp::MAX)
+    credential_in(body)["revoked"]["at"].as_str().and_then(Timestamp::parse).unwrap_or(Timestamp::MAX)
 }

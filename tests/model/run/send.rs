@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::net::TcpStream;
 
+use credledger::domain::credential::Kind;
+
 use super::{Run, Target};
 use crate::step::{About, Sending, Step};
 use crate::support::client::{Request, Response};
@@ -42,7 +44,10 @@ impl Run<'_> {
             About::Plan => format!("/plans/{}", self.named(step, None).plan(step.action.plan()).as_str()),
             About::Tenant => format!("/tenants/{}", target.tenant),
             About::Member => format!("/tenants/{}{}", target.tenant, below("members")),
-            About::Key => format!("/tenants/{}{}", target.tenant, below("keys")),
+            About::Key => {
+                let list = collection(self.named(step, target.subject).kind);
+                format!("/tenants/{}{}", target.tenant, below(list))
+            }
         }
     }
 
@@ -61,6 +66,14 @@ impl Run<'_> {
             assert_eq!(first.json(), second.json(), "the answer of then");
         }
         first
+    }
+}
+
+/// Where those of a kind stand.
+pub fn collection(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ApiKey => "keys",
+        Kind::OauthClient => "clients",
     }
 }
 

@@ -17,6 +17,10 @@ fn parsed(scopes: &[&str]) -> Vec<Scope> {
     scopes.iter().map(|text| Scope::parse(text).expect("a scope")).collect()
 }
 
+fn resources(of: &[&str]) -> Vec<Resource> {
+    of.iter().map(|text| Resource::parse(text).expect("a resource")).collect()
+}
+
 fn ip_rules(rules: &Value) -> IpRules {
     serde_json::from_value(rules.clone()).expect("rules")
 }
@@ -29,17 +33,22 @@ impl Action {
     pub fn on_key(&self, now: Timestamp, named: &Named) -> Vec<CredentialCommand> {
         use CredentialCommand as C;
         vec![match self {
-            Action::Create { name, scopes, expires, rules, limit, owner } => C::Create(Create {
-                name: name.clone(),
-                description: String::new(),
-                metadata: Map::new(),
-                scopes: scopes.as_deref().map(parsed),
-                expires_at: expires.map(|seconds| later(now, seconds)),
-                ip_rules: rules.as_ref().map(ip_rules).unwrap_or_default(),
-                rate_limit: limit.unwrap_or_default(),
-                owner: owner.map(|number| named.member(number)),
-                registration: None,
-            }),
+            Action::Create { name, scopes, expires, rules, limit, owner, resources: of } => {
+                C::Create(Create {
+                    name: name.clone(),
+                    description: String::new(),
+                    metadata: Map::new(),
+                    scopes: scopes.as_deref().map(parsed),
+                    expires_at: expires.map(|seconds| later(now, seconds)),
+                    ip_rules: rules.as_ref().map(ip_rules).unwrap_or_default(),
+                    rate_limit: limit.unwrap_or_default(),
+                    owner: owner.map(|number| named.member(number)),
+                    registration: of.as_deref().map(|of| Registration {
+                        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+                        resources: resources(of),
+                    }),
+                })
+            }
             Action::Edit(patch) => return patch.commands(now, named),
             Action::Rotate { grace } => C::Rotate(Rotate { grace_seconds: *grace }),
             Action::MoveGrace { secret, seconds } => {
@@ -52,6 +61,7 @@ impl Action {
             Action::Resume => C::Resume(Resume),
             Action::Revoke { reason, note } => C::Revoke(Revoke { reason: *reason, note: note.clone() }),
             Action::Delete => C::Revoke(Revoke { reason: Reason::Deleted, note: None }),
+            Action::TokensRevoke => C::RevokeTokens(RevokeTokens),
             _ => return Vec::new(),
         }]
     }
@@ -148,6 +158,8 @@ impl Patch {
         let restrict = self.rules.as_ref().map(|rules| Restrict { ip_rules: ip_rules(rules) });
         let limit = self.limit.map(|rate_limit| Limit { rate_limit });
         let own = self.owner.map(|owner| SetOwner { owner: owner.map(|number| named.member(number)) });
+        let of_client = self.resources.as_deref().filter(|_| named.kind == Kind::OauthClient);
+        let configure = of_client.map(|of| Configure { resources: Some(resources(of)) });
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             rescope.map(CredentialCommand::Rescope),
@@ -155,6 +167,7 @@ impl Patch {
             restrict.map(CredentialCommand::Restrict),
             limit.map(CredentialCommand::Limit),
             own.map(CredentialCommand::SetOwner),
+            configure.map(CredentialCommand::Configure),
         ];
         actions.into_iter().flatten().collect()
     }
@@ -173,6 +186,8 @@ impl Configured {
             operations: self.operations.as_ref().map(|list| Some(list.iter().map(operation).collect())),
             default_rate_limit: self.default_rate_limit,
             expiry_warning_seconds: self.expiry_warning_seconds,
+            client_rotation: self.client_rotation,
+            token_lifetime_seconds: self.token_lifetime_seconds,
             ..SettingsPatch::default()
         }
     }

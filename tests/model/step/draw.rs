@@ -1,7 +1,7 @@
 //! Drawing steps.
 
 use credledger::domain::authority::Role;
-use credledger::domain::credential::Reason;
+use credledger::domain::credential::{ClientRotation, Reason};
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::limits;
 use proptest::option;
@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use super::{Action, Configured, DAY, HOUR, MEMBERS, PLANS, Patch, Reaching, Sending, Step, TENANTS, Tag};
+use super::{
+    Action, Configured, DAY, HOUR, MEMBERS, PLANS, Patch, RESOURCES, Reaching, Sending, Step, TENANTS, Tag,
+};
 
 pub fn history(steps: usize) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), steps / 2..=steps)
@@ -34,33 +36,38 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        9 => (
+        11 => (
             name(),
             option::of(scopes()),
             option::weighted(0.3, seconds()),
             option::weighted(0.3, rules()),
             option::weighted(0.4, own_limit()),
             option::weighted(0.4, owner()),
+            option::weighted(0.45, resources()),
         )
-            .prop_map(|(name, scopes, expires, rules, limit, owner)| {
-                Action::Create { name, scopes, expires, rules, limit, owner }
+            .prop_map(|(name, scopes, expires, rules, limit, owner, resources)| {
+                Action::Create { name, scopes, expires, rules, limit, owner, resources }
             }),
         6 => patch().prop_map(Action::Edit),
         7 => option::of(select(vec![0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
-        4 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
+        8 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
         4 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
         3 => Just(Action::Resume),
         1 => (select(Reason::ALL.to_vec()), option::of(name()))
             .prop_map(|(reason, note)| Action::Revoke { reason, note }),
         1 => Just(Action::Delete),
+        2 => Just(Action::TokensRevoke),
+        10 => (0..6u8, option::weighted(0.5, asked_scope()), resources())
+            .prop_map(|(secret, scope, resources)| Action::Exchange { secret, scope, resources }),
+        4 => (0..6u8).prop_map(|token| Action::GiveBack { token }),
         3 => (option::of(name()), option::of(select(vec!["", "a@b.example"])), option::of(scopes())).prop_map(
             |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }
         ),
         1 => Just(Action::MemberDisable),
         3 => Just(Action::MemberEnable),
         1 => Just(Action::TenantSuspend),
-        5 => Just(Action::TenantResume),
+        7 => Just(Action::TenantResume),
         4 => (option::weighted(0.3, name()), option::weighted(0.7, option::weighted(0.8, 0..PLANS)), option::of(configured()))
             .prop_map(|(name, plan, settings)| Action::TenantEdit { name, plan, settings }),
         4 => (0..PLANS, option::weighted(0.9, 0..3u32))
@@ -93,6 +100,19 @@ fn role() -> impl Strategy<Value = Role> {
 fn reaching() -> impl Strategy<Value = Reaching> {
     let some = prop::collection::btree_set(0..TENANTS, 1..=usize::from(TENANTS));
     prop_oneof![Just(Reaching::All), some.prop_map(|some| Reaching::Tenants(some.into_iter().collect()))]
+}
+
+/// Whom tokens are for.
+fn resources() -> impl Strategy<Value = Vec<&'static str>> {
+    prop_oneof![
+        3 => Just(Vec::new()),
+        2 => prop::sample::subsequence(RESOURCES.to_vec(), 1..=2),
+    ]
+}
+
+/// Within what most clients have, beyond it, and none at all.
+fn asked_scope() -> impl Strategy<Value = &'static str> {
+    select(vec!["orders.read", "orders.* orders.read", "orders.write a.b.c", "payments:*.read", "*", "a..b"])
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -150,9 +170,10 @@ fn patch() -> impl Strategy<Value = Patch> {
         option::weighted(0.3, rules()),
         option::weighted(0.3, own_limit()),
         option::weighted(0.4, option::of(owner())),
+        option::weighted(0.5, resources()),
     );
     (texts, metadata, limits).prop_map(
-        |((name, description), metadata, (scopes, expires, rules, limit, owner))| Patch {
+        |((name, description), metadata, (scopes, expires, rules, limit, owner, resources))| Patch {
             name,
             description,
             metadata,
@@ -161,6 +182,7 @@ fn patch() -> impl Strategy<Value = Patch> {
             rules,
             limit,
             owner,
+            resources,
         },
     )
 }
@@ -177,24 +199,32 @@ fn configured() -> impl Strategy<Value = Configured> {
         (option::weighted(0.3, option::of(Just(30 * 24 * 3600))), option::weighted(0.3, any::<bool>()));
     let limits = option::weighted(0.4, option::of(limit()));
     let warning = option::weighted(0.3, select(vec![0, 60, 400 * DAY as u32]));
-    (graces, lives, option::weighted(0.3, allowed), option::of(operations), (limits, warning)).prop_map(
-        |(
-            (max_grace_seconds, default_grace_seconds),
-            (max_lifetime_seconds, require_expiry),
-            allowed_scopes,
-            operations,
-            (default_rate_limit, expiry_warning_seconds),
-        )| {
-            Configured {
-                max_grace_seconds,
-                default_grace_seconds,
-                max_lifetime_seconds,
-                require_expiry,
+    let of_clients = (
+        option::weighted(0.5, select(ClientRotation::ALL.to_vec())),
+        option::weighted(0.4, select(vec![600, 7200, 86_400])),
+    );
+    (graces, lives, option::weighted(0.3, allowed), option::of(operations), (limits, warning), of_clients)
+        .prop_map(
+            |(
+                (max_grace_seconds, default_grace_seconds),
+                (max_lifetime_seconds, require_expiry),
                 allowed_scopes,
                 operations,
-                default_rate_limit,
-                expiry_warning_seconds,
-            }
-        },
-    )
+                (default_rate_limit, expiry_warning_seconds),
+                (client_rotation, token_lifetime_seconds),
+            )| {
+                Configured {
+                    max_grace_seconds,
+                    default_grace_seconds,
+                    max_lifetime_seconds,
+                    require_expiry,
+                    allowed_scopes,
+                    operations,
+                    default_rate_limit,
+                    expiry_warning_seconds,
+                    client_rotation,
+                    token_lifetime_seconds,
+                }
+            },
+        )
 }

@@ -6,7 +6,7 @@ mod requests;
 
 use credledger::clock::Timestamp;
 use credledger::domain::authority::Role;
-use credledger::domain::credential::Reason;
+use credledger::domain::credential::{ClientRotation, Kind, Reason};
 use credledger::domain::ids::{MemberId, OperatorId, SecretId, TenantId, TokenId};
 use credledger::domain::plan::PlanName;
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
@@ -23,6 +23,8 @@ pub const TENANTS: u8 = 2;
 pub const MEMBERS: u8 = 2;
 /// that may be set, and a tenant be put on
 pub const PLANS: u8 = 2;
+/// whom tokens are asked for
+pub const RESOURCES: [&str; 3] = ["https://a.example", "https://b.example/v1", "urn:model:c"];
 
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -61,6 +63,8 @@ pub enum Action {
         rules: Option<Value>,
         limit: Option<OwnRateLimit>,
         owner: Option<u8>,
+        /// a client, whose tokens are for these; none: a key
+        resources: Option<Vec<&'static str>>,
     },
     Edit(Patch),
     Rotate {
@@ -81,6 +85,18 @@ pub enum Action {
         note: Option<String>,
     },
     Delete,
+    /// all that a client was given so far
+    TokensRevoke,
+    /// by one of the client's secrets
+    Exchange {
+        secret: u8,
+        scope: Option<&'static str>,
+        resources: Vec<&'static str>,
+    },
+    /// by whoever holds it: one of those that the client was given
+    GiveBack {
+        token: u8,
+    },
     MemberEdit {
         name: Option<String>,
         email: Option<String>,
@@ -138,6 +154,8 @@ pub struct Patch {
     pub rules: Option<Value>,
     pub limit: Option<OwnRateLimit>,
     pub owner: Option<Option<u8>>,
+    /// said of a client alone
+    pub resources: Option<Vec<&'static str>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -150,12 +168,15 @@ pub struct Configured {
     pub operations: Option<Vec<(&'static str, Option<&'static str>)>>,
     pub default_rate_limit: Option<Option<RateLimit>>,
     pub expiry_warning_seconds: Option<u32>,
+    pub client_rotation: Option<ClientRotation>,
+    pub token_lifetime_seconds: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     Tenant,
     Member,
+    /// a key or a client
     Key,
     Operator,
     Plan,
@@ -185,12 +206,27 @@ impl Action {
     pub fn creates(&self) -> bool {
         matches!(self, Action::Create { .. } | Action::OperatorCreate { .. })
     }
+
+    /// Whether there is no such thing of a key.
+    pub fn is_of_a_client(&self) -> bool {
+        matches!(self, Action::TokensRevoke | Action::Exchange { .. } | Action::GiveBack { .. })
+    }
+
+    /// Which of the two kinds it makes.
+    pub fn makes(&self) -> Kind {
+        match self {
+            Action::Create { resources: Some(_), .. } => Kind::OauthClient,
+            _ => Kind::ApiKey,
+        }
+    }
 }
 
 /// What the numbers of a step stand for.
 pub struct Named {
-    /// the key's; none of nobody's when there is no key
+    /// the key's or client's; none of nobody's when there is neither
     pub secrets: Vec<SecretId>,
+    /// of what is asked about
+    pub kind: Kind,
     /// the tenant's members, and one of another tenant
     pub members: Vec<MemberId>,
     /// the operator's; none of nobody's when there is none
@@ -203,7 +239,7 @@ pub struct Named {
 }
 
 impl Named {
-    fn secret(&self, number: u8) -> SecretId {
+    pub fn secret(&self, number: u8) -> SecretId {
         let nobodys = SecretId(uuid::Uuid::nil());
         if self.secrets.is_empty() { nobodys } else { self.secrets[usize::from(number) % self.secrets.len()] }
     }

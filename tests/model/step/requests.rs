@@ -1,6 +1,7 @@
 //! What a step sends.
 
 use credledger::clock::Timestamp;
+use credledger::domain::credential::Kind;
 use serde_json::{Map, Value, json};
 
 use super::{Action, Configured, Named, Patch, Reaching, later};
@@ -10,7 +11,7 @@ impl Action {
     pub fn request(&self, now: Timestamp, named: &Named) -> (&'static str, String, Option<Value>) {
         let at = |seconds: i64| json!(later(now, seconds));
         let (method, path, body) = match self {
-            Action::Create { name, scopes, expires, rules, limit, owner } => {
+            Action::Create { name, scopes, expires, rules, limit, owner, resources } => {
                 let mut body = json!({"name": name});
                 let members = [
                     ("scopes", scopes.as_ref().map(|scopes| json!(scopes))),
@@ -18,6 +19,7 @@ impl Action {
                     ("ip_rules", rules.clone()),
                     ("rate_limit", limit.map(|limit| json!(limit))),
                     ("owner", owner.map(|number| json!(named.member(number)))),
+                    ("resources", resources.as_ref().map(|resources| json!(resources))),
                 ];
                 members
                     .into_iter()
@@ -43,6 +45,8 @@ impl Action {
                 ("POST", "/revoke".to_owned(), Some(json!({"reason": reason, "note": note})))
             }
             Action::Delete => ("DELETE", String::new(), None),
+            Action::TokensRevoke => ("POST", "/tokens/revoke".to_owned(), None),
+            Action::Exchange { .. } | Action::GiveBack { .. } => unreachable!("no operator asks for it"),
             Action::MemberDisable => ("POST", "/disable".to_owned(), None),
             Action::MemberEnable => ("POST", "/enable".to_owned(), None),
             Action::MemberEdit { name, email, scopes } => {
@@ -102,6 +106,7 @@ impl Reaching {
 
 impl Patch {
     fn body(&self, now: Timestamp, named: &Named) -> Value {
+        let of_client = self.resources.as_ref().filter(|_| named.kind == Kind::OauthClient);
         let members = [
             ("name", self.name.as_ref().map(|name| json!(name))),
             ("description", self.description.as_ref().map(|text| json!(text))),
@@ -111,6 +116,7 @@ impl Patch {
             ("ip_rules", self.rules.clone()),
             ("rate_limit", self.limit.map(|limit| json!(limit))),
             ("owner", self.owner.map(|owner| json!(owner.map(|number| named.member(number))))),
+            ("resources", of_client.map(|resources| json!(resources))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Value::Object(given.collect())
@@ -130,6 +136,8 @@ impl Configured {
             ("allowed_scopes", self.allowed_scopes.as_ref().map(|allowed| json!(allowed))),
             ("operations", self.operations.as_ref().map(|list| json!(operations(list)))),
             ("expiry_warning_seconds", self.expiry_warning_seconds.map(|seconds| json!(seconds))),
+            ("client_rotation", self.client_rotation.map(|rotation| json!(rotation))),
+            ("token_lifetime_seconds", self.token_lifetime_seconds.map(|seconds| json!(seconds))),
             ("default_rate_limit", self.default_rate_limit.map(|limit| json!(limit))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));

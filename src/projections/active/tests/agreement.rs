@@ -15,9 +15,13 @@ struct Question {
     scopes: Vec<ConcreteScope>,
     operation: bool,
     tenant: Option<u8>,
+    audience: Option<&'static str>,
     reach: Reach,
     after: i8,
 }
+
+/// Whom tokens are for, and are asked for.
+const AUDIENCES: [&str; 3] = ["https://a.example", "https://b.example", "https://c.example"];
 
 prop_compose! {
     fn questions()(
@@ -25,6 +29,7 @@ prop_compose! {
         scopes in proptest::sample::subsequence(vec!["logs:read", "billing.read", "admin"], 0..3),
         operation: bool,
         tenant in proptest::option::of(0..TENANTS),
+        audience in proptest::option::of(proptest::sample::select(AUDIENCES.to_vec())),
         reach in prop_oneof![
             3 => Just(Reach::All),
             1 => (0..TENANTS).prop_map(|slot| Reach::Tenants([tenant_id(slot)].into())),
@@ -32,7 +37,8 @@ prop_compose! {
         after: i8,
     ) -> Question {
         let ip = ip.and_then(|ip: &str| ip.parse().ok());
-        Question { ip, scopes: scopes.into_iter().map(concrete).collect(), operation, tenant, reach, after }
+        let scopes = scopes.into_iter().map(concrete).collect();
+        Question { ip, scopes, operation, tenant, audience, reach, after }
     }
 }
 
@@ -43,6 +49,7 @@ impl Question {
             scopes: &self.scopes,
             operation: self.operation.then_some("logs.write"),
             tenant: self.tenant.map(tenant_id),
+            audience: self.audience,
             reach: &self.reach,
         }
     }
@@ -104,10 +111,16 @@ fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, is
 }
 
 prop_compose! {
-    fn issued()(end in 1..400i64, client_version in 1..12u32, which in 0..4u8) -> Issued {
+    fn issued()(
+        end in 1..400i64,
+        client_version in 1..12u32,
+        which in 0..4u8,
+        audience in proptest::sample::subsequence(AUDIENCES.to_vec(), 1..3),
+    ) -> Issued {
+        let audience = audience.into_iter().map(str::to_owned).collect();
         let scopes = scopes(scope_set(which));
         let id = AccessTokenId(Uuid::nil());
-        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), scopes }
+        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), scopes, audience }
     }
 }
 

@@ -132,9 +132,7 @@ fn a_text_that_no_import_brought_is_unknown_and_one_of_no_form_is_malformed() {
     }
     for view in [world.applied(), world.loaded()] {
         let reason = |text: &str| {
-            let request =
-                Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
-            let judged = view.judge(&world.vault, text, &request, world.now).expect("answering");
+            let judged = view.judge(&world.vault, text, &EVERYTHING, world.now).expect("answering");
             judged.verdict.err().map(|refused| refused.reason)
         };
         for way in 0..WAYS {

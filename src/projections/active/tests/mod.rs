@@ -22,8 +22,14 @@ use crate::projections::InlineProjections;
 use steps::*;
 use world::*;
 
-const EVERYTHING: Request<'static> =
-    Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
+const EVERYTHING: Request<'static> = Request {
+    client_ip: None,
+    scopes: &[],
+    operation: None,
+    tenant: None,
+    audience: None,
+    reach: &Reach::All,
+};
 
 fn tenant_id(slot: u8) -> TenantId {
     TenantId(tenant_of(slot).0)

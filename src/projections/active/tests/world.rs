@@ -457,6 +457,7 @@ impl World {
             revoked: token.client_version < cut_off
                 || self.states.contains_key(&access_token::stream(credential.id, token.id)),
             scopes: &token.scopes,
+            audience: &token.audience,
         });
         let facts = Facts {
             tenant: tenant.id,
