@@ -254,7 +254,7 @@ impl Listing<'_> {
         let (at, anywhere) = (self.list.at, IpRules::default());
         let facts = Facts {
             tenant: TenantId(Uuid::nil()),
-            token: Some(Token { ends_at: at.plus_seconds(1), revoked: false, scopes: &[] }),
+            token: Some(Token { ends_at: at.plus_seconds(1), revoked: false, scopes: &[], audience: &[] }),
             revoked: client.revoked,
             secret_revoked: false,
             secret_ends_at: None,
@@ -266,8 +266,14 @@ impl Listing<'_> {
             ip_rules: &anywhere,
             operations: NOTHING,
         };
-        let request =
-            Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
+        let request = Request {
+            client_ip: None,
+            scopes: &[],
+            operation: None,
+            tenant: None,
+            audience: None,
+            reach: &Reach::All,
+        };
         access::judge(&facts, &request, at).is_ok().then_some(client)
     }
 

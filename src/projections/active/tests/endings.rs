@@ -48,6 +48,7 @@ impl World {
             client_version: credential.history.events,
             ends_at,
             scopes: Vec::new(),
+            audience: Vec::new(),
         };
         self.tokens.push((secret, issued));
     }
