@@ -52,6 +52,10 @@ impl Fresh for Told {
     fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
         unreachable!("the histories are of keys")
     }
+
+    fn client_without_secret(&self, _: &ClientFormat) -> SecretFacts {
+        unreachable!("the histories are of keys")
+    }
 }
 
 /// Digest and pepper are the vault's business.
