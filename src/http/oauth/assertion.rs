@@ -11,6 +11,8 @@ use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::http::verdict::Shown;
+use crate::ledger::once::{Claim, Kind};
+use crate::projections::active::Known;
 use crate::tokens::assertion::{Assertion, TYPE};
 
 const TEXT: &str = "client_assertion";
@@ -48,30 +50,47 @@ impl<'f> Sent<'f> {
     /// That it was not shown before is claimed only for a client that is itself and may ask: nobody else fills the table.
     /// Then it is looked again, since what is let in is let in as of now.
     pub async fn let_in(self, app: &App, request: &HttpRequest, door: Door) -> Result<LetIn, Problem> {
-        let assertion = self.assertion().map_err(|problem| app.failed(app.client_ip(request), problem))?;
+        let failed = |problem| app.failed(app.client_ip(request), problem);
+        let assertion = self.assertion().map_err(failed)?;
         let asking = asking(app, request, Shown::Assertion(&assertion));
-        let mut judged = app.judge(&asking, door).await?;
+        let judged = app.judge(&asking, door).await?;
         admitted(app, request, &judged)?;
         if let Some(problem) = judged.refusal() {
             return Err(problem);
         }
-        self.claim(app, &assertion).await?;
-        app.judge_again(&asking, &mut judged).await?;
-        admitted(app, request, &judged)?;
-        Ok(LetIn { id: assertion.client_id().to_owned(), judged })
+        let mut client = LetIn { id: assertion.client_id().to_owned(), judged };
+        claim(app, &assertion, client.known()?).await.map_err(failed)?;
+        app.judge_again(&asking, &mut client.judged).await?;
+        admitted(app, request, &client.judged)?;
+        Ok(client)
     }
 
     fn assertion(&self) -> Result<Assertion<'f>, Problem> {
-        let refused = || invalid_client().with_reason(Reason::NotFound.word());
-        let assertion = Assertion::read(self.text).map_err(|fault| refused().with_cause(fault))?;
+        let assertion = Assertion::read(self.text).map_err(|fault| not_proved().with_cause(fault))?;
         let same = self.client_id.is_none_or(|id| id == assertion.client_id());
         if self.of_type != TYPE || !same {
-            return Err(refused().with_cause("its type is unknown, or client_id names another client"));
+            return Err(not_proved().with_cause("its type is unknown, or client_id names another client"));
         }
         Ok(assertion)
     }
+}
 
-    async fn claim(&self, _app: &App, _assertion: &Assertion<'_>) -> Result<(), Problem> {
-        Ok(())
+/// That it was not shown before. Durable before anything leaves; when that can't be said, nothing does.
+async fn claim(app: &App, assertion: &Assertion<'_>, client: &Known) -> Result<(), Problem> {
+    let claim = Claim {
+        kind: Kind::Assertion,
+        tenant: client.tenant_id,
+        credential: Some(client.credential_id),
+        id: assertion.id(),
+        until: assertion.refused_from(),
+    };
+    match app.once.claim(&claim).await? {
+        true => Ok(()),
+        false => Err(not_proved().with_cause("the assertion was shown before")),
     }
+}
+
+/// As for a wrong secret: also for whoever counts guesses.
+fn not_proved() -> Problem {
+    invalid_client().with_reason(Reason::NotFound.word())
 }
