@@ -14,6 +14,7 @@ pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 pub struct Signer {
     pair: EcdsaKeyPair,
+    pkcs8: Vec<u8>,
     kid: String,
 }
 
@@ -22,7 +23,12 @@ impl Signer {
         let random = SystemRandom::new();
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, made.as_ref(), &random);
-        Signer { pair: pair.expect("a key"), kid: kid.to_owned() }
+        Signer { pair: pair.expect("a key"), pkcs8: made.as_ref().to_vec(), kid: kid.to_owned() }
+    }
+
+    /// Its private half, for a library that is to sign with it.
+    pub fn pkcs8(&self) -> String {
+        base64url::encode(&self.pkcs8)
     }
 
     pub fn jwk(&self) -> Value {

@@ -37,7 +37,10 @@ pub fn has_clients(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) -
 fn shows_assertions(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) {
     let signer = Signer::new("canary");
     let client = tenant.client_with(signer.registration("signs"));
-    let (id, issuer) = (text(&client.minted["client_id"]), text(&gateway.get("/.well-known/oauth-authorization-server").expect(200)["issuer"]));
+    let (id, issuer) = (
+        text(&client.minted["client_id"]),
+        text(&gateway.get("/.well-known/oauth-authorization-server").expect(200)["issuer"]),
+    );
     for (endpoint, audience, status) in
         [("token", &*issuer, 200), ("introspect", &issuer, 200), ("token", "https://other.example", 401)]
     {
