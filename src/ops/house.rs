@@ -134,9 +134,9 @@ impl House {
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
+        let once = open_once(foundation, &mut rooms);
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        let once = open_once(foundation, &mut rooms);
         Ok(House { ledger, view, clock, lease, once, rooms, stop: Some(stop) })
     }
 
@@ -241,9 +241,10 @@ fn open_ledger(
     (Arc::new(ledger), progress, rooms)
 }
 
+/// Before the others: it waits for none of them, and when it has ended it is not named as one that was left.
 fn open_once(foundation: &Foundation, rooms: &mut Vec<Room>) -> Once {
     let (once, claims) = Once::new(foundation.database.clone(), foundation.vault.clone(), LEDGER);
-    rooms.push(room("what is claimed once", claims.run()));
+    rooms.insert(0, room("what is claimed once", claims.run()));
     once
 }
 
