@@ -14,7 +14,12 @@ use crate::vault::SigningAlgorithm;
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Which algorithms a client may sign by.
-pub const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
+const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
+
+/// By their names, as the metadata tells them.
+pub fn algorithms() -> impl Iterator<Item = &'static str> {
+    ALGORITHMS.into_iter().flat_map(|algorithm| algorithm.words().iter().copied())
+}
 
 /// What its header may call it, where it says so; any other type is a text for something else.
 const TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];

@@ -9,8 +9,7 @@ use crate::domain::credential::AuthMethod;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::limits;
-use crate::tokens::assertion::ALGORITHMS;
-use crate::vault::SigningAlgorithm;
+use crate::tokens::assertion;
 
 /// At the root: for an issuer without a path.
 pub async fn handle(app: Data<App>) -> Result<HttpResponse, Problem> {
@@ -32,7 +31,7 @@ fn answer(app: &App) -> HttpResponse {
     // One registered method lets a client show its secret in either place.
     let by_client: Vec<&str> =
         AuthMethod::ALL.iter().flat_map(|method| method.shown_as().iter().copied()).collect();
-    let signed_by = ALGORITHMS.map(SigningAlgorithm::word);
+    let signed_by: Vec<&str> = assertion::algorithms().collect();
     // An operator asks by Bearer, which is registered as a type of token and written as one (RFC 8414, 2).
     let by_any: Vec<&str> = by_client.iter().copied().chain(["Bearer"]).collect();
     let body = json!({

@@ -22,7 +22,7 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     let told = answer.expect(200);
     let by_client = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
-    let signed_by = json!(["RS256", "PS256", "ES256", "ES384", "EdDSA"]);
+    let signed_by = json!(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]);
     assert_eq!(
         told,
         json!({
