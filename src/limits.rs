@@ -186,6 +186,18 @@ pub const WRITER_WAIT: Duration = Duration::from_secs(5);
 /// How long the outcome of a batch is asked for before its callers are told that it is unknown.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
+// ---- what is claimed once ----
+/// Claims that wait to be written; more are told to come again.
+pub const CLAIM_QUEUE: usize = 4096;
+/// Claims that are written together.
+pub const CLAIM_BATCH: usize = 256;
+/// How long a claim is waited for. A proxy's question has a second in all.
+pub const CLAIM_WAIT: Duration = Duration::from_millis(800);
+/// How often a batch of claims is sent whose outcome a lost connection hides.
+pub const CLAIM_ATTEMPTS: usize = 3;
+/// How many claims that are over are deleted at a time.
+pub const CLAIM_FORGET_PAGE: i32 = 1000;
+
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
 pub const DOORBELL_EVERY: Duration = Duration::from_millis(5);
@@ -314,6 +326,18 @@ pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 pub const RSA_EXPONENT_BYTES: usize = 4;
 /// How long a token lives at most: a day.
 pub const ACCESS_TOKEN_SECONDS: u32 = 86_400;
+/// Public keys of a client that shows assertions: one in use, one that takes its place, and room.
+pub const CLIENT_KEYS: usize = 8;
+/// All of them, as they are stored. The registration goes whole into an entry ([`ENTRY_BYTES`]).
+pub const CLIENT_KEYS_BYTES: usize = 8 * 1024;
+/// Of a client's assertion, as it is sent.
+pub const ASSERTION_BYTES: usize = 8 * 1024;
+/// How far ahead an assertion may end. Until then, and [`ASSERTION_LEEWAY_SECONDS`] longer, its `jti` is kept.
+pub const ASSERTION_SECONDS: i64 = 300;
+/// How far the clock of a client may be from ours.
+pub const ASSERTION_LEEWAY_SECONDS: i64 = 30;
+/// Of an assertion's `jti`.
+pub const ASSERTION_ID_BYTES: usize = 255;
 /// How far past its end whoever checks it may take a token for one that lives.
 pub const TOKEN_LEEWAY_SECONDS: u32 = 60;
 /// How long a key is published before it signs. A little longer than the keys may be kept by whoever reads them

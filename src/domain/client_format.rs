@@ -138,6 +138,12 @@ pub fn compose_secret(format: &ClientFormat, random: &[u8; RANDOM_BYTES]) -> Opt
     Some((PlainSecret::new(text), told?))
 }
 
+/// How the id of a client begins that has no secret: what is told in the place of how a secret begins.
+pub fn beginning(format: &ClientFormat, id: &ClientId) -> String {
+    let told = format.id_prefix.len() + limits::CLIENT_SECRET_TOLD_CHARS;
+    id.as_str().chars().take(told).collect()
+}
+
 /// What a client's secret is found by: its id and itself together, so that neither tells anything of the other.
 pub fn credential_text(id: &str, secret: &str) -> PlainSecret {
     let mut text = String::with_capacity(id.len() + 1 + secret.len());

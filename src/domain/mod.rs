@@ -20,6 +20,7 @@ pub mod ids;
 pub mod imports;
 pub mod ip_rules;
 mod joiners;
+pub mod jwk;
 pub mod key_format;
 pub mod letters;
 pub mod member;
@@ -73,6 +74,8 @@ pub trait Fresh: Send + Sync {
     fn secret(&self, format: &KeyFormat) -> SecretFacts;
     /// Under this id, or under a fresh one.
     fn client(&self, format: &ClientFormat, id: Option<&ClientId>) -> SecretFacts;
+    /// Under a fresh id, which is all that it is found by: there is no text that it could show.
+    fn client_without_secret(&self, format: &ClientFormat) -> SecretFacts;
 }
 
 impl Context {

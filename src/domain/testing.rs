@@ -7,17 +7,19 @@ use proptest::prelude::{Just, Strategy, prop_oneof};
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::client_format::ClientFormat;
+use super::client_format::{ClientFormat, beginning};
 use super::command::{Asked, Command, Seen};
 use super::credential::*;
 use super::event::{Actor, Event, Recorded};
 use super::history::History;
 use super::ids::{ClientId, MemberId, SecretId, StreamId, TenantId};
 use super::ip_rules::IpRules;
+use super::jwk::Jwk;
 use super::key_format::KeyFormat;
 use super::member::{self, Member, MemberCommand, MemberEvent};
 use super::personal::Personal;
 use super::plan::{Bounds, Plan, PlanName};
+use super::public_key::PublicJwk;
 use super::rate_limit::{OwnRateLimit, RateLimit};
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{ConcreteScope, Scope};
@@ -27,6 +29,7 @@ use super::tenant::{Settings, Tenant};
 use super::{Caller, Context, Fresh};
 use crate::clock::Timestamp;
 use crate::limits;
+use crate::vault::PublicKey;
 
 /// So many seconds after the tests' own beginning of time.
 pub fn at(seconds: i64) -> Timestamp {
@@ -119,6 +122,35 @@ impl Fresh for Counting {
             digest: Digest::new([id.as_bytes()[15]; 32]),
         }
     }
+
+    fn client_without_secret(&self, format: &ClientFormat) -> SecretFacts {
+        let facts = self.client(format, None);
+        let prefix = facts.client_id.as_ref().map(|id| beginning(format, id));
+        SecretFacts { prefix: prefix.expect("an id"), ..facts }
+    }
+}
+
+/// Public keys, by which a client is told from another.
+pub fn client_keys(of: u8) -> ClientKeys {
+    let key = PublicJwk::from(PublicKey::Ed25519(vec![of; 32])).members();
+    ClientKeys::new(vec![Jwk::read(&key).expect("a key")]).expect("keys")
+}
+
+pub fn keyed(of: u8) -> Registration {
+    let token_endpoint_auth_method = AuthMethod::PrivateKeyJwt;
+    Registration { token_endpoint_auth_method, jwks: Some(client_keys(of)), ..registration() }
+}
+
+/// A client that has no secret.
+pub fn keyed_client_created() -> CredentialEvent {
+    let CredentialEvent::Created(created) = client_created() else {
+        panic!("client_created() is a creation")
+    };
+    CredentialEvent::Created(Created {
+        registration: Some(keyed(1)),
+        secret: Counting::default().client_without_secret(&ClientFormat::default()),
+        ..created
+    })
 }
 
 pub fn caller() -> Caller {
@@ -150,7 +182,7 @@ pub fn created() -> CredentialEvent {
 }
 
 pub fn registration() -> Registration {
-    Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources: Vec::new() }
+    Registration::default()
 }
 
 pub fn client_created() -> CredentialEvent {

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::json::Json;
 use super::members::{Members, Node, Patch};
 use crate::domain::client_format::ClientFormat;
-use crate::domain::credential::{ClientRotation, Reason, Resource, metadata_fits};
+use crate::domain::credential::{ClientKeys, ClientRotation, Reason, Resource, metadata_fits};
 use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
+use crate::domain::jwk::{Jwk, JwkFault};
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::plan::PlanName;
 use crate::domain::rate_limit::{OwnRateLimit, RateLimit};
@@ -79,6 +80,30 @@ pub fn resources(node: Node<'_, '_>) -> Option<Vec<Resource>> {
         None => Some(resources),
         Some(place) => node.refuse(format!("{} stands there twice; keep one", resources[place].as_str())),
     }
+}
+
+/// Of each key what is not understood is passed over (RFC 7517, 4): whoever exports one writes more than the key.
+pub fn client_keys(node: Node<'_, '_>) -> Option<ClientKeys> {
+    node.object(|members| {
+        members.required("keys", |list| list.accept(ClientKeys::new(list.list(limits::CLIENT_KEYS, jwk)?)))
+    })
+}
+
+fn jwk(node: Node<'_, '_>) -> Option<Jwk> {
+    let value: Value = node.accept(serde_json::from_str(&node.json().canonical()))?;
+    let Value::Object(members) = value else { return node.refuse("expected a public key as an object") };
+    node.accept(Jwk::read(&members).map_err(JwkFault::detail))
+}
+
+/// Keys that somebody else serves could change whom a client is without an event here.
+pub fn no_jwks_uri(members: &mut Members<'_, '_>) -> Option<()> {
+    let refused = members.optional("jwks_uri", |node| {
+        node.refuse::<()>(
+            "keys are not fetched from elsewhere: a key that decides who gets in is an event in the ledger; send the keys \
+             themselves as jwks, and PATCH them when they change",
+        )
+    });
+    refused.map(|_| ())
 }
 
 pub fn concrete_scopes(node: Node<'_, '_>) -> Option<Vec<ConcreteScope>> {

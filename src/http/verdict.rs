@@ -20,6 +20,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::active::{Judgement, Known, NotAnswering};
+use crate::tokens::assertion::{Assertion, AssertionFault};
 use crate::tokens::check::{check, is_shaped_as_token};
 use crate::tokens::claims::Claims;
 
@@ -32,6 +33,8 @@ pub enum Shown<'a> {
         id: &'a str,
         secret: &'a str,
     },
+    /// in which a client says that it is itself
+    Assertion(&'a Assertion<'a>),
 }
 
 /// What is asked of a credential.
@@ -58,6 +61,8 @@ pub struct Judged {
     pub decision_id: Uuid,
     /// what an access token says, where it is one of ours
     pub claims: Option<Claims>,
+    /// why an assertion proves nothing
+    pub disproved: Option<AssertionFault>,
     /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
     held: Option<Held>,
 }
@@ -66,6 +71,13 @@ pub struct Judged {
 struct Looked {
     judgement: Judgement,
     claims: Option<Claims>,
+    disproved: Option<AssertionFault>,
+}
+
+impl From<Judgement> for Looked {
+    fn from(judgement: Judgement) -> Self {
+        Looked { judgement, claims: None, disproved: None }
+    }
 }
 
 impl App {
@@ -73,6 +85,14 @@ impl App {
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
         let looked = self.leased(|now| self.verdict(asking, now)).await?;
         self.counted(looked, door)
+    }
+
+    /// The same as it is now: after something was waited for that only an accepted call waits for. It counts once.
+    pub async fn judge_again(&self, asking: &Asking<'_>, judged: &mut Judged) -> Result<(), Problem> {
+        let looked = self.leased(|now| self.verdict(asking, now)).await?;
+        let Looked { judgement, claims, disproved } = looked.map_err(|_| not_answering())?;
+        (judged.judgement, judged.claims, judged.disproved) = (judgement, claims, disproved);
+        Ok(())
     }
 
     /// Judges many at one instant, under one lease that holds from before the first until after the last. Each is asked anew
@@ -114,23 +134,41 @@ impl App {
             reach: asking.reach,
         };
         let vault = self.ledger.vault();
-        let (judgement, claims) = match asking.credential {
+        match asking.credential {
             Shown::Client { id, secret } => {
-                (self.view.judge_client(vault, (id, secret), &request, now)?, None)
+                self.view.judge_client(vault, (id, secret), &request, now).map(Looked::from)
             }
+            Shown::Assertion(assertion) => self.proved(assertion, &request, now),
             Shown::Text(text) => match self.claims(text, now)? {
-                None => (self.view.judge(vault, text, &request, now)?, None),
+                None => self.view.judge(vault, text, &request, now).map(Looked::from),
                 Some(claims) => {
                     let issued = claims.issued();
-                    (self.view.judge_token(claims.secret, &issued, &request, now)?, Some(claims))
+                    let judgement = self.view.judge_token(claims.secret, &issued, &request, now)?;
+                    Ok(Looked { claims: Some(claims), ..Looked::from(judgement) })
                 }
             },
-        };
-        Ok(Looked { judgement, claims })
+        }
+    }
+
+    /// The state is looked at first, since the keys stand in it; without the signature nothing of it is told.
+    fn proved(
+        &self,
+        assertion: &Assertion<'_>,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Looked, NotAnswering> {
+        let id = assertion.client_id();
+        let judgement = self.view.judge_client_by_id(self.ledger.vault(), id, request, now)?;
+        let client = judgement.known.as_ref().and_then(Known::client);
+        let keys = client.and_then(|client| client.registration.jwks.as_ref());
+        Ok(match assertion.check(keys, self.issuer(), judgement.judged_at) {
+            Ok(()) => Looked::from(judgement),
+            Err(fault) => Looked { disproved: Some(fault), ..Looked::from(judgement.disproved()) },
+        })
     }
 
     fn counted(&self, looked: Result<Looked, NotAnswering>, door: Door) -> Result<Judged, Problem> {
-        let Looked { judgement, claims } = looked.map_err(|_| not_answering())?;
+        let Looked { judgement, claims, disproved } = looked.map_err(|_| not_answering())?;
         let held = self.held(&judgement, door);
         let outcome = match &judgement.verdict {
             Err(refused) => Outcome::Refused(refused.reason),
@@ -139,7 +177,7 @@ impl App {
         };
         self.metrics.count(door, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
-        Ok(Judged { judgement, decision_id, claims, held })
+        Ok(Judged { judgement, decision_id, claims, disproved, held })
     }
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.

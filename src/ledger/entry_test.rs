@@ -12,7 +12,7 @@ use super::*;
 use crate::domain::authority::Role;
 use crate::domain::client_format::ClientFormat;
 use crate::domain::credential::{
-    self, AuthMethod, ClientRotation, CredentialEvent, Kind, Reason, Registration, Resource, SecretFacts,
+    self, ClientRotation, CredentialEvent, Kind, Reason, Registration, Resource, SecretFacts,
 };
 use crate::domain::ids::{ClientId, MemberId, SecretId, TokenId};
 use crate::domain::ip_rules::IpRules;
@@ -23,7 +23,7 @@ use crate::domain::plan::{self, PlanEvent, PlanName};
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::tenant::{self, Settings, TenantEvent};
-use crate::domain::testing::{own_rate_limits, rate_limits};
+use crate::domain::testing::{keyed, own_rate_limits, rate_limits};
 
 const LEDGER: i32 = 1;
 
@@ -330,9 +330,10 @@ fn secret() -> impl Strategy<Value = SecretFacts> {
 }
 
 fn registration() -> impl Strategy<Value = Registration> {
-    vec("https://[a-z]{1,8}", 0..3).prop_map(|resources| Registration {
-        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+    let methods = prop_oneof![Just(Registration::default()), any::<u8>().prop_map(keyed)];
+    (vec("https://[a-z]{1,8}", 0..3), methods).prop_map(|(resources, of_method)| Registration {
         resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
+        ..of_method
     })
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::domain::Fresh;
-use crate::domain::client_format::{ClientFormat, compose_id, compose_secret, credential_text};
+use crate::domain::client_format::{ClientFormat, beginning, compose_id, compose_secret, credential_text};
 use crate::domain::credential::SecretFacts;
 use crate::domain::ids::{ClientId, SecretId};
 use crate::domain::key_format::{Composed, KeyFormat, RANDOM_BYTES, compose};
@@ -42,8 +42,7 @@ impl FreshSecrets {
     /// What is stored of a secret that is found by this text.
     fn facts(&self, prefix: String, text: &PlainSecret) -> SecretFacts {
         let pepper = self.vault.newest();
-        let digest = self.vault.digest(pepper, text.bytes());
-        let digest = digest.unwrap_or_else(|| panic!("the vault has its newest pepper"));
+        let digest = present(self.vault.digest(pepper, text.bytes()));
         SecretFacts {
             id: SecretId(self.uuid()),
             client_id: None,
@@ -78,4 +77,20 @@ impl Fresh for FreshSecrets {
         self.keep(secret);
         SecretFacts { client_id: Some(id), ..facts }
     }
+
+    fn client_without_secret(&self, format: &ClientFormat) -> SecretFacts {
+        let id = self.composed(|random| compose_id(format, random));
+        let pepper = self.vault.newest();
+        SecretFacts {
+            id: SecretId(self.uuid()),
+            prefix: beginning(format, &id),
+            pepper: PepperNumber(pepper),
+            digest: Digest::new(present(self.vault.client_id_digest(pepper, id.as_str()))),
+            client_id: Some(id),
+        }
+    }
+}
+
+fn present(digest: Option<[u8; 32]>) -> [u8; 32] {
+    digest.unwrap_or_else(|| panic!("the vault has its newest pepper"))
 }

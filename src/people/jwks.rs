@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
+use crate::domain::jwk::{self, Jwk};
 use crate::limits;
 use crate::tokens::json;
-use crate::tokens::jwk::Jwk;
 use crate::vault::{PublicKey, SigningAlgorithm};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +22,8 @@ impl KeySet {
         Ok(KeySet(keys.iter().filter_map(|key| Jwk::read(key.as_object()?).ok()).collect()))
     }
 
-    /// The keys that may have signed: those of that id; where the text names none, the only one that serves the algorithm.
     pub fn candidates(&self, id: Option<&str>, algorithm: SigningAlgorithm) -> Vec<&PublicKey> {
-        let fitting = self.0.iter().filter(|key| key.serves(algorithm));
-        match id {
-            Some(id) => fitting.filter(|key| key.id.as_deref() == Some(id)).map(Jwk::key).collect(),
-            None => {
-                let all: Vec<&PublicKey> = fitting.map(Jwk::key).collect();
-                if all.len() == 1 { all } else { Vec::new() }
-            }
-        }
+        jwk::candidates(&self.0, id, algorithm)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a credential may do, from where, and how often: many credentials have the same, so the view keeps each once.
 
 use super::bytes::{BadRecord, Reader, Writer};
-use crate::domain::credential::{AuthMethod, Client, Credential, Registration, Resource};
+use crate::domain::credential::{AuthMethod, Client, ClientKeys, Credential, Registration, Resource};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::rate_limit::OwnRateLimit;
 use crate::domain::scope::Scope;
@@ -39,9 +39,13 @@ impl Policy {
             }
         }
         encode_limit(self.rate_limit, &mut out);
-        out.flags([self.client.is_some()]);
+        let keys = self.client.as_ref().and_then(|client| client.registration.jwks.as_ref());
+        out.flags([self.client.is_some(), keys.is_some()]);
         if let Some(client) = &self.client {
             encode_client(client, &mut out);
+        }
+        if let Some(keys) = keys {
+            out.text(&keys.text());
         }
         out.0
     }
@@ -55,8 +59,8 @@ impl Policy {
         let allow = decode_entries(&mut reader)?;
         let deny = decode_entries(&mut reader)?;
         let rate_limit = decode_limit(&mut reader)?;
-        let [of_client] = reader.flags()?;
-        let client = if of_client { Some(decode_client(&mut reader)?) } else { None };
+        let [of_client, with_keys] = reader.flags()?;
+        let client = if of_client { Some(decode_client(&mut reader, with_keys)?) } else { None };
         reader.end()?;
         let ip_rules = IpRules::new(allow, deny).map_err(|_| BadRecord("its IP rules are none"))?;
         Ok(Policy { scopes, ip_rules, rate_limit, client })
@@ -79,9 +83,9 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
     Ok(entries)
 }
 
+/// How it proves itself follows from whether it has keys.
 fn encode_client(client: &Client, out: &mut Writer) {
-    let Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources } =
-        &client.registration;
+    let Registration { token_endpoint_auth_method: _, resources, jwks: _ } = &client.registration;
     out.u32(client.tokens_revoked);
     out.count(resources.len());
     for resource in resources {
@@ -89,14 +93,25 @@ fn encode_client(client: &Client, out: &mut Writer) {
     }
 }
 
-fn decode_client(reader: &mut Reader<'_>) -> Result<Client, BadRecord> {
+fn decode_client(reader: &mut Reader<'_>, with_keys: bool) -> Result<Client, BadRecord> {
     let tokens_revoked = reader.u32()?;
     let mut resources = Vec::new();
     for _ in 0..reader.count()? {
         resources.push(Resource::parse(reader.text()?).map_err(|_| BadRecord("a resource is none"))?);
     }
-    let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
-    Ok(Client { registration: Registration { token_endpoint_auth_method, resources }, tokens_revoked })
+    let registration = match with_keys {
+        false => Registration { resources, ..Registration::default() },
+        true => Registration {
+            token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
+            resources,
+            jwks: Some(decode_keys(reader.text()?)?),
+        },
+    };
+    Ok(Client { registration, tokens_revoked })
+}
+
+fn decode_keys(text: &str) -> Result<ClientKeys, BadRecord> {
+    serde_json::from_str(text).map_err(|_| BadRecord("its keys are none"))
 }
 
 fn encode_limit(rate_limit: OwnRateLimit, out: &mut Writer) {

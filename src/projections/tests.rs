@@ -57,10 +57,11 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 fn clients() -> impl Strategy<Value = Client> {
     let resources = proptest::collection::vec("https://[a-z]{1,8}", 0..3);
-    (resources, any::<u32>()).prop_map(|(resources, tokens_revoked)| Client {
+    let registrations = prop_oneof![Just(Registration::default()), any::<u8>().prop_map(keyed)];
+    (resources, registrations, any::<u32>()).prop_map(|(resources, registration, tokens_revoked)| Client {
         registration: Registration {
             resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
-            ..Registration::default()
+            ..registration
         },
         tokens_revoked,
     })

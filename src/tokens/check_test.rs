@@ -408,7 +408,7 @@ fn the_set_of_keys_holds_each_published_key_and_nothing_private() {
         let allowed = ["kty", "crv", "x", "y", "n", "e", "use", "alg", "kid"];
         assert!(members.iter().all(|member| allowed.contains(member)), "{members:?}");
         assert_eq!((&key["use"], &key["kid"]), (&json!("sig"), &json!(signer.kid)));
-        let read = crate::tokens::jwk::Jwk::read(key.as_object().expect("a key")).expect("a key");
+        let read = crate::domain::jwk::Jwk::read(key.as_object().expect("a key")).expect("a key");
         assert_eq!(read.public.thumbprint(), signer.kid);
         assert_eq!(read.algorithm, Some(signer.algorithm()));
     }

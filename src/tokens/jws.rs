@@ -60,6 +60,11 @@ impl<'a> Jws<'a> {
         key.has_signed(self.header.algorithm, self.signed.as_bytes(), &self.signature)
     }
 
+    /// The same of a key that there may be: it takes as long when there is none.
+    pub fn is_signed_by_any(&self, key: Option<&PublicKey>) -> bool {
+        PublicKey::signed_if_any(key, self.header.algorithm, self.signed.as_bytes(), &self.signature)
+    }
+
     /// What it says; `None` when that is no object with each member once.
     pub fn claims(&self) -> Option<Map<String, Value>> {
         json::object(&base64url::decode(self.claims)?)

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::jwk::Jwk;
 use super::sealed::{SealedFault, SealedKeys};
 use crate::clock::Timestamp;
+use crate::domain::jwk::Jwk;
 use crate::domain::signing_keys::{Keys, SigningKey};
 use crate::ledger::execute::Ledger;
 use crate::limits;

@@ -1,12 +1,12 @@
 //! Access tokens: the keys that sign them, minting them, and telling whether one is ours.
 //!
-//! `jws` and `jwk` are the strict reading of signed texts and of keys, for our own tokens and for those of others; who signed
+//! `jws` is the strict reading of signed texts, for our own tokens and for those of others; who signed
 //! may never be said by the text that is to be checked.
 
+pub mod assertion;
 pub mod check;
 pub mod claims;
 pub mod json;
-pub mod jwk;
 pub mod jws;
 pub mod keyring;
 pub mod mint;

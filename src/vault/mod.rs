@@ -10,6 +10,7 @@ mod pepper;
 mod private_key;
 mod rotation;
 mod signature;
+mod stand_in;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -50,6 +51,8 @@ struct Derived {
     pepper: Pepper,
     /// of digests that others made
     foreign: Pepper,
+    /// of the ids of clients that have no secret
+    client_ids: Pepper,
     event: hmac::Key,
     row: hmac::Key,
     name: hmac::Key,
@@ -96,7 +99,13 @@ impl Vault {
         self.digesting(pepper, text).map(Digesting::finish)
     }
 
-    /// The same, for whoever has something to do between its two halves.
+    /// Of a client's id alone, under a key of its own: what is found by it is found by no text that anybody shows, whatever
+    /// that text is.
+    pub fn client_id_digest(&self, pepper: u32, id: &str) -> Option<[u8; 32]> {
+        Some(self.key(pepper)?.client_ids.digesting([id.as_bytes()]).finish())
+    }
+
+    /// The same as [`Vault::digest`], for whoever has something to do between its two halves.
     #[inline]
     pub fn digesting(&self, pepper: u32, text: &[u8]) -> Option<Digesting<'_>> {
         Some(self.key(pepper)?.pepper.digesting([text]))
@@ -195,6 +204,7 @@ impl Derived {
             number,
             pepper: Pepper::new(&key_of("pepper")),
             foreign: Pepper::new(&key_of("pepper of foreign digests")),
+            client_ids: Pepper::new(&key_of("pepper of client ids")),
             event: mac_key("event mac"),
             row: mac_key("row mac"),
             name: mac_key("name mac"),
@@ -303,6 +313,19 @@ mod tests {
         assert_ne!(after.digest(1, b"text"), after.digest(2, b"text"));
         assert_eq!(before.digest(2, b"text"), None);
         assert_eq!(before.lookup("key", b"text"), after.lookup("key", b"text"));
+    }
+
+    #[test]
+    fn the_digest_of_an_id_is_that_of_no_text() {
+        let vault = vault(&[1, 2]);
+        let digest = vault.client_id_digest(1, "cl_client_1");
+        assert!(digest.is_some());
+        assert_ne!(digest, vault.client_id_digest(2, "cl_client_1"));
+        assert_ne!(digest, vault.client_id_digest(1, "cl_client_2"));
+        for text in ["cl_client_1", "cl_client_1:", ":cl_client_1"] {
+            assert_ne!(digest, vault.digest(1, text.as_bytes()), "{text}");
+        }
+        assert_eq!(vault.client_id_digest(3, "cl_client_1"), None);
     }
 
     #[test]

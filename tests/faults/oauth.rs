@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cut_off::CutOff;
+use crate::support::assertions::{Signer, by_assertion};
 use crate::support::client::{Request, Response};
 use crate::support::service::{Key, Service, eventually, text};
 
@@ -23,6 +24,40 @@ fn is_unavailable(answer: &Response) {
         (answer.header("cache-control"), answer.header("pragma")),
         (Some("no-store"), Some("no-cache"))
     );
+}
+
+/// A client that shows an assertion gets nothing as long as nobody can say that it was not shown before.
+#[test]
+fn without_the_database_no_assertion_is_taken_and_each_is_taken_once_all_the_same() {
+    const TOKEN: &str = "/api/v1/oauth/token";
+    const GRANT: &str = "grant_type=client_credentials";
+    let CutOff { database: _database, proxy, service } = CutOff::start();
+    let root = service.root();
+    let signer = Signer::new("one");
+    let client = root.tenant("away", json!({})).client_with(signer.registration("c"));
+    let fresh = || signer.assertion(&text(&client.minted["client_id"]), &service.url());
+    let shows = |assertion: &str| service.anonymous().send(&by_assertion(TOKEN, assertion, GRANT));
+    let before = fresh();
+    shows(&before).expect(200);
+    proxy.refuse();
+    // At first the lease holds still: what is known from memory is answered, and this is not.
+    let waiting = fresh();
+    for _ in 0..3 {
+        is_unavailable(&shows(&waiting));
+    }
+    proxy.heal();
+    eventually(|| (service.anonymous().get("/readyz").status == 200).then_some(()))
+        .expect("the database is back");
+    let let_in = || match shows(&fresh()).status {
+        503 => None,
+        status => Some(status),
+    };
+    assert_eq!(eventually(let_in), Some(200));
+    for shown in [&before, &waiting] {
+        let again = [(); 2].map(|()| shows(shown).status);
+        assert_eq!(again[1], 401, "{again:?}");
+    }
+    assert_eq!(shows(&before).status, 401);
 }
 
 #[test]

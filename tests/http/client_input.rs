@@ -76,7 +76,7 @@ fn how_a_client_proves_itself_is_chosen_once_of_what_there_is() {
     without_an_event(&root, || {
         for method in [
             json!("client_secret_post"),
-            json!("private_key_jwt"),
+            json!("tls_client_auth"),
             json!("none"),
             json!("client_secret_jwt"),
             json!("CLIENT_SECRET_BASIC"),
@@ -107,8 +107,6 @@ fn a_member_that_a_client_does_not_have_is_refused_by_its_name() {
     without_an_event(&root, || {
         // What is of a later day, what is the service's to say, and what is another kind's.
         for name in [
-            "jwks",
-            "jwks_uri",
             "dpop_bound_access_tokens",
             "client_id",
             "client_secret",

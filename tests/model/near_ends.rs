@@ -42,6 +42,10 @@ impl Fresh for Nothing {
     fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
         unreachable!("housekeeping makes nothing")
     }
+
+    fn client_without_secret(&self, _: &ClientFormat) -> SecretFacts {
+        unreachable!("housekeeping makes nothing")
+    }
 }
 
 /// What housekeeping has to write down of a credential in these states at that instant.

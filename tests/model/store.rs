@@ -89,6 +89,10 @@ impl Fresh for NoneFresh {
     fn client(&self, _: &ClientFormat, _: Option<&ClientId>) -> SecretFacts {
         unreachable!("a tenant is no client")
     }
+
+    fn client_without_secret(&self, _: &ClientFormat) -> SecretFacts {
+        unreachable!("a tenant is no client")
+    }
 }
 
 fn stream_id() -> StreamId {

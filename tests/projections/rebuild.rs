@@ -8,18 +8,20 @@ use credledger::domain::authority::Role;
 use credledger::domain::command::Command;
 use credledger::domain::command::Command::Operator;
 use credledger::domain::credential::{
-    self, AuthMethod, ClientRotation, Configure, CredentialCommand, ForeignSecret, Import, Reason,
-    Registration, Resource, RevokeTokens, Salt, SaltBytes,
+    self, AuthMethod, ClientKeys, ClientRotation, Configure, CredentialCommand, ForeignSecret, Import,
+    Reason, Registration, Resource, RevokeTokens, Salt, SaltBytes,
 };
 use credledger::domain::event::Actor;
 use credledger::domain::ids::OperatorId;
 use credledger::domain::ids::{AccessTokenId, CredentialId, MemberId, StreamId, TenantId};
 use credledger::domain::imports::{self, Alphabet, Declare, ForeignFormat, Scheme, Side};
 use credledger::domain::ip_rules::IpRules;
+use credledger::domain::jwk::Jwk;
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::member::{self, MemberCommand};
 use credledger::domain::operator;
 use credledger::domain::operator::Reach;
+use credledger::domain::public_key::PublicJwk;
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::settings::SettingsPatch;
@@ -28,6 +30,7 @@ use credledger::ledger::execute::Order;
 use credledger::ops::house::{Foundation, House, LEDGER};
 use credledger::projections::active::{ActiveView, ViewDump};
 use credledger::projections::load::load;
+use credledger::vault::PublicKey;
 use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
@@ -214,11 +217,19 @@ fn create_of(life: u32, owner: Option<MemberId>) -> credential::Create {
     }
 }
 
+/// Of a client that has no secret.
+fn keyed(of: u8) -> Registration {
+    let key = PublicJwk::from(PublicKey::Ed25519(vec![of; 32])).members();
+    let keys = ClientKeys::new(vec![Jwk::read(&key).expect("a key")]).expect("keys");
+    let token_endpoint_auth_method = AuthMethod::PrivateKeyJwt;
+    Registration { token_endpoint_auth_method, jwks: Some(keys), ..Registration::default() }
+}
+
 /// Of every third life: a client, at first with as many resources as its life has.
 fn registration_of(life: u32) -> Option<Registration> {
     let resources = (0..life).map(|number| resource(&format!("urn:acme:{number}"))).collect();
-    let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
-    life.is_multiple_of(3).then_some(Registration { token_endpoint_auth_method, resources })
+    let of_method = if life.is_multiple_of(2) { keyed(life as u8) } else { Registration::default() };
+    life.is_multiple_of(3).then_some(Registration { resources, ..of_method })
 }
 
 fn resource(text: &str) -> Resource {
@@ -237,7 +248,7 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         RateLimit::new(life + 1, 60).map(|limit| credential::Limit { rate_limit: OwnRateLimit::Of(limit) });
     actions.extend(limit.ok().filter(|_| life.is_multiple_of(2)).map(CredentialCommand::Limit));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
-    let configure = Configure { resources: Some(vec![resource("https://api.acme.example")]) };
+    let configure = Configure { resources: Some(vec![resource("https://api.acme.example")]), jwks: None };
     let configure = [CredentialCommand::Configure(configure), CredentialCommand::RevokeTokens(RevokeTokens)];
     actions.extend(configure.into_iter().filter(|_| of_client && life.is_multiple_of(2)));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));

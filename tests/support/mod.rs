@@ -2,6 +2,7 @@
 //! database of its own, cloned from one that was migrated once.
 #![allow(dead_code)] // each test binary uses its part of this
 
+pub mod assertions;
 pub mod batch;
 pub mod client;
 pub mod document;

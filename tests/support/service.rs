@@ -362,7 +362,8 @@ impl<'a> Tenant<'a> {
             admin: self.admin,
             path: format!("{collection}/{id}"),
             id,
-            secret: text(&minted["secret"]),
+            // A client that shows assertions has none.
+            secret: minted["secret"].as_str().unwrap_or_default().to_owned(),
             minted,
         }
     }

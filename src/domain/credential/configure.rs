@@ -1,8 +1,8 @@
-//! Change what an OAuth client's tokens may be for. The event holds the registration whole.
+//! Change what an OAuth client's tokens may be for, or the keys that it proves itself by. The event holds the registration whole.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, CredentialEvent, Registration, Resource};
+use super::{ClientKeys, Credential, CredentialEvent, Registration, Resource};
 use crate::domain::Context;
 use crate::domain::refusal::Refusal;
 
@@ -10,6 +10,8 @@ use crate::domain::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub struct Configure {
     pub resources: Option<Vec<Resource>>,
+    /// all of its keys from now on
+    pub jwks: Option<ClientKeys>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +29,10 @@ impl Configure {
         let client = credential.client.as_ref().ok_or_else(Refusal::not_found)?;
         let registration = Registration {
             resources: self.resources.clone().unwrap_or_else(|| client.registration.resources.clone()),
+            jwks: self.jwks.clone().or_else(|| client.registration.jwks.clone()),
             ..client.registration.clone()
         };
+        registration.checked()?;
         if registration == client.registration {
             return Ok(Vec::new());
         }
@@ -40,6 +44,12 @@ impl Configure {
 impl Configured {
     pub(super) fn apply(self, credential: &mut Credential) -> Result<(), &'static str> {
         let client = credential.client.as_mut().ok_or("it is no client")?;
+        if self.registration.token_endpoint_auth_method != client.registration.token_endpoint_auth_method {
+            return Err("it changes how the client proves itself");
+        }
+        if !self.registration.is_sound() {
+            return Err("it has keys where there is a secret, or neither");
+        }
         client.registration = self.registration;
         Ok(())
     }
@@ -54,7 +64,7 @@ mod tests {
 
     fn configure(resources: &[&str]) -> CredentialCommand {
         let resources = resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect();
-        CredentialCommand::Configure(Configure { resources: Some(resources) })
+        CredentialCommand::Configure(Configure { resources: Some(resources), jwks: None })
     }
 
     #[test]
@@ -64,6 +74,34 @@ mod tests {
         assert_eq!(client.registration.resources.len(), 1);
         given_state(made.clone()).when(configure(&["https://a.example"])).then([]);
         given_state(made).when(CredentialCommand::Configure(Configure::default())).then([]);
+    }
+
+    fn keys(of: u8) -> CredentialCommand {
+        CredentialCommand::Configure(Configure { resources: None, jwks: Some(client_keys(of)) })
+    }
+
+    #[test]
+    fn a_clients_keys_are_replaced_by_an_event_with_the_registration_whole() {
+        let made = || given_client([keyed_client_created()]);
+        made().when(keys(1)).then([]);
+        made().when(keys(2)).then([CredentialEvent::Configured(Configured { registration: keyed(2) })]);
+        let after = made().when(keys(2)).and(configure(&["https://a.example"])).state();
+        let registration = after.client.expect("a client").registration;
+        assert_eq!((registration.jwks, registration.resources.len()), (Some(client_keys(2)), 1));
+    }
+
+    #[test]
+    fn a_client_with_a_secret_is_given_no_keys_and_how_it_proves_itself_stays() {
+        given_client([client_created()]).when(keys(1)).refused(RefusalKind::Invalid, Some("/jwks"));
+        let state = given_client([client_created()]).state();
+        let soundless = Registration { jwks: None, ..keyed(1) };
+        for registration in
+            [keyed(1), soundless, Registration { jwks: Some(client_keys(1)), ..registration() }]
+        {
+            assert!(Configured { registration }.apply(&mut state.clone()).is_err());
+        }
+        let mut state = given_client([keyed_client_created()]).state();
+        assert!(Configured { registration: registration() }.apply(&mut state).is_err());
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Client, Credential, CredentialEvent, Registration, Secret, SecretFacts, Typed, rescope, set_expiry,
-    set_owner,
+    AuthMethod, Client, Credential, CredentialEvent, Registration, Secret, SecretFacts, Typed, rescope,
+    set_expiry, set_owner,
 };
 use crate::clock::Timestamp;
 use crate::domain::Context;
@@ -69,6 +69,9 @@ impl Create {
         rescope::allowed(&scopes, tenant)?;
         set_expiry::allowed(self.expires_at, tenant, context.now, context.now)?;
         set_owner::allowed(self.owner, tenant, member)?;
+        if let Some(registration) = &self.registration {
+            registration.checked()?;
+        }
         Ok(vec![CredentialEvent::Created(Created {
             tenant_id: tenant.id,
             name: Personal::Known(self.name.clone()),
@@ -80,11 +83,19 @@ impl Create {
             rate_limit: self.rate_limit,
             owner: self.owner,
             registration: self.registration.clone(),
-            secret: match self.registration {
+            secret: match &self.registration {
                 None => context.fresh.secret(&tenant.settings.key_format),
-                Some(_) => context.fresh.client(&tenant.settings.client_format, None),
+                Some(registration) => fresh_client(registration, tenant, context),
             },
         })])
+    }
+}
+
+fn fresh_client(registration: &Registration, tenant: &Tenant, context: &Context) -> SecretFacts {
+    let format = &tenant.settings.client_format;
+    match registration.token_endpoint_auth_method {
+        AuthMethod::ClientSecretBasic => context.fresh.client(format, None),
+        AuthMethod::PrivateKeyJwt => context.fresh.client_without_secret(format),
     }
 }
 
@@ -104,6 +115,9 @@ impl Created {
         }
         if self.registration.is_some() != self.secret.client_id.is_some() {
             return Err("it has a client's id without a registration, or a registration without one");
+        }
+        if self.registration.as_ref().is_some_and(|registration| !registration.is_sound()) {
+            return Err("it has keys where there is a secret, or neither");
         }
         let client = self.client();
         Ok(Credential {
@@ -207,6 +221,35 @@ mod tests {
             matches!(claims.as_slice(), [(ClaimKind::ClientId, id)] if id.starts_with("cl_client_")),
             "{claims:?}"
         );
+    }
+
+    #[test]
+    fn a_client_with_keys_has_an_id_and_no_secret_that_it_could_show() {
+        let create = Create { registration: Some(keyed(1)), ..create() };
+        let made = given_client([]).when(CredentialCommand::Create(create)).state();
+        let [secret] = made.secrets.as_slice() else { panic!("one, not {:?}", made.secrets) };
+        let id = secret.facts.client_id.as_ref().expect("an id");
+        assert!(
+            secret.facts.prefix.starts_with("cl_client_") && id.as_str().starts_with(&secret.facts.prefix)
+        );
+        assert_eq!(made.client.expect("a client").registration, keyed(1));
+    }
+
+    #[test]
+    fn keys_are_of_a_client_that_proves_itself_by_them_and_of_no_other() {
+        let without = Registration { jwks: None, ..keyed(1) };
+        let beside = Registration { jwks: Some(client_keys(1)), ..registration() };
+        for registration in [without, beside] {
+            let create = Create { registration: Some(registration.clone()), ..create() };
+            given_client([])
+                .when(CredentialCommand::Create(create))
+                .refused(RefusalKind::Invalid, Some("/jwks"));
+            let CredentialEvent::Created(created) = client_created() else { panic!("a creation") };
+            let created = Created { registration: Some(registration), ..created };
+            let event = Event::Credential(Kind::OauthClient, CredentialEvent::Created(created));
+            let recorded = Recorded { tenant: Some(tenant_id(1)), ..recorded_on(1, event) };
+            assert!(StreamState::Empty.folded(recorded).is_err());
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! It keeps its id for life and holds several dated secrets. Exactly one secret is active while the credential lives; its
 //! only end is the credential's own. Older ones have a deadline of their own, or are over.
 
+pub mod client_keys;
 pub mod configure;
 pub mod create;
 pub mod edit;
@@ -42,6 +43,7 @@ use super::tenant::Tenant;
 use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
+pub use client_keys::{BadKeys, ClientKeys};
 pub use configure::{Configure, Configured};
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};

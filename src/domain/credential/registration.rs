@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::client_keys::ClientKeys;
 use crate::domain::ids::ClientId;
+use crate::domain::refusal::Refusal;
 use crate::limits;
 
 /// The two kinds of credentials. One aggregate: they live the same life.
@@ -36,6 +38,31 @@ pub struct Registration {
     pub token_endpoint_auth_method: AuthMethod,
     /// whom tokens may be asked for; none: for whoever trusts the issuer
     pub resources: Vec<Resource>,
+    /// what its assertions are held against, where it proves itself by them
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<ClientKeys>,
+}
+
+impl Registration {
+    /// Keys belong to a client that has nothing else, and to no other.
+    pub(super) fn checked(&self) -> Result<(), Refusal> {
+        match (self.token_endpoint_auth_method, &self.jwks) {
+            (AuthMethod::ClientSecretBasic, None) | (AuthMethod::PrivateKeyJwt, Some(_)) => Ok(()),
+            (AuthMethod::ClientSecretBasic, Some(_)) => Err(Refusal::invalid(
+                "/jwks",
+                "A client that shows a secret has no keys. Leave jwks out; or create a client whose \
+                 token_endpoint_auth_method is private_key_jwt.",
+            )),
+            (AuthMethod::PrivateKeyJwt, None) => Err(Refusal::invalid(
+                "/jwks",
+                "With private_key_jwt a client proves itself by its keys. Send jwks, a set of its public keys.",
+            )),
+        }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.checked().is_ok()
+    }
 }
 
 /// Chosen once: what a client proves itself by decides what its secrets are.
@@ -45,14 +72,17 @@ pub enum AuthMethod {
     /// by its secret, in the header or in the body
     #[default]
     ClientSecretBasic,
+    /// by assertions that it signs; it has no secret
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
-    pub const ALL: [AuthMethod; 1] = [AuthMethod::ClientSecretBasic];
+    pub const ALL: [AuthMethod; 2] = [AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt];
 
     pub fn word(self) -> &'static str {
         match self {
             AuthMethod::ClientSecretBasic => "client_secret_basic",
+            AuthMethod::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
@@ -60,6 +90,7 @@ impl AuthMethod {
     pub fn shown_as(self) -> &'static [&'static str] {
         match self {
             AuthMethod::ClientSecretBasic => &["client_secret_basic", "client_secret_post"],
+            AuthMethod::PrivateKeyJwt => &["private_key_jwt"],
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, CredentialEvent, Secret, SecretFacts, SecretRevoked};
+use super::{AuthMethod, Credential, CredentialEvent, Secret, SecretFacts, SecretRevoked};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::event::Recorded;
@@ -63,8 +63,8 @@ impl Rotate {
             .filter(|secret| grace == 0 || secret.ends_at.is_none())
             .map(|secret| SecretEnd { secret_id: secret.facts.id, ends_at })
             .collect();
-        let mut events =
-            vec![CredentialEvent::Rotated(Rotated { secret: fresh(credential, tenant, context), ends })];
+        let secret = fresh(credential, tenant, context)?;
+        let mut events = vec![CredentialEvent::Rotated(Rotated { secret, ends })];
         if grace == 0 && credential.client.is_some() {
             events.extend(ended_by_hand(credential, context));
         }
@@ -79,15 +79,22 @@ fn ended_by_hand(credential: &Credential, context: &Context) -> impl Iterator<It
 }
 
 /// A client's new secret stands under a new id, or under the one that its last one has: the tenant's to say.
-fn fresh(credential: &Credential, tenant: &Tenant, context: &Context) -> SecretFacts {
+fn fresh(credential: &Credential, tenant: &Tenant, context: &Context) -> Result<SecretFacts, Refusal> {
     let settings = &tenant.settings;
-    match credential.client_id() {
-        None => context.fresh.secret(&settings.key_format),
-        Some(present) => {
-            let kept = settings.client_rotation.kept(present);
+    let Some((client, present)) = credential.client.as_ref().zip(credential.client_id()) else {
+        return Ok(context.fresh.secret(&settings.key_format));
+    };
+    let kept = settings.client_rotation.kept(present);
+    match (client.registration.token_endpoint_auth_method, kept) {
+        (AuthMethod::ClientSecretBasic, kept) => {
             let facts = context.fresh.client(&settings.client_format, kept);
-            SecretFacts { client_id: facts.client_id.filter(|_| kept.is_none()), ..facts }
+            Ok(SecretFacts { client_id: facts.client_id.filter(|_| kept.is_none()), ..facts })
         }
+        (AuthMethod::PrivateKeyJwt, None) => Ok(context.fresh.client_without_secret(&settings.client_format)),
+        (AuthMethod::PrivateKeyJwt, Some(_)) => Err(Refusal::conflict(
+            "The tenant's client_rotation is keep_id, and this client has no secret: a rotation would change \
+             nothing. PATCH its jwks to change the keys that it proves itself by.",
+        )),
     }
 }
 
@@ -183,6 +190,18 @@ mod tests {
         let after = kept().and(rotate(Some(60))).state();
         assert_eq!(ids(&after), [ids(&after)[0]; 3]);
         assert!(kept().events()[0].event.claims().is_empty(), "an id that is kept was claimed before");
+    }
+
+    #[test]
+    fn a_client_with_keys_gets_a_new_id_and_has_nothing_to_rotate_under_one_that_is_kept() {
+        let after = given_client([keyed_client_created()]).when(rotate(Some(60))).state();
+        assert_ne!(ids(&after)[0], ids(&after)[1]);
+        assert_eq!(after.secrets[0].ends_at, Some(at(60)));
+        assert!(after.secrets[1].facts.prefix.starts_with("cl_client_"));
+        let keeping = tenant_with(|settings| settings.client_rotation = ClientRotation::KeepId);
+        let refused = given_client([keyed_client_created()]).tenant(keeping).when(rotate(Some(60)));
+        let why = refused.refused(RefusalKind::Conflict, None);
+        assert!(why.contains("PATCH its jwks"), "{why}");
     }
 
     #[test]

@@ -30,8 +30,11 @@ fn registration(members: &mut Members<'_, '_>) -> Option<Registration> {
     let methods = AuthMethod::ALL.map(|method| (method.word(), method));
     let method = members.optional("token_endpoint_auth_method", |word| word.one_of(&methods));
     let resources = members.optional("resources", fields::resources);
+    let jwks = members.optional("jwks", fields::client_keys);
+    fields::no_jwks_uri(members)?;
     Some(Registration {
         token_endpoint_auth_method: method?.unwrap_or(AuthMethod::ClientSecretBasic),
         resources: resources?.unwrap_or_default(),
+        jwks: jwks?,
     })
 }

@@ -57,6 +57,8 @@ fn configure(members: &mut Members<'_, '_>) -> Option<Configure> {
     let method = members.optional("token_endpoint_auth_method", |method| {
         method.refuse::<()>("it is chosen once, when a client is created; create another client to change it")
     });
+    let jwks = members.optional("jwks", fields::client_keys);
+    fields::no_jwks_uri(members)?;
     method?;
-    Some(Configure { resources: resources?.map(Option::unwrap_or_default) })
+    Some(Configure { resources: resources?.map(Option::unwrap_or_default), jwks: jwks? })
 }

@@ -65,6 +65,7 @@ use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
 use crate::ledger::tally::Lane;
+use crate::tokens::assertion;
 use crate::vault::sha256;
 
 /// A write's request, after its door: what the manners of all writes need. An extractor.
@@ -314,7 +315,7 @@ impl Write {
         self.carry_out(order, Told::ENFORCED).await
     }
 
-    /// The credential, and the secret where the command made one, with a curl line that tries it.
+    /// The credential, and where the command made something to show, that, with a curl line that tries it.
     pub async fn render_credential(&self, target: Target, status: u16) -> Result<Render, Problem> {
         let kept = self.app.ledger.tenant_kept(Errand::Command, target.tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
@@ -323,26 +324,38 @@ impl Write {
             let credential = state.credential();
             let resource = credential.map(|credential| app.credential(credential, now, warning_seconds));
             let mut body = Map::from_iter([(member(target.kind).to_owned(), json!(resource))]);
-            if let Some((secret, credential)) = secret.zip(credential) {
-                body.extend(shown(&app.public_url, credential, secret));
+            if let Some(credential) = credential {
+                body.extend(shown(&app.public_url, credential, secret, status));
             }
             Answer { status, body }
         }))
     }
 }
 
-/// What is told of a new secret this once, and how to try it.
-fn shown(url: &str, credential: &Credential, secret: &PlainSecret) -> Map<String, Value> {
-    let secret = secret.reveal();
-    let mut told = Map::from_iter([("secret".to_owned(), secret.into())]);
-    let curl = match credential.client_id() {
-        None => format!("curl -H 'Authorization: Bearer {secret}' {url}/api/v1/whoami"),
-        Some(id) => {
-            told.insert("client_id".to_owned(), id.as_str().into());
+/// What is told of a new secret this once, and how to try it. Of a client that has none, its new id and the same.
+fn shown(
+    url: &str,
+    credential: &Credential,
+    secret: Option<&PlainSecret>,
+    status: u16,
+) -> Map<String, Value> {
+    let mut told = Map::new();
+    let secret = secret.map(PlainSecret::reveal);
+    told.extend(secret.map(|secret| ("secret".to_owned(), secret.into())));
+    let curl = match (credential.client_id(), secret) {
+        (None, Some(secret)) => format!("curl -H 'Authorization: Bearer {secret}' {url}/api/v1/whoami"),
+        (Some(id), Some(secret)) => {
             let id = id.as_str();
             format!("curl -u '{id}:{secret}' -d grant_type=client_credentials {url}/api/v1/oauth/token")
         }
+        (Some(_), None) if status == StatusCode::CREATED.as_u16() => format!(
+            "curl -d grant_type=client_credentials -d client_assertion_type={} -d client_assertion=\"$ASSERTION\" \
+             {url}/api/v1/oauth/token",
+            assertion::TYPE
+        ),
+        (_, None) => return told,
     };
+    told.extend(credential.client_id().map(|id| ("client_id".to_owned(), id.as_str().into())));
     told.insert("curl".to_owned(), curl.into());
     told
 }

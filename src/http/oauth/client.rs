@@ -1,4 +1,5 @@
-//! Who asks: a client, by id and secret in the header or in the body (RFC 6749, 2.3.1), never both.
+//! Who asks: a client, by its id and secret in the header or in the body (RFC 6749, 2.3.1), or by an assertion that it signed
+//! (RFC 7523, 2.2); never by two of these.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use super::form::Form;
-use super::{OAuthError, invalid_client};
+use super::{OAuthError, assertion, invalid_client};
 use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 use crate::domain::secret::PlainSecret;
@@ -19,9 +20,9 @@ use crate::ledger::imports::read_base64;
 use crate::projections::active::Known;
 
 /// What a client shows of itself.
-pub struct ClientShown {
-    pub id: String,
-    secret: PlainSecret,
+pub enum ClientShown<'f> {
+    Secret { id: String, secret: PlainSecret },
+    Assertion(assertion::Sent<'f>),
 }
 
 /// A client that was let in.
@@ -36,20 +37,28 @@ impl LetIn {
     }
 }
 
-impl ClientShown {
-    pub fn read(request: &HttpRequest, form: &Form<'_>) -> Result<Self, Problem> {
-        let in_body = form.one("client_secret");
+/// Whether the body shows who asks, whatever the header says.
+pub fn is_shown_in_body(form: &Form<'_>) -> bool {
+    form.one("client_secret").is_some() || assertion::is_sent(form)
+}
+
+impl<'f> ClientShown<'f> {
+    pub fn read(request: &HttpRequest, form: &'f Form<'f>) -> Result<Self, Problem> {
         // Whatever the header says: it is a second way of showing who asks.
-        if in_body.is_some() && request.headers().contains_key(AUTHORIZATION) {
-            return Err(OAuthError::InvalidRequest
-                .because("there is an Authorization header and a secret in the body; send one of them"));
+        if is_shown_in_body(form) && request.headers().contains_key(AUTHORIZATION) {
+            return Err(OAuthError::InvalidRequest.because(
+                "there is an Authorization header, and a secret or an assertion in the body; send one of them",
+            ));
         }
-        match (basic(request)?, form.one("client_id"), in_body) {
-            (Some(shown), Some(id), _) if shown.id != id => Err(OAuthError::InvalidRequest
+        if let Some(sent) = assertion::Sent::read(form)? {
+            return Ok(ClientShown::Assertion(sent));
+        }
+        match (basic(request)?, form.one("client_id"), form.one("client_secret")) {
+            (Some((own, _)), Some(id), _) if own != id => Err(OAuthError::InvalidRequest
                 .because("client_id is another one than in the Authorization header; send it once")),
-            (Some(shown), ..) => Ok(shown),
+            (Some((id, secret)), ..) => Ok(ClientShown::Secret { id, secret }),
             (None, Some(id), Some(secret)) => {
-                Ok(ClientShown { id: id.to_owned(), secret: PlainSecret::new(secret.to_owned()) })
+                Ok(ClientShown::Secret { id: id.to_owned(), secret: PlainSecret::new(secret.to_owned()) })
             }
             (None, ..) => Err(invalid_client()),
         }
@@ -57,30 +66,46 @@ impl ClientShown {
 
     /// Its state, its tenant, its owner and the address it asks from, judged as for any call.
     pub async fn let_in(self, app: &App, request: &HttpRequest, door: Door) -> Result<LetIn, Problem> {
-        let client_ip = app.client_ip(request);
-        let asking = Asking {
-            credential: Shown::Client { id: &self.id, secret: self.secret.reveal() },
-            client_ip,
-            scopes: &[],
-            operation: None,
-            tenant: None,
-            audience: None,
-            reach: &Reach::All,
-        };
-        let judged = app.judge(&asking, door).await?;
-        match judged.refused() {
-            None => Ok(LetIn { id: self.id, judged }),
-            // Only a guess counts against the address that it came from.
-            Some(refused) if refused.reason == Reason::NotFound => {
-                Err(app.failed(client_ip, invalid_client().with_reason(refused.reason.word())))
+        match self {
+            ClientShown::Assertion(sent) => sent.let_in(app, request, door).await,
+            ClientShown::Secret { id, secret } => {
+                let shown = Shown::Client { id: &id, secret: secret.reveal() };
+                let judged = app.judge(&asking(app, request, shown), door).await?;
+                admitted(app, request, &judged)?;
+                Ok(LetIn { id, judged })
             }
-            Some(_) => Err(invalid_client()),
         }
     }
 }
 
-/// Both halves are decoded as a form is, which changes neither an id nor a secret of ours. `None` without such a header.
-fn basic(request: &HttpRequest) -> Result<Option<ClientShown>, Problem> {
+pub(super) fn asking<'a>(app: &App, request: &HttpRequest, credential: Shown<'a>) -> Asking<'a> {
+    Asking {
+        credential,
+        client_ip: app.client_ip(request),
+        scopes: &[],
+        operation: None,
+        tenant: None,
+        audience: None,
+        reach: &Reach::All,
+    }
+}
+
+pub(super) fn admitted(app: &App, request: &HttpRequest, judged: &Judged) -> Result<(), Problem> {
+    let Some(refused) = judged.refused() else { return Ok(()) };
+    let problem = match judged.disproved {
+        Some(fault) => invalid_client().with_cause(fault),
+        None => invalid_client(),
+    };
+    // Only a guess counts against the address that it came from.
+    Err(match refused.reason {
+        Reason::NotFound => app.failed(app.client_ip(request), problem.with_reason(refused.reason.word())),
+        _ => problem,
+    })
+}
+
+/// Id and secret. Both halves are decoded as a form is, which changes neither an id nor a secret of ours. `None` without such a
+/// header.
+fn basic(request: &HttpRequest) -> Result<Option<(String, PlainSecret)>, Problem> {
     let mut values = request.headers().get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -92,7 +117,7 @@ fn basic(request: &HttpRequest) -> Result<Option<ClientShown>, Problem> {
         let decoded = read_base64(text).filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
         let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
         let [id, secret] = [unescaped(id), unescaped(secret)].map(|half| half.ok().map(Cow::into_owned));
-        Some(ClientShown { id: id?, secret: PlainSecret::new(secret?) })
+        Some((id?, PlainSecret::new(secret?)))
     };
     read().map(Some).ok_or_else(invalid_client)
 }

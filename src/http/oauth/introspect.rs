@@ -7,7 +7,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::client::ClientShown;
+use super::client::{ClientShown, is_shown_in_body};
 use super::form::{self, Form};
 use super::{OAuthError, answer};
 use crate::domain::authority::Action;
@@ -53,7 +53,7 @@ struct Asker {
 
 impl Asker {
     async fn of(app: &App, request: &HttpRequest, form: &Form<'_>) -> Result<Self, Problem> {
-        if bearer::is_shown(request) && form.one("client_secret").is_none() {
+        if bearer::is_shown(request) && !is_shown_in_body(form) {
             let operator = operator::identify(app, request).await?;
             operator.may(Action::Verify)?;
             return Ok(Asker { reach: operator.reach().clone(), about_keys: true });

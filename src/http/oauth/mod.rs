@@ -4,6 +4,7 @@
 //! These routes speak RFC 6749's errors on every status: [`Problem::as_oauth`] names the error, and the middleware tells each
 //! problem of theirs in that form.
 
+mod assertion;
 pub mod client;
 mod form;
 pub mod introspect;
@@ -53,7 +54,7 @@ impl OAuthError {
 pub fn invalid_client() -> Problem {
     const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"credledger\"");
     OAuthError::InvalidClient
-        .because("the client is unknown, its secret is wrong, or it may not be used now")
+        .because("the client is unknown, what it shows is not its own, or it may not be used now")
         .with_header(header::WWW_AUTHENTICATE, CHALLENGE)
 }
 

@@ -86,11 +86,12 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
 pub fn members(credential: &Credential) -> Map<String, Value> {
     let description = credential.description.value.known().filter(|text| !text.is_empty());
     let registration = credential.client.iter().flat_map(|client| {
-        let Registration { token_endpoint_auth_method, resources } = &client.registration;
-        [
+        let Registration { token_endpoint_auth_method, resources, jwks } = &client.registration;
+        let of_any = [
             ("token_endpoint_auth_method".to_owned(), json!(token_endpoint_auth_method)),
             ("resources".to_owned(), json!(resources)),
-        ]
+        ];
+        of_any.into_iter().chain(jwks.as_ref().map(|jwks| ("jwks".to_owned(), json!(jwks))))
     });
     let of_any = [
         ("name".to_owned(), json!(credential.name.value)),

@@ -8,7 +8,7 @@ use arc_swap::Guard;
 
 use super::entries::{MemberEntry, OperatorEntry};
 use crate::clock::Timestamp;
-use crate::domain::access::Verdict;
+use crate::domain::access::{Reason, Refused, Verdict};
 use crate::domain::authority::Role;
 use crate::domain::credential::{Client, Kind, SecretStatus};
 use crate::domain::effective::Effective;
@@ -43,6 +43,14 @@ pub struct Judgement {
     pub judged_at: Timestamp,
     /// whose secret it is; absent where the one who asks may not know that it exists
     pub known: Option<Known>,
+}
+
+impl Judgement {
+    /// Told as of what is nothing: whoever asked has not proved to be whom this is about.
+    pub fn disproved(self) -> Self {
+        let refused = Refused { reason: Reason::NotFound, missing_scopes: Vec::new() };
+        Judgement { verdict: Err(refused), misfit: None, known: None, ..self }
+    }
 }
 
 /// A real secret and its credential, living or dead. Holds its texts within itself: to answer takes no allocation, but

@@ -95,6 +95,17 @@ impl ActiveView {
         clients::judge(&self.store, vault, client, request, now)
     }
 
+    /// The same of a client that names itself and has no secret. Whether it is that client, is not asked here.
+    pub fn judge_client_by_id(
+        &self,
+        vault: &Vault,
+        id: &str,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Judgement, NotAnswering> {
+        clients::judge_by_id(&self.store, vault, id, request, now)
+    }
+
     /// The same of whoever shows an access token that was given for this secret, and whose signature holds.
     pub fn judge_token(
         &self,

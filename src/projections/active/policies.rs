@@ -9,12 +9,13 @@ use hashbrown::HashTable;
 
 use super::edit::Why;
 use super::slab::{Chunks, Full, Ordinals};
-use crate::domain::credential::Client;
+use crate::domain::credential::{AuthMethod, Client, Registration};
 use crate::projections::policy::Policy;
 
-/// The policies of revoked keys and of revoked clients; never given back.
+/// The policies of revoked keys and of revoked clients, which had a secret or none; never given back.
 const OF_NO_KEY: u32 = 0;
 const OF_NO_CLIENT: u32 = 1;
+const OF_NO_KEYED_CLIENT: u32 = 2;
 
 pub struct Policies(Chunks<ArcSwapOption<Policy>>);
 
@@ -32,7 +33,12 @@ pub struct Book {
 impl Policies {
     pub fn new(book: &mut Book) -> Result<Self, Full> {
         let policies = Policies(Chunks::new());
-        for client in [None, Some(Client::default())] {
+        let of = |token_endpoint_auth_method| {
+            let registration = Registration { token_endpoint_auth_method, ..Registration::default() };
+            Some(Client { registration, tokens_revoked: 0 })
+        };
+        // Without its keys no assertion is held against anything.
+        for client in [None, of(AuthMethod::ClientSecretBasic), of(AuthMethod::PrivateKeyJwt)] {
             let empty = book.ordinals.take(&policies.0)?;
             book.uses.push(1);
             book.encodings.push(Box::default());
@@ -54,8 +60,13 @@ impl Policies {
 
     /// What a credential has of its policy when it is revoked: which kind it is.
     pub fn ended(&self, ordinal: u32) -> u32 {
-        let of_client = self.at(ordinal).is_some_and(|policy| policy.client.is_some());
-        if of_client { OF_NO_CLIENT } else { OF_NO_KEY }
+        let policy = self.at(ordinal);
+        let client = policy.as_ref().and_then(|policy| policy.client.as_ref());
+        match client.map(|client| client.registration.token_endpoint_auth_method) {
+            None => OF_NO_KEY,
+            Some(AuthMethod::ClientSecretBasic) => OF_NO_CLIENT,
+            Some(AuthMethod::PrivateKeyJwt) => OF_NO_KEYED_CLIENT,
+        }
     }
 
     fn put(&self, ordinal: u32, policy: Option<Policy>) {
@@ -87,7 +98,7 @@ impl Policies {
     }
 
     pub fn give_back(&self, book: &mut Book, ordinal: u32) {
-        let Some(uses) = book.uses.get_mut(ordinal as usize).filter(|_| ordinal > OF_NO_CLIENT) else {
+        let Some(uses) = book.uses.get_mut(ordinal as usize).filter(|_| ordinal > OF_NO_KEYED_CLIENT) else {
             return;
         };
         *uses -= 1;

@@ -11,6 +11,7 @@ use credledger::domain::{access, key_format, tenant};
 use credledger::http::problem::{Code, Problem};
 use credledger::http::request_id::RequestId;
 use credledger::limits;
+use credledger::tokens::assertion;
 use serde_json::{Value, json};
 
 use super::{Described, api, members, operations, words};
@@ -60,7 +61,7 @@ fn the_words_of_the_document_are_those_of_the_domain() {
     let schemas = &api.document()["components"]["schemas"];
     // The limiter stands behind the verdict, and its word behind the verdict's.
     let reasons = access::Reason::ALL.into_iter().map(access::Reason::word).chain(["rate_limited"]);
-    let cases: [(&str, &Value, Vec<&str>); 7] = [
+    let cases: [(&str, &Value, Vec<&str>); 8] = [
         (
             "events",
             &schemas["Event"]["properties"]["type"],
@@ -79,6 +80,7 @@ fn the_words_of_the_document_are_those_of_the_domain() {
             Kind::ALL.map(Kind::word).to_vec(),
         ),
         ("methods", &schemas["TokenEndpointAuthMethod"], AuthMethod::ALL.map(AuthMethod::word).to_vec()),
+        ("assertions", &schemas["AssertionAlgorithm"], assertion::algorithms().collect()),
         (
             "rotations",
             &schemas["TenantSettings"]["properties"]["client_rotation"],
@@ -140,6 +142,9 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
         ("schemas/ClientSecretText/maxLength", prefix.end() + usize::from(*secret.end())),
         ("schemas/Resources/maxItems", limits::CLIENT_RESOURCES),
         ("schemas/Resource/maxLength", limits::RESOURCE_CHARS),
+        ("schemas/ClientKeys/properties/keys/maxItems", limits::CLIENT_KEYS),
+        ("schemas/ClientKey/properties/kid/maxLength", limits::JOSE_NAME_BYTES),
+        ("schemas/TokenRequest/properties/client_assertion/maxLength", limits::ASSERTION_BYTES),
         (
             "schemas/TenantSettings/properties/token_lifetime_seconds/minimum",
             *limits::TOKEN_LIFETIME_SECONDS.start() as usize,

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::search::Needles;
+use crate::support::assertions::{Signer, by_assertion};
 use crate::support::client::Request;
 use crate::support::service::{Actor, Tenant, text};
 
@@ -28,7 +29,32 @@ pub fn has_clients(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) -
     }
     client.history();
     exchanges(tenant, gateway, (&ids[1], &rotated), hidden);
+    shows_assertions(tenant, gateway, hidden);
     ids[0].clone()
+}
+
+/// For as long as it is not over an assertion lets its bearer in once: so it stands nowhere, shown or not.
+fn shows_assertions(tenant: &Tenant<'_>, gateway: &Actor, hidden: &mut Needles) {
+    let signer = Signer::new("canary");
+    let client = tenant.client_with(signer.registration("signs"));
+    let (id, issuer) = (
+        text(&client.minted["client_id"]),
+        text(&gateway.get("/.well-known/oauth-authorization-server").expect(200)["issuer"]),
+    );
+    for (endpoint, audience, status) in
+        [("token", &*issuer, 200), ("introspect", &issuer, 200), ("token", "https://other.example", 401)]
+    {
+        let assertion = signer.assertion(&id, audience);
+        for (place, part) in assertion.split('.').enumerate().skip(1) {
+            hidden.add(if place == 1 { "an assertion's claims" } else { "an assertion's signature" }, part);
+        }
+        let path = format!("/api/v1/oauth/{endpoint}");
+        let fields = "grant_type=client_credentials&token=x";
+        gateway.send(&by_assertion(&path, &assertion, fields)).expect(status);
+        gateway.send(&by_assertion(&path, &assertion, fields)).expect(401);
+        gateway.verify(&assertion);
+        gateway.send(&Request::new("GET", "/api/v1/whoami").bearer(&assertion)).problem(401, "unauthorized");
+    }
 }
 
 /// Tokens are taken, shown right and wrong, asked about and given back.

@@ -1,5 +1,6 @@
 //! One file for each reader of foreign text, and what it promises about anything it is given.
 
+mod assertion;
 mod authorization;
 mod cidr;
 mod entry;

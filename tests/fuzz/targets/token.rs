@@ -1,11 +1,11 @@
 use std::sync::LazyLock;
 
 use credledger::clock::Timestamp;
+use credledger::domain::jwk::Jwk;
 use credledger::domain::public_key::PublicJwk;
 use credledger::domain::signing_keys::{Keys, Made, Rotated, SigningKeysEvent, TokenAlgorithm};
 use credledger::limits;
 use credledger::tokens::check::{check, is_shaped_as_token};
-use credledger::tokens::jwk::Jwk;
 use credledger::tokens::{json, jws};
 use credledger::vault::{MasterKeys, SigningAlgorithm, Vault};
 

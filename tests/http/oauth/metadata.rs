@@ -21,7 +21,8 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
     let told = answer.expect(200);
-    let by_client = json!(["client_secret_basic", "client_secret_post"]);
+    let by_client = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
+    let signed_by = json!(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]);
     assert_eq!(
         told,
         json!({
@@ -35,7 +36,10 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
             "response_types_supported": ["token"],
             "token_endpoint_auth_methods_supported": by_client,
             "revocation_endpoint_auth_methods_supported": by_client,
-            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "Bearer"],
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "Bearer"],
+            "token_endpoint_auth_signing_alg_values_supported": signed_by,
+            "introspection_endpoint_auth_signing_alg_values_supported": signed_by,
+            "revocation_endpoint_auth_signing_alg_values_supported": signed_by,
         })
     );
     // No claim without an element, and no address with a query or a fragment.

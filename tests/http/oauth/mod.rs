@@ -1,5 +1,7 @@
 //! OAuth for clients that speak for themselves, black box: each line of the RFCs that binds the service is a test here.
 
+mod assertion;
+mod assertion_refused;
 mod audience;
 mod checker;
 mod credentials;

@@ -1,25 +1,42 @@
 """Authlib over requests: by discovery alone, a token from exchange to revocation."""
 
+import base64
 import json
 import os
 import sys
+import time
 
 import requests
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from joserfc.jwk import ECKey
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "true"  # plain HTTP, on the loopback
 given = json.loads(sys.argv[1])
 
 
-def session(secret):
+def pem(pkcs8):
+    der = base64.urlsafe_b64decode(pkcs8 + "=" * (-len(pkcs8) % 4))
+    return f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"
+
+
+def signing():
+    """Anew for each request: of its own an assertion lives for an hour, and claims that are given keep their jti."""
+    claims = {"exp": int(time.time()) + 60}
+    return PrivateKeyJWT(given["issuer"], claims, {"kid": given["kid"]}, alg="ES256")
+
+
+def session(proof):
+    signs = given["method"] == "private_key_jwt"
+    method = signing() if signs else given["method"]
     return OAuth2Session(
         given["client_id"],
-        secret,
+        ECKey.import_key(pem(proof)) if signs else proof,
         scope=given["scope"],
-        token_endpoint_auth_method=given["method"],
-        revocation_endpoint_auth_method=given["method"],
+        token_endpoint_auth_method=method,
+        revocation_endpoint_auth_method=method,
         default_timeout=60,
     )
 
@@ -32,8 +49,8 @@ def error(ask):
     return None
 
 
-def introspected(client, token):
-    answer = client.introspect_token(server["introspection_endpoint"], token=token)
+def introspected(token):
+    answer = session(given["own"]).introspect_token(server["introspection_endpoint"], token=token)
     answer.raise_for_status()
     return answer.json()
 
@@ -41,16 +58,16 @@ def introspected(client, token):
 found = requests.get(get_well_known_url(given["issuer"], external=True), timeout=60)
 server = AuthorizationServerMetadata(found.json())
 server.validate()
-client = session(given["client_secret"])
-token = client.fetch_token(server["token_endpoint"], grant_type="client_credentials")
-before = introspected(client, token["access_token"])
-client.revoke_token(server["revocation_endpoint"], token=token["access_token"]).raise_for_status()
-after = introspected(client, token["access_token"])
-guess = session(given["client_secret"][:-6] + "AAAAAA")
 
 
-def exchange(client, **more):
-    return lambda: client.fetch_token(server["token_endpoint"], grant_type="client_credentials", **more)
+def exchange(proof, **more):
+    return lambda: session(proof).fetch_token(server["token_endpoint"], grant_type="client_credentials", **more)
+
+
+token = exchange(given["own"])()
+before = introspected(token["access_token"])
+session(given["own"]).revoke_token(server["revocation_endpoint"], token=token["access_token"]).raise_for_status()
+after = introspected(token["access_token"])
 
 
 print(
@@ -60,8 +77,8 @@ print(
             "token": token,
             "before": before,
             "after": after,
-            "wrong_secret": error(exchange(guess)),
-            "beyond_its_scopes": error(exchange(client, scope=given["beyond"])),
+            "wrong": error(exchange(given["wrong"])),
+            "beyond_its_scopes": error(exchange(given["own"], scope=given["beyond"])),
         }
     )
 )

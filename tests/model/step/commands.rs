@@ -46,6 +46,7 @@ impl Action {
                     registration: of.as_deref().map(|of| Registration {
                         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
                         resources: resources(of),
+                        jwks: None,
                     }),
                 })
             }
@@ -159,7 +160,7 @@ impl Patch {
         let limit = self.limit.map(|rate_limit| Limit { rate_limit });
         let own = self.owner.map(|owner| SetOwner { owner: owner.map(|number| named.member(number)) });
         let of_client = self.resources.as_deref().filter(|_| named.kind == Kind::OauthClient);
-        let configure = of_client.map(|of| Configure { resources: Some(resources(of)) });
+        let configure = of_client.map(|of| Configure { resources: Some(resources(of)), jwks: None });
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             rescope.map(CredentialCommand::Rescope),

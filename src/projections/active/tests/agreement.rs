@@ -64,10 +64,12 @@ fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
     let (request, now) = (question.request(), question.now(world));
     for (secret, text) in &*world.mint.texts.lock().expect("texts") {
         let (verdict, whose) = world.truth(*secret, None, &request, now);
-        let judged = match text.split_once(':') {
-            None => view.judge(&world.vault, text, &request, now),
-            Some(client) => view.judge_client(&world.vault, client, &request, now),
+        let judged = match (text.strip_prefix('@'), text.split_once(':')) {
+            (Some(id), _) => view.judge_client_by_id(&world.vault, id, &request, now),
+            (_, Some(client)) => view.judge_client(&world.vault, client, &request, now),
+            _ => view.judge(&world.vault, text, &request, now),
         };
+        assert_shown_otherwise_is_nothing(world, view, text, &request, now);
         let judged = judged.expect("answering");
         if text.starts_with(crate::domain::key_format::OPERATOR_PREFIX) {
             assert_eq!(judged.misfit, Some(Misfit::UnknownForm));
@@ -97,12 +99,39 @@ fn assert_agrees(world: &World, view: &ActiveView, question: &Question) {
     }
 }
 
+/// A client that has a secret is found by nothing less, and one that has none by nothing that anybody could show.
+fn assert_shown_otherwise_is_nothing(
+    world: &World,
+    view: &ActiveView,
+    text: &str,
+    request: &Request<'_>,
+    now: Timestamp,
+) {
+    let mut found = Vec::new();
+    if let Some((id, _)) = text.split_once(':') {
+        found.push(view.judge_client_by_id(&world.vault, id, request, now));
+        found.push(view.judge_client_by_id(&world.vault, text, request, now));
+    }
+    if let Some(id) = text.strip_prefix('@') {
+        let secrets = ["", id, text, ":", " ", "\0", "null"];
+        found.extend(secrets.map(|secret| view.judge_client(&world.vault, (id, secret), request, now)));
+        found.extend([id, text].map(|text| view.judge(&world.vault, text, request, now)));
+        found.push(view.judge_client(&world.vault, ("", id), request, now));
+    }
+    for judged in found {
+        let judged = judged.expect("answering");
+        let reason = judged.verdict.expect_err("nothing that is there").reason;
+        assert!(matches!(reason, Reason::NotFound | Reason::Malformed), "{text} {reason:?}");
+        assert!(judged.known.is_none(), "{text}");
+    }
+}
+
 /// So does every access token there may be, whichever secret it says that it was given for.
 fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, issued: &Issued) {
     let (request, now) = (question.request(), question.now(world));
     for (secret, text) in &*world.mint.texts.lock().expect("texts") {
         let judged = view.judge_token(*secret, issued, &request, now).expect("answering");
-        let verdict = match text.contains(':') {
+        let verdict = match text.contains([':', '@']) {
             true => world.truth(*secret, Some(issued), &request, now).0,
             false => Err(Refused { reason: Reason::NotFound, missing_scopes: Vec::new() }),
         };

@@ -29,7 +29,7 @@ use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::settings::{KeyFormatPatch, SettingsPatch};
 use crate::domain::tenant::{self, Settings, TenantCommand};
-use crate::domain::testing::{allow_list, at, caller, concrete, scopes};
+use crate::domain::testing::{allow_list, at, caller, concrete, keyed, scopes};
 use crate::domain::{Context, Fresh, authority::Role};
 use crate::ledger::{Applier, Inline, InlineRow};
 use crate::projections::{InlineProjections, credentials, operators};
@@ -70,6 +70,17 @@ impl Fresh for Mint {
         let digest = Digest::new(self.vault.digest(pepper, text.bytes()).expect("a pepper"));
         self.texts.lock().expect("texts").push((id, text.reveal().to_owned()));
         SecretFacts { id, client_id: Some(client_id), prefix, pepper: PepperNumber(pepper), digest }
+    }
+
+    /// What is kept as its text is its id, behind a sign that stands in no text: nobody can show more.
+    fn client_without_secret(&self, format: &ClientFormat) -> SecretFacts {
+        let id = SecretId(self.uuid());
+        let client_id = client_format::compose_id(format, &self.vault.bytes()).expect("enough random bytes");
+        let pepper = 1 + (id.0.as_u128() & 1) as u32;
+        let digest = self.vault.client_id_digest(pepper, client_id.as_str()).expect("a pepper");
+        self.texts.lock().expect("texts").push((id, format!("@{}", client_id.as_str())));
+        let (prefix, pepper) = (client_format::beginning(format, &client_id), PepperNumber(pepper));
+        SecretFacts { id, client_id: Some(client_id), prefix, pepper, digest: Digest::new(digest) }
     }
 }
 
@@ -202,8 +213,11 @@ impl World {
                     ip_rules: rules(*ip),
                     rate_limit: limit_of(*scope),
                     owner: owner.map(|slot| MemberId(member_of(slot).0)),
-                    // One in four is a client.
-                    registration: (scope % 4 == 3).then(Registration::default),
+                    // One in four is a client, and half of these have keys.
+                    registration: (scope % 4 == 3).then(|| match name.len() % 2 {
+                        0 => Registration::default(),
+                        _ => keyed(1),
+                    }),
                 };
                 let before = self.events.len();
                 let tenant = TenantId(tenant_of(*tenant).0);

@@ -1,9 +1,10 @@
 //! One public key as a document (RFC 7517): read strictly, and written. A key that is not for signatures, or that brings
 //! its private half, is none.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::public_key::PublicJwk;
+use super::public_key::PublicJwk;
 use crate::limits;
 use crate::vault::{PublicKey, SigningAlgorithm};
 
@@ -11,7 +12,8 @@ use crate::vault::{PublicKey, SigningAlgorithm};
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A key that signatures may be held against.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>", into = "Map<String, Value>")]
 pub struct Jwk {
     pub id: Option<String>,
     /// the only algorithm that it is for, when it says so
@@ -94,6 +96,35 @@ impl Jwk {
     }
 }
 
+/// The keys that may have signed a text: those of the id that it names; where it names none, the only one that serves its
+/// algorithm.
+pub fn candidates<'k>(keys: &'k [Jwk], id: Option<&str>, algorithm: SigningAlgorithm) -> Vec<&'k PublicKey> {
+    let fitting = keys.iter().filter(|key| key.serves(algorithm));
+    match id {
+        Some(id) => fitting.filter(|key| key.id.as_deref() == Some(id)).map(Jwk::key).collect(),
+        None => {
+            let all: Vec<&PublicKey> = fitting.map(Jwk::key).collect();
+            if all.len() == 1 { all } else { Vec::new() }
+        }
+    }
+}
+
+/// As [`Jwk::document`] wrote it, and in no other way: for events and rows.
+impl TryFrom<Map<String, Value>> for Jwk {
+    type Error = &'static str;
+
+    fn try_from(document: Map<String, Value>) -> Result<Self, Self::Error> {
+        let key = Jwk::read(&document).map_err(JwkFault::detail)?;
+        if key.document() == document { Ok(key) } else { Err("a key is not written as it would be here") }
+    }
+}
+
+impl From<Jwk> for Map<String, Value> {
+    fn from(key: Jwk) -> Self {
+        key.document()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +145,11 @@ mod tests {
         );
         let key = key.expect("a key");
         assert_eq!((key.id.as_deref(), key.algorithm), (Some("a"), Some(SigningAlgorithm::EdDsa)));
-        assert_eq!(Jwk::read(&key.document()), Ok(key));
+        let written = key.document();
+        assert_eq!(Jwk::try_from(written.clone()).as_ref(), Ok(&key));
+        let more = Map::from_iter([("ext".to_owned(), json!(true))]).into_iter().chain(written).collect();
+        assert_eq!(Jwk::read(&more), Ok(key));
+        assert!(Jwk::try_from(more).is_err(), "it was not written here");
         let silent = json!({"kid": null, "alg": null, "use": null, "key_ops": null});
         assert_eq!(with(silent), with(json!({})));
         assert!(with(json!({})).expect("a key").serves(SigningAlgorithm::EdDsa));
