@@ -106,6 +106,8 @@ fn goes_on(verdict: access::Verdict) -> bool {
 fn lives() -> impl Strategy<Value = Step> {
     let of_client = |step| match step {
         Step::Credential(slot, CredentialStep::Create { tenant, name, expires, ip, erased, owner, .. }) => {
+            // Of its own tenant, or it would not be made.
+            let owner = owner.map(|member| tenant * 2 + member % 2);
             let create = CredentialStep::Create { tenant, name, scope: 3, expires, ip, erased, owner };
             Step::Credential(slot, create)
         }
@@ -116,7 +118,11 @@ fn lives() -> impl Strategy<Value = Step> {
         3 => (0..CREDENTIALS, 0..6u8, prop_oneof![1..400u32, Just(86_400)])
             .prop_map(|(slot, which, seconds)| Step::Issue { slot, which, seconds }),
         1 => any::<u8>().prop_map(Step::GiveBack),
-        1 => prop_oneof![Just(Step::Credential(0, CredentialStep::Suspend)), (0..30u8).prop_map(Step::Sleep)],
+        1 => (0..30u8).prop_map(Step::Sleep),
+        1 => (0..CREDENTIALS, proptest::option::of(0..MEMBERS))
+            .prop_map(|(slot, owner)| Step::Credential(slot, CredentialStep::Own(owner))),
+        1 => (0..MEMBERS, prop_oneof![Just(MemberStep::Disable), Just(MemberStep::Enable)])
+            .prop_map(|(slot, step)| Step::Member(slot, step)),
     ]
 }
 
