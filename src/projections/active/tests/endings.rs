@@ -97,6 +97,18 @@ fn listed(view: &ActiveView, reach: &Reach, now: Timestamp) -> Revocations {
     view.revocations(reach, now, 10_000).expect("answering").expect("bounded")
 }
 
+fn client() -> CredentialStep {
+    CredentialStep::Create {
+        tenant: 0,
+        name: "c".into(),
+        scope: 3,
+        expires: None,
+        ip: false,
+        erased: false,
+        owner: None,
+    }
+}
+
 /// Whether nothing but the call itself is refused.
 fn goes_on(verdict: access::Verdict) -> bool {
     verdict.err().is_none_or(|refused| refused.reason.is_about_the_call())
@@ -175,22 +187,12 @@ proptest! {
 
 #[test]
 fn what_ended_no_living_token_leaves_the_list_and_the_memory() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
-    let mut world =
-        history(&[Step::Credential(0, client.clone()), Step::Credential(0, CredentialStep::Suspend)]);
+    let mut world = history(&[Step::Credential(0, client()), Step::Credential(0, CredentialStep::Suspend)]);
     let day = crate::limits::ACCESS_TOKEN_SECONDS + crate::limits::TOKEN_LEEWAY_SECONDS;
     let view = world.applied();
     let ended = |after: u32| listed(&view, &Reach::All, world.now.plus_seconds(after)).ended_clients.len();
     assert_eq!((ended(0), ended(day - 1), ended(day)), (1, 1, 0));
-    [Step::Sleep(25), Step::Credential(1, client), Step::Credential(1, CredentialStep::Suspend)]
+    [Step::Sleep(25), Step::Credential(1, client()), Step::Credential(1, CredentialStep::Suspend)]
         .iter()
         .for_each(|step| world.take(step));
     let books = world.applied();
@@ -199,16 +201,7 @@ fn what_ended_no_living_token_leaves_the_list_and_the_memory() {
 
 #[test]
 fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
-    let mut world = history(&[Step::Credential(0, client)]);
+    let mut world = history(&[Step::Credential(0, client())]);
     let count = |world: &World| {
         let list = listed(&world.applied(), &Reach::All, world.now);
         (list.tokens.len(), list.ask_clients.len())
@@ -237,21 +230,25 @@ fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
 /// Whoever has no list goes by no token: so a list is never cut.
 #[test]
 fn a_list_that_would_be_too_long_is_none() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
     let suspended =
-        |slot| [Step::Credential(slot, client.clone()), Step::Credential(slot, CredentialStep::Suspend)];
+        |slot| [Step::Credential(slot, client()), Step::Credential(slot, CredentialStep::Suspend)];
     let world = history(&[suspended(0), suspended(1), suspended(2)].concat());
     let view = world.applied();
     let within =
         |reach: &Reach, at_most| view.revocations(reach, world.now, at_most).expect("answering").is_ok();
     assert!(within(&Reach::All, 3) && !within(&Reach::All, 2) && !within(&Reach::All, 0));
     assert!(within(&Reach::Tenants([tenant_id(1)].into()), 0), "another tenant's fill nobody's list");
+}
+
+#[test]
+fn a_client_is_its_owners_however_long_ago_it_was_given_to_it() {
+    let given = |owner: Option<u8>| Step::Credential(0, CredentialStep::Own(owner));
+    let life = [Step::Credential(0, client()), given(Some(0)), given(Some(1)), Step::Sleep(25)];
+    let stop = |member| [&life[..], &[Step::Member(member, MemberStep::Disable)]].concat();
+    let ended = |member| {
+        let world = history(&stop(member));
+        [world.applied(), world.loaded()]
+            .map(|view| listed(&view, &Reach::All, world.now).ended_clients.len())
+    };
+    assert_eq!((ended(0), ended(1)), ([0, 0], [1, 1]));
 }
