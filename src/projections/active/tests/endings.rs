@@ -98,6 +98,18 @@ fn listed(view: &ActiveView, reach: &Reach, now: Timestamp) -> Revocations {
     view.revocations(reach, now, 10_000).expect("answering").expect("bounded")
 }
 
+fn client() -> CredentialStep {
+    CredentialStep::Create {
+        tenant: 0,
+        name: "c".into(),
+        scope: 3,
+        expires: None,
+        ip: false,
+        erased: false,
+        owner: None,
+    }
+}
+
 /// Whether nothing but the call itself is refused.
 fn goes_on(verdict: access::Verdict) -> bool {
     verdict.err().is_none_or(|refused| refused.reason.is_about_the_call())
@@ -107,6 +119,8 @@ fn goes_on(verdict: access::Verdict) -> bool {
 fn lives() -> impl Strategy<Value = Step> {
     let of_client = |step| match step {
         Step::Credential(slot, CredentialStep::Create { tenant, name, expires, ip, erased, owner, .. }) => {
+            // Of its own tenant, or it would not be made.
+            let owner = owner.map(|member| tenant * 2 + member % 2);
             let create = CredentialStep::Create { tenant, name, scope: 3, expires, ip, erased, owner };
             Step::Credential(slot, create)
         }
@@ -117,7 +131,11 @@ fn lives() -> impl Strategy<Value = Step> {
         3 => (0..CREDENTIALS, 0..6u8, prop_oneof![1..400u32, Just(86_400)])
             .prop_map(|(slot, which, seconds)| Step::Issue { slot, which, seconds }),
         1 => any::<u8>().prop_map(Step::GiveBack),
-        1 => prop_oneof![Just(Step::Credential(0, CredentialStep::Suspend)), (0..30u8).prop_map(Step::Sleep)],
+        1 => (0..30u8).prop_map(Step::Sleep),
+        1 => (0..CREDENTIALS, proptest::option::of(0..MEMBERS))
+            .prop_map(|(slot, owner)| Step::Credential(slot, CredentialStep::Own(owner))),
+        1 => (0..MEMBERS, prop_oneof![Just(MemberStep::Disable), Just(MemberStep::Enable)])
+            .prop_map(|(slot, step)| Step::Member(slot, step)),
     ]
 }
 
@@ -170,22 +188,12 @@ proptest! {
 
 #[test]
 fn what_ended_no_living_token_leaves_the_list_and_the_memory() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
-    let mut world =
-        history(&[Step::Credential(0, client.clone()), Step::Credential(0, CredentialStep::Suspend)]);
+    let mut world = history(&[Step::Credential(0, client()), Step::Credential(0, CredentialStep::Suspend)]);
     let day = crate::limits::ACCESS_TOKEN_SECONDS + crate::limits::TOKEN_LEEWAY_SECONDS;
     let view = world.applied();
     let ended = |after: u32| listed(&view, &Reach::All, world.now.plus_seconds(after)).ended_clients.len();
     assert_eq!((ended(0), ended(day - 1), ended(day)), (1, 1, 0));
-    [Step::Sleep(25), Step::Credential(1, client), Step::Credential(1, CredentialStep::Suspend)]
+    [Step::Sleep(25), Step::Credential(1, client()), Step::Credential(1, CredentialStep::Suspend)]
         .iter()
         .for_each(|step| world.take(step));
     let books = world.applied();
@@ -194,16 +202,7 @@ fn what_ended_no_living_token_leaves_the_list_and_the_memory() {
 
 #[test]
 fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
-    let mut world = history(&[Step::Credential(0, client)]);
+    let mut world = history(&[Step::Credential(0, client())]);
     let count = |world: &World| {
         let list = listed(&world.applied(), &Reach::All, world.now);
         (list.tokens.len(), list.ask_clients.len())
@@ -232,21 +231,25 @@ fn a_client_that_gives_back_too_much_is_asked_about_and_fills_nobodys_list() {
 /// Whoever has no list goes by no token: so a list is never cut.
 #[test]
 fn a_list_that_would_be_too_long_is_none() {
-    let client = CredentialStep::Create {
-        tenant: 0,
-        name: "c".into(),
-        scope: 3,
-        expires: None,
-        ip: false,
-        erased: false,
-        owner: None,
-    };
     let suspended =
-        |slot| [Step::Credential(slot, client.clone()), Step::Credential(slot, CredentialStep::Suspend)];
+        |slot| [Step::Credential(slot, client()), Step::Credential(slot, CredentialStep::Suspend)];
     let world = history(&[suspended(0), suspended(1), suspended(2)].concat());
     let view = world.applied();
     let within =
         |reach: &Reach, at_most| view.revocations(reach, world.now, at_most).expect("answering").is_ok();
     assert!(within(&Reach::All, 3) && !within(&Reach::All, 2) && !within(&Reach::All, 0));
     assert!(within(&Reach::Tenants([tenant_id(1)].into()), 0), "another tenant's fill nobody's list");
+}
+
+#[test]
+fn a_client_is_its_owners_however_long_ago_it_was_given_to_it() {
+    let given = |owner: Option<u8>| Step::Credential(0, CredentialStep::Own(owner));
+    let life = [Step::Credential(0, client()), given(Some(0)), given(Some(1)), Step::Sleep(25)];
+    let stop = |member| [&life[..], &[Step::Member(member, MemberStep::Disable)]].concat();
+    let ended = |member| {
+        let world = history(&stop(member));
+        [world.applied(), world.loaded()]
+            .map(|view| listed(&view, &Reach::All, world.now).ended_clients.len())
+    };
+    assert_eq!((ended(0), ended(1)), ([0, 0], [1, 1]));
 }
