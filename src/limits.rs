@@ -183,6 +183,18 @@ pub const WRITER_WAIT: Duration = Duration::from_secs(5);
 /// How long the outcome of a batch is asked for before its callers are told that it is unknown.
 pub const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
+// ---- what is claimed once ----
+/// Claims that wait to be written; more are told to come again.
+pub const CLAIM_QUEUE: usize = 4096;
+/// Claims that are written together.
+pub const CLAIM_BATCH: usize = 256;
+/// How long a claim is waited for. A proxy's question has a second in all.
+pub const CLAIM_WAIT: Duration = Duration::from_millis(800);
+/// How often a batch of claims is sent whose outcome a lost connection hides.
+pub const CLAIM_ATTEMPTS: usize = 3;
+/// How many claims that are over are deleted at a time.
+pub const CLAIM_FORGET_PAGE: i32 = 1000;
+
 // ---- following, leases ----
 pub const POLL: Duration = Duration::from_millis(40);
 pub const DOORBELL_EVERY: Duration = Duration::from_millis(5);

@@ -1,5 +1,5 @@
--- The writer role keeps sessions, and the sealed private halves of signing keys, through functions alone: it reads and writes no
--- table itself.
+-- The writer role keeps sessions, the sealed private halves of signing keys, and what is claimed once, through functions alone: it
+-- reads and writes no table itself.
 grant execute on function credledger.open_session to credledger_writer;
 grant execute on function credledger.read_session to credledger_writer;
 grant execute on function credledger.touch_session to credledger_writer;
@@ -12,3 +12,5 @@ grant execute on function credledger.read_sealed_key to credledger_writer;
 grant execute on function credledger.read_sealed_keys to credledger_writer;
 grant execute on function credledger.reseal_sealed_keys to credledger_writer;
 grant execute on function credledger.forget_sealed_keys to credledger_writer;
+grant execute on function credledger.claim_once to credledger_writer;
+grant execute on function credledger.forget_claimed to credledger_writer;

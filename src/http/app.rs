@@ -24,6 +24,7 @@ use crate::domain::formats::Misfit;
 use crate::domain::ip_rules::Cidr;
 use crate::domain::tenant;
 use crate::ledger::execute::{ExecuteError, Ledger};
+use crate::ledger::once::{ClaimError, Once};
 use crate::ledger::proposal::CommitError;
 use crate::ledger::read::ReadError;
 use crate::limiter::Limiter;
@@ -36,6 +37,8 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     pub view: Arc<ActiveView>,
     pub lease: Arc<Lease>,
+    /// what may be used once
+    pub once: Once,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
     /// the keys that tokens are signed with
@@ -194,6 +197,18 @@ impl From<CommitError> for Problem {
                 "the database's clock lies behind the ledger; nothing was changed",
             ),
         }
+    }
+}
+
+impl From<ClaimError> for Problem {
+    fn from(error: ClaimError) -> Self {
+        let detail = match error {
+            ClaimError::Full => "too many proofs wait to be used; ask again",
+            ClaimError::Unavailable => {
+                "the database can't be reached, and without it no proof is known to be used for the first time; ask again"
+            }
+        };
+        Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod imports;
 mod inline;
 mod lanes;
 mod load;
+pub mod once;
 mod order;
 pub mod proposal;
 mod quotas;

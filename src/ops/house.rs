@@ -17,6 +17,7 @@ use crate::db::{self, Database, Dedicated, Role, Settings};
 use crate::ledger::doorbell::Doorbell;
 use crate::ledger::execute::Ledger;
 use crate::ledger::follow::{Follow, Progress};
+use crate::ledger::once::Once;
 use crate::ledger::read::Reader;
 use crate::ledger::sequencer::Sequencer;
 use crate::ledger::streams::Streams;
@@ -48,6 +49,8 @@ pub struct House {
     pub view: Arc<ActiveView>,
     pub clock: Arc<Clock>,
     pub lease: Arc<Lease>,
+    /// what may be used once
+    pub once: Once,
     rooms: Vec<Room>,
     /// tells the lease's keeper to give it back
     stop: Option<watch::Sender<bool>>,
@@ -133,7 +136,8 @@ impl House {
         let (stop, stopped) = watch::channel(false);
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, rooms, stop: Some(stop) })
+        let once = open_once(foundation, &mut rooms);
+        Ok(House { ledger, view, clock, lease, once, rooms, stop: Some(stop) })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -143,20 +147,21 @@ impl House {
         let applied =
             load(&foundation.database, LEDGER, &foundation.vault, &view).await.map_err(explained)?;
         let writer = foundation.vault.uuid(clock.now().millis());
-        let (ledger, _, rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
-        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), rooms, stop: None })
+        let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
+        let once = open_once(foundation, &mut rooms);
+        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), once, rooms, stop: None })
     }
 
     /// Finishes what was submitted, then closes room after room: within a bound, because a database that hangs would keep
     /// them open for as long as it does.
     pub async fn close(self) -> Result<(), LeftOpen> {
-        let House { ledger, mut rooms, stop, .. } = self;
+        let House { ledger, once, mut rooms, stop, .. } = self;
         if let Some(stop) = stop {
             stop.send_replace(true);
         }
         let database = ledger.database().clone();
         // What still runs a command holds it too; with the last of them the sequencer's queues end.
-        drop(ledger);
+        drop((ledger, once));
         let all = async {
             while let Some((_, task)) = rooms.first_mut() {
                 if let Err(cause) = task.await {
@@ -234,6 +239,12 @@ fn open_ledger(
         Arc::new(Lists),
     );
     (Arc::new(ledger), progress, rooms)
+}
+
+fn open_once(foundation: &Foundation, rooms: &mut Vec<Room>) -> Once {
+    let (once, claims) = Once::new(foundation.database.clone(), foundation.vault.clone(), LEDGER);
+    rooms.push(room("what is claimed once", claims.run()));
+    once
 }
 
 /// A connection on which the whole ledger may be read.

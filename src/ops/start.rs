@@ -193,6 +193,7 @@ async fn answer(
         ledger: house.ledger.clone(),
         view: house.view.clone(),
         lease: house.lease.clone(),
+        once: house.once.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         keyring,

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 10] = [
+const GROWING: [&str; 11] = [
     "events",
     "credentials",
     "members",
@@ -18,6 +18,7 @@ const GROWING: [&str; 10] = [
     "plans",
     "sessions",
     "sealed_keys",
+    "claimed_once",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -57,6 +58,8 @@ insert into credledger.operator_tokens (ledger_id, id, tenant_id, version, recor
 insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, seen_at_ms, ends_at_ms, mac)
   select 1, decode(md5(n::text), 'hex'), pg_temp.id(3, n), n, n, n, '' from generate_series(1, 20000) n;
 insert into credledger.sealed_keys (ledger_id, kid, sealed, kept_at_ms) select 1, md5(n::text), '', n from generate_series(1, 20000) n;
+insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, credential_id, batch_id, until_ms)
+  select 1, pg_temp.id(0, n % 100), 'dpop_proof', decode(md5(n::text), 'hex'), null, pg_temp.id(6, n), n from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";

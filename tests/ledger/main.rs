@@ -8,6 +8,7 @@ mod support;
 mod append_sql;
 mod doorbell;
 mod leases;
+mod once;
 mod order;
 mod privileges;
 mod schema;

@@ -1,4 +1,4 @@
-//! Answers that are too old to be repeated are forgotten, and sessions that are over.
+//! Answers that are too old to be repeated are forgotten, and sessions and claims that are over.
 
 use super::House;
 use crate::db::DbError;
@@ -19,6 +19,18 @@ impl House {
             let database = self.ledger.database();
             let rows = database.people(forget, &[&ledger, &now, &limits::FORGET_PAGE]).await?;
             if rows.first().is_none_or(|row| row.get::<_, i64>(0) < i64::from(limits::FORGET_PAGE)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Claims of what nobody could use any more.
+    pub(super) async fn forget_claimed(&self) -> Result<(), DbError> {
+        let (ledger, at_most) = (self.ledger.reader().ledger, limits::CLAIM_FORGET_PAGE);
+        let forget = "select credledger.forget_claimed($1, $2)";
+        loop {
+            let rows = self.ledger.database().people(forget, &[&ledger, &at_most]).await?;
+            if rows.first().is_none_or(|row| row.get::<_, i64>(0) < i64::from(at_most)) {
                 return Ok(());
             }
         }

@@ -1,5 +1,5 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated and sessions that are over; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
+//! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
 mod crowd;
 mod ends;
@@ -77,6 +77,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
         house.outages.forgetting.after(&forgotten);
         let forgotten = house.forget_sessions().await;
         house.outages.sessions.after(&forgotten);
+        let forgotten = house.forget_claimed().await;
+        house.outages.claimed.after(&forgotten);
         let tended = house.tend_signing_keys().await;
         house.outages.signing_keys.after(&tended);
     }
@@ -102,6 +104,7 @@ struct Outages {
     damage_told_at: Option<BootTime>,
     forgetting: Outage,
     sessions: Outage,
+    claimed: Outage,
     signing_keys: Outage,
 }
 
@@ -114,6 +117,7 @@ impl Default for Outages {
             damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),
             sessions: Outage::of("forgetting sessions that are over"),
+            claimed: Outage::of("forgetting claims that are over"),
             signing_keys: Outage::of("looking after the signing keys"),
         }
     }
