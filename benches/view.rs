@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credledger::clock::{BootTime, Timestamp};
-use credledger::domain::access::Request;
+use credledger::domain::access::{Possession, Request};
 use credledger::domain::credential::{
     Created, CredentialEvent, Imported, ImportedSecret, Kind, Rotated, SecretExpired, SecretFacts,
     rotate::SecretEnd,
@@ -304,8 +304,14 @@ impl Bench {
         let table: Vec<[u64; 16]> = (0..self.count).map(|number| [mixed(number); 16]).collect();
         let asked = [ConcreteScope::parse("orders.read").expect("a scope")];
         let reach = Reach::All;
-        let request =
-            Request { client_ip: None, scopes: &asked, operation: None, tenant: None, reach: &reach };
+        let request = Request {
+            possession: Possession::Bare,
+            client_ip: None,
+            scopes: &asked,
+            operation: None,
+            tenant: None,
+            reach: &reach,
+        };
         let mut figures = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             let draws = || (round * AT_A_ROUND..(round + 1) * AT_A_ROUND).map(text);

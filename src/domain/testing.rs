@@ -149,7 +149,7 @@ pub fn created() -> CredentialEvent {
 }
 
 pub fn registration() -> Registration {
-    Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources: Vec::new() }
+    Registration::default()
 }
 
 pub fn client_created() -> CredentialEvent {

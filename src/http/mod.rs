@@ -36,6 +36,7 @@ pub mod operator;
 mod origin;
 pub mod page;
 pub mod problem;
+mod proof;
 mod queries;
 pub mod query;
 pub mod reference;

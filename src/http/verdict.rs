@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,15 +13,19 @@ use super::json_out::ObjectOut;
 use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
+use super::proof::{self, Showing, Shows};
 use crate::clock::Timestamp;
-use crate::domain::access::{Reason, Refused, Request};
+use crate::domain::access::{Possession, Reason, Refused, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
+use crate::ledger::once::{self, Claim};
+use crate::limits;
 use crate::projections::active::{Judgement, Known, NotAnswering};
 use crate::tokens::check::{check, is_shaped_as_token};
 use crate::tokens::claims::Claims;
+use crate::tokens::dpop::{Proof, ProofFault};
 
 /// What is shown of a credential.
 #[derive(Clone, Copy)]
@@ -37,6 +41,7 @@ pub enum Shown<'a> {
 /// What is asked of a credential.
 pub struct Asking<'a> {
     pub credential: Shown<'a>,
+    pub showing: Showing<'a>,
     pub client_ip: Option<IpAddr>,
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
@@ -56,6 +61,10 @@ pub struct Judged {
     pub decision_id: Uuid,
     /// what an access token says, where it is one of ours
     pub claims: Option<Claims>,
+    /// why what was shown as a proof is none
+    fault: Option<ProofFault>,
+    /// it was shown with a proof, or what was shown as one
+    with_proof: bool,
     /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
     held: Option<Held>,
 }
@@ -64,12 +73,27 @@ pub struct Judged {
 struct Looked {
     judgement: Judgement,
     claims: Option<Claims>,
+    shows: Shows,
+}
+
+impl Looked {
+    /// The proof that this verdict stands on, and whose it is. It has to be claimed before the verdict leaves: of all that is
+    /// refused nothing is.
+    fn to_be_claimed(&self) -> Option<(&Known, &Proof)> {
+        let known = self.judgement.known.as_ref().filter(|_| self.judgement.verdict.is_ok())?;
+        Some((known, self.shows.proof.as_deref()?))
+    }
 }
 
 impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        let looked = self.leased(|now| self.verdict(asking, now)).await?;
+        let looked = match asking.showing {
+            Showing::Dpop(_) => self.proven(asking).await?,
+            Showing::Bearer | Showing::NotAsked => {
+                self.leased(|now| self.verdict(asking, false, now)).await?
+            }
+        };
         self.counted(looked, door)
     }
 
@@ -81,10 +105,25 @@ impl App {
         asking: impl Fn(&'q Q) -> Asking<'q>,
         door: Door,
     ) -> Result<Vec<Judged>, Problem> {
-        let look = |now| -> Vec<_> {
-            questions.iter().map(|question| self.verdict(&asking(question), now)).collect()
+        let look = |used: &[bool], now| -> Vec<_> {
+            let used = used.iter().copied().chain(std::iter::repeat(false));
+            questions
+                .iter()
+                .zip(used)
+                .map(|(question, used)| self.verdict(&asking(question), used, now))
+                .collect()
         };
-        let looked = self.leased(look).await?;
+        let mut looked = self.leased(|now| look(&[], now)).await?;
+        let to_be_claimed =
+            |looked: &Result<Looked, _>| looked.as_ref().is_ok_and(|looked| looked.to_be_claimed().is_some());
+        if looked.iter().any(to_be_claimed) {
+            let claims = looked.iter().map(async |looked| self.was_used(looked).await);
+            let again = async {
+                let used = futures::future::try_join_all(claims).await?;
+                self.leased(|now| look(&used, now)).await
+            };
+            looked = in_time(again).await?;
+        }
         looked.into_iter().map(|looked| self.counted(looked, door)).collect()
     }
 
@@ -102,8 +141,60 @@ impl App {
         Ok(check(text, &keys, self.issuer(), now.max(self.view.last_at())).ok())
     }
 
-    fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Looked, NotAnswering> {
+    /// Of whoever shows a proof: it is claimed under the first verdict, and the one that leaves is given after that.
+    async fn proven(&self, asking: &Asking<'_>) -> Result<Result<Looked, NotAnswering>, Problem> {
+        // On the heap, since few calls have one: the others need no room for it.
+        let proven = Box::pin(async {
+            let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
+            if looked.as_ref().is_ok_and(|looked| looked.to_be_claimed().is_none()) {
+                return Ok(looked);
+            }
+            let used = self.was_used(&looked).await?;
+            self.leased(|now| self.verdict(asking, used, now)).await
+        });
+        in_time(proven).await
+    }
+
+    /// Whether the proof that a verdict stands on was used before. From now on it is.
+    async fn was_used(&self, looked: &Result<Looked, NotAnswering>) -> Result<bool, Problem> {
+        let Some((known, proof)) = looked.as_ref().ok().and_then(Looked::to_be_claimed) else {
+            return Ok(false);
+        };
+        Ok(!self.claim_proof(known, proof).await?)
+    }
+
+    /// Whether it is used for the first time; that is on disk then.
+    pub async fn claim_proof(&self, known: &Known, proof: &Proof) -> Result<bool, Problem> {
+        let id = proof.id();
+        let claim = Claim {
+            kind: once::Kind::DpopProof,
+            tenant: known.tenant_id,
+            credential: Some(known.credential_id),
+            id: &id,
+            until: proof.until(),
+        };
+        Ok(self.once.claim(&claim).await?)
+    }
+
+    /// What the verdict would be now. Nobody uses the credential, and nothing is counted.
+    pub async fn would_accept(&self, asking: &Asking<'_>) -> Result<bool, Problem> {
+        let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
+        looked.map(|looked| looked.judgement.verdict.is_ok()).map_err(|_| not_answering())
+    }
+
+    /// `used`: what is shown as its proof was used before.
+    fn verdict(&self, asking: &Asking<'_>, used: bool, now: Timestamp) -> Result<Looked, NotAnswering> {
+        let (text, claims) = match asking.credential {
+            Shown::Client { .. } => ("", None),
+            Shown::Text(text) => (text, self.claims(text, now)?),
+        };
+        let bound_to = claims.as_ref().and_then(|claims| claims.bound_to.as_deref());
+        let shows = match asking.showing.of(text, bound_to, now) {
+            Shows { proof: Some(_), .. } if used => Shows::nothing(ProofFault::Replayed),
+            shows => shows,
+        };
         let request = Request {
+            possession: shows.possession,
             client_ip: asking.client_ip,
             scopes: asking.scopes,
             operation: asking.operation,
@@ -111,23 +202,20 @@ impl App {
             reach: asking.reach,
         };
         let vault = self.ledger.vault();
-        let (judgement, claims) = match asking.credential {
-            Shown::Client { id, secret } => {
-                (self.view.judge_client(vault, (id, secret), &request, now)?, None)
+        let judgement = match (asking.credential, &claims) {
+            (Shown::Client { id, secret }, _) => {
+                self.view.judge_client(vault, (id, secret), &request, now)?
             }
-            Shown::Text(text) => match self.claims(text, now)? {
-                None => (self.view.judge(vault, text, &request, now)?, None),
-                Some(claims) => {
-                    let issued = claims.issued();
-                    (self.view.judge_token(claims.secret, &issued, &request, now)?, Some(claims))
-                }
-            },
+            (Shown::Text(text), None) => self.view.judge(vault, text, &request, now)?,
+            (Shown::Text(_), Some(claims)) => {
+                self.view.judge_token(claims.secret, &claims.issued(), &request, now)?
+            }
         };
-        Ok(Looked { judgement, claims })
+        Ok(Looked { judgement, claims, shows })
     }
 
     fn counted(&self, looked: Result<Looked, NotAnswering>, door: Door) -> Result<Judged, Problem> {
-        let Looked { judgement, claims } = looked.map_err(|_| not_answering())?;
+        let Looked { judgement, claims, shows } = looked.map_err(|_| not_answering())?;
         let held = self.held(&judgement, door);
         let outcome = match &judgement.verdict {
             Err(refused) => Outcome::Refused(refused.reason),
@@ -136,7 +224,8 @@ impl App {
         };
         self.metrics.count(door, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
-        Ok(Judged { judgement, decision_id, claims, held })
+        let with_proof = matches!(shows.possession, Possession::Proven | Possession::NotProven);
+        Ok(Judged { judgement, decision_id, claims, fault: shows.fault, with_proof, held })
     }
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.
@@ -176,6 +265,7 @@ impl Judged {
     fn detail(&self, reason: Reason) -> &'static str {
         match reason {
             Reason::Malformed => misfit_detail(self.judgement.misfit),
+            Reason::ProofInvalid => self.fault.map_or(reason.detail(), ProofFault::detail),
             Reason::Expired if self.is_over_as_token() => "The access token has expired. Ask for a new one.",
             reason => reason.detail(),
         }
@@ -195,8 +285,20 @@ impl Judged {
                 Problem::insufficient_scope(refused.missing_scopes.iter().map(ToString::to_string).collect())
             }
             reason if reason.is_about_the_call() => Problem::forbidden(detail).with_reason(reason.word()),
-            reason => Problem::credential_refused(reason.word(), detail),
+            reason => self.challenged(reason, Problem::credential_refused(reason.word(), detail)),
         }
+    }
+
+    /// What is bound to a key, or was shown as if it were, is asked for as such (RFC 9449, 7.1).
+    fn challenged(&self, reason: Reason, problem: Problem) -> Problem {
+        let error = match reason {
+            Reason::ProofInvalid if self.fault == Some(ProofFault::NotBound) => return problem,
+            Reason::ProofInvalid => "invalid_dpop_proof",
+            Reason::ProofMissing => "invalid_token",
+            _ if self.with_proof => "invalid_token",
+            _ => return problem,
+        };
+        problem.with_header(WWW_AUTHENTICATE, proof::challenge(error))
     }
 
     /// Refused, or one call too many.
@@ -257,6 +359,16 @@ impl Judged {
             None => object.null("expires_at"),
         }
     }
+}
+
+/// Whoever shows a proof waits no longer than that, for the lease and the claim together.
+async fn in_time<T>(proven: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = |_| {
+        let detail =
+            "it could not be told in time whether the proof was used before; ask again, with a new one";
+        Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
+    };
+    tokio::time::timeout(limits::PROVEN_WAIT, proven).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
 /// When what was shown stops working, as far as is known by now. A token outlives its secret's window.

@@ -330,8 +330,9 @@ fn secret() -> impl Strategy<Value = SecretFacts> {
 }
 
 fn registration() -> impl Strategy<Value = Registration> {
-    vec("https://[a-z]{1,8}", 0..3).prop_map(|resources| Registration {
+    (vec("https://[a-z]{1,8}", 0..3), any::<bool>()).prop_map(|(resources, bound)| Registration {
         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        dpop_bound_access_tokens: bound,
         resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
     })
 }

@@ -80,9 +80,13 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
 }
 
 fn encode_client(client: &Client, out: &mut Writer) {
-    let Registration { token_endpoint_auth_method: AuthMethod::ClientSecretBasic, resources } =
-        &client.registration;
+    let Registration {
+        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        resources,
+        dpop_bound_access_tokens,
+    } = &client.registration;
     out.u32(client.tokens_revoked);
+    out.flags([*dpop_bound_access_tokens]);
     out.count(resources.len());
     for resource in resources {
         out.text(resource.as_str());
@@ -91,12 +95,14 @@ fn encode_client(client: &Client, out: &mut Writer) {
 
 fn decode_client(reader: &mut Reader<'_>) -> Result<Client, BadRecord> {
     let tokens_revoked = reader.u32()?;
+    let [dpop_bound_access_tokens] = reader.flags()?;
     let mut resources = Vec::new();
     for _ in 0..reader.count()? {
         resources.push(Resource::parse(reader.text()?).map_err(|_| BadRecord("a resource is none"))?);
     }
     let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
-    Ok(Client { registration: Registration { token_endpoint_auth_method, resources }, tokens_revoked })
+    let registration = Registration { token_endpoint_auth_method, resources, dpop_bound_access_tokens };
+    Ok(Client { registration, tokens_revoked })
 }
 
 fn encode_limit(rate_limit: OwnRateLimit, out: &mut Writer) {

@@ -56,8 +56,9 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 fn clients() -> impl Strategy<Value = Client> {
     let resources = proptest::collection::vec("https://[a-z]{1,8}", 0..3);
-    (resources, any::<u32>()).prop_map(|(resources, tokens_revoked)| Client {
+    (resources, any::<bool>(), any::<u32>()).prop_map(|(resources, bound, tokens_revoked)| Client {
         registration: Registration {
+            dpop_bound_access_tokens: bound,
             resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
             ..Registration::default()
         },

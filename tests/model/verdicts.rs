@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Owner, Request, judge};
+use credledger::domain::access::{Facts, Owner, Possession, Request, judge};
 use credledger::domain::credential::{Credential, Secret};
 use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
@@ -103,6 +103,7 @@ fn hold(
         operations: &tenant.settings.operations,
     };
     let request = Request {
+        possession: Possession::Bare,
         client_ip: question.ip,
         scopes: &question.scopes,
         operation: question.operation,

@@ -217,8 +217,12 @@ fn create_of(life: u32, owner: Option<MemberId>) -> credential::Create {
 /// Of every third life: a client, at first with as many resources as its life has.
 fn registration_of(life: u32) -> Option<Registration> {
     let resources = (0..life).map(|number| resource(&format!("urn:acme:{number}"))).collect();
-    let token_endpoint_auth_method = AuthMethod::ClientSecretBasic;
-    life.is_multiple_of(3).then_some(Registration { token_endpoint_auth_method, resources })
+    let registration = Registration {
+        token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+        resources,
+        dpop_bound_access_tokens: life.is_multiple_of(9),
+    };
+    life.is_multiple_of(3).then_some(registration)
 }
 
 fn resource(text: &str) -> Resource {
@@ -237,7 +241,10 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         RateLimit::new(life + 1, 60).map(|limit| credential::Limit { rate_limit: OwnRateLimit::Of(limit) });
     actions.extend(limit.ok().filter(|_| life.is_multiple_of(2)).map(CredentialCommand::Limit));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
-    let configure = Configure { resources: Some(vec![resource("https://api.acme.example")]) };
+    let configure = Configure {
+        resources: Some(vec![resource("https://api.acme.example")]),
+        dpop_bound_access_tokens: Some(life.is_multiple_of(4)),
+    };
     let configure = [CredentialCommand::Configure(configure), CredentialCommand::RevokeTokens(RevokeTokens)];
     actions.extend(configure.into_iter().filter(|_| of_client && life.is_multiple_of(2)));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));

@@ -36,6 +36,8 @@ pub struct Registration {
     pub token_endpoint_auth_method: AuthMethod,
     /// whom tokens may be asked for; none: for whoever trusts the issuer
     pub resources: Vec<Resource>,
+    /// no token without a proof of the key that it is bound to (RFC 9449, 5.2)
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// Chosen once: what a client proves itself by decides what its secrets are.

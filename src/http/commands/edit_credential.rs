@@ -57,6 +57,7 @@ fn configure(members: &mut Members<'_, '_>) -> Option<Configure> {
     let method = members.optional("token_endpoint_auth_method", |method| {
         method.refuse::<()>("it is chosen once, when a client is created; create another client to change it")
     });
+    let bound = members.optional("dpop_bound_access_tokens", |bound| bound.boolean());
     method?;
-    Some(Configure { resources: resources?.map(Option::unwrap_or_default) })
+    Some(Configure { resources: resources?.map(Option::unwrap_or_default), dpop_bound_access_tokens: bound? })
 }

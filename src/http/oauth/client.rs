@@ -13,6 +13,7 @@ use crate::domain::secret::PlainSecret;
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::http::proof::Showing;
 use crate::http::query::unescaped;
 use crate::http::verdict::{Asking, Judged, Shown};
 use crate::ledger::imports::read_base64;
@@ -60,6 +61,7 @@ impl ClientShown {
         let client_ip = app.client_ip(request);
         let asking = Asking {
             credential: Shown::Client { id: &self.id, secret: self.secret.reveal() },
+            showing: Showing::Bearer,
             client_ip,
             scopes: &[],
             operation: None,

@@ -9,6 +9,7 @@ use crate::domain::credential::AuthMethod;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::limits;
+use crate::tokens::dpop;
 
 /// At the root: for an issuer without a path.
 pub async fn handle(app: Data<App>) -> Result<HttpResponse, Problem> {
@@ -43,6 +44,7 @@ fn answer(app: &App) -> HttpResponse {
         "token_endpoint_auth_methods_supported": by_client,
         "revocation_endpoint_auth_methods_supported": by_client,
         "introspection_endpoint_auth_methods_supported": by_any,
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(|algorithm| algorithm.word()),
     });
     let kept = format!("public, max-age={}", limits::METADATA_KEPT_SECONDS);
     HttpResponse::Ok().insert_header((CACHE_CONTROL, kept)).json(body)

@@ -255,7 +255,7 @@ impl Look<'_> {
         let with_all = issued.client_version < cut_off;
         let stream = access_token::stream(CredentialId(credential.id), issued.id);
         let revoked = with_all || self.store.revoked_tokens.holds(stream.0);
-        Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes }
+        Token { ends_at: issued.ends_at, revoked, bound: issued.bound, scopes: &issued.scopes }
     }
 }
 

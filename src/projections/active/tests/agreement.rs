@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::access::Refused;
+use crate::domain::access::{Possession, Refused};
 use crate::domain::ids::AccessTokenId;
 use crate::domain::testing::scopes;
 
@@ -17,6 +17,7 @@ struct Question {
     tenant: Option<u8>,
     reach: Reach,
     after: i8,
+    possession: Possession,
 }
 
 prop_compose! {
@@ -30,15 +31,19 @@ prop_compose! {
             1 => (0..TENANTS).prop_map(|slot| Reach::Tenants([tenant_id(slot)].into())),
         ],
         after: i8,
+        possession in prop_oneof![
+            6 => Just(Possession::Bare), 1 => Just(Possession::Proven), 1 => Just(Possession::NotProven), 2 => Just(Possession::NotAsked)
+        ],
     ) -> Question {
         let ip = ip.and_then(|ip: &str| ip.parse().ok());
-        Question { ip, scopes: scopes.into_iter().map(concrete).collect(), operation, tenant, reach, after }
+        Question { ip, scopes: scopes.into_iter().map(concrete).collect(), operation, tenant, reach, after, possession }
     }
 }
 
 impl Question {
     fn request(&self) -> Request<'_> {
         Request {
+            possession: self.possession,
             client_ip: self.ip,
             scopes: &self.scopes,
             operation: self.operation.then_some("logs.write"),
@@ -104,10 +109,10 @@ fn assert_tokens_agree(world: &World, view: &ActiveView, question: &Question, is
 }
 
 prop_compose! {
-    fn issued()(end in 1..400i64, client_version in 1..12u32, which in 0..4u8) -> Issued {
+    fn issued()(end in 1..400i64, client_version in 1..12u32, which in 0..4u8, bound: bool) -> Issued {
         let scopes = scopes(scope_set(which));
         let id = AccessTokenId(Uuid::nil());
-        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), scopes }
+        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), bound, scopes }
     }
 }
 

@@ -125,15 +125,21 @@ impl World {
 #[test]
 fn a_text_that_no_import_brought_is_unknown_and_one_of_no_form_is_malformed() {
     use super::*;
-    use crate::domain::access::Reason;
+    use crate::domain::access::{Possession, Reason};
     let mut world = World::new();
     for way in 0..WAYS {
         world.import(way % 3, way, false).expect("imported");
     }
     for view in [world.applied(), world.loaded()] {
         let reason = |text: &str| {
-            let request =
-                Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
+            let request = Request {
+                possession: Possession::Bare,
+                client_ip: None,
+                scopes: &[],
+                operation: None,
+                tenant: None,
+                reach: &Reach::All,
+            };
             let judged = view.judge(&world.vault, text, &request, world.now).expect("answering");
             judged.verdict.err().map(|refused| refused.reason)
         };

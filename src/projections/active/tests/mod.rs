@@ -8,7 +8,7 @@ mod steps;
 mod world;
 
 use super::*;
-use crate::domain::access::{self, Reason, Request};
+use crate::domain::access::{self, Possession, Reason, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
@@ -21,8 +21,14 @@ use crate::projections::InlineProjections;
 use steps::*;
 use world::*;
 
-const EVERYTHING: Request<'static> =
-    Request { client_ip: None, scopes: &[], operation: None, tenant: None, reach: &Reach::All };
+const EVERYTHING: Request<'static> = Request {
+    possession: Possession::Bare,
+    client_ip: None,
+    scopes: &[],
+    operation: None,
+    tenant: None,
+    reach: &Reach::All,
+};
 
 fn tenant_id(slot: u8) -> TenantId {
     TenantId(tenant_of(slot).0)

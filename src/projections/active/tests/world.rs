@@ -438,6 +438,7 @@ impl World {
         let token = token.map(|token| Token {
             ends_at: token.ends_at,
             revoked: token.client_version < cut_off,
+            bound: token.bound,
             scopes: &token.scopes,
         });
         let facts = Facts {
