@@ -1,6 +1,7 @@
 //! OAuth for clients that speak for themselves, black box: each line of the RFCs that binds the service is a test here.
 
 mod credentials;
+mod dpop;
 mod exchange;
 mod forged;
 mod granted;
