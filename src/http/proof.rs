@@ -120,7 +120,7 @@ pub fn proof(request: &HttpRequest) -> Result<&str, ProofFault> {
 
 /// What a refused token is answered with, when it is bound or was shown as if it were (RFC 9449, 7.1).
 pub fn challenge(error: &str) -> HeaderValue {
-    let words = dpop::ALGORITHMS.map(|algorithm| algorithm.word()).join(" ");
+    let words = dpop::algorithms().collect::<Vec<_>>().join(" ");
     let text = format!("DPoP realm=\"credledger\", algs=\"{words}\", error=\"{error}\"");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("DPoP"))
 }

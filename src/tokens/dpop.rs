@@ -14,7 +14,12 @@ use crate::vault::{SigningAlgorithm, sha256};
 const TYPE: &str = "dpop+jwt";
 
 /// What a proof may be signed with. Neither `none` nor one with a shared secret is among them.
-pub const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
+const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
+
+/// By their names, as the metadata and challenges tell them.
+pub fn algorithms() -> impl Iterator<Item = &'static str> {
+    ALGORITHMS.into_iter().flat_map(|algorithm| algorithm.words().iter().copied())
+}
 
 /// The request that a proof is sent with.
 #[derive(Clone, Copy, Debug)]

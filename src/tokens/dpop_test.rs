@@ -113,6 +113,17 @@ fn the_standards_own_example_holds_at_its_time() {
     );
 }
 
+/// RFC 9864: what newer libraries call it.
+#[test]
+fn the_newer_name_of_an_algorithm_is_taken_too() {
+    let world = World::new(SigningAlgorithm::EdDsa);
+    assert!(judge(&world.with_header(json!({"alg": "Ed25519"}))).is_ok());
+    assert!(algorithms().any(|name| name == "Ed25519"));
+    assert_eq!(judge(&world.with_header(json!({"alg": "Ed448"}))), Err(ProofFault::Algorithm));
+    let other = World::new(SigningAlgorithm::Es256);
+    assert_eq!(judge(&other.with_header(json!({"alg": "Ed25519"}))), Err(ProofFault::Key));
+}
+
 #[test]
 fn the_header_is_of_its_type_its_algorithm_and_its_public_key() {
     let world = World::new(SigningAlgorithm::Es256);

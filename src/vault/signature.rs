@@ -26,13 +26,19 @@ impl SigningAlgorithm {
         SigningAlgorithm::EdDsa,
     ];
 
+    /// As it is written here.
     pub fn word(self) -> &'static str {
+        self.words()[0]
+    }
+
+    /// As it is read: RFC 9864 has another name for the one curve of EdDSA that is taken.
+    pub fn words(self) -> &'static [&'static str] {
         match self {
-            SigningAlgorithm::Rs256 => "RS256",
-            SigningAlgorithm::Ps256 => "PS256",
-            SigningAlgorithm::Es256 => "ES256",
-            SigningAlgorithm::Es384 => "ES384",
-            SigningAlgorithm::EdDsa => "EdDSA",
+            SigningAlgorithm::Rs256 => &["RS256"],
+            SigningAlgorithm::Ps256 => &["PS256"],
+            SigningAlgorithm::Es256 => &["ES256"],
+            SigningAlgorithm::Es384 => &["ES384"],
+            SigningAlgorithm::EdDsa => &["EdDSA", "Ed25519"],
         }
     }
 
@@ -48,7 +54,7 @@ impl SigningAlgorithm {
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.word() == word)
+        Self::ALL.into_iter().find(|algorithm| algorithm.words().contains(&word))
     }
 }
 

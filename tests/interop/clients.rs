@@ -21,7 +21,7 @@ fn openid_client_takes_a_token_that_is_bound_to_its_key_and_uses_it() {
     let root = service.root();
     let tenant = root.tenant("acme", json!({}));
     let client = tenant.client_with(json!({"name": "exporter", "dpop_bound_access_tokens": true}));
-    for algorithm in ["ES256", "EdDSA", "PS256", "RS256", "ES384"] {
+    for algorithm in ["ES256", "Ed25519", "PS256", "RS256", "ES384"] {
         let told = OPENID_CLIENT_DPOP.run(&json!({
             "issuer": service.url(),
             "client_id": client.minted["client_id"],

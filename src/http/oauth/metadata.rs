@@ -44,7 +44,7 @@ fn answer(app: &App) -> HttpResponse {
         "token_endpoint_auth_methods_supported": by_client,
         "revocation_endpoint_auth_methods_supported": by_client,
         "introspection_endpoint_auth_methods_supported": by_any,
-        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(|algorithm| algorithm.word()),
+        "dpop_signing_alg_values_supported": dpop::algorithms().collect::<Vec<_>>(),
     });
     let kept = format!("public, max-age={}", limits::METADATA_KEPT_SECONDS);
     HttpResponse::Ok().insert_header((CACHE_CONTROL, kept)).json(body)

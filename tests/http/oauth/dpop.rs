@@ -78,7 +78,7 @@ fn forwarded(request: Request, method: &str, path: &str) -> Request {
 fn is_challenged(answer: &Response, reason: &str, error: &str) {
     assert_eq!(answer.problem(401, "unauthorized")["reason"], reason, "{}", answer.text());
     let challenge = answer.header("www-authenticate").expect("a challenge");
-    let algorithms = "algs=\"RS256 PS256 ES256 ES384 EdDSA\"";
+    let algorithms = "algs=\"RS256 PS256 ES256 ES384 EdDSA Ed25519\"";
     assert_eq!(challenge, format!("DPoP realm=\"credledger\", {algorithms}, error=\"{error}\""));
 }
 

@@ -35,7 +35,7 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
             "token_endpoint_auth_methods_supported": by_client,
             "revocation_endpoint_auth_methods_supported": by_client,
             "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "Bearer"],
-            "dpop_signing_alg_values_supported": ["RS256", "PS256", "ES256", "ES384", "EdDSA"],
+            "dpop_signing_alg_values_supported": ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"],
         })
     );
     // No claim without an element, and no address with a query or a fragment.
