@@ -9,6 +9,7 @@ pub mod app;
 pub mod authorize;
 pub mod bearer;
 pub mod body;
+mod claimed;
 pub mod client_ip;
 mod code;
 mod commands;

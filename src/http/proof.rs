@@ -37,15 +37,16 @@ impl Showing<'_> {
     /// With `bound_to` the thumbprint of the key that the credential is bound to, if it is to one.
     pub fn of(&self, credential: &str, bound_to: Option<&str>, now: Timestamp) -> Shows {
         let plain = |possession| Shows { possession, proof: None, fault: None };
-        let (text, sent) = match (*self, bound_to) {
+        let (shown, bound_to) = match (*self, bound_to) {
             (Showing::Bearer, _) => return plain(Possession::Bare),
             (Showing::NotAsked, _) => return plain(Possession::NotAsked),
             (Showing::Dpop(_), None) => return Shows::nothing(ProofFault::NotBound),
-            (Showing::Dpop(Err(fault)), _) => return Shows::nothing(fault),
-            (Showing::Dpop(Ok(shown)), _) => shown,
+            (Showing::Dpop(shown), Some(bound_to)) => (shown, bound_to),
         };
-        let proof = dpop::check(text, sent, now)
-            .and_then(|proof| proof.is_for(credential, bound_to.unwrap_or_default()).map(|()| proof));
+        let proof = shown.and_then(|(text, sent)| {
+            let proof = dpop::check(text, sent, now)?;
+            proof.is_for(credential, bound_to).map(|()| proof)
+        });
         match proof {
             Ok(proof) => Shows { possession: Possession::Proven, proof: Some(Box::new(proof)), fault: None },
             Err(fault) => Shows::nothing(fault),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
+use super::claimed::{in_time, settled};
 use super::conneg;
 use super::json_out::ObjectOut;
 use super::limited::{self, Held};
@@ -20,8 +21,6 @@ use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
 use crate::domain::scope::{ConcreteScope, Scope};
-use crate::ledger::once::{self, Claim};
-use crate::limits;
 use crate::projections::active::{Judgement, Known, NotAnswering};
 use crate::tokens::check::{check, is_shaped_as_token};
 use crate::tokens::claims::Claims;
@@ -39,6 +38,7 @@ pub enum Shown<'a> {
 }
 
 /// What is asked of a credential.
+#[derive(Clone, Copy)]
 pub struct Asking<'a> {
     pub credential: Shown<'a>,
     pub showing: Showing<'a>,
@@ -76,24 +76,24 @@ struct Looked {
     shows: Shows,
 }
 
-impl Looked {
-    /// The proof that this verdict stands on, and whose it is. It has to be claimed before the verdict leaves: of all that is
-    /// refused nothing is.
-    fn to_be_claimed(&self) -> Option<(&Known, &Proof)> {
-        let known = self.judgement.known.as_ref().filter(|_| self.judgement.verdict.is_ok())?;
-        Some((known, self.shows.proof.as_deref()?))
-    }
+/// The proof that a verdict stands on, and whose it is. It has to be claimed before the verdict leaves; of all that is refused
+/// nothing is.
+fn to_be_claimed(looked: &Result<Looked, NotAnswering>) -> Option<(&Known, &Proof)> {
+    let looked = looked.as_ref().ok()?;
+    let known = looked.judgement.known.as_ref().filter(|_| looked.judgement.verdict.is_ok())?;
+    Some((known, looked.shows.proof.as_deref()?))
 }
 
 impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        let looked = match asking.showing {
-            Showing::Dpop(_) => self.proven(asking).await?,
-            Showing::Bearer | Showing::NotAsked => {
-                self.leased(|now| self.verdict(asking, false, now)).await?
-            }
-        };
+        if let Showing::Dpop(_) = asking.showing {
+            // On the heap, since few calls have a proof: the others need no room for it.
+            let judged = Box::pin(self.judge_all(std::slice::from_ref(asking), |asking| *asking, door));
+            let judged = in_time(judged).await?.pop();
+            return judged.ok_or_else(|| Problem::internal("a question has its verdict"));
+        }
+        let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
         self.counted(looked, door)
     }
 
@@ -114,15 +114,14 @@ impl App {
                 .collect()
         };
         let mut looked = self.leased(|now| look(&[], now)).await?;
-        let to_be_claimed =
-            |looked: &Result<Looked, _>| looked.as_ref().is_ok_and(|looked| looked.to_be_claimed().is_some());
-        if looked.iter().any(to_be_claimed) {
-            let claims = looked.iter().map(async |looked| self.was_used(looked).await);
-            let again = async {
-                let used = futures::future::try_join_all(claims).await?;
-                self.leased(|now| look(&used, now)).await
+        let stands_on_a_proof = |looked: &Result<Looked, _>| to_be_claimed(looked).is_some();
+        if looked.iter().any(stands_on_a_proof) {
+            let again = async |used: &[bool]| self.leased(|now| look(used, now)).await;
+            let claim = async |looked: &Result<Looked, _>| match to_be_claimed(looked) {
+                Some((known, proof)) => self.claim_proof(known, proof).await,
+                None => Err(Problem::internal("only what stands on a proof is claimed")),
             };
-            looked = in_time(again).await?;
+            looked = in_time(Box::pin(settled(looked, again, stands_on_a_proof, claim))).await?;
         }
         looked.into_iter().map(|looked| self.counted(looked, door)).collect()
     }
@@ -139,41 +138,6 @@ impl App {
         let keys = self.keyring.published()?;
         // Of the ledger's own time, as what it was issued at: a clock that lies behind changes nothing.
         Ok(check(text, &keys, self.issuer(), now.max(self.view.last_at())).ok())
-    }
-
-    /// Of whoever shows a proof: it is claimed under the first verdict, and the one that leaves is given after that.
-    async fn proven(&self, asking: &Asking<'_>) -> Result<Result<Looked, NotAnswering>, Problem> {
-        // On the heap, since few calls have one: the others need no room for it.
-        let proven = Box::pin(async {
-            let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
-            if looked.as_ref().is_ok_and(|looked| looked.to_be_claimed().is_none()) {
-                return Ok(looked);
-            }
-            let used = self.was_used(&looked).await?;
-            self.leased(|now| self.verdict(asking, used, now)).await
-        });
-        in_time(proven).await
-    }
-
-    /// Whether the proof that a verdict stands on was used before. From now on it is.
-    async fn was_used(&self, looked: &Result<Looked, NotAnswering>) -> Result<bool, Problem> {
-        let Some((known, proof)) = looked.as_ref().ok().and_then(Looked::to_be_claimed) else {
-            return Ok(false);
-        };
-        Ok(!self.claim_proof(known, proof).await?)
-    }
-
-    /// Whether it is used for the first time; that is on disk then.
-    pub async fn claim_proof(&self, known: &Known, proof: &Proof) -> Result<bool, Problem> {
-        let id = proof.id();
-        let claim = Claim {
-            kind: once::Kind::DpopProof,
-            tenant: known.tenant_id,
-            credential: Some(known.credential_id),
-            id: &id,
-            until: proof.until(),
-        };
-        Ok(self.once.claim(&claim).await?)
     }
 
     /// What the verdict would be now. Nobody uses the credential, and nothing is counted.
@@ -359,16 +323,6 @@ impl Judged {
             None => object.null("expires_at"),
         }
     }
-}
-
-/// Whoever shows a proof waits no longer than that, for the lease and the claim together.
-async fn in_time<T>(proven: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let late = |_| {
-        let detail =
-            "it could not be told in time whether the proof was used before; ask again, with a new one";
-        Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
-    };
-    tokio::time::timeout(limits::PROVEN_WAIT, proven).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
 /// When what was shown stops working, as far as is known by now. A token outlives its secret's window.
