@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credledger::clock::{BootTime, Timestamp};
-use credledger::domain::access::Request;
+use credledger::domain::access::{Possession, Request};
 use credledger::domain::credential::{
     Created, CredentialEvent, Imported, ImportedSecret, Kind, Rotated, SecretExpired, SecretFacts,
     rotate::SecretEnd,
@@ -305,6 +305,7 @@ impl Bench {
         let asked = [ConcreteScope::parse("orders.read").expect("a scope")];
         let reach = Reach::All;
         let request = Request {
+            possession: Possession::Bare,
             client_ip: None,
             scopes: &asked,
             operation: None,

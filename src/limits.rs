@@ -372,6 +372,20 @@ pub const TOKEN_AHEAD_SECONDS: i64 = 1;
 pub const CLAIM_BYTES: usize = 2048;
 /// Of resources that one token is for.
 pub const AUDIENCES: usize = 16;
+/// Of a DPoP proof, as it is sent: one of the largest RSA key fits.
+pub const DPOP_PROOF_BYTES: usize = 4 * 1024;
+/// Of its `jti`.
+pub const DPOP_ID_BYTES: usize = 255;
+/// How long ago a proof may have been made, and how far ahead the clock of whoever made it may be.
+pub const DPOP_SECONDS: i64 = 60;
+pub const DPOP_AHEAD_SECONDS: i64 = 60;
+/// How much longer it is remembered as used: more than clocks of nodes and of the database may be apart.
+pub const DPOP_KEPT_BEYOND_SECONDS: i64 = 30;
+/// How long the nonce may be used that proofs for the token endpoint repeat, and how often there is another one.
+pub const DPOP_NONCE_SECONDS: i64 = 300;
+pub const DPOP_NONCE_STEP_SECONDS: i64 = 10;
+/// How long whoever shows a proof waits for a verdict, the claim of the proof and all.
+pub const PROVEN_WAIT: Duration = Duration::from_secs(1);
 /// Of a private key that is brought, as PEM.
 pub const PRIVATE_KEY_BYTES: usize = 16 * 1024;
 /// How long a key signs before another takes its place by schedule, in days, and how long it may be set to.

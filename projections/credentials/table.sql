@@ -4,6 +4,7 @@ create table credledger.credentials (
   id uuid not null,
   tenant_id uuid not null,
   version int not null,
+  -- what a verdict asks, a client's registration with it
   record bytea not null,
   mac bytea not null,
   created_at_ms bigint not null,

@@ -34,6 +34,8 @@ pub struct Token<'a> {
     pub ends_at: Timestamp,
     /// itself, or with all that were issued up to some instant
     pub revoked: bool,
+    /// to a key: whoever shows it has to prove that the key is theirs (RFC 9449)
+    pub bound: bool,
     /// what it was given for; what its client has no more, it has no more
     pub scopes: &'a [Scope],
     /// whom it is for
@@ -52,6 +54,32 @@ impl Token<'_> {
     }
 }
 
+/// How a credential is shown, as to the key that it may be bound to. A proof was held against the token, the request and the
+/// instant before; here it is a fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Possession {
+    /// as whoever bears it shows it, with no proof
+    #[default]
+    Bare,
+    /// with a proof that holds, and was not used before
+    Proven,
+    /// with one that does not hold, or as if there were one
+    NotProven,
+    /// whoever asks about it does not use it, and tells on to whom it is bound
+    NotAsked,
+}
+
+impl Possession {
+    /// What is bound is shown with its proof, and what is not is shown with none: a proof for nothing is a mistake of somebody.
+    fn refusal(self, bound: bool) -> Option<Reason> {
+        match (self, bound) {
+            (Possession::Bare, true) => Some(Reason::ProofMissing),
+            (Possession::NotProven, _) | (Possession::Proven, false) => Some(Reason::ProofInvalid),
+            (Possession::Bare, false) | (Possession::Proven, true) | (Possession::NotAsked, _) => None,
+        }
+    }
+}
+
 /// The account that a credential belongs to: it has at every moment at most this one's scopes.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
@@ -62,6 +90,7 @@ pub struct Owner<'a> {
 /// What is asked of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    pub possession: Possession,
     pub client_ip: Option<IpAddr>,
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
@@ -79,6 +108,8 @@ pub enum Reason {
     Revoked,
     RotatedOut,
     Expired,
+    ProofMissing,
+    ProofInvalid,
     TenantSuspended,
     Suspended,
     OwnerDisabled,
@@ -89,12 +120,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 14] = [
         Reason::Malformed,
         Reason::NotFound,
         Reason::Revoked,
         Reason::RotatedOut,
         Reason::Expired,
+        Reason::ProofMissing,
+        Reason::ProofInvalid,
         Reason::TenantSuspended,
         Reason::Suspended,
         Reason::OwnerDisabled,
@@ -111,6 +144,8 @@ impl Reason {
             Reason::Revoked => "revoked",
             Reason::RotatedOut => "rotated_out",
             Reason::Expired => "expired",
+            Reason::ProofMissing => "proof_missing",
+            Reason::ProofInvalid => "proof_invalid",
             Reason::TenantSuspended => "tenant_suspended",
             Reason::Suspended => "suspended",
             Reason::OwnerDisabled => "owner_disabled",
@@ -137,6 +172,10 @@ impl Reason {
                 "This secret was rotated out and its grace window is over. Use the newer one."
             }
             Reason::Expired => "The credential has expired. Create a new one.",
+            Reason::ProofMissing => {
+                "The access token is bound to a key. Send it with the scheme DPoP, and a proof that the key is yours."
+            }
+            Reason::ProofInvalid => "The proof that the key is yours does not hold.",
             Reason::TenantSuspended => "The tenant is suspended.",
             Reason::Suspended => "The credential is suspended.",
             Reason::OwnerDisabled => "The account that owns this credential is disabled.",
@@ -169,12 +208,15 @@ fn refusal(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Option<Re
     let ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= at);
     let unseen = |tenant: TenantId| !request.reach.includes(tenant);
     let token = facts.token;
+    let unproven = request.possession.refusal(token.is_some_and(|token| token.bound));
     Some(match () {
         () if unseen(facts.tenant) || request.tenant.is_some_and(unseen) => Reason::NotFound,
         () if facts.revoked || facts.secret_revoked => Reason::Revoked,
         () if token.is_some_and(|token| token.is_revoked(at)) => Reason::Revoked,
         () if token.is_none() && ended(facts.secret_ends_at) => Reason::RotatedOut,
         () if ended(facts.expires_at) || ended(token.map(|token| token.ends_at)) => Reason::Expired,
+        // Who does not hold the key learns nothing more of the token, and can do nothing with it.
+        () if unproven.is_some() => return unproven,
         () if facts.tenant_suspended => Reason::TenantSuspended,
         () if facts.suspended => Reason::Suspended,
         () if facts.owner.is_some_and(|owner| owner.disabled) => Reason::OwnerDisabled,
@@ -247,6 +289,7 @@ mod tests {
 
         fn request(&self) -> Request<'_> {
             Request {
+                possession: Possession::Bare,
                 client_ip: None,
                 scopes: &[],
                 operation: None,
@@ -287,9 +330,14 @@ mod tests {
             ..world.facts()
         };
         let of_others = ["https://other.example".to_owned()];
-        let token = Token { ends_at: at(1), revoked: false, scopes: &[], audience: &of_others };
-        let audience = Some("https://api.example");
-        let mut request = Request { scopes: &asked, tenant: Some(tenant_id(2)), audience, ..world.request() };
+        let token = Token { ends_at: at(1), revoked: false, bound: false, scopes: &[], audience: &of_others };
+        let mut request = Request {
+            scopes: &asked,
+            tenant: Some(tenant_id(2)),
+            audience: Some("https://api.example"),
+            possession: Possession::NotProven,
+            ..world.request()
+        };
         let now = |facts: &Facts<'_>, request: &Request<'_>| reason(judge(facts, request, at(0)));
         assert_eq!(now(&facts, &request), Some(Reason::NotFound));
         request.reach = &all;
@@ -300,6 +348,8 @@ mod tests {
         facts.token = Some(token);
         assert_eq!(now(&facts, &request), Some(Reason::Expired));
         facts.expires_at = None;
+        assert_eq!(now(&facts, &request), Some(Reason::ProofInvalid));
+        request.possession = Possession::Bare;
         assert_eq!(now(&facts, &request), Some(Reason::TenantSuspended));
         facts.tenant_suspended = false;
         assert_eq!(now(&facts, &request), Some(Reason::Suspended));
@@ -364,7 +414,13 @@ mod tests {
     #[test]
     fn a_token_lives_by_its_own_end_and_falls_with_all_that_it_was_given_by() {
         let world = World::new();
-        let token = Token { ends_at: at(10), revoked: false, scopes: &scopes(&["logs:*"]), audience: &[] };
+        let token = Token {
+            ends_at: at(10),
+            revoked: false,
+            bound: false,
+            scopes: &scopes(&["logs:*"]),
+            audience: &[],
+        };
         let facts = Facts { token: Some(token), ..world.facts() };
         let now = |facts: &Facts<'_>, seconds| reason(judge(facts, &world.request(), at(seconds)));
         assert_eq!((now(&facts, 9), now(&facts, 10)), (None, Some(Reason::Expired)));
@@ -377,11 +433,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_bound_to_a_key_is_shown_with_its_proof_and_what_is_not_with_none() {
+        let world = World::new();
+        let scopes = scopes(&["logs:*"]);
+        let token = |bound| Token { ends_at: at(10), revoked: false, bound, scopes: &scopes, audience: &[] };
+        for (token, expected) in [
+            (None, [None, Some(Reason::ProofInvalid), Some(Reason::ProofInvalid), None]),
+            (Some(token(false)), [None, Some(Reason::ProofInvalid), Some(Reason::ProofInvalid), None]),
+            (Some(token(true)), [Some(Reason::ProofMissing), None, Some(Reason::ProofInvalid), None]),
+        ] {
+            let facts = Facts { token, ..world.facts() };
+            let shown = [Possession::Bare, Possession::Proven, Possession::NotProven, Possession::NotAsked];
+            let told = shown
+                .map(|possession| reason(judge(&facts, &Request { possession, ..world.request() }, at(0))));
+            assert_eq!(told, expected, "{token:?}");
+        }
+    }
+
+    #[test]
     fn a_token_has_no_scope_that_it_was_not_given_or_that_its_client_lost() {
         let world = World::new();
         let ask = |given: &[&str], scope: &str| {
             let given = scopes(given);
-            let token = Token { ends_at: at(10), revoked: false, scopes: &given, audience: &[] };
+            let token =
+                Token { ends_at: at(10), revoked: false, bound: false, scopes: &given, audience: &[] };
             let facts = Facts { token: Some(token), ..world.facts() };
             reason(judge(&facts, &Request { scopes: &[concrete(scope)], ..world.request() }, at(0)))
         };
@@ -398,6 +473,7 @@ mod tests {
             let token = audience.map(|audience| Token {
                 ends_at: at(10),
                 revoked: false,
+                bound: false,
                 scopes: &world.scopes,
                 audience,
             });

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::app::App;
-use super::bearer::presented;
 use super::client_ip::client_ip_told;
 use super::joined::joined_within;
 use super::metrics::Door;
 use super::problem::{Code, Problem};
+use super::proof::Presented;
 use super::query::Query;
 use super::verdict::{Asking, Shown};
 use super::verify::named_tenant;
@@ -26,6 +26,7 @@ use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::text::{Operation, TenantRef};
 use crate::limits;
 use crate::projections::active::Known;
+use crate::tokens::http_target::HttpTarget;
 
 const REFUSAL: HeaderName = HeaderName::from_static("x-credential-refusal");
 const ID: HeaderName = HeaderName::from_static("x-credential-id");
@@ -85,8 +86,11 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
 
 async fn ask(app: &App, request: &HttpRequest, demand: &Demand) -> Result<HttpResponse, Problem> {
     let client_ip = told_client_ip(app, request);
+    let presented = Presented::read(request, || forwarded(request));
+    let presented = presented.map_err(|problem| app.failed(client_ip, problem))?;
     let asking = Asking {
-        credential: Shown::Text(presented(request).map_err(|problem| app.failed(client_ip, problem))?),
+        credential: Shown::Text(presented.text),
+        showing: presented.showing(),
         client_ip,
         scopes: &demand.scopes,
         operation: demand.operation.as_deref(),
@@ -110,6 +114,25 @@ fn told_client_ip(app: &App, request: &HttpRequest) -> Option<IpAddr> {
     let forwarded: Vec<&[u8]> =
         request.headers().get_all(X_FORWARDED_FOR).map(|value| value.as_bytes()).collect();
     client_ip_told(proxy, &app.trusted_proxies, forwarded.into_iter())
+}
+
+/// The request that the proxy asks about, as it tells it: `None` when it does not tell all of it, or tells a part twice, since then
+/// one of the two may be the caller's.
+fn forwarded(request: &HttpRequest) -> Option<(&str, HttpTarget)> {
+    let one = |name: &str| {
+        let mut values = request.headers().get_all(name);
+        match (values.next(), values.next()) {
+            (None, _) => Some(None),
+            (Some(value), None) => value.to_str().ok().map(Some),
+            (Some(_), Some(_)) => None,
+        }
+    };
+    // A proxy that tells both means the first.
+    let told = |forwarded: &str, original: &str| one(forwarded)?.map_or_else(|| one(original)?, Some);
+    let method = told("x-forwarded-method", "x-original-method")?;
+    let path = told("x-forwarded-uri", "x-original-uri")?;
+    let target = HttpTarget::of_parts(one("x-forwarded-proto")??, one("x-forwarded-host")??, path);
+    Some((method, target.ok()?))
 }
 
 fn read(request: &HttpRequest) -> Result<Demand, Problem> {

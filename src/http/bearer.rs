@@ -1,4 +1,4 @@
-//! The Authorization header: one, `Bearer`, one space, and a token of visible ASCII.
+//! The Authorization header: one, `Bearer` or `DPoP`, one space, and a token of visible ASCII.
 
 use std::fmt;
 
@@ -9,19 +9,52 @@ use super::problem::Problem;
 use crate::domain::access::Reason;
 
 const SCHEME: &str = "bearer";
+const DPOP: &str = "dpop";
+
+/// What a token is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Bearer,
+    /// with a proof of the key that it is bound to (RFC 9449)
+    Dpop,
+}
 
 /// The token of these header values; `None` when there is no such header.
-pub fn bearer<'h>(mut values: impl Iterator<Item = &'h [u8]>) -> Result<Option<&'h str>, BearerError> {
+pub fn bearer<'h>(values: impl Iterator<Item = &'h [u8]>) -> Result<Option<&'h str>, BearerError> {
+    match authorization(values)? {
+        Some((Scheme::Bearer, token)) => Ok(Some(token)),
+        Some((Scheme::Dpop, _)) => Err(BearerError::OtherScheme),
+        None => Ok(None),
+    }
+}
+
+/// The same of either scheme.
+pub fn authorization<'h>(
+    mut values: impl Iterator<Item = &'h [u8]>,
+) -> Result<Option<(Scheme, &'h str)>, BearerError> {
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(BearerError::Twice);
     }
-    token_of(value).map(Some)
+    plain(value).map_or_else(|| whole(value), |token| Ok((Scheme::Bearer, token))).map(Some)
 }
 
 /// The token that a request presents, or the 401 that says what is wrong.
 pub fn presented(request: &HttpRequest) -> Result<&str, Problem> {
-    match bearer(request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes())) {
+    told(bearer(values(request)))
+}
+
+/// The same, and what it is shown as.
+pub fn shown(request: &HttpRequest) -> Result<(Scheme, &str), Problem> {
+    told(authorization(values(request)))
+}
+
+fn values(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes())
+}
+
+fn told<T>(read: Result<Option<T>, BearerError>) -> Result<T, Problem> {
+    match read {
         Ok(Some(token)) => Ok(token),
         Ok(None) => Err(Problem::credential_missing()),
         Err(error) => Err(Problem::credential_refused(Reason::Malformed.word(), error.detail())),
@@ -35,10 +68,6 @@ pub fn is_shown(request: &HttpRequest) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
 }
 
-fn token_of(value: &[u8]) -> Result<&str, BearerError> {
-    plain(value).map_or_else(|| whole(value), Ok)
-}
-
 /// What nearly all send, in one look. Without an early way out the compiler looks at many bytes at once.
 fn plain(value: &[u8]) -> Option<&str> {
     let (scheme, token) = value.split_at_checked(SCHEME.len() + 1)?;
@@ -48,7 +77,7 @@ fn plain(value: &[u8]) -> Option<&str> {
 }
 
 /// Whatever was sent, with what is wrong with it.
-fn whole(value: &[u8]) -> Result<&str, BearerError> {
+fn whole(value: &[u8]) -> Result<(Scheme, &str), BearerError> {
     if value.is_empty() {
         return Err(BearerError::Empty);
     }
@@ -62,9 +91,11 @@ fn whole(value: &[u8]) -> Result<&str, BearerError> {
     if scheme.is_empty() {
         return Err(BearerError::SpaceBefore);
     }
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Err(BearerError::OtherScheme);
-    }
+    let scheme = match scheme {
+        bearer if bearer.eq_ignore_ascii_case(SCHEME) => Scheme::Bearer,
+        dpop if dpop.eq_ignore_ascii_case(DPOP) => Scheme::Dpop,
+        _ => return Err(BearerError::OtherScheme),
+    };
     let token = match rest.strip_prefix(' ') {
         Some(token) => token,
         None if rest.is_empty() => return Err(BearerError::NoToken),
@@ -79,7 +110,7 @@ fn whole(value: &[u8]) -> Result<&str, BearerError> {
     } else if token.contains([' ', '\t']) {
         Err(BearerError::SpaceInside)
     } else {
-        Ok(token)
+        Ok((scheme, token))
     }
 }
 
@@ -107,13 +138,13 @@ impl BearerError {
                 "the Authorization header holds a character outside ASCII; copy the key again"
             }
             BearerError::Control => "the Authorization header holds a control character; copy the key again",
-            BearerError::SpaceBefore => "there is stray space before the word Bearer; remove it",
+            BearerError::SpaceBefore => "there is stray space before the scheme's word; remove it",
             BearerError::OtherScheme => {
                 "the Authorization header is of unknown form; send `Authorization: Bearer <key>`"
             }
-            BearerError::NoToken => "there is no key after the word Bearer; it may have been cut off",
+            BearerError::NoToken => "there is no key after the scheme's word; it may have been cut off",
             BearerError::SpaceBetween => {
-                "there is stray space between the word Bearer and the key; leave one space"
+                "there is stray space between the scheme's word and the key; leave one space"
             }
             BearerError::SpaceAfter => "there is stray space after the key; remove it",
             BearerError::SpaceInside => "there is stray space inside the key; remove it",
@@ -146,6 +177,19 @@ mod tests {
         assert_eq!(read(&[b"Bearer !~=/+._-"]), Ok(Some("!~=/+._-")));
         let long = format!("Bearer {}", "x".repeat(100_000));
         assert_eq!(read(&[long.as_bytes()]).map(|token| token.map(str::len)), Ok(Some(100_000)));
+    }
+
+    #[test]
+    fn a_token_with_a_proof_is_told_apart_and_is_no_bearers() {
+        let read = |value: &'static str| authorization([value.as_bytes()].into_iter());
+        for value in ["DPoP eyJ", "dpop eyJ", "DPOP eyJ"] {
+            assert_eq!(read(value), Ok(Some((Scheme::Dpop, "eyJ"))));
+            assert_eq!(bearer([value.as_bytes()].into_iter()), Err(BearerError::OtherScheme));
+        }
+        assert_eq!(read("Bearer eyJ"), Ok(Some((Scheme::Bearer, "eyJ"))));
+        assert_eq!(read("DPoP  eyJ"), Err(BearerError::SpaceBetween));
+        assert_eq!(read("DPoP"), Err(BearerError::NoToken));
+        assert_eq!(read("DPoPx eyJ"), Err(BearerError::OtherScheme));
     }
 
     #[test]

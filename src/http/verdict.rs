@@ -3,18 +3,20 @@
 use std::net::IpAddr;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
+use super::claimed::{in_time, settled};
 use super::conneg;
 use super::json_out::ObjectOut;
 use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
+use super::proof::{self, Showing, Shows};
 use crate::clock::Timestamp;
-use crate::domain::access::{Reason, Refused, Request};
+use crate::domain::access::{Possession, Reason, Refused, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
@@ -23,6 +25,7 @@ use crate::projections::active::{Judgement, Known, NotAnswering};
 use crate::tokens::assertion::{Assertion, AssertionFault};
 use crate::tokens::check::{check, is_shaped_as_token};
 use crate::tokens::claims::Claims;
+use crate::tokens::dpop::{Proof, ProofFault};
 
 /// What is shown of a credential.
 #[derive(Clone, Copy)]
@@ -38,8 +41,10 @@ pub enum Shown<'a> {
 }
 
 /// What is asked of a credential.
+#[derive(Clone, Copy)]
 pub struct Asking<'a> {
     pub credential: Shown<'a>,
+    pub showing: Showing<'a>,
     pub client_ip: Option<IpAddr>,
     pub scopes: &'a [ConcreteScope],
     pub operation: Option<&'a str>,
@@ -63,6 +68,10 @@ pub struct Judged {
     pub claims: Option<Claims>,
     /// why an assertion proves nothing
     pub disproved: Option<AssertionFault>,
+    /// why what was shown as a proof is none
+    fault: Option<ProofFault>,
+    /// it was shown with a proof, or what was shown as one
+    with_proof: bool,
     /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
     held: Option<Held>,
 }
@@ -71,26 +80,35 @@ pub struct Judged {
 struct Looked {
     judgement: Judgement,
     claims: Option<Claims>,
+    shows: Shows,
     disproved: Option<AssertionFault>,
 }
 
-impl From<Judgement> for Looked {
-    fn from(judgement: Judgement) -> Self {
-        Looked { judgement, claims: None, disproved: None }
-    }
+/// The proof that a verdict stands on, and whose it is. It has to be claimed before the verdict leaves; of all that is refused
+/// nothing is.
+fn to_be_claimed(looked: &Result<Looked, NotAnswering>) -> Option<(&Known, &Proof)> {
+    let looked = looked.as_ref().ok()?;
+    let known = looked.judgement.known.as_ref().filter(|_| looked.judgement.verdict.is_ok())?;
+    Some((known, looked.shows.proof.as_deref()?))
 }
 
 impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
-        let looked = self.leased(|now| self.verdict(asking, now)).await?;
+        if let Showing::Dpop(_) = asking.showing {
+            // On the heap, since few calls have a proof: the others need no room for it.
+            let judged = Box::pin(self.judge_all(std::slice::from_ref(asking), |asking| *asking, door));
+            let judged = in_time(judged).await?.pop();
+            return judged.ok_or_else(|| Problem::internal("a question has its verdict"));
+        }
+        let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
         self.counted(looked, door)
     }
 
     /// The same as it is now: after something was waited for that only an accepted call waits for. It counts once.
     pub async fn judge_again(&self, asking: &Asking<'_>, judged: &mut Judged) -> Result<(), Problem> {
-        let looked = self.leased(|now| self.verdict(asking, now)).await?;
-        let Looked { judgement, claims, disproved } = looked.map_err(|_| not_answering())?;
+        let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
+        let Looked { judgement, claims, disproved, .. } = looked.map_err(|_| not_answering())?;
         (judged.judgement, judged.claims, judged.disproved) = (judgement, claims, disproved);
         Ok(())
     }
@@ -103,10 +121,24 @@ impl App {
         asking: impl Fn(&'q Q) -> Asking<'q>,
         door: Door,
     ) -> Result<Vec<Judged>, Problem> {
-        let look = |now| -> Vec<_> {
-            questions.iter().map(|question| self.verdict(&asking(question), now)).collect()
+        let look = |used: &[bool], now| -> Vec<_> {
+            let used = used.iter().copied().chain(std::iter::repeat(false));
+            questions
+                .iter()
+                .zip(used)
+                .map(|(question, used)| self.verdict(&asking(question), used, now))
+                .collect()
         };
-        let looked = self.leased(look).await?;
+        let mut looked = self.leased(|now| look(&[], now)).await?;
+        let stands_on_a_proof = |looked: &Result<Looked, _>| to_be_claimed(looked).is_some();
+        if looked.iter().any(stands_on_a_proof) {
+            let again = async |used: &[bool]| self.leased(|now| look(used, now)).await;
+            let claim = async |looked: &Result<Looked, _>| match to_be_claimed(looked) {
+                Some((known, proof)) => self.claim_proof(known, proof).await,
+                None => Err(Problem::internal("only what stands on a proof is claimed")),
+            };
+            looked = in_time(Box::pin(settled(looked, again, stands_on_a_proof, claim))).await?;
+        }
         looked.into_iter().map(|looked| self.counted(looked, door)).collect()
     }
 
@@ -124,8 +156,25 @@ impl App {
         Ok(check(text, &keys, self.issuer(), now.max(self.view.last_at())).ok())
     }
 
-    fn verdict(&self, asking: &Asking<'_>, now: Timestamp) -> Result<Looked, NotAnswering> {
+    /// What the verdict would be now. Nobody uses the credential, and nothing is counted.
+    pub async fn would_accept(&self, asking: &Asking<'_>) -> Result<bool, Problem> {
+        let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
+        looked.map(|looked| looked.judgement.verdict.is_ok()).map_err(|_| not_answering())
+    }
+
+    /// `used`: what is shown as its proof was used before.
+    fn verdict(&self, asking: &Asking<'_>, used: bool, now: Timestamp) -> Result<Looked, NotAnswering> {
+        let (text, claims) = match asking.credential {
+            Shown::Client { .. } | Shown::Assertion(_) => ("", None),
+            Shown::Text(text) => (text, self.claims(text, now)?),
+        };
+        let bound_to = claims.as_ref().and_then(|claims| claims.bound_to.as_deref());
+        let shows = match asking.showing.of(text, bound_to, now) {
+            Shows { proof: Some(_), .. } if used => Shows::nothing(ProofFault::Replayed),
+            shows => shows,
+        };
         let request = Request {
+            possession: shows.possession,
             client_ip: asking.client_ip,
             scopes: asking.scopes,
             operation: asking.operation,
@@ -133,21 +182,27 @@ impl App {
             audience: asking.audience,
             reach: asking.reach,
         };
+        let (judgement, disproved) = self.judgement(asking.credential, claims.as_ref(), &request, now)?;
+        Ok(Looked { judgement, claims, shows, disproved })
+    }
+
+    fn judgement(
+        &self,
+        credential: Shown<'_>,
+        claims: Option<&Claims>,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<(Judgement, Option<AssertionFault>), NotAnswering> {
         let vault = self.ledger.vault();
-        match asking.credential {
-            Shown::Client { id, secret } => {
-                self.view.judge_client(vault, (id, secret), &request, now).map(Looked::from)
+        let judgement = match (credential, claims) {
+            (Shown::Assertion(assertion), _) => return self.proved(assertion, request, now),
+            (Shown::Client { id, secret }, _) => self.view.judge_client(vault, (id, secret), request, now),
+            (Shown::Text(text), None) => self.view.judge(vault, text, request, now),
+            (Shown::Text(_), Some(claims)) => {
+                self.view.judge_token(claims.secret, &claims.issued(), request, now)
             }
-            Shown::Assertion(assertion) => self.proved(assertion, &request, now),
-            Shown::Text(text) => match self.claims(text, now)? {
-                None => self.view.judge(vault, text, &request, now).map(Looked::from),
-                Some(claims) => {
-                    let issued = claims.issued();
-                    let judgement = self.view.judge_token(claims.secret, &issued, &request, now)?;
-                    Ok(Looked { claims: Some(claims), ..Looked::from(judgement) })
-                }
-            },
-        }
+        };
+        Ok((judgement?, None))
     }
 
     /// The state is looked at first, since the keys stand in it; without the signature nothing of it is told.
@@ -156,19 +211,19 @@ impl App {
         assertion: &Assertion<'_>,
         request: &Request<'_>,
         now: Timestamp,
-    ) -> Result<Looked, NotAnswering> {
+    ) -> Result<(Judgement, Option<AssertionFault>), NotAnswering> {
         let id = assertion.client_id();
         let judgement = self.view.judge_client_by_id(self.ledger.vault(), id, request, now)?;
         let client = judgement.known.as_ref().and_then(Known::client);
         let keys = client.and_then(|client| client.registration.jwks.as_ref());
         Ok(match assertion.check(keys, self.issuer(), judgement.judged_at) {
-            Ok(()) => Looked::from(judgement),
-            Err(fault) => Looked { disproved: Some(fault), ..Looked::from(judgement.disproved()) },
+            Ok(()) => (judgement, None),
+            Err(fault) => (judgement.disproved(), Some(fault)),
         })
     }
 
     fn counted(&self, looked: Result<Looked, NotAnswering>, door: Door) -> Result<Judged, Problem> {
-        let Looked { judgement, claims, disproved } = looked.map_err(|_| not_answering())?;
+        let Looked { judgement, claims, shows, disproved } = looked.map_err(|_| not_answering())?;
         let held = self.held(&judgement, door);
         let outcome = match &judgement.verdict {
             Err(refused) => Outcome::Refused(refused.reason),
@@ -177,7 +232,8 @@ impl App {
         };
         self.metrics.count(door, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
-        Ok(Judged { judgement, decision_id, claims, disproved, held })
+        let with_proof = matches!(shows.possession, Possession::Proven | Possession::NotProven);
+        Ok(Judged { judgement, decision_id, claims, disproved, fault: shows.fault, with_proof, held })
     }
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.
@@ -217,6 +273,7 @@ impl Judged {
     fn detail(&self, reason: Reason) -> &'static str {
         match reason {
             Reason::Malformed => misfit_detail(self.judgement.misfit),
+            Reason::ProofInvalid => self.fault.map_or(reason.detail(), ProofFault::detail),
             Reason::Expired if self.is_over_as_token() => "The access token has expired. Ask for a new one.",
             reason => reason.detail(),
         }
@@ -236,8 +293,20 @@ impl Judged {
                 Problem::insufficient_scope(refused.missing_scopes.iter().map(ToString::to_string).collect())
             }
             reason if reason.is_about_the_call() => Problem::forbidden(detail).with_reason(reason.word()),
-            reason => Problem::credential_refused(reason.word(), detail),
+            reason => self.challenged(reason, Problem::credential_refused(reason.word(), detail)),
         }
+    }
+
+    /// What is bound to a key, or was shown as if it were, is asked for as such (RFC 9449, 7.1).
+    fn challenged(&self, reason: Reason, problem: Problem) -> Problem {
+        let error = match reason {
+            Reason::ProofInvalid if self.fault == Some(ProofFault::NotBound) => return problem,
+            Reason::ProofInvalid => "invalid_dpop_proof",
+            Reason::ProofMissing => "invalid_token",
+            _ if self.with_proof => "invalid_token",
+            _ => return problem,
+        };
+        problem.with_header(WWW_AUTHENTICATE, proof::challenge(error))
     }
 
     /// Refused, or one call too many.

@@ -4,16 +4,16 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::app::App;
-use super::bearer::presented;
 use super::metrics::Door;
 use super::problem::Problem;
+use super::proof::Presented;
 use super::query::Query;
 use super::verdict::{Asking, Judged, Shown};
 use crate::domain::access::Reason;
 use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    presented(&request).map_err(|problem| app.failed(app.client_ip(&request), problem))?;
+    Presented::to(&app, &request).map_err(|problem| app.failed(app.client_ip(&request), problem))?;
     let query = Query::parse(request.query_string());
     let position = query.and_then(|query| query.decode(|query| query.number("min_position")));
     let reached = match position {
@@ -40,8 +40,10 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
 /// The verdict on the request's own bearer, from the address that it came from.
 pub async fn judge_bearer(app: &App, request: &HttpRequest, door: Door) -> Result<Judged, Problem> {
     let client_ip = app.client_ip(request);
+    let presented = Presented::to(app, request).map_err(|problem| app.failed(client_ip, problem))?;
     let asking = Asking {
-        credential: Shown::Text(presented(request).map_err(|problem| app.failed(client_ip, problem))?),
+        credential: Shown::Text(presented.text),
+        showing: presented.showing(),
         client_ip,
         scopes: &[],
         operation: None,

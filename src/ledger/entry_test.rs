@@ -331,9 +331,12 @@ fn secret() -> impl Strategy<Value = SecretFacts> {
 
 fn registration() -> impl Strategy<Value = Registration> {
     let methods = prop_oneof![Just(Registration::default()), any::<u8>().prop_map(keyed)];
-    (vec("https://[a-z]{1,8}", 0..3), methods).prop_map(|(resources, of_method)| Registration {
-        resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
-        ..of_method
+    (vec("https://[a-z]{1,8}", 0..3), any::<bool>(), methods).prop_map(|(resources, bound, of_method)| {
+        Registration {
+            dpop_bound_access_tokens: bound,
+            resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
+            ..of_method
+        }
     })
 }
 

@@ -85,8 +85,10 @@ fn decode_entries(reader: &mut Reader<'_>) -> Result<Vec<IpEntry>, BadRecord> {
 
 /// How it proves itself follows from whether it has keys.
 fn encode_client(client: &Client, out: &mut Writer) {
-    let Registration { token_endpoint_auth_method: _, resources, jwks: _ } = &client.registration;
+    let Registration { token_endpoint_auth_method: _, resources, jwks: _, dpop_bound_access_tokens } =
+        &client.registration;
     out.u32(client.tokens_revoked);
+    out.flags([*dpop_bound_access_tokens]);
     out.count(resources.len());
     for resource in resources {
         out.text(resource.as_str());
@@ -95,16 +97,18 @@ fn encode_client(client: &Client, out: &mut Writer) {
 
 fn decode_client(reader: &mut Reader<'_>, with_keys: bool) -> Result<Client, BadRecord> {
     let tokens_revoked = reader.u32()?;
+    let [dpop_bound_access_tokens] = reader.flags()?;
     let mut resources = Vec::new();
     for _ in 0..reader.count()? {
         resources.push(Resource::parse(reader.text()?).map_err(|_| BadRecord("a resource is none"))?);
     }
+    let of_any = Registration { resources, dpop_bound_access_tokens, ..Registration::default() };
     let registration = match with_keys {
-        false => Registration { resources, ..Registration::default() },
+        false => of_any,
         true => Registration {
             token_endpoint_auth_method: AuthMethod::PrivateKeyJwt,
-            resources,
             jwks: Some(decode_keys(reader.text()?)?),
+            ..of_any
         },
     };
     Ok(Client { registration, tokens_revoked })

@@ -58,13 +58,16 @@ fn policies() -> impl Strategy<Value = Policy> {
 fn clients() -> impl Strategy<Value = Client> {
     let resources = proptest::collection::vec("https://[a-z]{1,8}", 0..3);
     let registrations = prop_oneof![Just(Registration::default()), any::<u8>().prop_map(keyed)];
-    (resources, registrations, any::<u32>()).prop_map(|(resources, registration, tokens_revoked)| Client {
-        registration: Registration {
-            resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
-            ..registration
+    (resources, any::<bool>(), registrations, any::<u32>()).prop_map(
+        |(resources, bound, registration, tokens_revoked)| Client {
+            registration: Registration {
+                dpop_bound_access_tokens: bound,
+                resources: resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect(),
+                ..registration
+            },
+            tokens_revoked,
         },
-        tokens_revoked,
-    })
+    )
 }
 
 fn client_secrets() -> impl Strategy<Value = SecretForm> {

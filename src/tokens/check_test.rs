@@ -117,6 +117,7 @@ fn holder(client_id: &str) -> Holder<'_> {
         credential: CredentialId(Uuid::from_u128(2)),
         secret: SecretId(Uuid::from_u128(3)),
         client_version: 4,
+        bound_to: None,
     }
 }
 
@@ -266,7 +267,12 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
         json!({"scope": 7}),
         json!({"cnf": "x"}),
         json!({"cnf": {}}),
-        json!({"cnf": {"jkt": part(&[1; 32])}}),
+        json!({"cnf": {"jkt": null}}),
+        json!({"cnf": {"jkt": "short"}}),
+        json!({"cnf": {"jkt": part(&[1; 31])}}),
+        json!({"cnf": {"jkt": format!("{}=", part(&[1; 32]))}}),
+        json!({"cnf": {"jkt": [part(&[1; 32])]}}),
+        json!({"cnf": [{"jkt": part(&[1; 32])}]}),
         json!({"cnf": {"jkt": part(&[1; 32]), "x5t#S256": part(&[1; 32])}}),
         json!({"cnf": {"x5t#S256": part(&[1; 32])}}),
     ] {
@@ -275,6 +281,7 @@ fn every_claim_is_of_its_own_type_or_the_token_is_none() {
     for change in [
         json!({"aud": [ISSUER, "https://a.example.com"]}),
         json!({"scope": null}),
+        json!({"cnf": {"jkt": part(&[1; 32])}}),
         json!({"strange": {"deep": [[[1]]]}}),
     ] {
         assert!(world.judge(&world.with_claims(change.clone())).is_ok(), "{change}");
@@ -425,13 +432,15 @@ proptest! {
     fn whatever_is_minted_is_read_as_it_was_meant(
         issuer in any_text(), client_id in any_text(), scope in proptest::option::of(any_text()),
         audience in proptest::collection::vec(any_text(), 1..4), lifetime_seconds in 1..=limits::ACCESS_TOKEN_SECONDS,
-        ids: [u128; 4], millis in 0i64..4_000_000_000_000, which in 0usize..2,
+        ids: [u128; 4], bound: Option<[u8; 32]>, millis in 0i64..4_000_000_000_000, which in 0usize..2,
     ) {
         thread_local!(static WORLD: World = World::new());
         WORLD.with(|world| -> Result<(), TestCaseError> {
             let now = Timestamp::from_millis(millis).expect("an instant");
             let granted = Granted { audience, scope: scope.unwrap_or_default(), lifetime_seconds };
+            let bound_to = bound.map(|bytes| part(&bytes));
             let holder = Holder {
+                bound_to: bound_to.as_deref(),
                 client_id: &client_id,
                 tenant: TenantId(Uuid::from_u128(ids[0])),
                 credential: CredentialId(Uuid::from_u128(ids[1])),

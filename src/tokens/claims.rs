@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::domain::base64url;
 use crate::domain::ids::{AccessTokenId, CredentialId, SecretId, TenantId};
 use crate::domain::scope::Scope;
 use crate::limits;
@@ -29,11 +30,18 @@ pub struct Claims {
     pub issued_at: i64,
     pub expires_at: i64,
     pub id: Uuid,
+    /// the thumbprint of the key that whoever presents it has to prove (RFC 9449, 6.1)
+    pub bound_to: Option<String>,
 }
 
 impl Claims {
     pub fn ends_at(&self) -> Timestamp {
         Timestamp::from_millis(self.expires_at.saturating_mul(1000)).unwrap_or_default()
+    }
+
+    /// As it is told beside a token (RFC 6749, 7.1; RFC 9449, 5).
+    pub fn token_type(&self) -> &'static str {
+        if self.bound_to.is_some() { "DPoP" } else { "Bearer" }
     }
 
     /// What the view is asked about.
@@ -44,6 +52,7 @@ impl Claims {
             client_id: self.client_id.as_str().into(),
             client_version: self.client_version,
             ends_at: self.ends_at(),
+            bound: self.bound_to.is_some(),
             scopes: scopes.collect(),
             audience: self.audience.clone(),
         }
@@ -58,6 +67,7 @@ impl Claims {
     pub fn are_sound(&self) -> bool {
         let named = |text: &String| (1..=limits::CLAIM_BYTES).contains(&text.len());
         let life = self.expires_at.checked_sub(self.issued_at);
+        let thumbprint = |text: &String| base64url::decode(text).is_some_and(|bytes| bytes.len() == 32);
         named(&self.issuer)
             && named(&self.client_id)
             && (1..=limits::AUDIENCES).contains(&self.audience.len())
@@ -65,6 +75,7 @@ impl Claims {
             && self.scope.len() <= limits::ACCESS_TOKEN_BYTES
             && self.issued_at >= 0
             && life.is_some_and(|life| (1..=i64::from(limits::ACCESS_TOKEN_SECONDS)).contains(&life))
+            && self.bound_to.as_ref().is_none_or(thumbprint)
     }
 
     pub fn members(&self) -> Map<String, Value> {
@@ -88,6 +99,9 @@ impl Claims {
         put("credential_id", json!(self.credential));
         put("secret_id", json!(self.secret));
         put("client_version", json!(self.client_version));
+        if let Some(thumbprint) = &self.bound_to {
+            put("cnf", json!({"jkt": thumbprint}));
+        }
         members
     }
 
@@ -96,10 +110,6 @@ impl Claims {
         let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
         // whole seconds: neither a text nor a fraction
         let seconds = |name: &str| members.get(name)?.as_i64();
-        // It would be bound to a key, and nothing here could ask for the proof.
-        if members.contains_key("cnf") {
-            return None;
-        }
         let client_id = text("client_id")?;
         if text("sub")? != client_id {
             return None;
@@ -118,6 +128,7 @@ impl Claims {
             issued_at: seconds("iat")?,
             expires_at: seconds("exp")?,
             id,
+            bound_to: absent_or(members, "cnf", thumbprint)?,
         };
         claims.are_sound().then_some(claims)
     }
@@ -141,4 +152,11 @@ fn audience(value: &Value) -> Option<Vec<String>> {
         Value::Array(many) => many.iter().map(|each| each.as_str().map(str::to_owned)).collect(),
         _ => None,
     }
+}
+
+/// Of the one way to be bound that is asked for here. A token that is bound in another way, or in one more, is none: nobody would
+/// ask for that proof.
+fn thumbprint(confirmation: &Value) -> Option<String> {
+    let members = confirmation.as_object().filter(|members| members.len() == 1)?;
+    members.get("jkt")?.as_str().map(str::to_owned)
 }

@@ -22,6 +22,8 @@ pub struct Holder<'a> {
     pub credential: CredentialId,
     pub secret: SecretId,
     pub client_version: u32,
+    /// the thumbprint of the key that the token is bound to
+    pub bound_to: Option<&'a str>,
 }
 
 /// Shown once. Without Debug.
@@ -63,6 +65,7 @@ pub fn mint(
         issued_at,
         expires_at: issued_at + i64::from(granted.lifetime_seconds),
         id,
+        bound_to: holder.bound_to.map(str::to_owned),
     };
     if granted.scope.len() > limits::ACCESS_TOKEN_BYTES {
         return Err(NotMinted::TooLong);

@@ -36,6 +36,8 @@ pub enum Purpose {
     Name,
     /// of the row of a person's session
     Session,
+    /// of what a DPoP proof repeats
+    DpopNonce,
 }
 
 /// Bytes of a mac: the key's number, big-endian, then HMAC-SHA-256.
@@ -57,6 +59,7 @@ struct Derived {
     row: hmac::Key,
     name: hmac::Key,
     session: hmac::Key,
+    dpop_nonce: hmac::Key,
     lookup: hmac::Key,
     sealing: hkdf::Prk,
 }
@@ -209,6 +212,7 @@ impl Derived {
             row: mac_key("row mac"),
             name: mac_key("name mac"),
             session: mac_key("session mac"),
+            dpop_nonce: mac_key("dpop nonce mac"),
             lookup: mac_key("lookup"),
             sealing: hkdf::Salt::new(hkdf::HKDF_SHA256, b"credledger sealing v1")
                 .extract(&expand(&root, &[b"sealing"])),
@@ -221,6 +225,7 @@ impl Derived {
             Purpose::Row => &self.row,
             Purpose::Name => &self.name,
             Purpose::Session => &self.session,
+            Purpose::DpopNonce => &self.dpop_nonce,
         }
     }
 }

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use crate::cut_off::CutOff;
+use crate::proxy::Cut;
 use crate::support::assertions::{Signer, by_assertion};
 use crate::support::client::{Request, Response};
-use crate::support::service::{Key, Service, eventually, text};
+use crate::support::holder::Holder;
+use crate::support::service::{Actor, Key, Service, eventually, text};
 
 fn ask(service: &Service, client: &Key<'_>, endpoint: &str, fields: &str) -> Response {
     let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
@@ -91,4 +93,86 @@ fn p3_a_token_is_told_to_be_given_back_only_once_that_is_durable_and_without_a_l
     gateway.verify(&token).is_refused("revoked");
     assert_eq!(list().status, 200);
     gateway.verify(&other).is_accepted();
+}
+
+const CLAIM: &str = "credledger.claim_once";
+const URL: &str = "https://api.example.com/orders";
+
+/// A token that is bound to a key, and the gateway's question about it with this proof.
+struct Bound {
+    holder: Holder,
+    token: String,
+}
+
+impl Bound {
+    fn take(service: &Service) -> Bound {
+        let (root, holder) = (service.root(), Holder::new());
+        let tenant = root.tenant("acme", json!({}));
+        let client = tenant.client_with(json!({"name": "c", "dpop_bound_access_tokens": true}));
+        let endpoint = format!("{}/api/v1/oauth/token", service.url());
+        let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
+        let body = format!("client_id={id}&client_secret={secret}&grant_type=client_credentials");
+        let exchange = |nonce: &str| {
+            let request = Request::new("POST", "/api/v1/oauth/token").body(body.clone().into_bytes());
+            let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+            let proof = holder.proof_with(&endpoint, nonce);
+            service.anonymous().send(&request.header("DPoP", &proof))
+        };
+        let first = exchange("");
+        let told = exchange(first.header("dpop-nonce").expect("a nonce")).expect(200);
+        Bound { token: text(&told["access_token"]), holder }
+    }
+
+    fn proof(&self) -> String {
+        self.holder.proof("GET", URL, &self.token)
+    }
+
+    fn ask(&self, gateway: &Actor, proof: &str) -> Response {
+        let question =
+            json!({"credential": self.token, "dpop": proof, "http_method": "GET", "http_uri": URL});
+        gateway.post("/api/v1/verify", &question)
+    }
+}
+
+#[test]
+fn a_proof_whose_claim_lost_its_connection_is_worth_exactly_one_use() {
+    let CutOff { database: _database, proxy, service } = CutOff::start();
+    let bound = Bound::take(&service);
+    let gateway = service.gateway();
+    for cut in [Cut::BeforeTheStatement, Cut::BeforeTheAnswer, Cut::Meanwhile] {
+        let (proof, cuts) = (bound.proof(), proxy.cuts());
+        proxy.cut_next(CLAIM, cut);
+        assert_eq!(
+            bound.ask(&gateway, &proof).expect(200)["valid"],
+            true,
+            "{cut:?}: it is asked about again"
+        );
+        assert_eq!(proxy.cuts(), cuts + 1, "{cut:?}");
+        assert_eq!(bound.ask(&gateway, &proof).expect(200)["reason"], "proof_invalid", "{cut:?}");
+    }
+}
+
+#[test]
+fn while_the_database_is_away_no_proof_is_taken_and_what_needs_none_goes_on() {
+    let CutOff { database: _database, proxy, service } = CutOff::start();
+    let bound = Bound::take(&service);
+    let (root, gateway) = (service.root(), service.gateway());
+    let key = root.tenant("plain", json!({})).mint("k");
+    assert_eq!(bound.ask(&gateway, &bound.proof()).expect(200)["valid"], true);
+    proxy.freeze_at(CLAIM);
+    let proof = bound.proof();
+    let answer = bound.ask(&gateway, &proof);
+    answer.problem(503, "unavailable");
+    assert!(answer.header("retry-after").is_some());
+    assert!(proxy.is_frozen());
+    proxy.heal();
+    eventually(|| (service.anonymous().get("/readyz").status == 200).then_some(()))
+        .expect("the database is back");
+    gateway.verify(&key.secret).is_accepted();
+    // Nobody was let in with it; but it may have been claimed, and is not free again.
+    eventually(|| (bound.ask(&gateway, &proof).expect(200)["reason"] == "proof_invalid").then_some(()))
+        .expect("it was claimed");
+    assert_eq!(bound.ask(&gateway, &bound.proof()).expect(200)["valid"], true);
+    proxy.refuse();
+    bound.ask(&gateway, &bound.proof()).problem(503, "unavailable");
 }

@@ -103,6 +103,7 @@ async fn mints_and_checks(house: &House, keyring: &Keyring) -> Result<(), TokenF
         credential: CredentialId(uuid::Uuid::now_v7()),
         secret: SecretId(uuid::Uuid::nil()),
         client_version: 1,
+        bound_to: None,
     };
     let minted = mint(&signer, ISSUER, &holder, &granted, uuid::Uuid::now_v7(), now).expect("minted");
     check(&minted.token, &keyring.published().expect("keys"), ISSUER, now).map(drop)

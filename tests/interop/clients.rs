@@ -7,6 +7,7 @@ use crate::support::assertions::Signer;
 use crate::support::service::{Service, text};
 
 const OPENID_CLIENT: Program = Program::Node(include_str!("libraries/openid_client.mjs"));
+const OPENID_CLIENT_DPOP: Program = Program::Node(include_str!("libraries/openid_client_dpop.mjs"));
 const AUTHLIB: Program = Program::Python(include_str!("libraries/authlib_client.py"));
 
 #[test]
@@ -15,6 +16,35 @@ fn openid_client_takes_a_token_asks_about_it_and_gives_it_back() {
         OPENID_CLIENT,
         ["OAUTH_WWW_AUTHENTICATE_CHALLENGE", "invalid_client", "invalid_client"],
     );
+}
+
+/// It learns the nonce by being refused, and goes on by itself.
+#[test]
+fn openid_client_takes_a_token_that_is_bound_to_its_key_and_uses_it() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({}));
+    let client = tenant.client_with(json!({"name": "exporter", "dpop_bound_access_tokens": true}));
+    for algorithm in ["ES256", "Ed25519", "PS256", "RS256", "ES384"] {
+        let told = OPENID_CLIENT_DPOP.run(&json!({
+            "issuer": service.url(),
+            "client_id": client.minted["client_id"],
+            "client_secret": client.secret,
+            "algorithm": algorithm,
+        }));
+        assert!(told["algorithms"].as_array().expect("a list").contains(&json!(algorithm)), "{told}");
+        for token in [&told["token"], &told["again"]] {
+            assert!(text(&token["token_type"]).eq_ignore_ascii_case("dpop"), "{told}");
+        }
+        assert_eq!(told["introspected"]["token_type"], "DPoP");
+        assert_eq!(told["introspected"]["cnf"], json!({"jkt": told["thumbprint"]}));
+        for used in ["used", "used_again"] {
+            assert_eq!(told[used]["name"], "exporter", "{algorithm}: {told}");
+        }
+        assert_eq!(told["by_another_key"], "dpop", "{told}");
+        let stolen = text(&told["token"]["access_token"]);
+        service.gateway().verify(&stolen).is_refused("proof_missing");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Owner, Request, Token, judge};
+use credledger::domain::access::{Facts, Owner, Possession, Request, Token, judge};
 use credledger::domain::credential::{Credential, Kind, Secret};
 use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
@@ -111,6 +111,7 @@ impl Whose {
             token: token.as_ref().map(|(taken, revoked)| Token {
                 ends_at: taken.ends_at,
                 revoked: *revoked,
+                bound: false,
                 scopes: &taken.scopes,
                 audience: &taken.audience,
             }),
@@ -132,6 +133,7 @@ impl Whose {
     fn hold(&self, told: &Value, question: &Question) {
         let at = told["judged_at"].as_str().and_then(Timestamp::parse).expect("an instant");
         let request = Request {
+            possession: Possession::Bare,
             client_ip: question.ip,
             scopes: &question.scopes,
             operation: question.operation,

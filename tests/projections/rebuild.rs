@@ -229,7 +229,8 @@ fn keyed(of: u8) -> Registration {
 fn registration_of(life: u32) -> Option<Registration> {
     let resources = (0..life).map(|number| resource(&format!("urn:acme:{number}"))).collect();
     let of_method = if life.is_multiple_of(2) { keyed(life as u8) } else { Registration::default() };
-    life.is_multiple_of(3).then_some(Registration { resources, ..of_method })
+    let dpop_bound_access_tokens = life.is_multiple_of(9);
+    life.is_multiple_of(3).then_some(Registration { resources, dpop_bound_access_tokens, ..of_method })
 }
 
 fn resource(text: &str) -> Resource {
@@ -248,7 +249,11 @@ fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
         RateLimit::new(life + 1, 60).map(|limit| credential::Limit { rate_limit: OwnRateLimit::Of(limit) });
     actions.extend(limit.ok().filter(|_| life.is_multiple_of(2)).map(CredentialCommand::Limit));
     actions.extend((0..life % 4).map(|_| rotate.clone()));
-    let configure = Configure { resources: Some(vec![resource("https://api.acme.example")]), jwks: None };
+    let configure = Configure {
+        resources: Some(vec![resource("https://api.acme.example")]),
+        jwks: None,
+        dpop_bound_access_tokens: Some(life.is_multiple_of(4)),
+    };
     let configure = [CredentialCommand::Configure(configure), CredentialCommand::RevokeTokens(RevokeTokens)];
     actions.extend(configure.into_iter().filter(|_| of_client && life.is_multiple_of(2)));
     actions.extend(life.is_multiple_of(3).then_some(CredentialCommand::Suspend(credential::Suspend)));

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::front::{Front, Places, put};
 use crate::peer::Peer;
 use crate::support::client::{Request, Response};
+use crate::support::holder::Holder;
 use crate::support::service::{Key, Service, text};
 use crate::world::World;
 
@@ -84,6 +85,7 @@ fn a_token_passes_until_the_answer_of_its_revoke() {
 #[test]
 fn what_is_no_such_token_does_not_pass() {
     with_service(|world, client| {
+        is_refused(&world, &crate::promises::bound_token(&world.authority, client, &Holder::new()));
         is_refused(&world, &token(&world.authority, client, "orders:write"));
         is_refused(&world, &client.secret);
         let root = world.authority.root();

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::front::{Front, Make};
 use crate::support::client::{Client, Request};
-use crate::support::service::Key;
+use crate::support::holder::Holder;
+use crate::support::service::{Key, Service, text};
 use crate::world::{World, with_service};
 
 /// A test of each promise, here and in questions.rs, for one make of proxy.
@@ -22,6 +23,7 @@ macro_rules! kept_by {
             a_service_that_does_not_answer_lets_nobody_pass_and_says_so
             a_key_beyond_its_rate_limit_is_told_so_and_when_to_come_again
             a_flood_of_unknown_keys_is_told_to_wait_and_a_key_that_works_passes_all_the_while
+            a_token_that_is_bound_to_a_key_passes_once_with_each_proof_and_for_its_own_request_alone
         }
         kept_by! { $make, questions:
             the_question_holds_the_credential_and_the_address_of_the_caller_and_no_body
@@ -289,4 +291,61 @@ pub fn a_flood_of_unknown_keys_is_told_to_wait_and_a_key_that_works_passes_all_t
             return;
         }
     }
+}
+
+/// Taken by a client of the tenant, and bound to the holder's key.
+pub fn bound_token(service: &Service, client: &Key<'_>, holder: &Holder) -> String {
+    let endpoint = format!("{}/api/v1/oauth/token", service.url());
+    let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
+    let body = format!("client_id={id}&client_secret={secret}&grant_type=client_credentials");
+    let exchange = |nonce: &str| {
+        let request = Request::new("POST", "/api/v1/oauth/token").body(body.clone().into_bytes());
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        service.anonymous().send(&request.header("DPoP", &holder.proof_with(&endpoint, nonce)))
+    };
+    let first = exchange("");
+    text(&exchange(first.header("dpop-nonce").expect("a nonce")).expect(200)["access_token"])
+}
+
+pub fn a_token_that_is_bound_to_a_key_passes_once_with_each_proof_and_for_its_own_request_alone(make: &Make) {
+    let world = with_service(make);
+    let (root, holder) = (world.authority.root(), Holder::new());
+    let tenant = root.tenant("acme", json!({}));
+    let client = tenant.client_with(json!({"name": "bound", "scopes": ["orders:*"]}));
+    let token = bound_token(&world.authority, &client, &holder);
+    // As the caller knows the proxy.
+    let url = format!("http://{}/orders", world.proxy.address);
+    let with = |method: &str, path: &str, proof: &str| {
+        let request = Request::new(method, path).header("Authorization", &format!("DPoP {token}"));
+        request.header("DPoP", proof)
+    };
+    for method in ["GET", "POST"] {
+        let proof = holder.proof(method, &url, &token);
+        assert_eq!(world.proxy.send(&with(method, "/orders?page=2", &proof)).status, 200, "{method}");
+        let seen = world.passed();
+        assert_eq!((seen.method.as_str(), seen.header("x-credential-name")), (method, Some("bound")));
+        assert_eq!(seen.header("authorization"), None);
+        world.is_refused(&world.proxy.send(&with(method, "/orders", &proof)), 401, "proof_invalid");
+    }
+    let fresh = || holder.proof("GET", &url, &token);
+    world.is_refused(&world.proxy.send(&with("GET", "/orders/7", &fresh())), 401, "proof_invalid");
+    world.is_refused(&world.proxy.send(&with("POST", "/orders", &fresh())), 401, "proof_invalid");
+    let other_host = with("GET", "/orders", &holder.proof("GET", "http://other.example/orders", &token));
+    world.is_refused(&world.proxy.send(&other_host), 401, "proof_invalid");
+    // What a caller says of its own request in headers is not believed.
+    let mut forged = with("GET", "/orders/7", &fresh());
+    for (name, value) in [
+        ("X-Forwarded-Uri", "/orders"),
+        ("X-Original-URI", "/orders"),
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Proto", "http"),
+    ] {
+        forged = forged.header(name, value);
+    }
+    world.is_refused(&world.proxy.send(&forged), 401, "proof_invalid");
+    world.is_refused(&world.proxy.get(&token), 401, "proof_missing");
+    let beside = Request::new("GET", "/orders").bearer(&token).header("DPoP", &fresh());
+    world.is_refused(&world.proxy.send(&beside), 401, "proof_missing");
+    assert_eq!(world.proxy.send(&with("GET", "/orders", &fresh())).status, 200);
+    world.passed();
 }

@@ -6,6 +6,7 @@ pub mod assertions;
 pub mod batch;
 pub mod client;
 pub mod document;
+pub mod holder;
 pub mod json_schema;
 pub mod pieces;
 pub mod service;

@@ -12,6 +12,7 @@ pub struct Configure {
     pub resources: Option<Vec<Resource>>,
     /// all of its keys from now on
     pub jwks: Option<ClientKeys>,
+    pub dpop_bound_access_tokens: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ impl Configure {
         let registration = Registration {
             resources: self.resources.clone().unwrap_or_else(|| client.registration.resources.clone()),
             jwks: self.jwks.clone().or_else(|| client.registration.jwks.clone()),
+            dpop_bound_access_tokens: self
+                .dpop_bound_access_tokens
+                .unwrap_or(client.registration.dpop_bound_access_tokens),
             ..client.registration.clone()
         };
         registration.checked()?;
@@ -64,7 +68,25 @@ mod tests {
 
     fn configure(resources: &[&str]) -> CredentialCommand {
         let resources = resources.iter().map(|text| Resource::parse(text).expect("a resource")).collect();
-        CredentialCommand::Configure(Configure { resources: Some(resources), jwks: None })
+        CredentialCommand::Configure(Configure { resources: Some(resources), ..Configure::default() })
+    }
+
+    #[test]
+    fn that_tokens_are_bound_is_said_by_itself_and_the_same_is_no_event() {
+        let bind = |bound| {
+            CredentialCommand::Configure(Configure {
+                dpop_bound_access_tokens: Some(bound),
+                ..Configure::default()
+            })
+        };
+        let made = given_client([client_created()]).when(configure(&["https://a.example"])).state();
+        let bound = given_state(made).when(bind(true)).state();
+        let registration = &bound.client.as_ref().expect("a client").registration;
+        assert!(registration.dpop_bound_access_tokens && registration.resources.len() == 1);
+        given_state(bound.clone()).when(bind(true)).then([]);
+        let free = given_state(bound).when(bind(false)).state();
+        assert!(!free.client.as_ref().expect("a client").registration.dpop_bound_access_tokens);
+        given([created()]).when(bind(true)).refused(RefusalKind::NotFound, None);
     }
 
     #[test]
@@ -77,7 +99,7 @@ mod tests {
     }
 
     fn keys(of: u8) -> CredentialCommand {
-        CredentialCommand::Configure(Configure { resources: None, jwks: Some(client_keys(of)) })
+        CredentialCommand::Configure(Configure { jwks: Some(client_keys(of)), ..Configure::default() })
     }
 
     #[test]

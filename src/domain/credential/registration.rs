@@ -41,6 +41,8 @@ pub struct Registration {
     /// what its assertions are held against, where it proves itself by them
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<ClientKeys>,
+    /// no token without a proof of the key that it is bound to (RFC 9449, 5.2)
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl Registration {

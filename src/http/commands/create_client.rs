@@ -30,11 +30,13 @@ fn registration(members: &mut Members<'_, '_>) -> Option<Registration> {
     let methods = AuthMethod::ALL.map(|method| (method.word(), method));
     let method = members.optional("token_endpoint_auth_method", |word| word.one_of(&methods));
     let resources = members.optional("resources", fields::resources);
+    let bound = members.optional("dpop_bound_access_tokens", |bound| bound.boolean());
     let jwks = members.optional("jwks", fields::client_keys);
     fields::no_jwks_uri(members)?;
     Some(Registration {
         token_endpoint_auth_method: method?.unwrap_or(AuthMethod::ClientSecretBasic),
         resources: resources?.unwrap_or_default(),
         jwks: jwks?,
+        dpop_bound_access_tokens: bound?.unwrap_or_default(),
     })
 }

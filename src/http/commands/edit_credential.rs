@@ -58,7 +58,12 @@ fn configure(members: &mut Members<'_, '_>) -> Option<Configure> {
         method.refuse::<()>("it is chosen once, when a client is created; create another client to change it")
     });
     let jwks = members.optional("jwks", fields::client_keys);
+    let bound = members.optional("dpop_bound_access_tokens", |bound| bound.boolean());
     fields::no_jwks_uri(members)?;
     method?;
-    Some(Configure { resources: resources?.map(Option::unwrap_or_default), jwks: jwks? })
+    Some(Configure {
+        resources: resources?.map(Option::unwrap_or_default),
+        jwks: jwks?,
+        dpop_bound_access_tokens: bound?,
+    })
 }

@@ -66,6 +66,9 @@ async fn living(app: &App, request: &HttpRequest) -> Result<Known, Problem> {
                 | Refusal::Revoked
                 | Refusal::RotatedOut
                 | Refusal::Expired
+                // who can't show that it is theirs holds nothing
+                | Refusal::ProofMissing
+                | Refusal::ProofInvalid
         )
     };
     if let Some(refused) = judged.refused().filter(|refused| dead(refused.reason)) {

@@ -14,6 +14,7 @@ use crate::domain::secret::PlainSecret;
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::http::proof::Showing;
 use crate::http::query::unescaped;
 use crate::http::verdict::{Asking, Judged, Shown};
 use crate::ledger::imports::read_base64;
@@ -81,6 +82,7 @@ impl<'f> ClientShown<'f> {
 pub(super) fn asking<'a>(app: &App, request: &HttpRequest, credential: Shown<'a>) -> Asking<'a> {
     Asking {
         credential,
+        showing: Showing::Bearer,
         client_ip: app.client_ip(request),
         scopes: &[],
         operation: None,

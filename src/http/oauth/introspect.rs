@@ -18,6 +18,7 @@ use crate::domain::scope::joined;
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::http::proof::Showing;
 use crate::http::verdict::{Asking, Judged, Shown};
 use crate::http::{bearer, operator};
 use crate::tokens::claims::Claims;
@@ -33,6 +34,8 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     };
     let asking = Asking {
         credential: Shown::Text(text),
+        // The one who asks holds the proof against the request itself, by what it is told of the key.
+        showing: Showing::NotAsked,
         client_ip: client_ip(&form)?,
         scopes: &[],
         operation: None,
@@ -97,10 +100,10 @@ fn told(app: &App, asker: &Asker, judged: &Judged) -> Option<Value> {
 
 /// Of what the token says, what RFC 7662 has a name for.
 fn of_token(claims: &Claims) -> Value {
-    const TOLD: [&str; 7] = ["iss", "sub", "client_id", "aud", "iat", "exp", "jti"];
+    const TOLD: [&str; 8] = ["iss", "sub", "client_id", "aud", "iat", "exp", "jti", "cnf"];
     let mut told = claims.members();
     told.retain(|name, _| TOLD.contains(&name.as_str()));
     told.insert("nbf".to_owned(), json!(claims.issued_at));
-    told.insert("token_type".to_owned(), json!("Bearer"));
+    told.insert("token_type".to_owned(), json!(claims.token_type()));
     Value::Object(told)
 }

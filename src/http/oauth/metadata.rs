@@ -9,7 +9,7 @@ use crate::domain::credential::AuthMethod;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::limits;
-use crate::tokens::assertion;
+use crate::tokens::{assertion, dpop};
 
 /// At the root: for an issuer without a path.
 pub async fn handle(app: Data<App>) -> Result<HttpResponse, Problem> {
@@ -50,6 +50,7 @@ fn answer(app: &App) -> HttpResponse {
         "token_endpoint_auth_signing_alg_values_supported": signed_by,
         "revocation_endpoint_auth_signing_alg_values_supported": signed_by,
         "introspection_endpoint_auth_signing_alg_values_supported": signed_by,
+        "dpop_signing_alg_values_supported": dpop::algorithms().collect::<Vec<_>>(),
     });
     let kept = format!("public, max-age={}", limits::METADATA_KEPT_SECONDS);
     HttpResponse::Ok().insert_header((CACHE_CONTROL, kept)).json(body)

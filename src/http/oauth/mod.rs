@@ -5,6 +5,7 @@
 //! problem of theirs in that form.
 
 mod assertion;
+mod bound;
 pub mod client;
 mod form;
 pub mod introspect;
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 use super::problem::{Code, Problem};
 
-/// The errors of RFC 6749, 5.2, RFC 8707 and RFC 7009.
+/// The errors of RFC 6749, 5.2, RFC 8707, RFC 7009 and RFC 9449.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthError {
     InvalidRequest,
@@ -26,6 +27,8 @@ pub enum OAuthError {
     InvalidScope,
     InvalidTarget,
     UnsupportedGrantType,
+    InvalidDpopProof,
+    UseDpopNonce,
 }
 
 impl OAuthError {
@@ -36,6 +39,8 @@ impl OAuthError {
             OAuthError::InvalidScope => "invalid_scope",
             OAuthError::InvalidTarget => "invalid_target",
             OAuthError::UnsupportedGrantType => "unsupported_grant_type",
+            OAuthError::InvalidDpopProof => "invalid_dpop_proof",
+            OAuthError::UseDpopNonce => "use_dpop_nonce",
         }
     }
 

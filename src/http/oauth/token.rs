@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::client::{ClientShown, LetIn};
 use super::form::{self, Form};
-use super::{OAuthError, answer, invalid_client};
+use super::{OAuthError, answer, bound, invalid_client};
 use crate::clock::Timestamp;
 use crate::domain::grant::{Asked, Entitled, Granted, NotGranted};
 use crate::http::app::{App, not_answering};
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::http::proof::DPOP_NONCE;
 use crate::limits;
 use crate::projections::active::Known;
 use crate::tokens::keyring::{NoSigner, Signer};
@@ -42,11 +43,19 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     }
     let asked = Asked { scope: form.one("scope"), resources: form.all("resource").collect() };
     let granted = granted(&app, client.known()?, &asked, client.judged.judgement.judged_at)?;
+    let proof = bound::proof(&app, &request, client.known()?)?;
+    if let Some(proof) = &proof {
+        bound::claim(&app, client.known()?, proof).await?;
+    }
+    let bound_to = proof.as_ref().map(|proof| proof.thumbprint.as_str());
     let signer = signer.and_then(|signer| app.keyring.still(signer)).map_err(no_signer)?;
-    let minted = minted(&app, &signer, &client, &granted)?;
+    let minted = minted(&app, &signer, &client, bound_to, &granted)?;
+    if proof.is_some() {
+        bound::may_leave(&app, &request, &minted.token).await?;
+    }
     let mut told = json!({
         "access_token": minted.token,
-        "token_type": "Bearer",
+        "token_type": minted.claims.token_type(),
         "expires_in": minted.claims.expires_at - minted.claims.issued_at,
     });
     if !minted.claims.scope.is_empty() {
@@ -54,6 +63,9 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     }
     let mut response = answer(&told);
     client.judged.tell_limit(response.headers_mut());
+    if proof.is_some() {
+        response.headers_mut().insert(DPOP_NONCE, bound::fresh_nonce(&app, app.now()));
+    }
     Ok(response)
 }
 
@@ -86,7 +98,13 @@ fn granted(app: &App, known: &Known, asked: &Asked<'_>, now: Timestamp) -> Resul
     })
 }
 
-fn minted(app: &App, signer: &Signer, client: &LetIn, granted: &Granted) -> Result<Minted, Problem> {
+fn minted(
+    app: &App,
+    signer: &Signer,
+    client: &LetIn,
+    bound_to: Option<&str>,
+    granted: &Granted,
+) -> Result<Minted, Problem> {
     let (known, now) = (client.known()?, client.judged.judgement.judged_at);
     let holder = Holder {
         client_id: &client.id,
@@ -94,6 +112,7 @@ fn minted(app: &App, signer: &Signer, client: &LetIn, granted: &Granted) -> Resu
         credential: known.credential_id,
         secret: known.secret_id,
         client_version: known.version,
+        bound_to,
     };
     let id = app.ledger.vault().uuid(now.millis());
     mint::mint(signer, app.issuer(), &holder, granted, id, now).map_err(|fault| match fault {

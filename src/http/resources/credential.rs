@@ -86,10 +86,12 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
 pub fn members(credential: &Credential) -> Map<String, Value> {
     let description = credential.description.value.known().filter(|text| !text.is_empty());
     let registration = credential.client.iter().flat_map(|client| {
-        let Registration { token_endpoint_auth_method, resources, jwks } = &client.registration;
+        let Registration { token_endpoint_auth_method, resources, jwks, dpop_bound_access_tokens } =
+            &client.registration;
         let of_any = [
             ("token_endpoint_auth_method".to_owned(), json!(token_endpoint_auth_method)),
             ("resources".to_owned(), json!(resources)),
+            ("dpop_bound_access_tokens".to_owned(), json!(dpop_bound_access_tokens)),
         ];
         of_any.into_iter().chain(jwks.as_ref().map(|jwks| ("jwks".to_owned(), json!(jwks))))
     });

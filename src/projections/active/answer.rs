@@ -88,6 +88,8 @@ pub struct Issued {
     /// how many events its client had when it was issued
     pub client_version: u32,
     pub ends_at: Timestamp,
+    /// to a key, which whoever presents it has to prove
+    pub bound: bool,
     pub scopes: Vec<Scope>,
     /// whom it is for
     pub audience: Vec<String>,

@@ -14,7 +14,7 @@ use super::layout::{Credential, Tenant};
 use super::look::{self, Head};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Owner, Request, Token};
+use crate::domain::access::{self, Facts, Owner, Possession, Request, Token};
 use crate::domain::access_token::AccessTokenEvent;
 use crate::domain::credential::{CredentialEvent, Kind};
 use crate::domain::event::{Event, Recorded};
@@ -254,7 +254,13 @@ impl Listing<'_> {
         let (at, anywhere) = (self.list.at, IpRules::default());
         let facts = Facts {
             tenant: TenantId(Uuid::nil()),
-            token: Some(Token { ends_at: at.plus_seconds(1), revoked: false, scopes: &[], audience: &[] }),
+            token: Some(Token {
+                ends_at: at.plus_seconds(1),
+                revoked: false,
+                bound: false,
+                scopes: &[],
+                audience: &[],
+            }),
             revoked: client.revoked,
             secret_revoked: false,
             secret_ends_at: None,
@@ -267,6 +273,7 @@ impl Listing<'_> {
             operations: NOTHING,
         };
         let request = Request {
+            possession: Possession::Bare,
             client_ip: None,
             scopes: &[],
             operation: None,

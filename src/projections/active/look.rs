@@ -255,7 +255,8 @@ impl Look<'_> {
         let with_all = issued.client_version < cut_off;
         let stream = access_token::stream(CredentialId(credential.id), issued.id);
         let revoked = with_all || self.store.revoked_tokens.holds(stream.0);
-        Token { ends_at: issued.ends_at, revoked, scopes: &issued.scopes, audience: &issued.audience }
+        let Issued { ends_at, bound, scopes, audience, .. } = issued;
+        Token { ends_at: *ends_at, revoked, bound: *bound, scopes, audience }
     }
 }
 

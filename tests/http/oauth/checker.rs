@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use credledger::domain::base64url;
-use credledger::tokens::jwk::Jwk;
+use credledger::domain::jwk::Jwk;
 use credledger::vault::SigningAlgorithm;
 use serde_json::{Map, Value};
 

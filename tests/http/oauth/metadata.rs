@@ -40,6 +40,7 @@ fn it_names_the_issuer_as_the_url_writes_it_and_what_is_under_it() {
             "token_endpoint_auth_signing_alg_values_supported": signed_by,
             "introspection_endpoint_auth_signing_alg_values_supported": signed_by,
             "revocation_endpoint_auth_signing_alg_values_supported": signed_by,
+            "dpop_signing_alg_values_supported": ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"],
         })
     );
     // No claim without an element, and no address with a query or a fragment.

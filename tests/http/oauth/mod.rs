@@ -5,6 +5,7 @@ mod assertion_refused;
 mod audience;
 mod checker;
 mod credentials;
+mod dpop;
 mod exchange;
 mod forged;
 mod granted;

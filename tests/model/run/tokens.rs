@@ -1,7 +1,7 @@
 //! What clients are given for their secrets, and give back: no commands of operators, and held against the model all the same.
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Request, judge};
+use credledger::domain::access::{Possession, Request, judge};
 use credledger::domain::base64url;
 use credledger::domain::credential::{Credential, CredentialEvent, Secret};
 use credledger::domain::event::Event;
@@ -35,6 +35,7 @@ pub struct Taken {
 /// From where the model asks.
 pub fn here<'a>() -> Request<'a> {
     Request {
+        possession: Possession::Bare,
         client_ip: "127.0.0.1".parse().ok(),
         scopes: &[],
         operation: None,

@@ -47,6 +47,7 @@ impl Action {
                         token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
                         resources: resources(of),
                         jwks: None,
+                        dpop_bound_access_tokens: false,
                     }),
                 })
             }
@@ -160,7 +161,8 @@ impl Patch {
         let limit = self.limit.map(|rate_limit| Limit { rate_limit });
         let own = self.owner.map(|owner| SetOwner { owner: owner.map(|number| named.member(number)) });
         let of_client = self.resources.as_deref().filter(|_| named.kind == Kind::OauthClient);
-        let configure = of_client.map(|of| Configure { resources: Some(resources(of)), jwks: None });
+        let configure =
+            of_client.map(|of| Configure { resources: Some(resources(of)), ..Configure::default() });
         let actions = [
             Some(CredentialCommand::Edit(edit)),
             rescope.map(CredentialCommand::Rescope),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::access::Refused;
+use crate::domain::access::{Possession, Refused};
 use crate::domain::ids::AccessTokenId;
 use crate::domain::testing::scopes;
 
@@ -18,6 +18,7 @@ struct Question {
     audience: Option<&'static str>,
     reach: Reach,
     after: i8,
+    possession: Possession,
 }
 
 /// Whom tokens are for, and are asked for.
@@ -35,16 +36,20 @@ prop_compose! {
             1 => (0..TENANTS).prop_map(|slot| Reach::Tenants([tenant_id(slot)].into())),
         ],
         after: i8,
+        possession in prop_oneof![
+            6 => Just(Possession::Bare), 1 => Just(Possession::Proven), 1 => Just(Possession::NotProven), 2 => Just(Possession::NotAsked)
+        ],
     ) -> Question {
         let ip = ip.and_then(|ip: &str| ip.parse().ok());
         let scopes = scopes.into_iter().map(concrete).collect();
-        Question { ip, scopes, operation, tenant, audience, reach, after }
+        Question { ip, scopes, operation, tenant, audience, reach, after, possession }
     }
 }
 
 impl Question {
     fn request(&self) -> Request<'_> {
         Request {
+            possession: self.possession,
             client_ip: self.ip,
             scopes: &self.scopes,
             operation: self.operation.then_some("logs.write"),
@@ -144,12 +149,13 @@ prop_compose! {
         end in 1..400i64,
         client_version in 1..12u32,
         which in 0..4u8,
+        bound: bool,
         audience in proptest::sample::subsequence(AUDIENCES.to_vec(), 1..3),
     ) -> Issued {
         let audience = audience.into_iter().map(str::to_owned).collect();
         let scopes = scopes(scope_set(which));
         let id = AccessTokenId(Uuid::nil());
-        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), scopes, audience }
+        Issued { id, client_id: "c".into(), client_version, ends_at: at(end), bound, scopes, audience }
     }
 }
 

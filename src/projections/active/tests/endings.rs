@@ -47,6 +47,7 @@ impl World {
             client_id: "c".into(),
             client_version: credential.history.events,
             ends_at,
+            bound: false,
             scopes: Vec::new(),
             audience: Vec::new(),
         };

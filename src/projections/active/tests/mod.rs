@@ -9,7 +9,7 @@ mod steps;
 mod world;
 
 use super::*;
-use crate::domain::access::{self, Reason, Request};
+use crate::domain::access::{self, Possession, Reason, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
@@ -23,6 +23,7 @@ use steps::*;
 use world::*;
 
 const EVERYTHING: Request<'static> = Request {
+    possession: Possession::Bare,
     client_ip: None,
     scopes: &[],
     operation: None,

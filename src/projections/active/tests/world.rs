@@ -470,6 +470,7 @@ impl World {
             ends_at: token.ends_at,
             revoked: token.client_version < cut_off
                 || self.states.contains_key(&access_token::stream(credential.id, token.id)),
+            bound: token.bound,
             scopes: &token.scopes,
             audience: &token.audience,
         });
