@@ -92,7 +92,7 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let scopes = members.optional("scopes", fields::concrete_scopes);
     let tenant = members.nullable("tenant", fields::tenant_ref);
     let dpop = members.nullable("dpop", |text| text.text());
-    let method = members.nullable("http_method", |text| text.text());
+    let method = members.nullable("http_method", method_name);
     let uri = members.nullable("http_uri", |text| text.parsed(HttpTarget::parse));
     let (dpop, sent) = (dpop?, method?.zip(uri?));
     if dpop.is_some() && sent.is_none() {
@@ -107,6 +107,15 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
         scopes: scopes?.unwrap_or_default(),
         operation: operation?,
         tenant: tenant?,
+    })
+}
+
+/// As a request line has it: the letter's case counts.
+fn method_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    node.parsed(|text| match (1..=limits::METHOD_CHARS).contains(&text.len()) && text.bytes().all(letter) {
+        true => Ok(text),
+        false => Err("expected the name of a method, such as GET"),
     })
 }
 
