@@ -29,6 +29,8 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const FILTER_CHARS: usize = 100;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
+/// Of the name of a method that a gateway tells.
+pub const METHOD_CHARS: usize = 32;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.
 pub const FORWARDED_HOPS: usize = 64;
 

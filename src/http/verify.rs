@@ -95,7 +95,7 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let tenant = members.nullable("tenant", fields::tenant_ref);
     let audience = members.nullable("audience", |text| text.parsed(Resource::parse));
     let dpop = members.nullable("dpop", |text| text.text());
-    let method = members.nullable("http_method", |text| text.text());
+    let method = members.nullable("http_method", method_name);
     let uri = members.nullable("http_uri", |text| text.parsed(HttpTarget::parse));
     let (dpop, sent) = (dpop?, method?.zip(uri?));
     if dpop.is_some() && sent.is_none() {
@@ -111,6 +111,15 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
         operation: operation?,
         tenant: tenant?,
         audience: audience?,
+    })
+}
+
+/// As a request line has it: the letter's case counts.
+fn method_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    node.parsed(|text| match (1..=limits::METHOD_CHARS).contains(&text.len()) && text.bytes().all(letter) {
+        true => Ok(text),
+        false => Err("expected the name of a method, such as GET"),
     })
 }
 

@@ -33,6 +33,12 @@ pub fn tell(page: &mut String, app: &App) {
         let (own, waiting) = (lane.word(), app.ledger.waiting(lane));
         line(page, format_args!("credledger_queue_commands{{lane=\"{own}\"}} {waiting}"));
     }
+    gauge(
+        page,
+        "credledger_queue_claims",
+        "Ids of proofs that wait to be claimed for their one use.",
+        &app.once.waiting(),
+    );
     let due = tally.due_since().map_or(0, |since| app.now().millis_since(since));
     gauge(
         page,

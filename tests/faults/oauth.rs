@@ -176,3 +176,26 @@ fn while_the_database_is_away_no_proof_is_taken_and_what_needs_none_goes_on() {
     proxy.refuse();
     bound.ask(&gateway, &bound.proof()).problem(503, "unavailable");
 }
+
+#[test]
+fn proofs_that_were_used_are_forgotten_once_nobody_could_use_them_any_more() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut service = Service::start();
+    let bound = Bound::take(&service);
+    let gateway = service.gateway();
+    let proof = bound.proof();
+    assert_eq!(bound.ask(&gateway, &proof).expect(200)["valid"], true);
+    let admin = runtime.block_on(service.database.as_ref().expect("a database").admin());
+    let over = "insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, batch_id, until_ms) \
+                select 1, gen_random_uuid(), 'dpop_proof', '', gen_random_uuid(), n from generate_series(1, 2500) n";
+    runtime.block_on(admin.execute(over, &[])).expect("rows that are over");
+    drop(gateway);
+    assert_eq!(service.stop(), Some(0));
+    service.start_again();
+    let left = || -> i64 {
+        let count = "select count(*) from credledger.claimed_once";
+        runtime.block_on(admin.query_one(count, &[])).expect("a count").get(0)
+    };
+    // Those of the exchange and of its use are not over.
+    eventually(|| (left() == 2).then_some(())).expect("all that is over is gone");
+}

@@ -6,6 +6,7 @@ mod cidr;
 mod entry;
 mod forwarded;
 mod key;
+mod proof;
 mod scope;
 mod text;
 mod timestamp;

@@ -403,6 +403,7 @@ fn a_proof_is_asked_about_with_the_request_that_it_is_for() {
         (json!({"credential": "x", "dpop": "x", "http_method": "GET", "http_uri": "ftp://a/b"}), "/http_uri"),
         (json!({"credential": "x", "dpop": 7, "http_method": "GET", "http_uri": URL}), "/dpop"),
         (json!({"credential": "x", "http_method": 7}), "/http_method"),
+        (json!({"credential": "x", "http_method": "GET /"}), "/http_method"),
     ] {
         let problem = gateway.post("/api/v1/verify", &body).problem(400, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
