@@ -78,7 +78,7 @@ pub struct Revocations {
 pub struct TooMany;
 
 /// Takes an event into the book, after its change. Whether it may end tokens at all: the types of those that may stand in
-/// `schema/tables/0014_endings.sql` and `schema/functions/read_endings.sql` once more, since a start reads just them.
+/// `schema/tables/0013_endings.sql` and `schema/functions/read_endings.sql` once more, since a start reads just them.
 pub fn note(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<bool, Why> {
     let until = recorded.at.plus_seconds(SECONDS);
     let (tenant, until, ending) = match &recorded.event {
