@@ -36,7 +36,7 @@ pub fn tell(page: &mut String, app: &App) {
     gauge(
         page,
         "credledger_queue_claims",
-        "Ids of proofs that wait to be claimed for their one use.",
+        "Ids of assertions and proofs that wait to be claimed for their one use.",
         &app.once.waiting(),
     );
     let due = tally.due_since().map_or(0, |since| app.now().millis_since(since));

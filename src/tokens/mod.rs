@@ -1,8 +1,8 @@
-//! Access tokens: the keys that sign them, minting them, and telling whether one is ours; and whether
-//! whoever presents one that is bound to a key holds that key (`dpop`).
+//! Access tokens: the keys that sign them, minting them, and telling whether one is ours; and the other signed texts around
+//! them, by which a client says that it is itself (`assertion`), that it holds the key that its token is bound to (`dpop`), and
+//! by which we say which tokens have ended (`revocations`).
 //!
-//! `jws` is the strict reading of signed texts, for our own tokens and for those of others; who signed
-//! may never be said by the text that is to be checked.
+//! `jws` is the strict reading of all of these; who signed may never be said by the text that is to be checked.
 
 pub mod assertion;
 pub mod check;
