@@ -56,6 +56,7 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
     if let Some(client) = &key.client {
         told["token_endpoint_auth_method"] = json!("client_secret_basic");
         told["resources"] = json!(client.registration.resources);
+        told["dpop_bound_access_tokens"] = json!(client.registration.dpop_bound_access_tokens);
     }
     if let Some(owner) = owner {
         told["effective_scopes"] = json!(Effective::of(&key.scopes, Some(&owner.scopes)).scopes);
