@@ -197,6 +197,8 @@ pub const CLAIM_BATCH: usize = 256;
 pub const CLAIM_WAIT: Duration = Duration::from_millis(800);
 /// How often a batch of claims is sent whose outcome a lost connection hides.
 pub const CLAIM_ATTEMPTS: usize = 3;
+/// For how long after its end a claim stays: so far the database's clock may be set back.
+pub const CLAIM_KEPT_BEYOND: Duration = Duration::from_secs(10 * 60);
 /// How many claims that are over are deleted at a time.
 pub const CLAIM_FORGET_PAGE: i32 = 1000;
 

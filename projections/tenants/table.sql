@@ -4,6 +4,7 @@ create table credledger.tenants (
   id uuid not null,
   tenant_id uuid not null,
   version int not null,
+  -- what a verdict asks, and how its keys and its clients' secrets are written
   record bytea not null,
   mac bytea not null,
   -- how long before its end a credential is warned of

@@ -1,5 +1,5 @@
 -- What may be used once, until it is over: ids of client assertions and of DPoP proofs. Of an id only a digest stands here. Whoever
--- can write here can have an id used twice, and only by whoever holds the key that it is signed with.
+-- can write here can have one that was overheard used again while it is not over; a bound token's proof only with that token.
 create table credledger.claimed_once (
   ledger_id int not null,
   tenant_id uuid not null,

@@ -116,8 +116,8 @@ fn told_client_ip(app: &App, request: &HttpRequest) -> Option<IpAddr> {
     client_ip_told(proxy, &app.trusted_proxies, forwarded.into_iter())
 }
 
-/// The request that the proxy asks about, as it tells it: `None` when it does not tell all of it, or tells a part twice, since then
-/// one of the two may be the caller's.
+/// The request that the proxy asks about, as it tells it: `None` when it does not tell all of it, or tells a part twice and not the
+/// same, since then one of the two may be the caller's.
 fn forwarded(request: &HttpRequest) -> Option<(&str, HttpTarget)> {
     let one = |name: &str| {
         let mut values = request.headers().get_all(name);
@@ -127,8 +127,10 @@ fn forwarded(request: &HttpRequest) -> Option<(&str, HttpTarget)> {
             (Some(_), Some(_)) => None,
         }
     };
-    // A proxy that tells both means the first.
-    let told = |forwarded: &str, original: &str| one(forwarded)?.map_or_else(|| one(original)?, Some);
+    let told = |forwarded: &str, original: &str| match (one(forwarded)?, one(original)?) {
+        (Some(forwarded), Some(original)) => (forwarded == original).then_some(forwarded),
+        (forwarded, original) => forwarded.or(original),
+    };
     let method = told("x-forwarded-method", "x-original-method")?;
     let path = told("x-forwarded-uri", "x-original-uri")?;
     let target = HttpTarget::of_parts(one("x-forwarded-proto")??, one("x-forwarded-host")??, path);

@@ -118,18 +118,24 @@ async fn what_is_over_wins_nothing_and_is_forgotten_while_what_is_not_stays() {
     let world = World::new().await;
     let house = world.house().await;
     let writer = world.database.role("credledger_writer").await;
-    let forget = "select credledger.forget_claimed($1, $2)";
+    let forget = "select credledger.forget_claimed($1, 60000, $2)";
     assert!(!told(&house.once, &claim("late", world.in_seconds(-1).await)).await, "its time is over");
     let admin = world.database.admin().await;
     assert_eq!(count(&admin, "claimed_once").await, 0, "and nothing is kept of it");
     for id in ["a", "b", "c"] {
         assert!(told(&house.once, &claim(id, world.in_seconds(3600).await)).await);
     }
-    let over = "update credledger.claimed_once set until_ms = 1 where digest in (select digest from credledger.claimed_once limit 2)";
-    admin.execute(over, &[]).await.expect("two are over");
+    let over = async |until_ms: &str| {
+        let of_two = "where digest in (select digest from credledger.claimed_once order by digest limit 2)";
+        let over = format!("update credledger.claimed_once set until_ms = {until_ms} {of_two}");
+        admin.execute(&over, &[]).await.expect("two are over");
+    };
     let gone = async |at_most: i32| -> i64 {
         writer.query_one(forget, &[&LEDGER, &at_most]).await.expect("an answer").get(0)
     };
+    over("(extract(epoch from clock_timestamp()) * 1000)::bigint - 1000").await;
+    assert_eq!(gone(10).await, 0, "not long enough ago");
+    over("1").await;
     assert_eq!(gone(1).await, 1, "so many at a time");
     assert_eq!(gone(10).await, 1);
     assert_eq!(gone(10).await, 0);

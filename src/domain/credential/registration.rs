@@ -42,6 +42,7 @@ pub struct Registration {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<ClientKeys>,
     /// no token without a proof of the key that it is bound to (RFC 9449, 5.2)
+    #[serde(default)]
     pub dpop_bound_access_tokens: bool,
 }
 

@@ -52,6 +52,10 @@ pub struct Book {
     sweep_at: Timestamp,
     /// each member with each client of its
     owned: BTreeSet<(u32, u32)>,
+    /// how many tokens of each client stand in `of_tenants`
+    given_back: HashMap<u32, usize>,
+    /// tenants, each with clients of which more tokens ended than are kept one by one, and until when the last of these lives
+    crowded: BTreeMap<(u32, u32), Timestamp>,
 }
 
 /// What ended tokens that would still live, at one moment.
@@ -122,14 +126,31 @@ fn client_of(store: &Store, id: Uuid) -> Result<(u32, u32), Why> {
 impl Book {
     fn add(&mut self, tenant: u32, ending: (Timestamp, Ending), now: Timestamp) {
         if self.sweep_at <= now {
+            let given_back = &mut self.given_back;
             self.of_tenants.retain(|_, endings| {
-                forget(endings, now);
+                forget(endings, given_back, now);
                 !endings.is_empty()
             });
+            self.given_back.retain(|_, tokens| *tokens > 0);
+            self.crowded.retain(|_, until| *until > now);
             self.sweep_at = now.plus_seconds(limits::ENDINGS_SWEEP_SECONDS);
         }
-        if ending.0 > now {
-            self.of_tenants.entry(tenant).or_default().insert(ending);
+        let (until, ending) = ending;
+        if until <= now {
+            return;
+        }
+        let endings = self.of_tenants.entry(tenant).or_default();
+        match ending {
+            Ending::Token { client, .. } => {
+                let tokens = self.given_back.entry(client).or_default();
+                if *tokens < limits::REVOCATION_LIST_TOKENS_OF_A_CLIENT {
+                    *tokens += usize::from(endings.insert((until, ending)));
+                } else {
+                    let last = self.crowded.entry((tenant, client)).or_insert(until);
+                    *last = until.max(*last);
+                }
+            }
+            _ => drop(endings.insert((until, ending))),
         }
     }
 
@@ -147,15 +168,26 @@ impl Book {
         self.owned.range((member, 0)..=(member, u32::MAX)).map(|(_, client)| *client)
     }
 
+    fn crowded_of(&self, tenant: u32, at: Timestamp) -> impl Iterator<Item = u32> {
+        let clients = self.crowded.range((tenant, 0)..=(tenant, u32::MAX));
+        clients.filter(move |(_, until)| **until > at).map(|((_, client), _)| *client)
+    }
+
     fn of(&self, tenant: u32, at: Timestamp) -> impl Iterator<Item = (Timestamp, Ending)> {
         let endings = self.of_tenants.get(&tenant).into_iter().flatten();
         endings.copied().filter(move |(until, _)| *until > at)
     }
 }
 
-fn forget(endings: &mut BTreeSet<(Timestamp, Ending)>, now: Timestamp) {
-    while endings.first().is_some_and(|(until, _)| *until <= now) {
-        endings.pop_first();
+fn forget(endings: &mut BTreeSet<(Timestamp, Ending)>, given_back: &mut HashMap<u32, usize>, now: Timestamp) {
+    while let Some((until, ending)) = endings.pop_first() {
+        if until > now {
+            endings.insert((until, ending));
+            return;
+        }
+        if let Ending::Token { client, .. } = ending {
+            given_back.entry(client).and_modify(|tokens| *tokens = tokens.saturating_sub(1));
+        }
     }
 }
 
@@ -198,32 +230,29 @@ impl Listing<'_> {
             self.list.tenants.insert(tenant.id);
             return self.bounded();
         }
-        let mut given_back: HashMap<u32, Vec<Uuid>> = HashMap::new();
+        let crowded: BTreeSet<u32> = book.crowded_of(ordinal, at).collect();
+        for client in crowded.iter().filter_map(|client| self.living(*client)) {
+            self.list.ask_clients.insert(client.id);
+        }
         for (_, ending) in book.of(ordinal, at) {
             match ending {
                 Ending::Client(client) => self.client(client),
-                Ending::Member(member) => book.clients_of(member).for_each(|client| self.client(client)),
-                Ending::Token { id, client } => {
-                    given_back.entry(client).or_default().push(id);
+                Ending::Member(member) => {
+                    for client in book.clients_of(member) {
+                        self.client(client);
+                        self.bounded()?;
+                    }
                 }
-                Ending::Secret { .. } | Ending::Tenant => {}
-            }
-            self.bounded()?;
-        }
-        // Of a client that is over nothing more has to be said.
-        for (client, ids) in given_back {
-            let Some(client) = self.living(client) else { continue };
-            if ids.len() > limits::REVOCATION_LIST_TOKENS_OF_A_CLIENT {
-                self.list.ask_clients.insert(client.id);
-            } else {
-                self.list.tokens.extend(ids);
-            }
-            self.bounded()?;
-        }
-        for (_, ending) in book.of(ordinal, at) {
-            let Ending::Secret { id, client } = ending else { continue };
-            if self.living(client).is_some() {
-                self.list.secrets.insert(id);
+                // Of a client that is over, or has to be asked about, nothing more is said.
+                Ending::Token { id, client } => {
+                    let told = !crowded.contains(&client) && self.living(client).is_some();
+                    self.list.tokens.extend(told.then_some(id));
+                }
+                Ending::Secret { id, client } => {
+                    let told = self.living(client).is_some();
+                    self.list.secrets.extend(told.then_some(id));
+                }
+                Ending::Tenant => {}
             }
             self.bounded()?;
         }
