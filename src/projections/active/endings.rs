@@ -231,8 +231,9 @@ impl Listing<'_> {
             return self.bounded();
         }
         let crowded: BTreeSet<u32> = book.crowded_of(ordinal, at).collect();
-        for client in crowded.iter().filter_map(|client| self.living(*client)) {
-            self.list.ask_clients.insert(client.id);
+        for client in &crowded {
+            let living = self.living(*client);
+            self.list.ask_clients.extend(living.map(|client| client.id));
         }
         for (_, ending) in book.of(ordinal, at) {
             match ending {
