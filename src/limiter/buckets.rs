@@ -67,6 +67,14 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         outcome
     }
 
+    /// Whether there is one to be taken. None is.
+    pub fn ask(&self, key: K, limit: RateLimit, now: impl FnOnce() -> BootTime) -> Result<(), Spent> {
+        let shard = self.shard(&key);
+        let now = now().nanos();
+        let full_at = shard.full_at.get(&key).copied().unwrap_or(now);
+        Bucket::of(limit).take(full_at, now).1.map(drop)
+    }
+
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K>> {
         let shard = self.hash.hash_one(key) as usize % SHARDS;
         // What a panic left behind is whole: each change of a shard is one insert or one removal.
@@ -140,6 +148,19 @@ mod tests {
 
     fn remaining(taken: Result<Left, Spent>) -> Option<u32> {
         taken.ok().map(|left| left.remaining)
+    }
+
+    #[test]
+    fn who_asks_is_told_what_taking_would_come_to_and_takes_nothing() {
+        let buckets = Buckets::at_most(1000);
+        let limit = limit(2, 2);
+        for _ in 0..3 {
+            assert_eq!(buckets.ask(1, limit, at(0)), Ok(()));
+        }
+        assert_eq!((kept(&buckets), remaining(buckets.take(1, limit, at(0)))), (0, Some(1)));
+        assert_eq!(remaining(buckets.take(1, limit, at(0))), Some(0));
+        let spent = Err(Spent { retry_after: Duration::from_secs(1) });
+        assert_eq!((buckets.ask(1, limit, at(0)), buckets.ask(1, limit, at(1000))), (spent, Ok(())));
     }
 
     #[test]

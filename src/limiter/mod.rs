@@ -61,6 +61,11 @@ impl Limiter {
         self.credentials.take(id, limit, BootTime::now)
     }
 
+    /// Whether there is room for such a call. It takes nothing.
+    pub fn room_of(&self, id: CredentialId, limit: RateLimit) -> Result<(), Spent> {
+        self.credentials.ask(id, limit, BootTime::now)
+    }
+
     /// An access token of this client that is given back.
     pub fn given_back(&self, id: CredentialId) -> Result<(), (RateLimit, Spent)> {
         let taken = self.given_back.take(id, OF_GIVEN_BACK, BootTime::now);
