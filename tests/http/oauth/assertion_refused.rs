@@ -6,7 +6,7 @@ use credledger::domain::base64url;
 use serde_json::{Value, json};
 
 use super::assertion::{exchange, keyed, with};
-use super::{ALL, GRANT, TOKEN, act, by_basic, has_ended, id_of, in_seconds, is_error, reporter, seen, sent};
+use super::{ALL, GRANT, TOKEN, act, by_body, has_ended, id_of, in_seconds, is_error, reporter, seen, sent};
 use crate::acme;
 use crate::support::assertions::{Signer, TYPE, by_assertion, claims, seconds_since_1970};
 use crate::support::client::Request;
@@ -43,9 +43,9 @@ impl<'a> World<'a> {
         self.signer.signed(&with(self.signer.header(), &change), &self.claims(json!({})))
     }
 
-    /// What anybody is told who shows a secret that is none.
+    /// What anybody is told who shows a secret that is none, in the body as an assertion is.
     fn wrong(&self, path: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
-        seen(&self.anyone.send(&by_basic(path, "cl_client_nobody", "wrong", &format!("{GRANT}&token=x"))))
+        seen(&self.anyone.send(&by_body(path, "cl_client_nobody", "wrong", &format!("{GRANT}&token=x"))))
     }
 
     #[track_caller]
@@ -161,7 +161,7 @@ fn a_client_that_may_not_be_used_now_is_answered_as_one_that_is_unknown() {
     revoked.revoke("other");
     has_ended(&expired);
     let anyone = service.anonymous();
-    let wrong = seen(&anyone.send(&by_basic(TOKEN, "cl_client_nobody", "wrong", GRANT)));
+    let wrong = seen(&anyone.send(&by_body(TOKEN, "cl_client_nobody", "wrong", GRANT)));
     let all = [
         (&suspended, &by_suspended),
         (&revoked, &by_revoked),
