@@ -197,8 +197,10 @@ pub const CLAIM_BATCH: usize = 256;
 pub const CLAIM_WAIT: Duration = Duration::from_millis(800);
 /// How often a batch of claims is sent whose outcome a lost connection hides.
 pub const CLAIM_ATTEMPTS: usize = 3;
-/// For how long after its end a claim stays: so far the database's clock may be set back.
-pub const CLAIM_KEPT_BEYOND: Duration = Duration::from_secs(10 * 60);
+/// How much longer it is remembered than what was claimed is taken: more than clocks of nodes and of the database may be apart.
+pub const CLAIM_KEPT_BEYOND_SECONDS: u32 = 30;
+/// For how long after that its row stays all the same: so far the database's clock may be set back.
+pub const CLAIM_FORGOTTEN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How many claims that are over are deleted at a time.
 pub const CLAIM_FORGET_PAGE: i32 = 1000;
 
@@ -383,8 +385,6 @@ pub const DPOP_ID_BYTES: usize = 255;
 /// How long ago a proof may have been made, and how far ahead the clock of whoever made it may be.
 pub const DPOP_SECONDS: i64 = 60;
 pub const DPOP_AHEAD_SECONDS: i64 = 60;
-/// How much longer it is remembered as used: more than clocks of nodes and of the database may be apart.
-pub const DPOP_KEPT_BEYOND_SECONDS: i64 = 30;
 /// How long the nonce may be used that proofs for the token endpoint repeat, and how often there is another one.
 pub const DPOP_NONCE_SECONDS: i64 = 300;
 pub const DPOP_NONCE_STEP_SECONDS: i64 = 10;

@@ -5,7 +5,7 @@ create table credledger.claimed_once (
   tenant_id uuid not null,
   kind text not null,
   digest bytea not null,
-  credential_id uuid,
+  credential_id uuid not null,
   -- the batch of claims that was first: whoever lost its connection asks again under the same id, and is told truly
   batch_id uuid not null,
   until_ms bigint not null,

@@ -32,7 +32,7 @@ pub struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
     pub ends_at: Timestamp,
-    /// itself, or with all that were issued up to some instant
+    /// itself, or with all that its client had been given when they were ended
     pub revoked: bool,
     /// to a key: whoever shows it has to prove that the key is theirs (RFC 9449)
     pub bound: bool,

@@ -212,9 +212,11 @@ impl From<CommitError> for Problem {
 impl From<ClaimError> for Problem {
     fn from(error: ClaimError) -> Self {
         let detail = match error {
-            ClaimError::Full => "too many proofs wait to be used; ask again",
+            ClaimError::Full => "too many proofs and assertions wait to be used; ask again, with a new one",
+            // A claim whose caller waited no longer may stand: the same one again would be refused as used.
             ClaimError::Unavailable => {
-                "the database can't be reached, and without it no proof is known to be used for the first time; ask again"
+                "the database can't be reached, and without it no proof or assertion is known to be used for the first time; \
+                 ask again, with a new one"
             }
         };
         Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)

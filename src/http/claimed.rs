@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::app::App;
 use super::problem::Problem;
-use crate::ledger::once::{Claim, Kind};
+use crate::ledger::once::{self, Claim, Kind};
 use crate::limits;
 use crate::projections::active::Known;
 use crate::tokens::dpop::Proof;
@@ -17,9 +17,9 @@ impl App {
         let claim = Claim {
             kind: Kind::DpopProof,
             tenant: known.tenant_id,
-            credential: Some(known.credential_id),
+            credential: known.credential_id,
             id: &id,
-            until: proof.until(),
+            until: once::kept_until(proof.refused_from()),
         };
         Ok(self.once.claim(&claim).await?)
     }

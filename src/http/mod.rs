@@ -51,6 +51,7 @@ pub mod served;
 mod session;
 mod unread;
 mod verdict;
+mod verdict_out;
 mod verify;
 mod whoami;
 mod workings;

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::domain::access::Possession;
 use crate::tokens::dpop::{self, Proof, ProofFault, Sent};
 use crate::tokens::http_target::HttpTarget;
+use crate::vault::SigningAlgorithm;
 
 pub const DPOP: HeaderName = HeaderName::from_static("dpop");
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -60,16 +61,31 @@ impl Shows {
     }
 }
 
+impl App {
+    /// How a proof names a route of this service's own: as the public URL does.
+    pub fn target_of(&self, request: &HttpRequest) -> Result<HttpTarget, ProofFault> {
+        let url = format!("{}{}", self.issuer(), request.path());
+        HttpTarget::parse(&url).map_err(|_| ProofFault::NoTarget)
+    }
+}
+
 /// What a request presents: a credential, and its proof when the scheme says that there is one.
 pub struct Presented<'r> {
     pub text: &'r str,
     dpop: Option<Result<Carried<'r>, ProofFault>>,
 }
 
-struct Carried<'r> {
-    proof: &'r str,
-    method: &'r str,
-    target: HttpTarget,
+/// A proof, with the request that it is held against.
+pub struct Carried<'r> {
+    pub proof: &'r str,
+    pub method: &'r str,
+    pub target: HttpTarget,
+}
+
+impl Carried<'_> {
+    pub fn showing(&self) -> Showing<'_> {
+        Showing::Dpop(Ok((self.proof, Sent { method: self.method, target: &self.target })))
+    }
 }
 
 impl<'r> Presented<'r> {
@@ -89,22 +105,16 @@ impl<'r> Presented<'r> {
         Ok(Presented { text, dpop })
     }
 
-    /// For a route of this service's own: the proof names it as the public URL does.
+    /// For a route of this service's own.
     pub fn to(app: &App, request: &'r HttpRequest) -> Result<Self, Problem> {
-        Self::read(request, || {
-            let target = HttpTarget::parse(&format!("{}{}", app.issuer(), request.path())).ok()?;
-            Some((request.method().as_str(), target))
-        })
+        Self::read(request, || Some((request.method().as_str(), app.target_of(request).ok()?)))
     }
 
     pub fn showing(&self) -> Showing<'_> {
         match &self.dpop {
             None => Showing::Bearer,
             Some(Err(fault)) => Showing::Dpop(Err(*fault)),
-            Some(Ok(carried)) => {
-                let sent = Sent { method: carried.method, target: &carried.target };
-                Showing::Dpop(Ok((carried.proof, sent)))
-            }
+            Some(Ok(carried)) => carried.showing(),
         }
     }
 }
@@ -121,7 +131,7 @@ pub fn proof(request: &HttpRequest) -> Result<&str, ProofFault> {
 
 /// What a refused token is answered with, when it is bound or was shown as if it were (RFC 9449, 7.1).
 pub fn challenge(error: &str) -> HeaderValue {
-    let words = dpop::algorithms().collect::<Vec<_>>().join(" ");
+    let words = SigningAlgorithm::words_of_all().collect::<Vec<_>>().join(" ");
     let text = format!("DPoP realm=\"credledger\", algs=\"{words}\", error=\"{error}\"");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("DPoP"))
 }

@@ -1,26 +1,21 @@
-//! One way from a presented text to a verdict, for every door that asks; and how a verdict reads.
+//! One way from a presented text to a verdict, for every door that asks.
 
 use std::net::IpAddr;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use serde_json::Value;
+use actix_web::http::header::{HeaderMap, WWW_AUTHENTICATE};
 use uuid::Uuid;
 
 use super::app::{App, misfit_detail, not_answering};
 use super::claimed::{in_time, settled};
-use super::conneg;
-use super::json_out::ObjectOut;
 use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
 use super::proof::{self, Showing, Shows};
 use crate::clock::Timestamp;
 use crate::domain::access::{Possession, Reason, Refused, Request};
-use crate::domain::credential::SecretStatus;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
-use crate::domain::scope::{ConcreteScope, Scope};
+use crate::domain::scope::ConcreteScope;
 use crate::projections::active::{Judgement, Known, NotAnswering};
 use crate::tokens::assertion::{Assertion, AssertionFault};
 use crate::tokens::check::{check, is_shaped_as_token};
@@ -54,11 +49,24 @@ pub struct Asking<'a> {
     pub reach: &'a Reach,
 }
 
-const RATE_LIMITED: &str =
-    "The credential is used more often than its rate limit allows. Wait, then ask again.";
+impl<'a> Asking<'a> {
+    /// Whether it works at all: for nothing in particular, wherever it belongs.
+    pub fn at_all(credential: Shown<'a>, showing: Showing<'a>, client_ip: Option<IpAddr>) -> Self {
+        Asking {
+            credential,
+            showing,
+            client_ip,
+            scopes: &[],
+            operation: None,
+            tenant: None,
+            audience: None,
+            reach: &Reach::All,
+        }
+    }
+}
 
-/// Room for an answer of the usual size, so that it's written without growing.
-const USUAL_BYTES: usize = 512;
+pub(super) const RATE_LIMITED: &str =
+    "The credential is used more often than its rate limit allows. Wait, then ask again.";
 
 /// A verdict on its way out.
 pub struct Judged {
@@ -73,7 +81,7 @@ pub struct Judged {
     /// it was shown with a proof, or what was shown as one
     with_proof: bool,
     /// of an accepted call, unless its credential has none; once it is spent, the call is refused after all
-    held: Option<Held>,
+    pub(super) held: Option<Held>,
 }
 
 /// What one look finds.
@@ -96,7 +104,8 @@ impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
         if let Showing::Dpop(_) = asking.showing {
-            // On the heap, since few calls have a proof: the others need no room for it.
+            // On the heap, since few calls have a proof: the others need no room for it. The bound is on the first look too, which
+            // waits for the lease before anything is claimed; many at once have theirs from the first claim on.
             let judged = Box::pin(self.judge_all(std::slice::from_ref(asking), |asking| *asking, door));
             let judged = in_time(judged).await?.pop();
             return judged.ok_or_else(|| Problem::internal("a question has its verdict"));
@@ -245,10 +254,6 @@ impl App {
 }
 
 impl Judged {
-    pub fn ends_at(&self) -> Option<Timestamp> {
-        self.judgement.known.as_ref().and_then(earliest)
-    }
-
     pub fn refused(&self) -> Option<&Refused> {
         self.judgement.verdict.as_ref().err()
     }
@@ -270,7 +275,7 @@ impl Judged {
         }
     }
 
-    fn detail(&self, reason: Reason) -> &'static str {
+    pub(super) fn detail(&self, reason: Reason) -> &'static str {
         match reason {
             Reason::Malformed => misfit_detail(self.judgement.misfit),
             Reason::ProofInvalid => self.fault.map_or(reason.detail(), ProofFault::detail),
@@ -308,127 +313,4 @@ impl Judged {
         };
         problem.with_header(WWW_AUTHENTICATE, proof::challenge(error))
     }
-
-    /// Refused, or one call too many.
-    fn write_outcome(&self, object: &mut ObjectOut<'_>) {
-        let Some(refused) = self.refused() else {
-            object.boolean("valid", !self.is_limited());
-            if self.is_limited() {
-                object.plain("reason", "rate_limited");
-                object.text("detail", RATE_LIMITED);
-            }
-            return;
-        };
-        object.boolean("valid", false);
-        object.plain("reason", refused.reason.word());
-        object.text("detail", self.detail(refused.reason));
-        if refused.reason == Reason::InsufficientScope {
-            object.list("missing_scopes", refused.missing_scopes.iter().map(ConcreteScope::as_str));
-        }
-    }
-
-    fn is_limited(&self) -> bool {
-        self.held.is_some_and(|held| held.is_spent())
-    }
-
-    fn write_known(known: &Known, accepted: bool, object: &mut ObjectOut<'_>) {
-        object.plain("kind", known.kind.word());
-        object.id("credential_id", known.credential_id.0);
-        object.id("secret_id", known.secret_id.0);
-        object.plain("prefix", &known.prefix);
-        match known.name.as_deref() {
-            Some(name) => object.text("name", name),
-            None => object.null("name"),
-        }
-        object.id("tenant_id", known.tenant_id.0);
-        if let Some(token) = &known.token {
-            object.text("client_id", &token.client_id);
-            object.id("jti", token.id.0);
-            object.list("audience", token.audience.iter().map(String::as_str));
-        }
-        if accepted {
-            Self::write_admitted(known, object);
-        }
-    }
-
-    fn write_admitted(known: &Known, object: &mut ObjectOut<'_>) {
-        let effective = known.effective();
-        object.list("scopes", known.scopes().iter().map(Scope::as_str));
-        object.list("effective_scopes", effective.scopes.iter().map(Scope::as_str));
-        if effective.truncated {
-            object.boolean("scopes_truncated", true);
-        }
-        match &known.owner {
-            Some(owner) => object.id("owner", owner.id.0),
-            None => object.null("owner"),
-        }
-        object.plain("secret_status", known.secret_status.word());
-        match earliest(known) {
-            Some(end) => object.instant("expires_at", end),
-            None => object.null("expires_at"),
-        }
-    }
-}
-
-/// When what was shown stops working, as far as is known by now. A token outlives its secret's window.
-fn earliest(known: &Known) -> Option<Timestamp> {
-    let window = known.secret_ends_at.filter(|_| known.secret_status == SecretStatus::Expiring);
-    let own = known.token.as_ref().map_or(window, |token| Some(token.ends_at));
-    own.into_iter().chain(known.expires_at).min()
-}
-
-impl Judged {
-    /// The answer of a door that tells all.
-    pub fn answer(&self) -> HttpResponse {
-        const JSON: HeaderValue = HeaderValue::from_static(conneg::JSON);
-        let mut body = Vec::with_capacity(USUAL_BYTES);
-        self.write(&mut body);
-        HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body)
-    }
-
-    /// The answers of such a door to many questions, in their order. What could not be asked stands in its place, told by
-    /// its index.
-    pub fn answers(judged: &[Judged], untold: Vec<(usize, Value)>) -> HttpResponse {
-        const JSON: HeaderValue = HeaderValue::from_static(conneg::JSON);
-        let all = judged.len() + untold.len();
-        let mut body = Vec::with_capacity(all * USUAL_BYTES);
-        let (mut judged, mut untold) = (judged.iter(), untold.into_iter().peekable());
-        body.extend_from_slice(b"{\"data\":[");
-        for index in 0..all {
-            if index > 0 {
-                body.push(b',');
-            }
-            match untold.next_if(|(place, _)| *place == index) {
-                Some((_, told)) => body.extend_from_slice(told.to_string().as_bytes()),
-                None => judged.next().into_iter().for_each(|judged| judged.write(&mut body)),
-            }
-        }
-        body.extend_from_slice(b"]}");
-        HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(body)
-    }
-
-    fn write(&self, body: &mut Vec<u8>) {
-        let mut object = ObjectOut::begin(body);
-        let refused = self.refused();
-        self.write_outcome(&mut object);
-        if let Some(known) = &self.judgement.known {
-            Self::write_known(known, refused.is_none() && !self.is_limited(), &mut object);
-        }
-        match &self.held {
-            _ if refused.is_some() => {}
-            Some(held) => object.object("rate_limit", |within| write_held(held, within)),
-            None => object.null("rate_limit"),
-        }
-        object.number("position", self.judgement.position);
-        object.instant("judged_at", self.judgement.judged_at);
-        object.id("decision_id", self.decision_id);
-        object.end();
-    }
-}
-
-/// A limit in the body of an answer.
-fn write_held(held: &Held, object: &mut ObjectOut<'_>) {
-    object.number("limit", held.limit.requests().into());
-    object.number("remaining", held.remaining().into());
-    object.number("reset_seconds", held.reset_seconds());
 }

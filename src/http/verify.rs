@@ -14,7 +14,7 @@ use super::members::{Members, Node};
 use super::metrics::Door;
 use super::operator::Operator;
 use super::problem::Problem;
-use super::proof::Showing;
+use super::proof::{Carried, Showing};
 use super::verdict::{Asking, Judged, Shown};
 use crate::domain::authority::Action;
 use crate::domain::credential::Resource;
@@ -22,15 +22,13 @@ use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::fold_mapped;
 use crate::domain::scope::ConcreteScope;
 use crate::limits;
-use crate::tokens::dpop::{ProofFault, Sent};
 use crate::tokens::http_target::HttpTarget;
 
 /// A question as it stands in a body.
 struct Question<'a> {
     credential: &'a str,
-    dpop: Option<&'a str>,
-    /// of the request that the credential came with
-    sent: Option<(&'a str, HttpTarget)>,
+    /// beside the request that the credential came with
+    dpop: Option<Carried<'a>>,
     client_ip: Option<IpAddr>,
     scopes: Vec<ConcreteScope>,
     operation: Option<Cow<'a, str>>,
@@ -97,15 +95,17 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let dpop = members.nullable("dpop", |text| text.text());
     let method = members.nullable("http_method", method_name);
     let uri = members.nullable("http_uri", |text| text.parsed(HttpTarget::parse));
-    let (dpop, sent) = (dpop?, method?.zip(uri?));
-    if dpop.is_some() && sent.is_none() {
-        return members
-            .refuse("a proof is held against a request: send http_method and http_uri beside dpop");
-    }
+    let dpop = match (dpop?, method?.zip(uri?)) {
+        (Some(proof), Some((method, target))) => Some(Carried { proof, method, target }),
+        (Some(_), None) => {
+            return members
+                .refuse("a proof is held against a request: send http_method and http_uri beside dpop");
+        }
+        (None, _) => None,
+    };
     Some(Question {
         credential: credential?,
         dpop,
-        sent,
         client_ip: client_ip?,
         scopes: scopes?.unwrap_or_default(),
         operation: operation?,
@@ -129,16 +129,10 @@ fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
 }
 
 impl Question<'_> {
-    fn showing(&self) -> Showing<'_> {
-        let Some(proof) = self.dpop else { return Showing::Bearer };
-        let sent = self.sent.as_ref().map(|(method, target)| Sent { method, target });
-        Showing::Dpop(sent.map(|sent| (proof, sent)).ok_or(ProofFault::NoTarget))
-    }
-
     fn asking<'s>(&'s self, app: &App, operator: &'s Operator) -> Asking<'s> {
         Asking {
             credential: Shown::Text(self.credential),
-            showing: self.showing(),
+            showing: self.dpop.as_ref().map_or(Showing::Bearer, Carried::showing),
             client_ip: self.client_ip,
             scopes: &self.scopes,
             operation: self.operation.as_deref(),

@@ -10,7 +10,6 @@ use super::proof::Presented;
 use super::query::Query;
 use super::verdict::{Asking, Judged, Shown};
 use crate::domain::access::Reason;
-use crate::domain::operator::Reach;
 
 pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     Presented::to(&app, &request).map_err(|problem| app.failed(app.client_ip(&request), problem))?;
@@ -41,15 +40,6 @@ pub async fn handle(app: Data<App>, request: HttpRequest) -> Result<HttpResponse
 pub async fn judge_bearer(app: &App, request: &HttpRequest, door: Door) -> Result<Judged, Problem> {
     let client_ip = app.client_ip(request);
     let presented = Presented::to(app, request).map_err(|problem| app.failed(client_ip, problem))?;
-    let asking = Asking {
-        credential: Shown::Text(presented.text),
-        showing: presented.showing(),
-        client_ip,
-        scopes: &[],
-        operation: None,
-        tenant: None,
-        audience: None,
-        reach: &Reach::All,
-    };
+    let asking = Asking::at_all(Shown::Text(presented.text), presented.showing(), client_ip);
     app.judge(&asking, door).await
 }

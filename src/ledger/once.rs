@@ -41,10 +41,16 @@ pub struct Claim<'a> {
     pub kind: Kind,
     pub tenant: TenantId,
     /// whose ids these are: two credentials may use the same one
-    pub credential: Option<CredentialId>,
+    pub credential: CredentialId,
     pub id: &'a str,
     /// From then on nobody is let in with it any more. It has to follow from what is claimed: the row is forgotten after it.
     pub until: Timestamp,
+}
+
+/// Until when a claim is kept of what is refused from an instant on, whatever it is. The row goes by the database's clock, and a node
+/// whose clock lies behind that one still takes what it was claimed for.
+pub fn kept_until(refused_from: Timestamp) -> Timestamp {
+    refused_from.plus_seconds(limits::CLAIM_KEPT_BEYOND_SECONDS)
 }
 
 /// Why it is not known whether a claim was the first. Whoever asked is told to come again, and let in by nothing.
@@ -82,7 +88,7 @@ struct Place {
 
 struct Asked {
     place: Place,
-    credential: Option<Uuid>,
+    credential: Uuid,
     until_ms: i64,
     answer: oneshot::Sender<Result<bool, ClaimError>>,
 }
@@ -97,10 +103,8 @@ impl Once {
     /// Whether this is the first use; when it is, that is on disk. Also `false` when the time is over.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<bool, ClaimError> {
         let (answer, answered) = oneshot::channel();
-        let credential = claim.credential.map(|credential| credential.0);
-        let place =
-            Place { tenant: claim.tenant.0, kind: claim.kind, digest: self.digest(credential, claim) };
-        let asked = Asked { place, credential, until_ms: claim.until.millis(), answer };
+        let place = Place { tenant: claim.tenant.0, kind: claim.kind, digest: self.digest(claim) };
+        let asked = Asked { place, credential: claim.credential.0, until_ms: claim.until.millis(), answer };
         self.claims.try_send(asked).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ClaimError::Full,
             mpsc::error::TrySendError::Closed(_) => ClaimError::Unavailable,
@@ -116,9 +120,8 @@ impl Once {
         self.claims.max_capacity() - self.claims.capacity()
     }
 
-    fn digest(&self, credential: Option<Uuid>, claim: &Claim<'_>) -> [u8; 32] {
-        let whose = credential.unwrap_or(Uuid::nil());
-        let value = [whose.as_bytes().as_slice(), claim.id.as_bytes()].concat();
+    fn digest(&self, claim: &Claim<'_>) -> [u8; 32] {
+        let value = [claim.credential.0.as_bytes().as_slice(), claim.id.as_bytes()].concat();
         self.vault.lookup(claim.kind.word(), &value)
     }
 }
@@ -213,7 +216,7 @@ mod tests {
     fn asked(digest: u8) -> (Asked, oneshot::Receiver<Result<bool, ClaimError>>) {
         let (answer, answered) = oneshot::channel();
         let place = Place { tenant: Uuid::nil(), kind: Kind::DpopProof, digest: [digest; 32] };
-        (Asked { place, credential: None, until_ms: 0, answer }, answered)
+        (Asked { place, credential: Uuid::nil(), until_ms: 0, answer }, answered)
     }
 
     #[test]

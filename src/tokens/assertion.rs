@@ -13,14 +13,6 @@ use crate::vault::SigningAlgorithm;
 /// What a request calls one by.
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Which algorithms a client may sign by.
-const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
-
-/// By their names, as the metadata tells them.
-pub fn algorithms() -> impl Iterator<Item = &'static str> {
-    ALGORITHMS.into_iter().flat_map(|algorithm| algorithm.words().iter().copied())
-}
-
 /// What its header may call it, where it says so; any other type is a text for something else.
 const TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
 
@@ -97,7 +89,7 @@ impl From<JwsFault> for AssertionFault {
 
 impl<'a> Assertion<'a> {
     pub fn read(text: &'a str) -> Result<Self, AssertionFault> {
-        let jws = Jws::read(text, limits::ASSERTION_BYTES, &ALGORITHMS)?;
+        let jws = Jws::read(text, limits::ASSERTION_BYTES, &SigningAlgorithm::ALL)?;
         let header = &jws.header;
         if header.typ.is_some() && !TYPES.iter().any(|typ| header.is_of_type(typ)) {
             return Err(AssertionFault::Type);

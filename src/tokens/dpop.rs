@@ -13,14 +13,6 @@ use crate::vault::{SigningAlgorithm, sha256};
 
 const TYPE: &str = "dpop+jwt";
 
-/// What a proof may be signed with. Neither `none` nor one with a shared secret is among them.
-const ALGORITHMS: [SigningAlgorithm; SigningAlgorithm::ALL.len()] = SigningAlgorithm::ALL;
-
-/// By their names, as the metadata and challenges tell them.
-pub fn algorithms() -> impl Iterator<Item = &'static str> {
-    ALGORITHMS.into_iter().flat_map(|algorithm| algorithm.words().iter().copied())
-}
-
 /// The request that a proof is sent with.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
@@ -120,7 +112,7 @@ impl From<JwsFault> for ProofFault {
 }
 
 pub fn check(text: &str, sent: Sent<'_>, now: Timestamp) -> Result<Proof, ProofFault> {
-    let jws = Jws::read(text, limits::DPOP_PROOF_BYTES, &ALGORITHMS)?;
+    let jws = Jws::read(text, limits::DPOP_PROOF_BYTES, &SigningAlgorithm::ALL)?;
     if !jws.header.is_of_type(TYPE) {
         return Err(ProofFault::Type);
     }
@@ -183,9 +175,9 @@ impl Proof {
         format!("{}.{}", self.thumbprint, self.id)
     }
 
-    /// No node takes it from then on, whatever its clock.
-    pub fn until(&self) -> Timestamp {
-        let seconds = self.issued_at.saturating_add(limits::DPOP_SECONDS + limits::DPOP_KEPT_BEYOND_SECONDS);
+    /// From then on it is refused as one that is too old: its last second is whole.
+    pub fn refused_from(&self) -> Timestamp {
+        let seconds = self.issued_at.saturating_add(limits::DPOP_SECONDS + 1);
         Timestamp::from_millis(seconds.saturating_mul(1000)).unwrap_or_default()
     }
 }

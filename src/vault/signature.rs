@@ -53,6 +53,12 @@ impl SigningAlgorithm {
         hash.as_ref()[..hash.as_ref().len() / 2].to_vec()
     }
 
+    /// By their names: what assertions and proofs may be signed with, as the metadata and challenges tell it. Neither `none` nor one
+    /// with a shared secret is among them.
+    pub fn words_of_all() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().flat_map(|algorithm| algorithm.words().iter().copied())
+    }
+
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.words().contains(&word))
     }

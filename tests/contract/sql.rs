@@ -59,7 +59,7 @@ insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, s
   select 1, decode(md5(n::text), 'hex'), pg_temp.id(3, n), n, n, n, '' from generate_series(1, 20000) n;
 insert into credledger.sealed_keys (ledger_id, kid, sealed, kept_at_ms) select 1, md5(n::text), '', n from generate_series(1, 20000) n;
 insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, credential_id, batch_id, until_ms)
-  select 1, pg_temp.id(0, n % 100), 'dpop_proof', decode(md5(n::text), 'hex'), null, pg_temp.id(6, n), n from generate_series(1, 20000) n;
+  select 1, pg_temp.id(0, n % 100), 'dpop_proof', decode(md5(n::text), 'hex'), pg_temp.id(3, n), pg_temp.id(6, n), n from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";

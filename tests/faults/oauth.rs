@@ -109,18 +109,7 @@ impl Bound {
         let (root, holder) = (service.root(), Holder::new());
         let tenant = root.tenant("acme", json!({}));
         let client = tenant.client_with(json!({"name": "c", "dpop_bound_access_tokens": true}));
-        let endpoint = format!("{}/api/v1/oauth/token", service.url());
-        let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
-        let body = format!("client_id={id}&client_secret={secret}&grant_type=client_credentials");
-        let exchange = |nonce: &str| {
-            let request = Request::new("POST", "/api/v1/oauth/token").body(body.clone().into_bytes());
-            let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-            let proof = holder.proof_with(&endpoint, nonce);
-            service.anonymous().send(&request.header("DPoP", &proof))
-        };
-        let first = exchange("");
-        let told = exchange(first.header("dpop-nonce").expect("a nonce")).expect(200);
-        Bound { token: text(&told["access_token"]), holder }
+        Bound { token: holder.token(service, &client), holder }
     }
 
     fn proof(&self) -> String {
@@ -186,8 +175,9 @@ fn proofs_that_were_used_are_forgotten_once_nobody_could_use_them_any_more() {
     let proof = bound.proof();
     assert_eq!(bound.ask(&gateway, &proof).expect(200)["valid"], true);
     let admin = runtime.block_on(service.database.as_ref().expect("a database").admin());
-    let over = "insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, batch_id, until_ms) \
-                select 1, gen_random_uuid(), 'dpop_proof', '', gen_random_uuid(), n from generate_series(1, 2500) n";
+    let over = "insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, credential_id, batch_id, until_ms) \
+                select 1, gen_random_uuid(), 'dpop_proof', '', gen_random_uuid(), gen_random_uuid(), n \
+                from generate_series(1, 2500) n";
     runtime.block_on(admin.execute(over, &[])).expect("rows that are over");
     drop(gateway);
     assert_eq!(service.stop(), Some(0));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use credledger::clock::Timestamp;
 use credledger::domain::Caller;
 use credledger::domain::command::Command;
 use credledger::domain::credential::Reason;
@@ -28,6 +29,13 @@ use crate::support::{Postgres, TestDatabase};
 
 const NEVER: Duration = Duration::from_secs(u64::MAX / 1000);
 const ISSUER: &str = "https://keys.example.com";
+
+/// Waits for a moment of the house's own clock.
+async fn until(house: &House, from: Timestamp) {
+    while house.clock.now() < from {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
 
 /// A ledger on which no service has started yet.
 struct World {
@@ -192,9 +200,7 @@ async fn a_private_half_that_is_another_keys_or_gone_signs_nothing_and_a_rotatio
     let mended = ring.published().expect("keys");
     assert!(![&signing, &next].contains(&&mended.newest().expect("one").kid), "both are passed by");
     let from = mended.newest().and_then(|key| key.signs_from).expect("a moment");
-    while house.clock.now() < from {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(&house, from).await;
     assert_eq!(mints_and_checks(&house, &keyring(&house, NEVER)).await, Ok(()));
     drop(ring);
     house.close().await.expect("closed");
@@ -218,9 +224,7 @@ async fn what_is_due_is_rotated_by_itself_once_and_what_has_to_be_brought_goes_o
     commands(&house, SigningKeysCommand::Rotate(rotate)).await;
     let kid = always.published().expect("keys").newest().expect("one").kid.clone();
     let from = always.published().expect("keys").newest().and_then(|key| key.signs_from).expect("a moment");
-    while house.clock.now() < from {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(&house, from).await;
     let overdue = Tended::Overdue { kid: kid.clone(), algorithm: TokenAlgorithm::Rs256 };
     let count = world.names().await.len();
     assert_eq!(always.tend().await.expect("tended"), overdue);
@@ -294,9 +298,7 @@ async fn a_next_key_whose_private_half_is_lost_does_not_take_over() {
     assert!(![&signing, &next].contains(&&made.newest().expect("one").kid));
     assert_eq!(world.rows().await, kids(&made));
     let from = made.newest().and_then(|key| key.signs_from).expect("a moment");
-    while house.clock.now() < from {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until(&house, from).await;
     assert_eq!(mints_and_checks(&house, &ring).await, Ok(()));
     drop(ring);
     house.close().await.expect("closed");

@@ -207,3 +207,15 @@ fn whoever_need_not_wait_is_told_whether_it_is_in_force() {
     assert_eq!(answer.status, if told["enforced"] == true { 200 } else { 202 }, "{told}");
     assert_eq!(told["signing_key"]["status"], "revoked");
 }
+
+#[test]
+fn signing_keys_have_no_etag_and_if_match_is_passed_over() {
+    let service = Service::start();
+    let root = service.root();
+    let paths = [format!("{KEYS}/rotate"), format!("{KEYS}/{}/revoke", of_status(&root, "next"))];
+    for (path, body) in paths.iter().zip([json!({}), json!({"reason": "superseded"})]) {
+        let answer = root.send(&root.request("POST", path).json(&body).header("If-Match", "\"77\""));
+        answer.expect(200);
+        assert_eq!(answer.header("etag"), None, "{path}");
+    }
+}

@@ -25,13 +25,18 @@ fn openid_client_takes_a_token_that_is_bound_to_its_key_and_uses_it() {
     let root = service.root();
     let tenant = root.tenant("acme", json!({}));
     let client = tenant.client_with(json!({"name": "exporter", "dpop_bound_access_tokens": true}));
-    for algorithm in ["ES256", "Ed25519", "PS256", "RS256", "ES384"] {
-        let told = OPENID_CLIENT_DPOP.run(&json!({
-            "issuer": service.url(),
-            "client_id": client.minted["client_id"],
-            "client_secret": client.secret,
-            "algorithm": algorithm,
-        }));
+    let signer = Signer::new("2026-11");
+    let mut registration = signer.registration("exporter");
+    registration["dpop_bound_access_tokens"] = json!(true);
+    let keyed = tenant.client_with(registration);
+    let by_secret = json!({"client_id": client.minted["client_id"], "client_secret": client.secret});
+    let by_key = json!({"client_id": keyed.minted["client_id"], "pkcs8": signer.pkcs8(), "kid": "2026-11"});
+    let ways = ["ES256", "Ed25519", "PS256", "RS256", "ES384"].map(|algorithm| (algorithm, &by_secret));
+    for (algorithm, own) in ways.into_iter().chain([("ES256", &by_key)]) {
+        let mut input = own.clone();
+        input["issuer"] = json!(service.url());
+        input["algorithm"] = json!(algorithm);
+        let told = OPENID_CLIENT_DPOP.run(&input);
         assert!(told["algorithms"].as_array().expect("a list").contains(&json!(algorithm)), "{told}");
         for token in [&told["token"], &told["again"]] {
             assert!(text(&token["token_type"]).eq_ignore_ascii_case("dpop"), "{told}");

@@ -14,6 +14,7 @@ use super::count;
 use crate::support::{Postgres, TestDatabase};
 
 const TENANT: TenantId = TenantId(Uuid::from_u128(7));
+const OWNER: CredentialId = CredentialId(Uuid::from_u128(8));
 
 struct World {
     database: TestDatabase,
@@ -50,7 +51,7 @@ impl Drop for World {
 }
 
 fn claim(id: &str, until: Timestamp) -> Claim<'_> {
-    Claim { kind: Kind::DpopProof, tenant: TENANT, credential: None, id, until }
+    Claim { kind: Kind::DpopProof, tenant: TENANT, credential: OWNER, id, until }
 }
 
 /// Asks again as long as the service says that it can't tell, which it may while so many tests share the machine.
@@ -102,7 +103,7 @@ async fn an_id_is_that_of_its_kind_its_tenant_and_its_credential() {
         first,
         Claim { kind: Kind::Assertion, ..first },
         Claim { tenant: TenantId(Uuid::from_u128(8)), ..first },
-        Claim { credential: Some(CredentialId(Uuid::from_u128(9))), ..first },
+        Claim { credential: CredentialId(Uuid::from_u128(9)), ..first },
     ];
     for other in &others {
         assert!(told(&house.once, other).await, "{other:?}");
@@ -148,13 +149,14 @@ async fn a_batch_that_is_sent_again_is_told_the_same() {
     let world = World::new().await;
     let writer = world.database.role("credledger_writer").await;
     let until = world.in_seconds(3600).await.millis();
-    let call = "select credledger.claim_once($1, $2, $3, $4, $5, null::uuid[], $6)";
+    let call = "select credledger.claim_once($1, $2, $3, $4, $5, $6, $7)";
     let batch = async |id: u128, digests: &[&str]| -> Vec<i32> {
         let many = digests.len();
         let digests: Vec<_> = digests.iter().map(|digest| digest.as_bytes()).collect();
         let (tenants, kinds, untils) = (vec![TENANT.0; many], vec!["dpop_proof"; many], vec![until; many]);
+        let owners = vec![OWNER.0; many];
         let rows = writer
-            .query(call, &[&LEDGER, &Uuid::from_u128(id), &tenants, &kinds, &digests, &untils])
+            .query(call, &[&LEDGER, &Uuid::from_u128(id), &tenants, &kinds, &digests, &owners, &untils])
             .await
             .expect("an answer");
         let mut places: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();

@@ -85,7 +85,7 @@ fn a_token_passes_until_the_answer_of_its_revoke() {
 #[test]
 fn what_is_no_such_token_does_not_pass() {
     with_service(|world, client| {
-        is_refused(&world, &crate::promises::bound_token(&world.authority, client, &Holder::new()));
+        is_refused(&world, &Holder::new().token(&world.authority, client));
         is_refused(&world, &token(&world.authority, client, "orders:write"));
         is_refused(&world, &client.secret);
         let root = world.authority.root();

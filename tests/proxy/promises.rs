@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::front::{Front, Make};
 use crate::support::client::{Client, Request};
 use crate::support::holder::Holder;
-use crate::support::service::{Key, Service, text};
+use crate::support::service::Key;
 use crate::world::{World, with_service};
 
 /// A test of each promise, here and in questions.rs, for one make of proxy.
@@ -293,26 +293,12 @@ pub fn a_flood_of_unknown_keys_is_told_to_wait_and_a_key_that_works_passes_all_t
     }
 }
 
-/// Taken by a client of the tenant, and bound to the holder's key.
-pub fn bound_token(service: &Service, client: &Key<'_>, holder: &Holder) -> String {
-    let endpoint = format!("{}/api/v1/oauth/token", service.url());
-    let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
-    let body = format!("client_id={id}&client_secret={secret}&grant_type=client_credentials");
-    let exchange = |nonce: &str| {
-        let request = Request::new("POST", "/api/v1/oauth/token").body(body.clone().into_bytes());
-        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-        service.anonymous().send(&request.header("DPoP", &holder.proof_with(&endpoint, nonce)))
-    };
-    let first = exchange("");
-    text(&exchange(first.header("dpop-nonce").expect("a nonce")).expect(200)["access_token"])
-}
-
 pub fn a_token_that_is_bound_to_a_key_passes_once_with_each_proof_and_for_its_own_request_alone(make: &Make) {
     let world = with_service(make);
     let (root, holder) = (world.authority.root(), Holder::new());
     let tenant = root.tenant("acme", json!({}));
     let client = tenant.client_with(json!({"name": "bound", "scopes": ["orders:*"]}));
-    let token = bound_token(&world.authority, &client, &holder);
+    let token = holder.token(&world.authority, &client);
     // As the caller knows the proxy.
     let url = format!("http://{}/orders", world.proxy.address);
     let with = |method: &str, path: &str, proof: &str| {

@@ -10,6 +10,9 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
+use super::client::Request;
+use super::service::{Key, Service, text};
+
 pub struct Holder {
     pair: Ed25519KeyPair,
     proofs: AtomicU64,
@@ -55,6 +58,27 @@ impl Holder {
         let mut claims = self.claims("POST", url);
         claims["nonce"] = json!(nonce);
         self.signed(&self.header(), &claims)
+    }
+
+    /// A token of a client's that is bound to the key. Two requests: the first learns the nonce.
+    #[track_caller]
+    pub fn token(&self, service: &Service, client: &Key<'_>) -> String {
+        const PATH: &str = "/api/v1/oauth/token";
+        let metadata = service.anonymous().get("/.well-known/oauth-authorization-server");
+        let url = text(&metadata.expect(200)["token_endpoint"]);
+        let (id, secret) = (text(&client.minted["client_id"]), &client.secret);
+        let body = format!("client_id={id}&client_secret={secret}&grant_type=client_credentials");
+        let exchange = |proof: &str| {
+            let request = Request::new("POST", PATH).body(body.clone().into_bytes());
+            let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+            service.anonymous().send(&request.header("DPoP", proof))
+        };
+        let first = exchange(&self.signed(&self.header(), &self.claims("POST", &url)));
+        assert_eq!(first.expect(400)["error"], "use_dpop_nonce");
+        let proof = self.proof_with(&url, first.header("dpop-nonce").expect("a nonce"));
+        let told = exchange(&proof).expect(200);
+        assert_eq!(told["token_type"], "DPoP", "{told}");
+        text(&told["access_token"])
     }
 
     /// For a request with a token.

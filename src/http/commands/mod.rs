@@ -61,6 +61,7 @@ use crate::domain::ids::{CredentialId, MemberId, OperatorId, StreamId, TenantId}
 use crate::domain::member::MemberCommand;
 use crate::domain::operator::OperatorCommand;
 use crate::domain::secret::PlainSecret;
+use crate::domain::signing_keys::{self, SigningKeysCommand};
 use crate::domain::stream::StreamState;
 use crate::domain::tenant::TenantCommand;
 use crate::ledger::execute::{Answer, Executed, Order, Render, Retry};
@@ -204,6 +205,17 @@ impl Write {
             wait: true,
             render,
         })
+    }
+
+    /// Of the signing keys, which have no ETag: there is nothing that `If-Match` could name.
+    pub fn order_of_signing_keys(
+        &self,
+        command: SigningKeysCommand,
+        document: &Document<'_>,
+        render: Render,
+    ) -> Result<Order, Problem> {
+        let order = self.order(signing_keys::stream(), Command::SigningKeys(command), document, render)?;
+        Ok(Order { if_versions: None, ..order })
     }
 
     fn caller(&self) -> Caller {

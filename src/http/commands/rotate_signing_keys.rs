@@ -6,7 +6,7 @@ use actix_web::web::Payload;
 use super::{Told, Write, answer, render};
 use crate::domain::authority::Action;
 use crate::domain::command::Command;
-use crate::domain::signing_keys::{Rotate, SigningKeysCommand, TokenAlgorithm, stream};
+use crate::domain::signing_keys::{Rotate, SigningKeysCommand, TokenAlgorithm};
 use crate::http::app::{App, not_answering};
 use crate::http::body::{Document, Wants};
 use crate::http::members::Node;
@@ -28,11 +28,12 @@ pub async fn handle(write: Write, payload: Payload) -> Result<HttpResponse, Prob
         let keys = state.signing_keys()?;
         Some(signing_key(keys, keys.newest()?, &|actor| app.actor_name(actor), now))
     });
-    let rotate = |rotate| Command::SigningKeys(SigningKeysCommand::Rotate(rotate));
-    let order = write.order(stream(), rotate(Rotate::default()), &document, render)?;
+    let order =
+        write.order_of_signing_keys(SigningKeysCommand::Rotate(Rotate::default()), &document, render)?;
     // Keys are made and sealed for a rotation that takes place, and not for each repeat of its request.
     let make_ready = move |order| async move {
-        Ok::<_, Problem>(Order { command: rotate(keyring.prepare(wanted).await?), ..order })
+        let rotate = SigningKeysCommand::Rotate(keyring.prepare(wanted).await?);
+        Ok::<_, Problem>(Order { command: Command::SigningKeys(rotate), ..order })
     };
     let executed = write.app.ledger.execute_made_ready(order, make_ready).await?;
     let location = Some(write.app.place("/signing-keys"));

@@ -5,13 +5,13 @@ use actix_web::HttpRequest;
 
 use super::client::{LetIn, admitted, asking};
 use super::form::Form;
-use super::{OAuthError, invalid_client};
+use super::{OAuthError, bound, invalid_client};
 use crate::domain::access::Reason;
 use crate::http::app::App;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::http::verdict::Shown;
-use crate::ledger::once::{Claim, Kind};
+use crate::ledger::once::{self, Claim, Kind};
 use crate::projections::active::Known;
 use crate::tokens::assertion::{Assertion, TYPE};
 
@@ -58,6 +58,9 @@ impl<'f> Sent<'f> {
         if let Some(problem) = judged.refusal() {
             return Err(problem);
         }
+        if door == Door::Token {
+            bound::tells_nonce(app, request)?;
+        }
         let mut client = LetIn { id: assertion.client_id().to_owned(), judged };
         claim(app, &assertion, client.known()?).await.map_err(failed)?;
         app.judge_again(&asking, &mut client.judged).await?;
@@ -80,9 +83,9 @@ async fn claim(app: &App, assertion: &Assertion<'_>, client: &Known) -> Result<(
     let claim = Claim {
         kind: Kind::Assertion,
         tenant: client.tenant_id,
-        credential: Some(client.credential_id),
+        credential: client.credential_id,
         id: assertion.id(),
-        until: assertion.refused_from(),
+        until: once::kept_until(assertion.refused_from()),
     };
     match app.once.claim(&claim).await? {
         true => Ok(()),

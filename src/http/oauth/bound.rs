@@ -6,14 +6,12 @@ use actix_web::http::header::HeaderValue;
 
 use super::{OAuthError, invalid_client};
 use crate::clock::Timestamp;
-use crate::domain::operator::Reach;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::http::proof::{DPOP_NONCE, Showing, proof as carried};
 use crate::http::verdict::{Asking, Shown};
 use crate::projections::active::Known;
 use crate::tokens::dpop::{self, Proof, ProofFault, Sent};
-use crate::tokens::http_target::HttpTarget;
 use crate::tokens::nonce;
 
 /// The proof that a client sends: one that has to, or one that chooses to. It is asked for once the client is let in, so that nobody
@@ -24,13 +22,30 @@ pub fn proof(app: &App, request: &HttpRequest, known: &Known) -> Result<Option<P
         Err(ProofFault::Absent) if !demanded => return Ok(None),
         carried => carried.map_err(invalid)?,
     };
-    let target = HttpTarget::parse(&format!("{}{}", app.issuer(), request.path()));
-    let target = target.map_err(|_| invalid(ProofFault::NoTarget))?;
-    let sent = Sent { method: request.method().as_str(), target: &target };
+    let proof = checked(app, request, text).map_err(invalid)?;
+    repeats_nonce(app, &proof)?;
+    Ok(Some(proof))
+}
+
+/// Whether a proof that holds lacks nothing but the nonce. It is asked before an assertion is used up, so that the same one serves
+/// for the next proof. Whatever else is wrong is told by [`proof`], once the assertion is claimed: whoever shows one again learns by
+/// this nothing but that its client is let in, as by a spent rate limit.
+pub fn tells_nonce(app: &App, request: &HttpRequest) -> Result<(), Problem> {
+    match carried(request).and_then(|text| checked(app, request, text)) {
+        Ok(proof) => repeats_nonce(app, &proof),
+        Err(_) => Ok(()),
+    }
+}
+
+fn checked(app: &App, request: &HttpRequest, text: &str) -> Result<Proof, ProofFault> {
+    let target = app.target_of(request)?;
+    dpop::check(text, Sent { method: request.method().as_str(), target: &target }, app.now())
+}
+
+fn repeats_nonce(app: &App, proof: &Proof) -> Result<(), Problem> {
     let now = app.now();
-    let proof = dpop::check(text, sent, now).map_err(invalid)?;
     match proof.nonce.as_deref().is_some_and(|nonce| nonce::holds(app.ledger.vault(), nonce, now)) {
-        true => Ok(Some(proof)),
+        true => Ok(()),
         false => Err(OAuthError::UseDpopNonce
             .because(
                 "the DPoP proof must repeat the nonce of this answer's DPoP-Nonce; make a new one with it",
@@ -48,16 +63,7 @@ pub async fn claim(app: &App, known: &Known, proof: &Proof) -> Result<(), Proble
 
 /// Whether a token that was made before a wait may still leave: its client is judged anew, as it is now.
 pub async fn may_leave(app: &App, request: &HttpRequest, token: &str) -> Result<(), Problem> {
-    let asking = Asking {
-        credential: Shown::Text(token),
-        showing: Showing::NotAsked,
-        client_ip: app.client_ip(request),
-        scopes: &[],
-        operation: None,
-        tenant: None,
-        audience: None,
-        reach: &Reach::All,
-    };
+    let asking = Asking::at_all(Shown::Text(token), Showing::NotAsked, app.client_ip(request));
     match app.would_accept(&asking).await? {
         true => Ok(()),
         false => Err(invalid_client()),

@@ -9,7 +9,6 @@ use actix_web::http::header::AUTHORIZATION;
 use super::form::Form;
 use super::{OAuthError, assertion, invalid_client};
 use crate::domain::access::Reason;
-use crate::domain::operator::Reach;
 use crate::domain::secret::PlainSecret;
 use crate::http::app::App;
 use crate::http::metrics::Door;
@@ -80,16 +79,7 @@ impl<'f> ClientShown<'f> {
 }
 
 pub(super) fn asking<'a>(app: &App, request: &HttpRequest, credential: Shown<'a>) -> Asking<'a> {
-    Asking {
-        credential,
-        showing: Showing::Bearer,
-        client_ip: app.client_ip(request),
-        scopes: &[],
-        operation: None,
-        tenant: None,
-        audience: None,
-        reach: &Reach::All,
-    }
+    Asking::at_all(credential, Showing::Bearer, app.client_ip(request))
 }
 
 pub(super) fn admitted(app: &App, request: &HttpRequest, judged: &Judged) -> Result<(), Problem> {

@@ -32,17 +32,9 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
             OAuthError::InvalidRequest.because("token is missing; send the token that is asked about")
         );
     };
-    let asking = Asking {
-        credential: Shown::Text(text),
-        // The one who asks holds the proof against the request itself, by what it is told of the key.
-        showing: Showing::NotAsked,
-        client_ip: client_ip(&form)?,
-        scopes: &[],
-        operation: None,
-        tenant: None,
-        audience: None,
-        reach: &asker.reach,
-    };
+    // The one who asks holds the proof against the request itself, by what it is told of the key.
+    let at_all = Asking::at_all(Shown::Text(text), Showing::NotAsked, client_ip(&form)?);
+    let asking = Asking { reach: &asker.reach, ..at_all };
     let judged = app.judge(&asking, Door::Introspect).await?;
     Ok(answer(&told(&app, &asker, &judged).unwrap_or_else(|| json!({"active": false}))))
 }

@@ -9,7 +9,7 @@ use crate::domain::credential::AuthMethod;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::limits;
-use crate::tokens::{assertion, dpop};
+use crate::vault::SigningAlgorithm;
 
 /// At the root: for an issuer without a path.
 pub async fn handle(app: Data<App>) -> Result<HttpResponse, Problem> {
@@ -31,7 +31,7 @@ fn answer(app: &App) -> HttpResponse {
     // One registered method lets a client show its secret in either place.
     let by_client: Vec<&str> =
         AuthMethod::ALL.iter().flat_map(|method| method.shown_as().iter().copied()).collect();
-    let signed_by: Vec<&str> = assertion::algorithms().collect();
+    let signed_by: Vec<&str> = SigningAlgorithm::words_of_all().collect();
     // An operator asks by Bearer, which is registered as a type of token and written as one (RFC 8414, 2).
     let by_any: Vec<&str> = by_client.iter().copied().chain(["Bearer"]).collect();
     let body = json!({
@@ -50,7 +50,7 @@ fn answer(app: &App) -> HttpResponse {
         "token_endpoint_auth_signing_alg_values_supported": signed_by,
         "revocation_endpoint_auth_signing_alg_values_supported": signed_by,
         "introspection_endpoint_auth_signing_alg_values_supported": signed_by,
-        "dpop_signing_alg_values_supported": dpop::algorithms().collect::<Vec<_>>(),
+        "dpop_signing_alg_values_supported": signed_by,
     });
     let kept = format!("public, max-age={}", limits::METADATA_KEPT_SECONDS);
     HttpResponse::Ok().insert_header((CACHE_CONTROL, kept)).json(body)

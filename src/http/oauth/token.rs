@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{ClientShown, LetIn};
 use super::form::{self, Form};
@@ -29,18 +29,7 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     if let Some(problem) = client.judged.refusal() {
         return Err(problem);
     }
-    match form.one("grant_type") {
-        Some(GRANT_TYPE) => {}
-        Some(_) => {
-            return Err(
-                OAuthError::UnsupportedGrantType.because("the only grant_type here is client_credentials")
-            );
-        }
-        None => {
-            return Err(OAuthError::InvalidRequest
-                .because("grant_type is missing; send grant_type=client_credentials"));
-        }
-    }
+    is_of_the_grant(&form)?;
     let asked = Asked { scope: form.one("scope"), resources: form.all("resource").collect() };
     let granted = granted(&app, client.known()?, &asked, client.judged.judgement.judged_at)?;
     let proof = bound::proof(&app, &request, client.known()?)?;
@@ -53,20 +42,39 @@ pub async fn handle(app: Data<App>, request: HttpRequest, payload: Payload) -> R
     if proof.is_some() {
         bound::may_leave(&app, &request, &minted.token).await?;
     }
-    let mut told = json!({
-        "access_token": minted.token,
-        "token_type": minted.claims.token_type(),
-        "expires_in": minted.claims.expires_at - minted.claims.issued_at,
-    });
-    if !minted.claims.scope.is_empty() {
-        told["scope"] = json!(minted.claims.scope);
-    }
-    let mut response = answer(&told);
+    let mut response = answer(&told(&minted));
     client.judged.tell_limit(response.headers_mut());
     if proof.is_some() {
         response.headers_mut().insert(DPOP_NONCE, bound::fresh_nonce(&app, app.now()));
     }
     Ok(response)
+}
+
+fn is_of_the_grant(form: &Form<'_>) -> Result<(), Problem> {
+    match form.one("grant_type") {
+        Some(GRANT_TYPE) => Ok(()),
+        Some(_) => {
+            Err(OAuthError::UnsupportedGrantType.because("the only grant_type here is client_credentials"))
+        }
+        None => {
+            Err(OAuthError::InvalidRequest
+                .because("grant_type is missing; send grant_type=client_credentials"))
+        }
+    }
+}
+
+/// RFC 6749, 5.1.
+fn told(minted: &Minted) -> Value {
+    let claims = &minted.claims;
+    let mut told = json!({
+        "access_token": minted.token,
+        "token_type": claims.token_type(),
+        "expires_in": claims.expires_at - claims.issued_at,
+    });
+    if !claims.scope.is_empty() {
+        told["scope"] = json!(claims.scope);
+    }
+    told
 }
 
 fn granted(app: &App, known: &Known, asked: &Asked<'_>, now: Timestamp) -> Result<Granted, Problem> {

@@ -27,7 +27,7 @@ impl House {
     /// Claims of what nobody could use any more.
     pub(super) async fn forget_claimed(&self) -> Result<(), DbError> {
         let (ledger, at_most) = (self.ledger.reader().ledger, limits::CLAIM_FORGET_PAGE);
-        let over_ms = i64::try_from(limits::CLAIM_KEPT_BEYOND.as_millis()).unwrap_or(i64::MAX);
+        let over_ms = i64::try_from(limits::CLAIM_FORGOTTEN_AFTER.as_millis()).unwrap_or(i64::MAX);
         let forget = "select credledger.forget_claimed($1, $2, $3)";
         loop {
             let rows = self.ledger.database().people(forget, &[&ledger, &over_ms, &at_most]).await?;

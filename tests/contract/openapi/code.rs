@@ -11,7 +11,7 @@ use credledger::domain::{access, key_format, tenant};
 use credledger::http::problem::{Code, Problem};
 use credledger::http::request_id::RequestId;
 use credledger::limits;
-use credledger::tokens::assertion;
+use credledger::vault::SigningAlgorithm;
 use serde_json::{Value, json};
 
 use super::{Described, api, members, operations, words};
@@ -80,7 +80,7 @@ fn the_words_of_the_document_are_those_of_the_domain() {
             Kind::ALL.map(Kind::word).to_vec(),
         ),
         ("methods", &schemas["TokenEndpointAuthMethod"], AuthMethod::ALL.map(AuthMethod::word).to_vec()),
-        ("assertions", &schemas["AssertionAlgorithm"], assertion::algorithms().collect()),
+        ("assertions", &schemas["AssertionAlgorithm"], SigningAlgorithm::words_of_all().collect()),
         (
             "rotations",
             &schemas["TenantSettings"]["properties"]["client_rotation"],

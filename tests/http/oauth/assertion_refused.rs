@@ -43,7 +43,7 @@ impl<'a> World<'a> {
         self.signer.signed(&with(self.signer.header(), &change), &self.claims(json!({})))
     }
 
-    /// What anybody is told who shows a secret that is none.
+    /// What anybody is told who shows a secret that is none, in the body as an assertion is.
     fn wrong(&self, path: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
         seen(&self.anyone.send(&by_body(path, "cl_client_nobody", "wrong", &format!("{GRANT}&token=x"))))
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{GRANT, TOKEN, by_body, exchange, id_of, introspected, is_error, part};
 use crate::acme;
+use crate::support::assertions::{Signer, by_assertion};
 use crate::support::client::{Request, Response};
 use crate::support::holder::Holder;
 use crate::support::service::{Actor, Key, Service, Tenant, text};
@@ -42,18 +43,6 @@ fn nonce(service: &Service, client: &Key<'_>, holder: &Holder) -> String {
     let answer = service.anonymous().send(&asked_with(client, &[&first]));
     is_error(&answer, 400, "use_dpop_nonce");
     nonce_of(&answer)
-}
-
-/// Two requests: the first learns the nonce.
-#[track_caller]
-fn token(service: &Service, client: &Key<'_>, holder: &Holder) -> String {
-    let nonce = nonce(service, client, holder);
-    let proof = holder.proof_with(&endpoint(service), &nonce);
-    let answer = service.anonymous().send(&asked_with(client, &[&proof]));
-    let told = answer.expect(200);
-    assert_eq!(told["token_type"], "DPoP", "{told}");
-    nonce_of(&answer);
-    text(&told["access_token"])
 }
 
 fn asks(gateway: &Actor, token: &str, proof: &str) -> Value {
@@ -132,7 +121,7 @@ fn a_client_of_either_kind_is_bound_when_it_proves_a_key_and_is_told_so_by_intro
     let tenant = acme(&root);
     let client = tenant.client("free");
     let plain = super::token(&service, &client);
-    let bound = token(&service, &client, &holder);
+    let bound = holder.token(&service, &client);
     let told = introspected(&gateway, &plain);
     assert_eq!((&told["token_type"], told.get("cnf")), (&json!("Bearer"), None));
     let told = introspected(&gateway, &bound);
@@ -146,11 +135,50 @@ fn a_client_of_either_kind_is_bound_when_it_proves_a_key_and_is_told_so_by_intro
 }
 
 #[test]
+fn a_client_with_keys_shows_one_assertion_until_it_has_a_token_that_is_bound_and_no_longer() {
+    let service = Service::start();
+    let (root, holder, signer) = (service.root(), Holder::new(), Signer::new("one"));
+    let mut registration = signer.registration("bound");
+    registration["dpop_bound_access_tokens"] = json!(true);
+    let id = id_of(&acme(&root).client_with(registration));
+    let (anyone, url) = (service.anonymous(), endpoint(&service));
+    let asked = |assertion: &str, proof: &str| {
+        anyone.send(&by_assertion(TOKEN, assertion, GRANT).header("DPoP", proof))
+    };
+    let assertion = signer.assertion(&id, &service.url());
+    let answer = asked(&assertion, &holder.signed(&holder.header(), &holder.claims("POST", &url)));
+    is_error(&answer, 400, "use_dpop_nonce");
+    let nonce = nonce_of(&answer);
+    let told = asked(&assertion, &holder.proof_with(&url, &nonce)).expect(200);
+    assert_eq!(told["token_type"], "DPoP", "{told}");
+    let token = text(&told["access_token"]);
+    assert_eq!(part(&token, 1)["cnf"], json!({"jkt": holder.thumbprint()}));
+    let proof = holder.proof("GET", &format!("{}{WHOAMI}", service.url()), &token);
+    let told = anyone.send(&with_scheme("GET", WHOAMI, &token, &[&proof])).expect(200);
+    assert_eq!(told["name"], "bound");
+
+    // Used up, whatever comes with it.
+    for proof in [holder.proof_with(&url, &nonce), "x".to_owned()] {
+        is_error(&asked(&assertion, &proof), 401, "invalid_client");
+    }
+    is_error(&anyone.send(&by_assertion(TOKEN, &assertion, GRANT)), 401, "invalid_client");
+    // Whatever is wrong with a proof, but for the nonce, uses an assertion up.
+    let another = signer.assertion(&id, &service.url());
+    is_error(&asked(&another, "x"), 400, "invalid_dpop_proof");
+    is_error(&asked(&another, &holder.proof_with(&url, &nonce)), 401, "invalid_client");
+    // Whoever signs by another key than the client's is told no nonce.
+    let stranger = Signer::new("one").assertion(&id, &service.url());
+    let answer = asked(&stranger, &holder.signed(&holder.header(), &holder.claims("POST", &url)));
+    is_error(&answer, 401, "invalid_client");
+    assert_eq!(answer.header("dpop-nonce"), None);
+}
+
+#[test]
 fn verify_takes_a_bound_token_with_its_proof_once_and_without_it_never() {
     let service = Service::start();
     let (root, gateway, holder) = (service.root(), service.gateway(), Holder::new());
     let client = bound(&acme(&root));
-    let token = token(&service, &client, &holder);
+    let token = holder.token(&service, &client);
     let proof = holder.proof("GET", URL, &token);
     let accepted = asks(&gateway, &token, &proof);
     assert_eq!((&accepted["valid"], &accepted["name"]), (&json!(true), &json!("bound")));
@@ -160,7 +188,7 @@ fn verify_takes_a_bound_token_with_its_proof_once_and_without_it_never() {
     gateway.verify(&token).is_refused("proof_missing");
 
     let thief = Holder::new();
-    let other = self::token(&service, &client, &holder);
+    let other = holder.token(&service, &client);
     for (proof, about) in [
         (String::new(), "compact form"),
         (thief.proof("GET", URL, &token), "another key"),
@@ -195,7 +223,7 @@ fn of_many_uses_of_one_proof_at_once_one_is_accepted_and_no_other_after_a_crash(
     let (token, proof, nonce, id, secret) = {
         let root = service.root();
         let client = bound(&acme(&root));
-        let token = token(&service, &client, &holder);
+        let token = holder.token(&service, &client);
         let proof = holder.proof("GET", URL, &token);
         let gateway = service.gateway().token.expect("a token");
         let accepted: usize = std::thread::scope(|scope| {
@@ -226,7 +254,7 @@ fn in_a_batch_each_proof_is_worth_one_answer() {
     let tenant = acme(&root);
     let client = bound(&tenant);
     let key = tenant.mint("k");
-    let token = token(&service, &client, &holder);
+    let token = holder.token(&service, &client);
     let [one, two] = [(); 2].map(|()| holder.proof("GET", URL, &token));
     let item =
         |proof: &str| json!({"credential": token, "dpop": proof, "http_method": "GET", "http_uri": URL});
@@ -282,7 +310,7 @@ fn whoami_and_self_revoke_take_a_proof_for_their_own_url_and_no_bearer() {
     let service = Service::start();
     let (root, gateway, holder) = (service.root(), service.gateway(), Holder::new());
     let client = bound(&acme(&root));
-    let (token, anyone) = (token(&service, &client, &holder), service.anonymous());
+    let (token, anyone) = (holder.token(&service, &client), service.anonymous());
     let url = |path: &str| format!("{}{path}", service.url());
     is_challenged(&service.whoami(&token), "proof_missing", "invalid_token");
     let proof = holder.proof("GET", &url(WHOAMI), &token);
@@ -323,7 +351,7 @@ fn authorize_holds_a_proof_against_the_request_that_the_proxy_tells() {
     let service = Service::start();
     let (root, holder) = (service.root(), Holder::new());
     let client = bound(&acme(&root));
-    let (token, proxy) = (token(&service, &client, &holder), service.anonymous());
+    let (token, proxy) = (holder.token(&service, &client), service.anonymous());
     let fresh = || holder.proof("GET", URL, &token);
     let asked = |proofs: &[&str]| with_scheme("GET", AUTHORIZE, &token, proofs);
     let proof = fresh();
@@ -421,7 +449,7 @@ fn replays_take_nothing_of_the_rate_limit() {
     let limit = json!({"requests": 10, "per_seconds": 86_400});
     let body = json!({"name": "c", "rate_limit": limit, "dpop_bound_access_tokens": true});
     let client = acme(&root).client_with(body);
-    let token = token(&service, &client, &holder);
+    let token = holder.token(&service, &client);
     let proof = holder.proof("GET", URL, &token);
     let left = |told: &Value| told["rate_limit"]["remaining"].as_u64().expect("a number");
     let before = left(&asks(&gateway, &token, &proof));

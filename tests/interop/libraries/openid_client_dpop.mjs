@@ -4,8 +4,13 @@ import { webcrypto } from 'node:crypto';
 globalThis.crypto ??= webcrypto; // Node 18 has it under this name alone
 const oauth = await import('openid-client');
 
-const { issuer, client_id, client_secret, algorithm } = JSON.parse(process.argv.at(-1));
-const config = await oauth.discovery(new URL(issuer), client_id, undefined, oauth.ClientSecretBasic(client_secret), {
+const { issuer, client_id, client_secret, pkcs8, kid, algorithm } = JSON.parse(process.argv.at(-1));
+const privateKey = async () => {
+  const key = Buffer.from(pkcs8, 'base64url');
+  return { key: await crypto.subtle.importKey('pkcs8', key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']), kid };
+};
+const shown = pkcs8 ? oauth.PrivateKeyJwt(await privateKey()) : oauth.ClientSecretBasic(client_secret);
+const config = await oauth.discovery(new URL(issuer), client_id, undefined, shown, {
   algorithm: 'oauth2',
   execute: [oauth.allowInsecureRequests], // plain HTTP, on the loopback
 });
