@@ -32,7 +32,7 @@ use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
 use crate::tokens::check::is_shaped_as_token;
-use crate::tokens::keyring::Keyring;
+use crate::tokens::keyring::{Keyring, NoSigner};
 use crate::tokens::revocations::Lists;
 
 pub struct App {
@@ -145,6 +145,11 @@ fn lapsed() -> Problem {
 
 pub fn not_answering() -> Problem {
     Problem::unavailable(limits::RETRY_AFTER_SECONDS, "this node's view is not answering; its log says why")
+}
+
+pub fn no_signer(cause: NoSigner) -> Problem {
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, "nothing can be signed just now; ask again")
+        .with_cause(cause)
 }
 
 /// The detail of a text that is no credential.

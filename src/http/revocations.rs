@@ -4,14 +4,13 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::app::{App, not_answering};
+use super::app::{App, no_signer, not_answering};
 use super::operator::Operator;
 use super::problem::Problem;
 use super::query::Query;
 use crate::domain::authority::Action;
 use crate::domain::operator::Reach;
 use crate::limits;
-use crate::tokens::keyring::NoSigner;
 use crate::tokens::revocations::{NoList, SignedList};
 
 pub const TYPES: &[&str] = &["application/jwt"];
@@ -30,7 +29,8 @@ pub async fn handle(
     };
     // Whatever has to be waited for comes before the look: from there on the list leaves at once, within the lease.
     let signer = app.keyring.signer(app.now()).await.map_err(no_signer)?;
-    let list = app.leased(|now| app.revocations.of(&app.view, &signer, app.issuer(), &reach, now)).await?;
+    let still = || app.keyring.still(signer.clone());
+    let list = app.leased(|now| app.revocations.of(&app.view, still, app.issuer(), &reach, now)).await?;
     let list = list.map_err(no_list)?;
     Ok(answer(&list, request.headers()))
 }
@@ -58,14 +58,10 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
-fn no_signer(cause: NoSigner) -> Problem {
-    Problem::unavailable(limits::RETRY_AFTER_SECONDS, "no list can be signed just now; ask again")
-        .with_cause(cause)
-}
-
 fn no_list(why: NoList) -> Problem {
     match why {
         NoList::NotAnswering => not_answering(),
+        NoList::NoSigner(cause) => no_signer(cause),
         NoList::NotSigned => Problem::internal("a list of revocations could not be signed"),
         NoList::TooMany => Problem::unavailable(
             limits::RETRY_AFTER_SECONDS,

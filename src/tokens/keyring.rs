@@ -145,7 +145,7 @@ impl Signer {
     }
 
     #[cfg(test)]
-    pub(super) fn for_test(kid: &str, key: PrivateKey, vault: Arc<Vault>) -> Self {
+    pub fn for_test(kid: &str, key: PrivateKey, vault: Arc<Vault>) -> Self {
         Signer { kid: kid.to_owned(), key, vault }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::jws;
-use super::keyring::Signer;
+use super::keyring::{NoSigner, Signer};
 use crate::clock::Timestamp;
 use crate::domain::base64url;
 use crate::domain::operator::Reach;
@@ -30,9 +30,10 @@ pub struct SignedList {
 }
 
 /// Why there is no list. Whoever has none goes by no token, or asks for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum NoList {
     NotAnswering,
+    NoSigner(NoSigner),
     TooMany,
     /// the key's own arithmetic failed
     NotSigned,
@@ -54,12 +55,19 @@ impl From<TooMany> for NoList {
 #[derive(Default)]
 pub struct Lists(Mutex<Vec<(Reach, Arc<SignedList>)>>);
 
+impl From<NoSigner> for NoList {
+    fn from(why: NoSigner) -> Self {
+        NoList::NoSigner(why)
+    }
+}
+
 impl Lists {
-    /// What is so now, in these tenants. The caller holds its lease from before this until after it.
+    /// What is so now, in these tenants. The caller holds its lease from before this until after it. Who signs is asked after
+    /// the look: no list is signed by a key whose revocation it knows of.
     pub fn of(
         &self,
         view: &ActiveView,
-        signer: &Signer,
+        still: impl FnOnce() -> Result<Arc<Signer>, NoSigner>,
         issuer: &str,
         reach: &Reach,
         now: Timestamp,
@@ -73,7 +81,7 @@ impl Lists {
             return Ok(list);
         }
         let found = view.revocations(reach, now, limits::REVOCATION_LIST_ENTRIES)??;
-        let list = Arc::new(sign(signer, issuer, reach, &found, now)?);
+        let list = Arc::new(sign(&*still()?, issuer, reach, &found, now)?);
         self.keep(reach, list.clone());
         Ok(list)
     }

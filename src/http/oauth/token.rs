@@ -9,13 +9,12 @@ use super::form::{self, Form};
 use super::{OAuthError, answer, bound, invalid_client};
 use crate::clock::Timestamp;
 use crate::domain::grant::{Asked, Entitled, Granted, NotGranted};
-use crate::http::app::{App, not_answering};
+use crate::http::app::{App, no_signer, not_answering};
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::http::proof::DPOP_NONCE;
-use crate::limits;
 use crate::projections::active::Known;
-use crate::tokens::keyring::{NoSigner, Signer};
+use crate::tokens::keyring::Signer;
 use crate::tokens::mint::{self, Holder, Minted, NotMinted};
 
 const GRANT_TYPE: &str = "client_credentials";
@@ -138,9 +137,4 @@ fn too_long(granted: &Granted) -> Problem {
             .because("so many resources make a token too long for a header; ask for fewer");
     }
     OAuthError::InvalidScope.because("so many scopes make a token too long for a header; ask for fewer")
-}
-
-fn no_signer(cause: NoSigner) -> Problem {
-    Problem::unavailable(limits::RETRY_AFTER_SECONDS, "no token can be signed just now; ask again")
-        .with_cause(cause)
 }

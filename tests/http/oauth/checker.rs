@@ -23,47 +23,61 @@ pub enum Told {
 #[derive(Default)]
 pub struct Checker {
     pub issuer: String,
+    /// what `aud` has to name
+    pub audience: String,
     keys: HashMap<String, (SigningAlgorithm, Jwk)>,
-    pub list: Option<Map<String, Value>>,
+    pub list: Option<Held>,
+}
+
+/// What a text says that was signed by a published key, and which one.
+#[derive(Clone)]
+pub struct Held {
+    pub kid: String,
+    pub claims: Map<String, Value>,
 }
 
 impl Checker {
     pub fn of(service: &Service) -> Self {
-        let mut checker = Checker { issuer: service.url(), ..Checker::default() };
+        let mut checker = Checker { issuer: service.url(), audience: service.url(), ..Checker::default() };
         checker.fetch_keys(service);
         checker
     }
 
     pub fn fetch_keys(&mut self, service: &Service) {
         let set = service.anonymous().get("/.well-known/jwks.json").expect(200);
+        self.keys.clear();
         for key in set["keys"].as_array().expect("keys") {
             let algorithm =
                 SigningAlgorithm::from_word(key["alg"].as_str().expect("alg")).expect("a known one");
             let jwk = Jwk::read(key.as_object().expect("a key")).expect("a public key");
             self.keys.insert(key["kid"].as_str().expect("kid").to_owned(), (algorithm, jwk));
         }
+        self.list.take_if(|held| !self.keys.contains_key(&held.kid));
     }
 
     /// What a text says that is signed by a published key, as this type.
-    fn signed(&self, text: &str, typ: &str) -> Option<Map<String, Value>> {
+    fn signed(&self, text: &str, typ: &str) -> Option<Held> {
         let (signed, signature) = text.rsplit_once('.')?;
         let header = part(text, 0);
-        let (algorithm, jwk) = self.keys.get(header["kid"].as_str()?)?;
+        let kid = header["kid"].as_str()?;
+        let (algorithm, jwk) = self.keys.get(kid)?;
         if header["typ"] != typ || header["alg"] != algorithm.word() {
             return None;
         }
         let signature = base64url::decode(signature)?;
         jwk.public.key().has_signed(*algorithm, signed.as_bytes(), &signature).then_some(())?;
-        part(text, 1).as_object().cloned().filter(|claims| claims["iss"] == self.issuer.as_str())
+        let claims = part(text, 1).as_object()?.clone();
+        (claims["iss"] == self.issuer.as_str()).then(|| Held { kid: kid.to_owned(), claims })
     }
 
     /// Takes a list that it may; whether it did.
     pub fn take(&mut self, text: &str, now: i64) -> bool {
         let Some(list) = self.signed(text, "revocations+jwt") else { return false };
-        let number = |list: &Map<String, Value>, name: &str| list[name].as_i64().expect("a number");
-        let older = |held: &Map<String, Value>, name| number(&list, name) < number(held, name);
-        let older = self.list.as_ref().is_some_and(|held| older(held, "iat") || older(held, "position"));
-        if older || list["exp"].as_i64().is_none_or(|end| end <= now) || number(&list, "iat") > now + 1 {
+        let older = |held: &Held, name| list.number(name) < held.number(name);
+        let binds = |held: &&Held| !held.is_over(now);
+        let held = self.list.as_ref().filter(binds);
+        let older = held.is_some_and(|held| older(held, "iat") || older(held, "position"));
+        if older || list.is_over(now) || list.number("iat") > now + 1 {
             return false;
         }
         self.list = Some(list);
@@ -78,13 +92,11 @@ impl Checker {
 
     pub fn check(&self, token: &str, now: i64) -> Told {
         let Some(token) = self.signed(token, "at+jwt") else { return Told::Refused };
-        if token.contains_key("cnf") || token["exp"].as_i64().is_none_or(|end| end <= now) {
+        if token.claims.contains_key("cnf") || token.is_over(now) || !token.is_for(&self.audience) {
             return Told::Refused;
         }
-        let Some(list) = self.list.as_ref().filter(|list| list["exp"].as_i64().is_some_and(|end| now < end))
-        else {
-            return Told::Ask;
-        };
+        let Some(list) = self.list.as_ref().filter(|list| !list.is_over(now)) else { return Told::Ask };
+        let (token, list) = (&token.claims, &list.claims);
         let names = |name: &str, value: &Value| list[name].as_array().expect("a list").contains(value);
         if !names("covers", &Value::from("*")) && !names("covers", &token["tenant_id"]) {
             return Told::Ask;
@@ -100,6 +112,23 @@ impl Checker {
             true => Told::Refused,
             false if names("ask_clients", &token["credential_id"]) => Told::Ask,
             false => Told::Good,
+        }
+    }
+}
+
+impl Held {
+    fn number(&self, name: &str) -> i64 {
+        self.claims[name].as_i64().expect("a number")
+    }
+
+    fn is_over(&self, now: i64) -> bool {
+        self.claims.get("exp").and_then(Value::as_i64).is_none_or(|end| end <= now)
+    }
+
+    fn is_for(&self, audience: &str) -> bool {
+        match &self.claims["aud"] {
+            Value::Array(named) => named.contains(&Value::from(audience)),
+            named => *named == audience,
         }
     }
 }

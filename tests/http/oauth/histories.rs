@@ -188,11 +188,6 @@ fn p4_after_the_answer_of_a_signing_keys_revoke_nothing_that_it_signed_is_accept
     seen.all_worked_before();
     seen.afterwards(|what| matches!(what, What::Early(_)), false);
     seen.afterwards(|what| matches!(what, What::Own(_, had) if *had < seen.sent), false);
-    // The next key may have to wait for its time; whatever is given from then on works.
-    let given = |call: &&Call| {
-        call.began > seen.answered && matches!(call.what, What::Own(asked, _) if asked > seen.answered)
-    };
-    assert!(seen.calls.iter().filter(given).all(|call| call.accepted), "a token of another key was refused");
     let new = eventually(|| access_token(&exchange(&service, &client, ""))).expect("a token");
     assert_ne!(part(&new, 0)["kid"], signing);
     service.gateway().verify(&new).is_accepted();

@@ -10,6 +10,10 @@ use crate::domain::access_token;
 use crate::domain::command::Command;
 use crate::domain::credential::{Credential, Reason as Why};
 use crate::domain::ids::{AccessTokenId, StreamId};
+use crate::tokens::jws::Jws;
+use crate::tokens::keyring::{NoSigner, Signer};
+use crate::tokens::revocations::{Lists, NoList};
+use crate::vault::SigningAlgorithm;
 
 /// The types that a start reads, as its query names them.
 pub fn types() -> BTreeSet<&'static str> {
@@ -253,4 +257,34 @@ fn a_client_is_its_owners_however_long_ago_it_was_given_to_it() {
             .map(|view| listed(&view, &Reach::All, world.now).ended_clients.len())
     };
     assert_eq!((ended(0), ended(1)), ([0, 0], [1, 1]));
+}
+
+/// So no list is signed by a key whose revocation it knows of: at each one there is the question whether its key has ended.
+#[test]
+fn who_signs_a_list_is_asked_when_what_it_says_is_settled() {
+    let mut world = history(&[Step::Credential(0, client())]);
+    let view = world.applied();
+    world.take(&Step::Credential(0, CredentialStep::Suspend));
+    let (before, last) = (view.applied(), world.events.last().expect("an event").clone());
+    let key = world.vault.make_private_key(SigningAlgorithm::Es256).expect("made here").key;
+    let signer = Arc::new(Signer::for_test("k", key, world.vault.clone()));
+    let lists = Lists::default();
+    let made = |still: &dyn Fn() -> Result<Arc<Signer>, NoSigner>| {
+        lists.of(&view, still, "https://keys.example", &Reach::All, world.now)
+    };
+    assert!(matches!(made(&|| Err(NoSigner::Ended)), Err(NoList::NoSigner(NoSigner::Ended))));
+    let list = made(&|| {
+        view.apply(before, &last).expect("applied");
+        Ok(signer.clone())
+    });
+    let list = list.expect("signed");
+    let jws = Jws::read(
+        std::str::from_utf8(&list.text).expect("text"),
+        list.text.len(),
+        &[SigningAlgorithm::Es256],
+    );
+    let claims = jws.expect("a list").claims().expect("claims");
+    assert_eq!((view.applied(), &claims["position"]), (before + 1, &serde_json::json!(before - 1)));
+    // One that is kept is of the same events, or it is not given again.
+    assert!(matches!(made(&|| Err(NoSigner::Ended)), Err(NoList::NoSigner(NoSigner::Ended))));
 }
