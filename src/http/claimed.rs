@@ -26,19 +26,20 @@ impl App {
 }
 
 /// Looks until all that stands on a proof stands on one that was claimed: what was refused by the look before may be accepted by
-/// the next, and is not claimed yet. `look` is told of each whether its proof was used before, as far as that is known.
+/// the next, and is not claimed yet. `look` is told of each whether its proof was used before, as far as that is known. With what
+/// was seen last it is told what was claimed.
 pub async fn settled<T>(
     mut looked: Vec<T>,
     look: impl AsyncFn(&[bool]) -> Result<Vec<T>, Problem>,
     stands_on_a_proof: impl Fn(&T) -> bool,
     claim: impl AsyncFn(&T) -> Result<bool, Problem>,
-) -> Result<Vec<T>, Problem> {
+) -> Result<(Vec<T>, Vec<bool>), Problem> {
     let (mut claimed, mut used) = (vec![false; looked.len()], vec![false; looked.len()]);
     for _ in 0..limits::LEASED_LOOKS {
         let unclaimed = |place: &usize| !claimed[*place] && stands_on_a_proof(&looked[*place]);
         let unclaimed: Vec<usize> = (0..looked.len()).filter(unclaimed).collect();
         if unclaimed.is_empty() {
-            return Ok(looked);
+            return Ok((looked, claimed));
         }
         let first = unclaimed.iter().map(|&place| claim(&looked[place]));
         let first = futures::future::try_join_all(first).await?;
@@ -48,7 +49,7 @@ pub async fn settled<T>(
         looked = look(&used).await?;
     }
     let unsettled = (0..looked.len()).any(|place| !claimed[place] && stands_on_a_proof(&looked[place]));
-    if unsettled { Err(not_in_time()) } else { Ok(looked) }
+    if unsettled { Err(not_in_time()) } else { Ok((looked, claimed)) }
 }
 
 /// Whoever shows a proof waits no longer than that, for the lease and the claim together.
@@ -87,6 +88,7 @@ mod tests {
             Ok(!used_before.contains(item.0))
         };
         let outcome = settled(told(looks[0]), look, |item| item.1, claim).await;
+        let outcome = outcome.map(|(told, _)| told);
         (claimed.take(), flags.take(), outcome.map_err(|problem| problem.code()))
     }
 

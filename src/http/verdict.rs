@@ -1,6 +1,7 @@
 //! One way from a presented text to a verdict, for every door that asks.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, WWW_AUTHENTICATE};
 use uuid::Uuid;
@@ -13,9 +14,12 @@ use super::problem::Problem;
 use super::proof::{self, Showing, Shows};
 use crate::clock::Timestamp;
 use crate::domain::access::{Possession, Reason, Refused, Request};
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::operator::Reach;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::scope::ConcreteScope;
+use crate::limiter::Spent;
+use crate::limits;
 use crate::projections::active::{Judgement, Known, NotAnswering};
 use crate::tokens::assertion::{Assertion, AssertionFault};
 use crate::tokens::check::{check, is_shaped_as_token};
@@ -100,6 +104,12 @@ fn to_be_claimed(looked: &Result<Looked, NotAnswering>) -> Option<(&Known, &Proo
     Some((known, looked.shows.proof.as_deref()?))
 }
 
+/// By which limit an accepted call is held, and whose.
+fn limit_of(judgement: &Judgement, door: Door) -> Option<(CredentialId, RateLimit)> {
+    let known = judgement.known.as_ref().filter(|_| judgement.verdict.is_ok())?;
+    Some((known.credential_id, known.rate_limit.filter(|_| door.is_use())?))
+}
+
 impl App {
     /// Judges under a lease that holds to the end of it.
     pub async fn judge(&self, asking: &Asking<'_>, door: Door) -> Result<Judged, Problem> {
@@ -111,15 +121,26 @@ impl App {
             return judged.ok_or_else(|| Problem::internal("a question has its verdict"));
         }
         let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
-        self.counted(looked, door)
+        self.counted(looked, door, false)
     }
 
-    /// The same as it is now: after something was waited for that only an accepted call waits for. It counts once.
-    pub async fn judge_again(&self, asking: &Asking<'_>, judged: &mut Judged) -> Result<(), Problem> {
+    /// Whether it is worth to claim what is shown, before it is judged in earnest: what is refused, or too often, is so at once and
+    /// counts; of all else nothing is taken and nothing counted yet.
+    pub async fn judge_ahead(
+        &self,
+        asking: &Asking<'_>,
+        door: Door,
+    ) -> Result<Result<Known, Judged>, Problem> {
         let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
-        let Looked { judgement, claims, disproved, .. } = looked.map_err(|_| not_answering())?;
-        (judged.judgement, judged.claims, judged.disproved) = (judgement, claims, disproved);
-        Ok(())
+        if self.without_room(&looked, door).is_some() {
+            return self.counted(looked, door, true).map(Err);
+        }
+        match looked {
+            Ok(Looked { judgement: Judgement { verdict: Ok(()), known: Some(known), .. }, .. }) => {
+                Ok(Ok(known.kept()))
+            }
+            looked => self.counted(looked, door, false).map(Err),
+        }
     }
 
     /// Judges many at one instant, under one lease that holds from before the first until after the last. Each is asked anew
@@ -139,16 +160,25 @@ impl App {
                 .collect()
         };
         let mut looked = self.leased(|now| look(&[], now)).await?;
-        let stands_on_a_proof = |looked: &Result<Looked, _>| to_be_claimed(looked).is_some();
+        let mut claimed = Vec::new();
+        // What comes too often is refused all the same, and claims nothing.
+        let stands_on_a_proof = |looked: &Result<Looked, _>| {
+            to_be_claimed(looked).is_some() && self.without_room(looked, door).is_none()
+        };
         if looked.iter().any(stands_on_a_proof) {
             let again = async |used: &[bool]| self.leased(|now| look(used, now)).await;
             let claim = async |looked: &Result<Looked, _>| match to_be_claimed(looked) {
                 Some((known, proof)) => self.claim_proof(known, proof).await,
                 None => Err(Problem::internal("only what stands on a proof is claimed")),
             };
-            looked = in_time(Box::pin(settled(looked, again, stands_on_a_proof, claim))).await?;
+            (looked, claimed) = in_time(Box::pin(settled(looked, again, stands_on_a_proof, claim))).await?;
         }
-        looked.into_iter().map(|looked| self.counted(looked, door)).collect()
+        let claimed = claimed.into_iter().chain(std::iter::repeat(false));
+        let counted = looked.into_iter().zip(claimed).map(|(looked, claimed)| {
+            let too_often = !claimed && to_be_claimed(&looked).is_some();
+            self.counted(looked, door, too_often)
+        });
+        counted.collect()
     }
 
     /// What an access token of ours says, be it over or not.
@@ -161,8 +191,12 @@ impl App {
             return Ok(None);
         }
         let keys = self.keyring.published()?;
-        // Of the ledger's own time, as what it was issued at: a clock that lies behind changes nothing.
-        Ok(check(text, &keys, self.issuer(), now.max(self.view.last_at())).ok())
+        Ok(check(text, &keys, self.issuer(), self.of_the_ledger(now)).ok())
+    }
+
+    /// In the ledger's own time, as what was issued in it: a clock that lies behind, or was set back, changes nothing.
+    pub fn of_the_ledger(&self, now: Timestamp) -> Timestamp {
+        now.max(self.view.last_at())
     }
 
     /// What the verdict would be now. Nobody uses the credential, and nothing is counted.
@@ -178,7 +212,7 @@ impl App {
             Shown::Text(text) => (text, self.claims(text, now)?),
         };
         let bound_to = claims.as_ref().and_then(|claims| claims.bound_to.as_deref());
-        let shows = match asking.showing.of(text, bound_to, now) {
+        let shows = match asking.showing.of(text, bound_to, self.of_the_ledger(now)) {
             Shows { proof: Some(_), .. } if used => Shows::nothing(ProofFault::Replayed),
             shows => shows,
         };
@@ -231,9 +265,19 @@ impl App {
         })
     }
 
-    fn counted(&self, looked: Result<Looked, NotAnswering>, door: Door) -> Result<Judged, Problem> {
-        let Looked { judgement, claims, shows, disproved } = looked.map_err(|_| not_answering())?;
-        let held = self.held(&judgement, door);
+    /// `too_often`: that was found before, and what it stands on was not claimed.
+    fn counted(
+        &self,
+        looked: Result<Looked, NotAnswering>,
+        door: Door,
+        too_often: bool,
+    ) -> Result<Judged, Problem> {
+        let looked = looked.map_err(|_| not_answering())?;
+        let held = match too_often {
+            false => self.held(&looked.judgement, door),
+            true => Some(self.spent(&looked.judgement, door)?),
+        };
+        let Looked { judgement, claims, shows, disproved } = looked;
         let outcome = match &judgement.verdict {
             Err(refused) => Outcome::Refused(refused.reason),
             Ok(_) if held.is_some_and(|held| held.is_spent()) => Outcome::RateLimited,
@@ -247,9 +291,22 @@ impl App {
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.
     fn held(&self, judgement: &Judgement, door: Door) -> Option<Held> {
-        let known = judgement.known.as_ref().filter(|_| judgement.verdict.is_ok())?;
-        let limit = known.rate_limit.filter(|_| door.is_use())?;
-        Some(Held { limit, outcome: self.limiter.credential(known.credential_id, limit) })
+        let (id, limit) = limit_of(judgement, door)?;
+        Some(Held { limit, outcome: self.limiter.credential(id, limit) })
+    }
+
+    fn without_room(&self, looked: &Result<Looked, NotAnswering>, door: Door) -> Option<Spent> {
+        let (id, limit) = limit_of(&looked.as_ref().ok()?.judgement, door)?;
+        self.limiter.room_of(id, limit).err()
+    }
+
+    /// There was no room; by now there may be.
+    fn spent(&self, judgement: &Judgement, door: Door) -> Result<Held, Problem> {
+        let (id, limit) = limit_of(judgement, door)
+            .ok_or_else(|| Problem::internal("what stands on a proof is claimed, or comes too often"))?;
+        let spent = self.limiter.room_of(id, limit).err();
+        let by_now = Spent { retry_after: Duration::from_secs(limits::RETRY_AFTER_SECONDS.into()) };
+        Ok(Held { limit, outcome: Err(spent.unwrap_or(by_now)) })
     }
 }
 

@@ -47,25 +47,26 @@ impl<'f> Sent<'f> {
         Ok(Some(Sent { text, of_type, client_id: form.one("client_id") }))
     }
 
-    /// That it was not shown before is claimed only for a client that is itself and may ask: nobody else fills the table.
-    /// Then it is looked again, since what is let in is let in as of now.
+    /// That it was not shown before is claimed only for a client that is itself and may ask: nobody else fills the table. Then it
+    /// is judged in earnest, since what is let in is let in as of now; so one that is shown again takes nothing of the rate limit.
     pub async fn let_in(self, app: &App, request: &HttpRequest, door: Door) -> Result<LetIn, Problem> {
         let failed = |problem| app.failed(app.client_ip(request), problem);
         let assertion = self.assertion().map_err(failed)?;
         let asking = asking(app, request, Shown::Assertion(&assertion));
-        let judged = app.judge(&asking, door).await?;
-        admitted(app, request, &judged)?;
-        if let Some(problem) = judged.refusal() {
-            return Err(problem);
-        }
+        let known = match app.judge_ahead(&asking, door).await? {
+            Ok(known) => known,
+            Err(judged) => {
+                admitted(app, request, &judged)?;
+                return Err(judged.refusal().unwrap_or_else(invalid_client));
+            }
+        };
         if door == Door::Token {
             bound::tells_nonce(app, request)?;
         }
-        let mut client = LetIn { id: assertion.client_id().to_owned(), judged };
-        claim(app, &assertion, client.known()?).await.map_err(failed)?;
-        app.judge_again(&asking, &mut client.judged).await?;
-        admitted(app, request, &client.judged)?;
-        Ok(client)
+        claim(app, &assertion, &known).await.map_err(failed)?;
+        let judged = app.judge(&asking, door).await?;
+        admitted(app, request, &judged)?;
+        Ok(LetIn { id: assertion.client_id().to_owned(), judged })
     }
 
     fn assertion(&self) -> Result<Assertion<'f>, Problem> {

@@ -39,11 +39,15 @@ pub fn tells_nonce(app: &App, request: &HttpRequest) -> Result<(), Problem> {
 
 fn checked(app: &App, request: &HttpRequest, text: &str) -> Result<Proof, ProofFault> {
     let target = app.target_of(request)?;
-    dpop::check(text, Sent { method: request.method().as_str(), target: &target }, app.now())
+    dpop::check(
+        text,
+        Sent { method: request.method().as_str(), target: &target },
+        app.of_the_ledger(app.now()),
+    )
 }
 
 fn repeats_nonce(app: &App, proof: &Proof) -> Result<(), Problem> {
-    let now = app.now();
+    let now = app.of_the_ledger(app.now());
     match proof.nonce.as_deref().is_some_and(|nonce| nonce::holds(app.ledger.vault(), nonce, now)) {
         true => Ok(()),
         false => Err(OAuthError::UseDpopNonce

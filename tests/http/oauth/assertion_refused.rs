@@ -295,6 +295,12 @@ fn what_is_refused_spends_neither_the_name_nor_the_clients_rate_limit() {
     for _ in 0..3 {
         is_error(&exchange(&service, &stranger, &id), 401, "invalid_client");
     }
+    let overheard = by_assertion(TOKEN, &signer.assertion(&id, &service.url()), GRANT);
+    client.edit(json!({"rate_limit": {"requests": 2, "per_seconds": 86_400}}));
+    anyone.send(&overheard).expect(200);
+    for _ in 0..10 {
+        is_error(&anyone.send(&overheard), 401, "invalid_client");
+    }
     exchange(&service, &signer, &id).expect(200);
     let waiting = by_assertion(TOKEN, &signer.assertion(&id, &service.url()), GRANT);
     let spent = anyone.send(&waiting);

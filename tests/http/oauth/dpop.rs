@@ -457,4 +457,12 @@ fn replays_take_nothing_of_the_rate_limit() {
         assert_eq!(asks(&gateway, &token, &proof)["reason"], "proof_invalid");
     }
     assert_eq!(left(&asks(&gateway, &token, &holder.proof("GET", URL, &token))), before - 1);
+    // What comes too often uses no proof up.
+    client.edit(json!({"rate_limit": {"requests": 1, "per_seconds": 86_400}}));
+    let early = holder.proof("GET", URL, &token);
+    assert_eq!(asks(&gateway, &token, &early)["reason"], "rate_limited");
+    assert_eq!(asks(&gateway, &token, &early)["reason"], "rate_limited");
+    client.edit(json!({"rate_limit": "none"}));
+    assert_eq!(asks(&gateway, &token, &early)["valid"], true);
+    assert_eq!(asks(&gateway, &token, &early)["reason"], "proof_invalid");
 }
