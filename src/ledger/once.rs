@@ -236,6 +236,12 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_kept_for_longer_than_what_was_claimed_is_taken() {
+        let refused_from = Timestamp::from_millis(1_700_000_000_000).expect("an instant");
+        assert!(kept_until(refused_from) > refused_from);
+    }
+
+    #[test]
     fn what_could_not_be_written_lets_nobody_in() {
         let (one, mut answered) = asked(1);
         Batch::of([one].into_iter()).answer(None);
