@@ -77,7 +77,8 @@ impl Checker {
         let binds = |held: &&Held| !held.is_over(now);
         let held = self.list.as_ref().filter(binds);
         let older = held.is_some_and(|held| older(held, "iat") || older(held, "position"));
-        if older || list.is_over(now) || list.number("iat") > now + 1 {
+        let lasts = list.number("exp") - list.number("iat");
+        if older || lasts > 60 || list.is_over(now) || list.number("iat") > now + 1 {
             return false;
         }
         self.list = Some(list);
