@@ -101,6 +101,19 @@ pub struct Request<'a> {
     pub reach: &'a Reach,
 }
 
+impl Request<'static> {
+    /// Whether it works at all: nothing in particular is asked, wherever it belongs.
+    pub const AT_ALL: Request<'static> = Request {
+        possession: Possession::Bare,
+        client_ip: None,
+        scopes: &[],
+        operation: None,
+        tenant: None,
+        audience: None,
+        reach: &Reach::All,
+    };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     Malformed,

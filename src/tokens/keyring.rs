@@ -5,8 +5,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::jws;
 use super::sealed::{SealedFault, SealedKeys};
 use crate::clock::Timestamp;
 use crate::domain::jwk::Jwk;
@@ -142,6 +143,14 @@ impl Signer {
 
     pub fn sign(&self, text: &[u8]) -> Result<Vec<u8>, NotSigned> {
         self.vault.sign(&self.key, text)
+    }
+
+    /// These claims as a signed text of this type, with the algorithm and the key named.
+    pub fn signed(&self, of_type: &str, claims: &Map<String, Value>) -> Result<String, NotSigned> {
+        let header = [("typ", of_type), ("alg", self.algorithm().word()), ("kid", &self.kid)];
+        let header = header.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let unsigned = jws::unsigned(&header, claims);
+        Ok(jws::compact(&unsigned, &self.sign(unsigned.as_bytes())?))
     }
 
     #[cfg(test)]

@@ -1,10 +1,8 @@
 //! A token, from what was granted. Whether it may be is decided before this.
 
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::claims::Claims;
-use super::jws;
 use super::keyring::Signer;
 use crate::clock::Timestamp;
 use crate::domain::grant::Granted;
@@ -73,17 +71,9 @@ pub fn mint(
     if !claims.are_sound() {
         return Err(NotMinted::Claims);
     }
-    let unsigned = jws::unsigned(&header(signer), &claims.members());
-    let signature = signer.sign(unsigned.as_bytes()).map_err(|_| NotMinted::NotSigned)?;
-    let token = jws::compact(&unsigned, &signature);
+    let token = signer.signed(TYPE, &claims.members()).map_err(|_| NotMinted::NotSigned)?;
     match token.len() <= limits::ACCESS_TOKEN_BYTES {
         true => Ok(Minted { token, claims }),
         false => Err(NotMinted::TooLong),
     }
-}
-
-fn header(signer: &Signer) -> Map<String, Value> {
-    let header =
-        [("typ", json!(TYPE)), ("alg", json!(signer.algorithm().word())), ("kid", json!(signer.kid))];
-    header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

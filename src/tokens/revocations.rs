@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::jws;
 use super::keyring::{NoSigner, Signer};
 use crate::clock::Timestamp;
 use crate::domain::base64url;
@@ -117,12 +116,7 @@ fn sign(
     found: &Revocations,
     now: Timestamp,
 ) -> Result<SignedList, NoList> {
-    let header =
-        [("typ", json!(TYPE)), ("alg", json!(signer.algorithm().word())), ("kid", json!(signer.kid))];
-    let header = header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let unsigned = jws::unsigned(&header, &members(issuer, reach, found, now));
-    let signature = signer.sign(unsigned.as_bytes()).map_err(|_| NoList::NotSigned)?;
-    let text = jws::compact(&unsigned, &signature);
+    let text = signer.signed(TYPE, &members(issuer, reach, found, now)).map_err(|_| NoList::NotSigned)?;
     let digest = sha256(&[text.as_bytes()]);
     let tag = format!("\"{}\"", base64url::encode(&digest[..16]));
     let applied = found.position.saturating_add(1);

@@ -14,7 +14,7 @@ use super::layout::{Credential, Tenant};
 use super::look::{self, Head};
 use super::store::{Books, Store};
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Owner, Possession, Request, Token};
+use crate::domain::access::{self, Facts, Owner, Request, Token};
 use crate::domain::access_token::AccessTokenEvent;
 use crate::domain::credential::{CredentialEvent, Kind};
 use crate::domain::event::{Event, Recorded};
@@ -302,16 +302,7 @@ impl Listing<'_> {
             ip_rules: &anywhere,
             operations: NOTHING,
         };
-        let request = Request {
-            possession: Possession::Bare,
-            client_ip: None,
-            scopes: &[],
-            operation: None,
-            tenant: None,
-            audience: None,
-            reach: &Reach::All,
-        };
-        access::judge(&facts, &request, at).is_ok().then_some(client)
+        access::judge(&facts, &Request::AT_ALL, at).is_ok().then_some(client)
     }
 
     fn bounded(&self) -> Result<(), TooMany> {

@@ -1,13 +1,12 @@
 //! What clients are given for their secrets, and give back: no commands of operators, and held against the model all the same.
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Possession, Request, judge};
+use credledger::domain::access::{Request, judge};
 use credledger::domain::base64url;
 use credledger::domain::credential::{Credential, CredentialEvent, Secret};
 use credledger::domain::event::Event;
 use credledger::domain::grant::{Asked, Entitled, Granted, NotGranted};
 use credledger::domain::ids::{SecretId, StreamId};
-use credledger::domain::operator::Reach;
 use credledger::domain::scope::Scope;
 use serde_json::{Value, json};
 
@@ -34,15 +33,7 @@ pub struct Taken {
 
 /// From where the model asks.
 pub fn here<'a>() -> Request<'a> {
-    Request {
-        possession: Possession::Bare,
-        client_ip: "127.0.0.1".parse().ok(),
-        scopes: &[],
-        operation: None,
-        tenant: None,
-        audience: None,
-        reach: &Reach::All,
-    }
+    Request { client_ip: "127.0.0.1".parse().ok(), ..Request::AT_ALL }
 }
 
 impl Run<'_> {

@@ -9,7 +9,7 @@ mod steps;
 mod world;
 
 use super::*;
-use crate::domain::access::{self, Possession, Reason, Request};
+use crate::domain::access::{self, Reason, Request};
 use crate::domain::credential::SecretStatus;
 use crate::domain::effective::Effective;
 use crate::domain::formats::Misfit;
@@ -22,15 +22,7 @@ use crate::projections::InlineProjections;
 use steps::*;
 use world::*;
 
-const EVERYTHING: Request<'static> = Request {
-    possession: Possession::Bare,
-    client_ip: None,
-    scopes: &[],
-    operation: None,
-    tenant: None,
-    audience: None,
-    reach: &Reach::All,
-};
+const EVERYTHING: Request<'static> = Request::AT_ALL;
 
 fn tenant_id(slot: u8) -> TenantId {
     TenantId(tenant_of(slot).0)
