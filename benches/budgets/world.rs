@@ -36,14 +36,24 @@ impl World {
         let house = House::open(&foundation, foundation.vault.uuid(0)).await.expect("a house");
         let tenant = TenantId(foundation.vault.uuid(house.clock.now().millis()));
         let world = World { database: database.to_owned(), foundation, house, tenant };
+        world.make_tenant(tenant, "bench").await;
+        world
+    }
+
+    pub async fn another_tenant(&self, name: &str) -> TenantId {
+        let tenant = TenantId(self.foundation.vault.uuid(self.house.clock.now().millis()));
+        self.make_tenant(tenant, name).await;
+        tenant
+    }
+
+    async fn make_tenant(&self, tenant: TenantId, name: &str) {
         let create = tenant::Create {
-            slug: format!("bench-{}", &tenant.0.simple().to_string()[20..]),
-            name: "bench".to_owned(),
+            slug: format!("{name}-{}", &tenant.0.simple().to_string()[20..]),
+            name: name.to_owned(),
             plan: None,
             settings: TenantSettings::starting(KeyFormat::default()),
         };
-        world.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
-        world
+        self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
     }
 
     pub async fn admin(&self) -> tokio_postgres::Client {
@@ -67,6 +77,10 @@ impl World {
     }
 
     pub async fn mint(&self, expires_at: Option<Timestamp>) -> (CredentialId, String) {
+        self.mint_in(self.tenant, expires_at).await
+    }
+
+    pub async fn mint_in(&self, tenant: TenantId, expires_at: Option<Timestamp>) -> (CredentialId, String) {
         let id = CredentialId(self.foundation.vault.uuid(self.house.clock.now().millis()));
         let create = Create {
             name: "ci-runner".to_owned(),
@@ -80,10 +94,7 @@ impl World {
             registration: None,
         };
         let made = self
-            .execute(
-                id.into(),
-                Command::Credential(self.tenant, None, vec![CredentialCommand::Create(create)]),
-            )
+            .execute(id.into(), Command::Credential(tenant, None, vec![CredentialCommand::Create(create)]))
             .await;
         (id, made["secret"].as_str().expect("a secret").to_owned())
     }
