@@ -127,6 +127,12 @@ pub const STREAM_RESERVE: u32 = 1000;
 /// Of these, up to where a client's tokens may be ended all together, which may be said any number of times: what is left beyond is
 /// for going on alone.
 pub const STREAM_RESERVE_FOR_CUT_OFFS: u32 = 500;
+/// Reports of a leak that are written down of one secret: beyond them nobody learns anything new.
+pub const LEAK_REPORTS_A_SECRET: usize = 8;
+/// Where a leak was found, in a word or a few.
+pub const LEAK_SOURCE_CHARS: usize = 100;
+/// The page that it was found on.
+pub const LEAK_URL_CHARS: usize = 2048;
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
 /// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't
