@@ -137,7 +137,9 @@ impl LeakReported {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::credential::{CredentialCommand, Revoked, Rotate, SecretRevoked, SecretStatus, Status};
+    use crate::domain::credential::{
+        CredentialCommand, Revoked, Rotate, SecretRevoked, SecretStatus, Status,
+    };
     use crate::domain::history::History;
     use crate::domain::refusal::RefusalKind;
     use crate::domain::testing::*;

@@ -2,8 +2,8 @@
 //! it opens more than one tenant's credentials.
 
 use super::{Operator, OperatorEvent, TokenRevoked};
-use crate::domain::credential::leak::Finding;
 use crate::domain::credential::Reason;
+use crate::domain::credential::leak::Finding;
 use crate::domain::ids::TokenId;
 use crate::domain::personal::Personal;
 use crate::domain::refusal::Refusal;
