@@ -270,10 +270,16 @@ struct Publisher {
 
 impl Publisher {
     fn start(folder: &Folder) -> Self {
-        let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-                   -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem";
-        let made = openssl(folder, new).output().expect("openssl");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+        for args in [
+            format!("req -x509 {key} -days 2 -subj /CN=ours -keyout ca.key -out ca.pem"),
+            format!("req {key} -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out csr.pem"),
+            "x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out cert.pem"
+                .to_owned(),
+        ] {
+            let made = openssl(folder, &args).output().expect("openssl");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
@@ -306,7 +312,7 @@ fn the_keys_are_asked_for_over_tls_where_the_scanner_publishes_them() {
     std::fs::write(folder.0.join("keys.json"), list(&[&scanner])).expect("writable");
     let publisher = Publisher::start(&folder);
     let url = format!("https://localhost:{}/keys.json", publisher.port);
-    let roots = folder.0.join("cert.pem");
+    let roots = folder.0.join("ca.pem");
     let roots = roots.to_str().expect("text");
     let service = Service::start_with(&[
         "--github-secret-scanning-keys-url",
