@@ -140,7 +140,7 @@ pub const SCANNER_MESSAGES_A_MINUTE: u32 = 300;
 /// Reports and messages in hand at once; more are told to come again.
 pub const LEAK_REPORTS_AT_ONCE: usize = 256;
 /// When a report is answered at the earliest, whatever it was about: longer than it takes to write down one that was true.
-pub const LEAK_ANSWER_AFTER: Duration = Duration::from_millis(500);
+pub const LEAK_ANSWER_AFTER: Duration = Duration::from_millis(250);
 /// Findings in one message of a secret scanner.
 pub const SCANNER_ITEMS: usize = 5000;
 /// Of them, how many are looked after at once.
