@@ -90,7 +90,7 @@ fn of_operators() -> impl Strategy<Value = Action> {
         2 => Just(Action::OperatorDelete),
         3 => Just(Action::OperatorEdit { role: None, reaching: None, disabled: Some(false) }),
         4 => (name(), seconds()).prop_map(|(name, seconds)| Action::TokenMint { name, seconds }),
-        3 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
+        6 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
     ]
 }
 
