@@ -52,7 +52,7 @@ fn kept<T, E: std::fmt::Display>(
         true => {
             node.refuse("this holds a secret, and would be kept where many can read it; leave that part out")
         }
-        false => node.parsed(|text| parse(text)),
+        false => node.parsed(parse),
     }
 }
 

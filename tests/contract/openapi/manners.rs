@@ -149,7 +149,9 @@ fn a_body_takes_no_member_that_the_document_does_not_name() {
         let documents = members(&operation["requestBody"]["content"]).filter(|_| !is_import(path));
         for (media_type, content) in documents {
             let schema = api.followed(&content["schema"]);
-            assert_eq!(schema["additionalProperties"], false, "{method} {path}");
+            // What somebody else writes may say more one day.
+            let theirs = path.strip_prefix(LEAKS).is_some_and(|scanner| !scanner.is_empty());
+            assert_eq!(schema["additionalProperties"] == false, !theirs, "{method} {path}");
             let described = api.operation(method, path);
             assert!(
                 described.check_request(media_type, &json!({"unheard_of": 1})).is_err(),
