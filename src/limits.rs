@@ -127,6 +127,32 @@ pub const STREAM_RESERVE: u32 = 1000;
 /// Of these, up to where a client's tokens may be ended all together, which may be said any number of times: what is left beyond is
 /// for going on alone.
 pub const STREAM_RESERVE_FOR_CUT_OFFS: u32 = 500;
+/// Reports of a leak that are written down of one secret: beyond them nobody learns anything new.
+pub const LEAK_REPORTS_A_SECRET: usize = 8;
+/// Where a leak was found, in a word or a few.
+pub const LEAK_SOURCE_CHARS: usize = 100;
+/// The page that it was found on.
+pub const LEAK_URL_CHARS: usize = 2048;
+/// Reports of leaks from one address.
+pub const LEAK_REPORTS_A_MINUTE: u32 = 30;
+/// Messages of a secret scanner from one address; each may hold many findings.
+pub const SCANNER_MESSAGES_A_MINUTE: u32 = 300;
+/// Reports and messages in hand at once; more are told to come again.
+pub const LEAK_REPORTS_AT_ONCE: usize = 256;
+/// When a report is answered at the earliest, whatever it was about: longer than it takes to write down one that was true.
+pub const LEAK_ANSWER_AFTER: Duration = Duration::from_millis(250);
+/// Findings in one message of a secret scanner.
+pub const SCANNER_ITEMS: usize = 5000;
+/// Of them, how many are looked after at once.
+pub const SCANNER_ITEMS_AT_ONCE: usize = 16;
+/// Public keys of one secret scanner.
+pub const SCANNER_KEYS: usize = 64;
+/// How long they are used before they are asked for again.
+pub const SCANNER_KEYS_KEPT: Duration = Duration::from_secs(60 * 60);
+/// How long they are used while they can't be had.
+pub const SCANNER_KEYS_KEPT_WHILE_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often they are asked for at most, whatever keys messages name.
+pub const SCANNER_KEYS_ASKED_EVERY: Duration = Duration::from_secs(60);
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
 /// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't

@@ -257,10 +257,14 @@ impl Asked {
         }
     }
 
-    /// Whoever holds a credential may end it, or what it was given.
+    /// Whoever holds a credential may end it, or what it was given; whoever holds an operator's token may say that it leaked.
     fn is_held_by(&self, credential: uuid::Uuid, stream: StreamId) -> bool {
         match &self.command {
             Command::AccessToken(_, revoke) => revoke.credential.0 == credential,
+            Command::Operator(actions) => {
+                let says_so = |action: &OperatorCommand| matches!(action, OperatorCommand::ReportLeak(_));
+                stream.0 == credential && actions.iter().all(says_so)
+            }
             _ => stream.0 == credential,
         }
     }

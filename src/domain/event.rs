@@ -56,7 +56,7 @@ impl std::error::Error for Unreadable {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     Operator(OperatorId),
-    /// whoever held a secret of the credential with this id
+    /// whoever held a secret of the credential, or a token of the operator, with this id
     Holder(uuid::Uuid),
     /// the service itself: housekeeping, the first start
     System,

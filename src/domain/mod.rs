@@ -22,6 +22,7 @@ pub mod ip_rules;
 mod joiners;
 pub mod jwk;
 pub mod key_format;
+pub mod leak_rules;
 pub mod letters;
 pub mod member;
 pub mod operator;

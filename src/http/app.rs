@@ -31,6 +31,7 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::scanners::Scanner;
 use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::{Keyring, NoSigner};
 use crate::tokens::revocations::Lists;
@@ -51,6 +52,10 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// none: nobody signs in, and operators come with tokens alone
     pub people: Option<Arc<People>>,
+    /// places for reports of leaks
+    pub reports: Semaphore,
+    /// none: messages of GitHub's secret scanning are refused
+    pub github: Option<Scanner>,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
     /// what a new tenant starts with, and goes back to

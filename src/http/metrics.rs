@@ -30,10 +30,12 @@ pub enum Door {
     Introspect,
     /// a client asks about a token, or gives one back
     Client,
+    /// somebody found it
+    Leak,
 }
 
 impl Door {
-    const ALL: [Door; 7] = [
+    const ALL: [Door; 8] = [
         Door::Verify,
         Door::Authorize,
         Door::Whoami,
@@ -41,6 +43,7 @@ impl Door {
         Door::Token,
         Door::Introspect,
         Door::Client,
+        Door::Leak,
     ];
 
     /// Whether to pass it is a use of the credential. To ask about a token is none, and whoever ends a secret never waits.
@@ -57,6 +60,7 @@ impl Door {
             Door::Token => "token",
             Door::Introspect => "introspect",
             Door::Client => "client",
+            Door::Leak => "leak",
         }
     }
 }
@@ -103,12 +107,13 @@ pub enum Quota {
     FailedAuthentication,
     SignIn,
     GivenBack,
+    Leak,
 }
 
 impl Quota {
     /// A credential's are verdicts, and counted with them.
-    const COUNTED: [Quota; 4] =
-        [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn, Quota::GivenBack];
+    const COUNTED: [Quota; 5] =
+        [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn, Quota::GivenBack, Quota::Leak];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -117,6 +122,7 @@ impl Quota {
             Quota::FailedAuthentication => "failed_authentication",
             Quota::SignIn => "sign_in",
             Quota::GivenBack => "given_back",
+            Quota::Leak => "leak",
         }
     }
 }

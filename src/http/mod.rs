@@ -27,6 +27,7 @@ pub mod json;
 mod json_out;
 mod json_parser;
 mod jwks;
+mod leaks;
 mod limited;
 mod lines;
 pub mod members;

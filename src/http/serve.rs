@@ -14,8 +14,8 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, revocations, verify,
-    whoami,
+    API, API_ADMIN, authorize, console, docs, health, jwks, leaks, metrics, oauth, reference, revocations,
+    verify, whoami,
 };
 use crate::domain::credential::Kind;
 use crate::limits;
@@ -91,6 +91,8 @@ fn callers(service: &mut ServiceConfig) {
         )
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
+        .service(Routes::at("/leaks").post(leaks::finder::handle).done())
+        .service(Routes::at("/leaks/github").post(leaks::github::handle).done())
         .service(Routes::at("/oauth/token").post(oauth::token::handle).done())
         .service(Routes::at("/oauth/introspect").post(oauth::introspect::handle).done())
         .service(Routes::at("/oauth/revoke").post(oauth::revoke::handle).done())

@@ -350,9 +350,9 @@ fn settings() -> impl Strategy<Value = Settings> {
     let rotation = prop::sample::select(ClientRotation::ALL.to_vec());
     let clients = (12..=32u8, 22..=64u8, rotation, any::<u32>());
     let operations = btree_map(any::<String>(), concrete(), 0..3);
-    let limits = option::of(rate_limits());
+    let limits = (option::of(rate_limits()), prop::sample::select(credential::OnLeak::ALL.to_vec()));
     (numbers, clients, scopes(), option::of(scopes()), operations, limits).prop_map(
-        |(numbers, clients, default_scopes, allowed_scopes, operations, limit)| {
+        |(numbers, clients, default_scopes, allowed_scopes, operations, (limit, on_leak))| {
             let (default, max, lifetime, warning, require) = numbers;
             let (id_chars, secret_chars, client_rotation, token_lifetime_seconds) = clients;
             Settings {
@@ -370,6 +370,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 allowed_scopes,
                 operations,
                 default_rate_limit: limit,
+                on_leak,
             }
         },
     )
@@ -435,7 +436,16 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
         (typed(), secret(), at()).prop_map(|(name, token, expires_at)| OperatorEvent::TokenMinted(
             operator::TokenMinted { name, token, expires_at }
         )),
-        id().prop_map(|id| OperatorEvent::TokenRevoked(operator::TokenRevoked { token_id: TokenId(id) })),
+        id().prop_map(|id| OperatorEvent::TokenRevoked(operator::TokenRevoked::by_hand(TokenId(id)))),
+        (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| {
+            OperatorEvent::TokenRevoked(operator::TokenRevoked {
+                reason: Some(Reason::Leaked),
+                reporter: Some(credential::Reporter::Scanner),
+                source: Some(source),
+                url,
+                ..operator::TokenRevoked::by_hand(TokenId(id))
+            })
+        }),
     ]
 }
 
@@ -511,6 +521,14 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         })),
         registration().prop_map(|registration| E::Configured(credential::Configured { registration })),
         Just(E::TokensRevoked(credential::TokensRevoked {})),
+        (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| E::LeakReported(
+            credential::LeakReported {
+                secret_id: SecretId(id),
+                reporter: credential::Reporter::Finder,
+                source,
+                url
+            }
+        )),
         Just(E::Suspended(credential::Suspended {})),
         Just(E::Resumed(credential::Resumed {})),
         at().prop_map(|expires_at| E::ExpiringSoon(credential::ExpiringSoon { expires_at })),

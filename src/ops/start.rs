@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::config::{Config, local_url};
+use super::config::{Config, GithubScanning, local_url};
 use super::house::{Foundation, House};
 use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
@@ -24,7 +24,9 @@ use crate::http::serve::serve as serve_http;
 use crate::limiter::Limiter;
 use crate::limits;
 use crate::outbound::Outbound;
+use crate::people::web::Web;
 use crate::people::{self, People};
+use crate::scanners::Scanner;
 use crate::tokens::keyring::Keyring;
 use crate::tokens::revocations::Lists;
 use crate::vault::{id_bytes, random_bytes};
@@ -86,6 +88,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
     let Prepared { mut config, listener, data_dir, ready_file } = prepared;
     let bound = bound(&listener)?;
     let people = config.sign_in.take().map(|sign_in| sign_in.at(&config.public_url(bound))).transpose()?;
+    let github = config.github.take().map(scanner_of).transpose()?;
     let opened = tokio::select! {
         opened = open(&config, &settings, data_dir.path()) => opened?,
         // Whatever a start has written down by then, the next one goes on from.
@@ -100,6 +103,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         listener,
         ready_file,
         people,
+        github,
     };
     let outcome = keep(opening, stop).await;
     outcome.and(house.close().await.map_err(StartError::from))
@@ -127,6 +131,7 @@ struct Opening<'a> {
     ready_file: ReadyFile,
     /// by what people sign in, if they do
     people: Option<people::settings::Settings>,
+    github: Option<Scanner>,
 }
 
 /// However it ends, what was begun here has ended when it returns.
@@ -184,7 +189,7 @@ async fn answer(
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let Opening { house, append_only, config, data_dir, listener, ready_file, people } = opening;
+    let Opening { house, append_only, config, data_dir, listener, ready_file, people, github } = opening;
     let bound = bound(&listener)?;
     let people = people.map(|settings| people_of(house, settings)).transpose()?;
     let openapi = document(&config.public_url(bound));
@@ -201,6 +206,8 @@ async fn answer(
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         people,
+        reports: tokio::sync::Semaphore::new(limits::LEAK_REPORTS_AT_ONCE),
+        github,
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         starting_settings: tenant::Settings::starting(config.default_key_format.clone()),
@@ -241,6 +248,19 @@ fn people_of(house: &House, settings: people::settings::Settings) -> Result<Arc<
         StartError::new(format!("TLS to the identity provider can't be set up (oidc_ca_file): {error}."))
     })?;
     Ok(Arc::new(People::new(settings, Arc::new(web), house.ledger.clone(), house.view.clone())))
+}
+
+fn scanner_of(settings: GithubScanning) -> Result<Scanner, StartError> {
+    let GithubScanning { filed, keys_url, ca_file } = settings;
+    let asked = keys_url.map(|url| {
+        let web = Outbound::new(ca_file.as_deref()).map_err(|error| {
+            StartError::new(format!(
+                "TLS to GitHub can't be set up (github_secret_scanning_ca_file): {error}."
+            ))
+        })?;
+        Ok::<_, StartError>((url, Arc::new(web) as Arc<dyn Web>))
+    });
+    Ok(Scanner::new(filed, asked.transpose()?))
 }
 
 /// This node's id, kept on its data directory: a restart takes its own lease over at once.

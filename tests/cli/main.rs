@@ -8,6 +8,7 @@ mod support;
 mod backup;
 mod import;
 mod key;
+mod leak_rules;
 mod oauth_page;
 mod operator;
 mod readme;

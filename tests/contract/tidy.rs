@@ -8,7 +8,7 @@ use credledger::ops::migrate::Schema;
 use super::source::{files, root, sources};
 
 /// From the ground up. Rooms of one line see each other.
-const FLOORS: [&[&str]; 15] = [
+const FLOORS: [&[&str]; 16] = [
     &["limits", "clock", "vault"],
     &["domain"],
     &["db"],
@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 15] = [
     &["tokens"],
     &["limiter"],
     &["people"],
+    &["scanners"],
     &["outbound"],
     &["http"],
     &["ops"],

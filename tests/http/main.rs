@@ -20,6 +20,8 @@ mod idempotency;
 mod import;
 mod keys;
 mod last_root;
+mod leaks;
+mod leaks_github;
 mod limits;
 mod limits_set;
 mod lists;

@@ -35,6 +35,11 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
             told
         })
         .collect();
+    let leak = key.leaks.last().map(|leak| {
+        let prefix = key.secret(leak.secret).map(|secret| &secret.facts.prefix);
+        let (source, url) = (leak.source.known(), leak.url.as_ref().and_then(|url| url.known()));
+        json!({"reporter": "finder", "source": source, "url": url, "secret_id": leak.secret, "prefix": prefix})
+    });
     let description = key.description.value.known().filter(|text| !text.is_empty());
     let mut told = json!({
         "id": key.id,
@@ -50,6 +55,7 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         "owner": key.owner,
         "expires_at": key.expires_at,
         "revoked": revoked,
+        "leak": leak,
         "secrets": secrets,
         "version": key.version,
     });
@@ -99,6 +105,9 @@ pub fn comparable_key(key: &Value) -> Value {
     }
     if let Some(revoked) = members["revoked"].as_object_mut() {
         revoked.retain(|name, _| name == "reason" || name == "note");
+    }
+    if let Some(leak) = members["leak"].as_object_mut() {
+        assert!(leak.remove("reported_at").is_some(), "no reported_at");
     }
     for secret in members["secrets"].as_array_mut().expect("secrets") {
         let secret = secret.as_object_mut().expect("a secret");

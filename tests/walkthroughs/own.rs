@@ -51,6 +51,49 @@ fn n5_a_grace_window_can_be_lengthened_shortened_and_closed() {
     assert_eq!(key.told(), told.map(|word| format!("api_key.{word}")));
 }
 
+#[test]
+fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_found() {
+    let service = Service::start();
+    let (root, gateway, finder) = (service.root(), service.gateway(), service.anonymous());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint("long-lived");
+    let (successor, _) = key.rotate(json!({"grace_seconds": 3600}));
+    let report = |token: &str, url: &str| {
+        let body = json!({"token": token, "source": "a public repository", "url": url});
+        finder.post("/api/v1/leaks", &body).expect(202)
+    };
+
+    // Of a secret that is on its way out, that one ends; whoever finds it learns nothing.
+    let told = report(&key.secret, "https://git.example/1");
+    gateway.verify(&key.secret).is_refused("revoked");
+    gateway.verify(&successor).is_accepted();
+    assert_eq!(told, report("nothing that is here", "https://git.example/2"));
+
+    // Of the active one, the key ends.
+    report(&successor, "https://git.example/3");
+    gateway.verify(&successor).is_refused("revoked");
+    let shown = key.read();
+    assert_eq!((&shown["status"], &shown["revoked"]["reason"]), (&json!("revoked"), &json!("leaked")));
+    assert_eq!(shown["leak"]["url"], "https://git.example/3");
+    assert_eq!(shown["leak"]["prefix"], shown["secrets"][1]["prefix"]);
+    let words = ["created", "rotated", "leak_reported", "secret_revoked", "leak_reported", "revoked"];
+    assert_eq!(key.told(), words.map(|word| format!("api_key.{word}")));
+    for event in &key.history()[2..] {
+        assert_eq!((&event["actor"]["kind"], &event["actor"]["id"]), (&json!("holder"), &json!(key.id)));
+        assert!(event["client_ip"].is_string() && event["request_id"].is_string(), "{event}");
+    }
+
+    // A tenant that would rather decide by itself is told alone.
+    root.patch(&tenant.path(), &json!({"settings": {"on_leak": "flag"}})).expect(200);
+    let other = tenant.mint("flagged");
+    report(&other.secret, "https://git.example/4");
+    gateway.verify(&other.secret).is_accepted();
+    assert_eq!(
+        (&other.read()["status"], &other.read()["leak"]["url"]),
+        (&json!("active"), &json!("https://git.example/4"))
+    );
+}
+
 /// Somebody else's table, as it was exported: ids, digests, and when each was made.
 fn exported(number: usize) -> (String, serde_json::Value) {
     let key = format!(

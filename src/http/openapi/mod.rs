@@ -25,6 +25,7 @@ const PATHS: &[&str] = &[
     include_str!("paths/signing_keys.json"),
     include_str!("paths/verdicts.json"),
     include_str!("paths/oauth.json"),
+    include_str!("paths/leaks.json"),
     include_str!("paths/service.json"),
 ];
 
@@ -41,6 +42,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/signing_key.json"),
     include_str!("schemas/verdict.json"),
     include_str!("schemas/oauth.json"),
+    include_str!("schemas/leak.json"),
     include_str!("schemas/service.json"),
     include_str!("schemas/problem.json"),
 ];
@@ -56,6 +58,7 @@ const RESPONSES: &[&str] = &[
     include_str!("responses/signing_keys.json"),
     include_str!("responses/verdicts.json"),
     include_str!("responses/oauth.json"),
+    include_str!("responses/leaks.json"),
     include_str!("responses/service.json"),
     include_str!("responses/problems.json"),
 ];

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Names, actor, revocation};
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Kind, Registration, Secret};
+use crate::domain::credential::{Credential, Kind, Leak, Registration, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
 use crate::http::problem::Problem;
@@ -50,6 +50,7 @@ pub fn credential(
         ("created_at".to_owned(), json!(credential.created_at)),
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
         ("revoked".to_owned(), json!(revoked)),
+        ("leak".to_owned(), json!(credential.leaks.last().map(|said| leak(credential, said)))),
         ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
         ("version".to_owned(), json!(credential.version)),
     ]);
@@ -65,6 +66,19 @@ pub fn credential(
         }
     }
     Value::Object(members)
+}
+
+/// What was reported last; the history has every report.
+fn leak(credential: &Credential, leak: &Leak) -> Value {
+    let prefix = credential.secret(leak.secret).map(|secret| &secret.facts.prefix);
+    json!({
+        "reported_at": leak.reported_at,
+        "reporter": leak.reporter,
+        "source": leak.source,
+        "url": leak.url,
+        "secret_id": leak.secret,
+        "prefix": prefix,
+    })
 }
 
 fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {

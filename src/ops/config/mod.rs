@@ -1,5 +1,6 @@
 //! The configuration of `credledger serve`, and the only place that reads the environment.
 
+mod scanners;
 mod sign_in;
 mod sources;
 
@@ -18,6 +19,7 @@ use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::tenant::Settings;
 use crate::limits;
+pub use scanners::GithubScanning;
 pub use sign_in::SignIn;
 use sources::read_bounded;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
@@ -52,6 +54,8 @@ pub struct Config {
     pub operator_rate_limit: Option<RateLimit>,
     /// none: nobody signs in, operators come with tokens
     pub sign_in: Option<SignIn>,
+    /// none: messages of GitHub's secret scanning are refused
+    pub github: Option<GithubScanning>,
     /// how long a key signs tokens before another takes its place
     pub signing_key_rotation: Duration,
     pub ready_file: Option<PathBuf>,
@@ -151,6 +155,7 @@ impl Config {
                 None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
             sign_in: SignIn::read(&mut values)?,
+            github: GithubScanning::read(&mut values)?,
             signing_key_rotation: member(&mut values, "signing-key-rotation-days", rotation_days)?
                 .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
             ready_file: member(&mut values, "ready-file", path)?,

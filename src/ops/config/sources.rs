@@ -62,6 +62,17 @@ pub const MEMBERS: &[Member] = &[
     member("session-seconds", "SECONDS", "every session ends after so long [43200]"),
     member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
     member(
+        "github-secret-scanning-keys-url",
+        "URL",
+        "take messages of GitHub's secret scanning, by the keys that it publishes there [none are taken]",
+    ),
+    member("github-secret-scanning-keys-file", "FILE", "the same keys in a file, where there is no way out"),
+    member(
+        "github-secret-scanning-ca-file",
+        "FILE",
+        "PEM roots that certificate must lead to [the system's]",
+    ),
+    member(
         "signing-key-rotation-days",
         "DAYS",
         "how long a key signs access tokens before another takes its place [90]",

@@ -262,6 +262,8 @@ fn credential(
         }
         CredentialEvent::Suspended(_) => credential.suspended = true,
         CredentialEvent::Resumed(_) => credential.suspended = false,
+        // What leaked goes on as it is, until the event that ends it.
+        CredentialEvent::LeakReported(_) => {}
         // Its end stands in the record, and is judged at the instant of the question.
         CredentialEvent::ExpiringSoon(_) | CredentialEvent::Expired(_) => {}
         CredentialEvent::Revoked(_) => edit.revoke(ordinal, &mut credential)?,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::body::MessageBody;
 use credledger::domain::authority::Role;
 use credledger::domain::credential::{
-    AuthMethod, ClientRotation, CredentialEvent, Kind, Reason as RevocationReason,
+    AuthMethod, ClientRotation, CredentialEvent, Kind, OnLeak, Reason as RevocationReason,
 };
 use credledger::domain::{access, key_format, tenant};
 use credledger::http::problem::{Code, Problem};
@@ -61,7 +61,7 @@ fn the_words_of_the_document_are_those_of_the_domain() {
     let schemas = &api.document()["components"]["schemas"];
     // The limiter stands behind the verdict, and its word behind the verdict's.
     let reasons = access::Reason::ALL.into_iter().map(access::Reason::word).chain(["rate_limited"]);
-    let cases: [(&str, &Value, Vec<&str>); 8] = [
+    let cases: [(&str, &Value, Vec<&str>); 9] = [
         (
             "events",
             &schemas["Event"]["properties"]["type"],
@@ -85,6 +85,11 @@ fn the_words_of_the_document_are_those_of_the_domain() {
             "rotations",
             &schemas["TenantSettings"]["properties"]["client_rotation"],
             ClientRotation::ALL.map(ClientRotation::word).to_vec(),
+        ),
+        (
+            "leaks",
+            &schemas["TenantSettings"]["properties"]["on_leak"],
+            OnLeak::ALL.map(OnLeak::word).to_vec(),
         ),
     ];
     for (what, schema, domain) in cases {
@@ -143,6 +148,11 @@ fn the_bounds_of_the_document_are_those_that_are_kept() {
         ("schemas/Resources/maxItems", limits::CLIENT_RESOURCES),
         ("schemas/Resource/maxLength", limits::RESOURCE_CHARS),
         ("schemas/ClientKeys/properties/keys/maxItems", limits::CLIENT_KEYS),
+        ("schemas/LeakReport/properties/source/maxLength", limits::LEAK_SOURCE_CHARS),
+        ("schemas/LeakReport/properties/url/maxLength", limits::LEAK_URL_CHARS),
+        ("schemas/Leak/properties/source/maxLength", limits::LEAK_SOURCE_CHARS),
+        ("schemas/Leak/properties/url/maxLength", limits::LEAK_URL_CHARS),
+        ("schemas/ScannerMessage/maxItems", limits::SCANNER_ITEMS),
         ("schemas/ClientKey/properties/kid/maxLength", limits::JOSE_NAME_BYTES),
         ("schemas/TokenRequest/properties/client_assertion/maxLength", limits::ASSERTION_BYTES),
         (

@@ -1,6 +1,7 @@
 //! One history on its way through the service, and what the oracle says of each step.
 
 mod hold;
+mod leaks;
 mod send;
 mod take_in;
 mod tokens;
@@ -46,6 +47,8 @@ pub struct Run<'a> {
     pub met: BTreeMap<String, usize>,
     /// what each request must have left in the ledger, and the position that its answer told
     pub requests: Vec<(String, Vec<Recorded>, Option<u64>)>,
+    /// which of them reported a leak, and of what
+    reported: BTreeMap<String, StreamId>,
 }
 
 /// What a step is about, as far as it is there.
@@ -75,6 +78,7 @@ impl<'a> Run<'a> {
             tokens: BTreeMap::new(),
             met: BTreeMap::new(),
             requests: Vec::new(),
+            reported: BTreeMap::new(),
         };
         run.take_in_root();
         (0..TENANTS).for_each(|number| run.take_in_tenant(number));
@@ -93,6 +97,7 @@ impl<'a> Run<'a> {
                 return self.exchange(target, *secret, *scope, resources);
             }
             Action::GiveBack { token } => return self.give_back(target, *token),
+            Action::ReportLeak { secret, source } => return self.report_leak(target, *secret, *source),
             _ => {}
         }
         if self.would_lock_everybody_out(step, target) {
