@@ -155,7 +155,8 @@ fn tenant(service: &mut ServiceConfig) {
                 .post(command::create_member::handle)
                 .done(),
         )
-        .service(web::scope("/members/{member}").configure(member));
+        .service(web::scope("/members/{member}").configure(member))
+        .service(Routes::at("/decide").post(read::decide::handle).done());
 }
 
 fn keys(service: &mut ServiceConfig) {
