@@ -19,6 +19,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::domain::operator::Reach;
 use crate::domain::scope::ConcreteScope;
+use crate::domain::text::Line;
 use crate::http::app::App;
 use crate::http::body::{JsonBody, Wants};
 use crate::http::conneg;
@@ -35,10 +36,10 @@ use crate::limits;
 use crate::projections::find;
 
 /// How a secret is named whose text nobody has any more.
-enum Named<'a> {
+enum Named {
     Credential(CredentialId),
     Secret(SecretId),
-    Prefix(&'a str),
+    Prefix(String),
 }
 
 /// A moment by one of its names, or by both.
@@ -49,7 +50,7 @@ enum Asked {
 }
 
 struct Question<'a> {
-    named: Named<'a>,
+    named: Named,
     asked: Asked,
     client_ip: Option<IpAddr>,
     scopes: Vec<ConcreteScope>,
@@ -102,23 +103,17 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     })
 }
 
-fn named<'a>(members: &mut Members<'a, '_>) -> Option<Named<'a>> {
+fn named(members: &mut Members<'_, '_>) -> Option<Named> {
     let credential = members.nullable("credential_id", |id| id.uuid().map(CredentialId));
     let secret = members.nullable("secret_id", |id| id.uuid().map(SecretId));
-    let prefix = members.nullable("prefix", |text| text.parsed(beginning));
+    let prefix = members.nullable("prefix", |text| {
+        text.parsed(|text| Line::<{ limits::FILTER_CHARS }>::parse(text).map(|line| line.as_str().to_owned()))
+    });
     match (credential?, secret?, prefix?) {
         (Some(id), None, None) => Some(Named::Credential(id)),
         (None, Some(id), None) => Some(Named::Secret(id)),
         (None, None, Some(prefix)) => Some(Named::Prefix(prefix)),
         _ => members.refuse("say whose verdict this is by one of credential_id, secret_id and prefix"),
-    }
-}
-
-/// What no secret begins with is no fault, but it has to be something that can be looked for.
-fn beginning(text: &str) -> Result<&str, String> {
-    match text.chars().count() {
-        1..=limits::FILTER_CHARS if !text.contains(char::is_control) => Ok(text),
-        _ => Err(format!("expected 1 to {} characters, none of them a control character", limits::FILTER_CHARS)),
     }
 }
 
@@ -163,12 +158,12 @@ struct Sought {
     secret: Option<SecretId>,
 }
 
-impl Named<'_> {
+impl Named {
     async fn sought(&self, app: &App, tenant: TenantId) -> Result<Sought, Problem> {
         let (database, ledger) = (app.ledger.database(), app.ledger.reader().ledger);
-        let found = match *self {
-            Named::Credential(credential) => return Ok(Sought { credential, secret: None }),
-            Named::Secret(secret) => find::by_id(database, ledger, tenant, secret).await?,
+        let found = match self {
+            Named::Credential(credential) => return Ok(Sought { credential: *credential, secret: None }),
+            Named::Secret(secret) => find::by_id(database, ledger, tenant, *secret).await?,
             Named::Prefix(prefix) => {
                 let mut found = find::by_prefix(database, ledger, tenant, prefix, limits::PREFIX_TWINS).await?;
                 if found.len() > 1 {
