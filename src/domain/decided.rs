@@ -185,12 +185,7 @@ impl<'q> Trace<'q> {
 
 impl Fact {
     /// None where the state says nothing of it: it is another's, or the secret is not there yet.
-    fn seen<'s>(
-        self,
-        state: &'s StreamState,
-        secret: SecretId,
-        operation: Option<&str>,
-    ) -> Option<Seen<'s>> {
+    fn seen<'s>(self, state: &'s StreamState, secret: SecretId, operation: Option<&str>) -> Option<Seen<'s>> {
         let credential = state.credential();
         let secret = || credential?.secret(secret);
         Some(match self {

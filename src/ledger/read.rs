@@ -18,7 +18,8 @@ use crate::domain::ids::StreamId;
 use crate::domain::stream::StreamState;
 use crate::vault::{Purpose, Vault};
 
-const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2, $3)";
+const STREAMS: &str =
+    "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2, $3)";
 /// Of a stream that is read to its end.
 const NO_LAST: u64 = i64::MAX.cast_unsigned();
 const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::db::{Database, DbError, Errand, Sight};
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 
-const BY_ID: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/secrets/queries/by_id.sql"));
+const BY_ID: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/secrets/queries/by_id.sql"));
 const BY_PREFIX: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/secrets/queries/by_prefix.sql"));
 

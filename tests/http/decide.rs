@@ -1,8 +1,10 @@
 //! `decide`: verdicts of then, judged again; which events decided each; and whatever may be wrong with the question.
 
+use credledger::vault::sha256;
 use serde_json::{Value, json};
 
 use crate::bad_input::is_refused_at;
+use crate::import::{header, hex, key as imported_key};
 use crate::matrix::{ABSENT, told};
 use crate::support::client::Response;
 use crate::support::service::{Actor, Service, Tenant, text};
@@ -134,11 +136,8 @@ fn windows_ends_and_resumptions_are_told_by_their_events_too() {
     assert_eq!(by(&other.secret).1.last(), Some(&resumed));
 
     let client = tenant.client("c");
-    let verdict = decide(
-        &root,
-        &tenant,
-        json!({"credential_id": client.id, "position": position(&client.minted)}),
-    );
+    let verdict =
+        decide(&root, &tenant, json!({"credential_id": client.id, "position": position(&client.minted)}));
     let verdict = verdict.expect(200);
     assert_eq!((&verdict["valid"], &verdict["kind"]), (&json!(true), &json!("oauth_client")));
 }
@@ -276,17 +275,24 @@ fn what_is_not_the_tenants_own_is_not_there_under_any_name() {
 }
 
 #[test]
-fn clients_whose_secrets_begin_alike_are_told_apart_by_their_ids() {
+fn secrets_that_begin_alike_are_told_apart_by_their_ids() {
     let service = Service::start();
     let root = service.root();
-    let tenant = root.tenant("acme", json!({"client_format": {"secret_prefix": "s_", "secret_chars": 36}}));
-    // One beginning in 64 characters is enough: so many clients that two begin alike.
-    let mut begun: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
-    for _ in 0..3 {
-        let client = tenant.client("c");
-        begun.insert(text(&client.read()["secrets"][0]["prefix"]), position(&client.minted));
-    }
-    for (prefix, position) in begun {
-        decide(&root, &tenant, json!({"prefix": prefix, "position": position})).expect(200);
-    }
+    let tenant = acme(&root);
+    let row = |number: usize, prefix: &str| {
+        let digest = hex(&sha256(&[imported_key(number).as_bytes()]));
+        json!({"old_id": format!("key_{number}"), "name": "n", "digest": digest, "prefix": prefix})
+    };
+    let lines = [header(json!({"algorithm": "sha256"})), row(1, "sk_00"), row(2, "sk_00"), row(3, "sk_000")];
+    let (imported, _) = crate::import::told(&crate::import::send(&root, &tenant, &lines));
+    let at = position(&imported[2]);
+    is_refused_at(&decide(&root, &tenant, json!({"prefix": "sk_00", "position": at})), "/prefix");
+    let only = decide(&root, &tenant, json!({"prefix": "sk_000", "position": at})).expect(200);
+    assert_eq!((&only["valid"], &only["credential_id"]), (&json!(true), &imported[2]["key_id"]));
+    let (verdict, decided_by) = asked(&root, &tenant, &json!({"credential": imported_key(1)}));
+    assert_eq!(verdict["credential_id"], imported[0]["key_id"]);
+    assert_eq!(decided_by.last(), Some(&position(&imported[0])));
+    // It was not here before it was brought, whatever its age.
+    let before = json!({"credential_id": imported[0]["key_id"], "position": position(&imported[0]) - 1});
+    assert_eq!(decide(&root, &tenant, before).expect(200)["reason"], "not_found");
 }

@@ -108,7 +108,8 @@ fn what_each_resource_was_after_each_change_it_is_told_to_have_been_for_ever() {
         let (mut plan, mut operator) =
             (Told::of("/api/admin/v1/plans/free".to_owned()), Told::of(String::new()));
         for (most, status) in [(3, 201), (4, 200)] {
-            let set = root.put("/api/admin/v1/plans/free", &json!({"active_credentials": most})).expect(status);
+            let set =
+                root.put("/api/admin/v1/plans/free", &json!({"active_credentials": most})).expect(status);
             plan.after(&root, &set);
         }
         let body = json!({"name": "op", "role": "auditor", "tenants": [tenant.id]});
@@ -181,10 +182,8 @@ fn whoever_did_it_is_named_as_then() {
     let admin = service.operator("org_admin", &[]);
     let key = tenant.seen_by(&admin).mint("k");
     let creator = key.read()["created_by"].clone();
-    let changed = root.patch(
-        &format!("/api/admin/v1/operators/{}", text(&creator["id"])),
-        &json!({"role": "auditor"}),
-    );
+    let changed =
+        root.patch(&format!("/api/admin/v1/operators/{}", text(&creator["id"])), &json!({"role": "auditor"}));
     changed.expect(200);
     assert_eq!(then(&root, &key.path, position(&key.minted))["created_by"], creator);
 }
@@ -218,7 +217,9 @@ fn what_names_no_moment_is_refused_and_before_the_beginning_there_was_nothing() 
     let tenant = acme(&root);
     for path in paths(&root, &tenant) {
         let get = |query: &str| root.get(&format!("{path}?{query}"));
-        for at in ["", "yesterday", "2026-01-01", "1700000000", "2026-02-30T00:00:00Z", "10000-01-01T00:00:00Z"] {
+        for at in
+            ["", "yesterday", "2026-01-01", "1700000000", "2026-02-30T00:00:00Z", "10000-01-01T00:00:00Z"]
+        {
             is_refused_at(&get(&format!("at={at}")), "at");
         }
         for position in ["", "-1", "%2B1", "1.0", "one", "18446744073709551616"] {

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Owner, Possession, Request, Token, judge};
+use credledger::domain::access::{Facts, Possession, Request, Token, judge};
 use credledger::domain::credential::{Credential, Kind, Secret};
+use credledger::domain::decided::Whole;
 use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
 use credledger::domain::member::Member;
@@ -106,28 +107,15 @@ fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
 impl Whose {
     pub fn facts(&self) -> Facts<'_> {
         let Whose { tenant, credential, owner, secret, token } = self;
-        Facts {
-            tenant: credential.tenant,
-            token: token.as_ref().map(|(taken, revoked)| Token {
-                ends_at: taken.ends_at,
-                revoked: *revoked,
-                bound: false,
-                scopes: &taken.scopes,
-                audience: &taken.audience,
-            }),
-            revoked: credential.revoked.is_some(),
-            secret_revoked: secret.revoked_at.is_some(),
-            secret_ends_at: secret.ends_at,
-            expires_at: credential.expires_at,
-            tenant_suspended: tenant.suspended_at.is_some(),
-            suspended: credential.suspended_at.is_some(),
-            owner: owner
-                .as_ref()
-                .map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
-            scopes: &credential.scopes,
-            ip_rules: &credential.ip_rules,
-            operations: &tenant.settings.operations,
-        }
+        let token = token.as_ref().map(|(taken, revoked)| Token {
+            ends_at: taken.ends_at,
+            revoked: *revoked,
+            bound: false,
+            scopes: &taken.scopes,
+            audience: &taken.audience,
+        });
+        let whole = Whole { credential, secret, tenant, owner: owner.as_ref() };
+        Facts { token, ..whole.facts() }
     }
 
     fn hold(&self, told: &Value, question: &Question) {

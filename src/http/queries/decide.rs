@@ -143,7 +143,8 @@ impl Asked {
                 let happened = app.time_of(position, place("position")).await?;
                 app.not_ahead(at, place("at"))?;
                 if at < happened {
-                    let detail = format!("the event at this position happened at {happened}; judge it then or later");
+                    let detail =
+                        format!("the event at this position happened at {happened}; judge it then or later");
                     return Err(Problem::faults(vec![Fault { place: place("at"), detail: detail.into() }]));
                 }
                 Ok(Moment { position, at })
@@ -165,7 +166,8 @@ impl Named {
             Named::Credential(credential) => return Ok(Sought { credential: *credential, secret: None }),
             Named::Secret(secret) => find::by_id(database, ledger, tenant, *secret).await?,
             Named::Prefix(prefix) => {
-                let mut found = find::by_prefix(database, ledger, tenant, prefix, limits::PREFIX_TWINS).await?;
+                let mut found =
+                    find::by_prefix(database, ledger, tenant, prefix, limits::PREFIX_TWINS).await?;
                 if found.len() > 1 {
                     let detail = "several secrets of this tenant begin so; name one by its secret_id";
                     let place = FaultPlace::Pointer("/prefix".to_owned());
@@ -204,8 +206,7 @@ struct Past {
 
 impl Past {
     async fn read(app: &App, tenant: TenantId, sought: Sought, moment: Moment) -> Result<Past, Problem> {
-        let (reader, database, sight) =
-            (app.ledger.reader(), app.ledger.database(), Sight::Tenant(tenant.0));
+        let (reader, database, sight) = (app.ledger.reader(), app.ledger.database(), Sight::Tenant(tenant.0));
         let until = async |stream| reader.history_until(database, sight, stream, moment.position).await;
         // Read whole: what came later is there, and was not then; what is not there at all is told otherwise.
         let mut events = reader.history(database, sight, sought.credential.into()).await?;
