@@ -26,12 +26,12 @@ const OPERATIONS: [Option<&str>; 3] = [None, Some("GET /orders"), Some("POST /or
 const AUDIENCES: [Option<&str>; 5] = [None, Some(RESOURCES[0]), None, Some(RESOURCES[1]), Some(RESOURCES[2])];
 const BATCH: usize = 100;
 
-struct Question {
-    ip: Option<IpAddr>,
-    scopes: Vec<ConcreteScope>,
-    operation: Option<&'static str>,
-    tenant: Option<TenantId>,
-    audience: Option<&'static str>,
+pub struct Question {
+    pub ip: Option<IpAddr>,
+    pub scopes: Vec<ConcreteScope>,
+    pub operation: Option<&'static str>,
+    pub tenant: Option<TenantId>,
+    pub audience: Option<&'static str>,
 }
 
 /// All that a verdict may depend on.
@@ -89,7 +89,7 @@ fn asked(run: &Run<'_>) -> Vec<(String, Whose, Question)> {
 }
 
 /// Some ways to ask for each, others for each: over a history all of them come.
-fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
+pub fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
     let question = |turn: usize| Question {
         ip: ADDRESSES[turn % ADDRESSES.len()].map(|text| text.parse().expect("an address")),
         scopes: SCOPES[turn / 2 % SCOPES.len()]
