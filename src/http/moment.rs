@@ -12,6 +12,7 @@ use crate::db::Sight;
 use crate::domain::event::Actor;
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::ledger::past::Moment;
+use crate::limits;
 
 /// Of when one resource is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ fn named(query: &mut Parameters<'_>) -> Option<Option<Named>> {
 impl App {
     /// The state after the last event that had happened by then. Before the first there was nothing, and nothing is found.
     pub async fn moment_at(&self, at: Timestamp, place: FaultPlace) -> Result<Moment, Problem> {
-        self.not_ahead(at, place)?;
+        let now = self.of_the_ledger(self.now());
+        not_ahead(at, now, place)?;
         let position = self.ledger.position_at(at).await?;
         position.map(|position| Moment { position, at }).ok_or_else(Problem::not_found)
     }
@@ -84,14 +86,10 @@ impl App {
         })
     }
 
-    /// What is still to come can't be told.
-    pub fn not_ahead(&self, at: Timestamp, place: FaultPlace) -> Result<(), Problem> {
+    /// An instant that a verdict told: the clock may have been set back by a little since.
+    pub fn may_have_told(&self, at: Timestamp, place: FaultPlace) -> Result<(), Problem> {
         let now = self.of_the_ledger(self.now());
-        if at <= now {
-            return Ok(());
-        }
-        let detail = format!("this lies ahead: it is {now} now; name an instant that has come");
-        Err(Problem::faults(vec![Fault { place, detail: detail.into() }]))
+        not_ahead(at, now.plus_seconds(limits::TOLD_AHEAD_SECONDS), place)
     }
 
     /// Whoever did these things, by the names that they had then.
@@ -115,6 +113,15 @@ impl App {
         });
         Ok(NamesThen(operators.into_iter().zip(names).collect()))
     }
+}
+
+/// What is still to come can't be told.
+fn not_ahead(at: Timestamp, now: Timestamp, place: FaultPlace) -> Result<(), Problem> {
+    if at <= now {
+        return Ok(());
+    }
+    let detail = format!("this lies ahead: it is {now} now; name an instant that has come");
+    Err(Problem::faults(vec![Fault { place, detail: detail.into() }]))
 }
 
 /// What operators were called at a moment.

@@ -141,7 +141,7 @@ impl Asked {
             }
             Asked::Exactly(position, at) => {
                 let happened = app.time_of(position, place("position")).await?;
-                app.not_ahead(at, place("at"))?;
+                app.may_have_told(at, place("at"))?;
                 if at < happened {
                     let detail =
                         format!("the event at this position happened at {happened}; judge it then or later");
@@ -210,7 +210,10 @@ impl Past {
         let until = async |stream| reader.history_until(database, sight, stream, moment.position).await;
         // Read whole: what came later is there, and was not then; what is not there at all is told otherwise.
         let mut events = reader.history(database, sight, sought.credential.into()).await?;
-        if !events.first().is_some_and(|first| matches!(first.recorded.event, Event::Credential(..))) {
+        let is_its_credential = |first: &Positioned| {
+            first.recorded.tenant == Some(tenant) && matches!(first.recorded.event, Event::Credential(..))
+        };
+        if !events.first().is_some_and(is_its_credential) {
             return Err(Problem::not_found());
         }
         events.retain(|event| event.position <= moment.position);
