@@ -1,9 +1,11 @@
 //! The command line: one subcommand, one file.
 
+mod decide;
 mod import;
 mod key;
 mod operator;
 mod rebuild;
+mod remote;
 mod serve;
 mod write_ready_file;
 
@@ -22,8 +24,9 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 6] = [
+const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: decide::describe, run: decide::run },
     Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: operator::describe, run: operator::run },
