@@ -29,6 +29,11 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const FILTER_CHARS: usize = 100;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
+/// By how much an instant that this node or another told may lie ahead of this one's clock, which is set by the database's anew
+/// at each renewal of the lease.
+pub const TOLD_AHEAD_SECONDS: u32 = 1;
+/// How many secrets of one beginning are looked for where one is meant: two are one too many.
+pub const PREFIX_TWINS: i64 = 2;
 /// Of the name of a method that a gateway tells.
 pub const METHOD_CHARS: usize = 32;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.

@@ -7,3 +7,5 @@ grant select on credledger.operators, credledger.operator_tokens to credledger_a
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
+grant execute on function credledger.position_at to credledger_app;
+grant execute on function credledger.time_of to credledger_app;

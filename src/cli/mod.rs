@@ -1,10 +1,12 @@
 //! The command line: one subcommand, one file.
 
+mod decide;
 mod import;
 mod key;
 mod leak_rules;
 mod operator;
 mod rebuild;
+mod remote;
 mod serve;
 mod write_ready_file;
 
@@ -25,6 +27,7 @@ struct Subcommand {
 
 const SUBCOMMANDS: [Subcommand; 7] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: decide::describe, run: decide::run },
     Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: leak_rules::describe, run: leak_rules::run },

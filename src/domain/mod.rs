@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod client_format;
 pub mod command;
 pub mod credential;
+pub mod decided;
 pub mod effective;
 pub mod event;
 pub mod formats;

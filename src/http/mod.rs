@@ -32,6 +32,7 @@ mod limited;
 mod lines;
 pub mod members;
 pub mod metrics;
+mod moment;
 mod oauth;
 pub mod openapi;
 pub mod operator;

@@ -22,7 +22,7 @@ use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
 const QUESTIONS: &[&str] =
-    &["/api/v1/verify", "/api/v1/verify/batch", "/api/v1/oauth/token", "/api/v1/oauth/introspect"];
+    &["/api/v1/verify", "/api/v1/verify/batch", "/api/v1/oauth/token", "/api/v1/oauth/introspect", "/decide"];
 
 /// Starts answering; the server stops when its handle is told to, after what it has begun.
 pub fn serve(
@@ -157,7 +157,8 @@ fn tenant(service: &mut ServiceConfig) {
                 .post(command::create_member::handle)
                 .done(),
         )
-        .service(web::scope("/members/{member}").configure(member));
+        .service(web::scope("/members/{member}").configure(member))
+        .service(Routes::at("/decide").post(read::decide::handle).done());
 }
 
 fn keys(service: &mut ServiceConfig) {

@@ -123,7 +123,7 @@ fn method_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     })
 }
 
-fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
+pub fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
     node.parsed(|text| text.parse::<IpAddr>().map_err(|_| "expected an IPv4 or IPv6 address"))
         .map(fold_mapped)
 }

@@ -17,6 +17,7 @@ mod lanes;
 mod load;
 pub mod once;
 mod order;
+pub mod past;
 pub mod proposal;
 mod quotas;
 pub mod read;

@@ -18,7 +18,10 @@ use crate::domain::ids::StreamId;
 use crate::domain::stream::StreamState;
 use crate::vault::{Purpose, Vault};
 
-const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
+const STREAMS: &str =
+    "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2, $3)";
+/// Of a stream that is read to its end.
+const NO_LAST: u64 = i64::MAX.cast_unsigned();
 const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
@@ -135,10 +138,23 @@ impl Reader {
         sight: Sight<'_>,
         streams: &[StreamId],
     ) -> Result<Vec<Loaded>, ReadError> {
+        self.streams_until(database, errand, sight, streams, NO_LAST).await
+    }
+
+    /// The same as they stood after the event at that position.
+    pub async fn streams_until(
+        &self,
+        database: &Database,
+        errand: Errand,
+        sight: Sight<'_>,
+        streams: &[StreamId],
+        last: u64,
+    ) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let mut folds = Folds::of(streams);
         let fold = |row: Row| folds.fold(self.positioned(&row)?);
-        database.ask_each(errand, sight, STREAMS, &[&self.ledger, &ids], fold).await?;
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &ids, &last.cast_signed()];
+        database.ask_each(errand, sight, STREAMS, &params, fold).await?;
         Ok(folds.done())
     }
 
@@ -147,7 +163,7 @@ impl Reader {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let mut folds = Folds::of(streams);
         in_time(async {
-            let mut rows = pin!(scope.stream(STREAMS, &[&self.ledger, &ids]).await?);
+            let mut rows = pin!(scope.stream(STREAMS, &[&self.ledger, &ids, &NO_LAST.cast_signed()]).await?);
             while let Some(row) = rows.try_next().await? {
                 folds.fold(self.positioned(&row)?)?;
             }
@@ -163,7 +179,7 @@ impl Reader {
         client: &tokio_postgres::Client,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
-        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0], &NO_LAST.cast_signed()]).await?;
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
@@ -174,12 +190,23 @@ impl Reader {
         sight: Sight<'_>,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
+        self.history_until(database, sight, stream, NO_LAST).await
+    }
+
+    /// The same up to a position.
+    pub async fn history_until(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        stream: StreamId,
+        last: u64,
+    ) -> Result<Vec<Positioned>, ReadError> {
         let mut events = Vec::new();
         let keep = |row: Row| {
             events.push(self.positioned(&row)?);
             Ok::<_, ReadError>(())
         };
-        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &vec![stream.0]];
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &vec![stream.0], &last.cast_signed()];
         database.ask_each(Errand::Reading, sight, STREAMS, &params, keep).await?;
         Ok(events)
     }

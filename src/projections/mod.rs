@@ -6,6 +6,7 @@
 pub mod active;
 pub mod bytes;
 pub mod credentials;
+pub mod find;
 pub mod imports;
 pub mod list;
 pub mod load;

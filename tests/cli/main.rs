@@ -6,6 +6,7 @@
 mod support;
 
 mod backup;
+mod decide;
 mod import;
 mod key;
 mod leak_rules;

@@ -46,6 +46,7 @@ insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, 
 insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
   select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), json_build_object('name', json_build_array('s', 'key ' || n))
     from generate_series(1, 20000) n;
+insert into credledger.heads (ledger_id, head, last_at_ms) values (1, 40000, 40000) on conflict do nothing;
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
     from generate_series(1, 40000) n;
@@ -112,7 +113,13 @@ fn arguments(name: &str) -> Vec<String> {
         }
         "read_events" => vec!["1, 30000, 1000".to_owned()],
         "read_endings" => vec!["1, 39000".to_owned()],
-        "read_streams" => vec!["1, array['00000001-0000-0000-0000-000000000007'::uuid]".to_owned()],
+        "read_streams" => ["9223372036854775807", "20000", "7"]
+            .map(|last| format!("1, array['00000001-0000-0000-0000-000000000007'::uuid], {last}"))
+            .to_vec(),
+        "position_at" => vec!["1, 30000".to_owned()],
+        "time_of" => vec!["1, 30000".to_owned()],
+        "secrets/by_id" => vec![format!("1, '00000002-0000-0000-0000-000000000007'")],
+        "secrets/by_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab', 2")],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
         "read_answers" => {
             vec!["1, '00000003-0000-0000-0000-000000000001', '\\x33', 500".to_owned()]
@@ -139,7 +146,9 @@ fn queries() -> Vec<(String, String)> {
     }
     for (name, parameters) in [
         ("read_events", &["ledger", "first", "at_most"][..]),
-        ("read_streams", &["ledger", "streams"]),
+        ("read_streams", &["ledger", "streams", "last_position"]),
+        ("position_at", &["ledger", "until_ms"]),
+        ("time_of", &["ledger", "of_position"]),
         ("read_session", &["ledger", "of_digest"]),
         ("read_sealed_key", &["ledger", "of_kid"]),
         ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),

@@ -112,6 +112,12 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/enable", "{}", WRITERS),
     row(
         "POST",
+        "/api/admin/v1/tenants/{tenant}/decide",
+        r#"{"credential_id":"{key}","position":1}"#,
+        READERS,
+    ),
+    row(
+        "POST",
         "/api/admin/v1/operators",
         r#"{"name":"o","role":"gateway","tenants":["{tenant}"]}"#,
         WRITERS,

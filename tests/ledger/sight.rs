@@ -150,7 +150,7 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let ids = world(&database).await;
     let service = database.open().await;
     let all = ids.all();
-    let streams = "select stream_id from credledger.read_streams($1, $2) order by 1";
+    let streams = "select stream_id from credledger.read_streams($1, $2, 99) order by 1";
     let personal = "select stream_id from credledger.personal order by 1";
     let tenants = "select id from credledger.tenants order by 1";
     let credentials = "select id from credledger.credentials order by 1";

@@ -4,6 +4,79 @@ use serde_json::json;
 
 use crate::support::service::{Service, millis, text};
 
+/// A key that was widened, used, restricted, and found to be leaked: what an auditor is asked about weeks later.
+#[test]
+fn n2_one_credential_is_told_as_it_was_at_any_instant_and_at_any_position() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint_with(json!({"name": "ci-runner", "scopes": ["orders:read"]}));
+    let widened = key.edit(json!({"scopes": ["orders:*"], "name": "ci-runner 2"}));
+    key.edit(json!({"ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}}));
+    key.revoke("leaked");
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let at = |moment: &str| auditor.get(&format!("{}?{moment}", key.path)).expect(200);
+
+    let minted = at(&format!("position={}", key.minted["position"]));
+    assert_eq!((&minted["name"], &minted["scopes"]), (&json!("ci-runner"), &json!(["orders:read"])));
+    assert_eq!((&minted["status"], &minted["version"]), (&json!("active"), &json!(1)));
+    let then = at(&format!("position={}", widened["position"]));
+    assert_eq!((&then["name"], &then["scopes"]), (&json!("ci-runner 2"), &json!(["orders:*"])));
+    assert_eq!(then["ip_rules"]["allow"], json!([]));
+
+    // At the instant of each event, and of none: whatever had happened by then.
+    for event in key.history() {
+        let shown = at(&format!("at={}", text(&event["at"])));
+        let last = key.history().into_iter().rfind(|other| other["at"] == event["at"]).expect("itself");
+        assert_eq!(shown, at(&format!("position={}", last["position"])));
+    }
+    let revoked = at(&format!("at={}", text(&key.history().last().expect("an event")["at"])));
+    assert_eq!((&revoked["status"], &revoked["revoked"]["reason"]), (&json!("revoked"), &json!("leaked")));
+    let early = auditor.get(&format!("{}?at=2020-01-01T00:00:00Z", key.path));
+    early.problem(404, "not_found");
+}
+
+#[test]
+fn n3_a_past_decision_is_replayed_with_the_events_that_decided_it() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint_with(json!({"name": "ci-runner", "scopes": ["orders:read"]}));
+    let rules = json!({"ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}});
+    let ruled = key.edit(rules)["position"].clone();
+    let call = json!({"credential": key.secret, "client_ip": "198.51.100.7", "scopes": ["orders:read"]});
+    let refused = gateway.verify_as(call).is_refused("ip_denied").clone();
+    // Somebody mends it, and later the key goes.
+    let mended = key.edit(json!({"ip_rules": null}))["position"].clone();
+    key.revoke("unused");
+
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let decide = |moment: &serde_json::Value| {
+        let mut body =
+            json!({"prefix": refused["prefix"], "client_ip": "198.51.100.7", "scopes": ["orders:read"]});
+        body.as_object_mut().expect("a question").extend(moment.as_object().expect("members").clone());
+        auditor.post(&format!("{}/decide", tenant.path()), &body).expect(200)
+    };
+    let replayed = decide(&json!({"position": refused["position"], "at": refused["judged_at"]}));
+    for member in ["valid", "reason", "detail", "credential_id", "secret_id", "name", "position", "judged_at"]
+    {
+        assert_eq!(replayed[member], refused[member], "{member}");
+    }
+    assert_eq!(replayed["decided_by"], json!([key.minted["position"], ruled]));
+    // The events that it names are those of the history.
+    let history = key.history();
+    let named = history.iter().filter(|event| event["position"] == ruled).collect::<Vec<_>>();
+    assert_eq!(named[0]["type"], "api_key.restricted");
+
+    let after = decide(&json!({"position": mended}));
+    assert_eq!(
+        (&after["valid"], after["decided_by"].as_array().and_then(|all| all.last())),
+        (&json!(true), Some(&mended))
+    );
+    let now = decide(&json!({"at": history.last().expect("an event")["at"]}));
+    assert_eq!(now["reason"], "revoked");
+}
+
 #[test]
 fn n5_a_rotation_is_one_thing_with_one_id_one_history_and_several_dated_secrets() {
     let service = Service::start();

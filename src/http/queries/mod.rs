@@ -1,5 +1,6 @@
 //! Requests that change nothing.
 
+pub mod decide;
 pub mod get_credential;
 pub mod get_member;
 pub mod get_operator;
@@ -20,11 +21,13 @@ use actix_web::http::header::ETAG;
 use serde_json::Value;
 
 use super::etag::etag;
+use super::moment::When;
 
-/// One resource, tagged with its version.
-fn resource(body: Value) -> HttpResponse {
+/// One resource, tagged with its version. What is past changes no more: there is nothing that a tag of it could guard.
+fn resource_of(when: When, body: Value) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if let Some(version) = body.get("version").and_then(Value::as_u64) {
+    let version = body.get("version").and_then(Value::as_u64);
+    if let Some(version) = version.filter(|_| when == When::Now) {
         response.insert_header((ETAG, etag(version)));
     }
     response.json(body)
