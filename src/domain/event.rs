@@ -196,11 +196,7 @@ impl Event {
         }
     }
 
-    pub fn read<'de, M: Deserializer<'de>>(
-        name: &str,
-        schema: u16,
-        members: M,
-    ) -> Result<Event, Unreadable> {
+    pub fn read<'de, M: Deserializer<'de>>(name: &str, schema: u16, members: M) -> Result<Event, Unreadable> {
         let subject = name.split('.').next().unwrap_or_default();
         if let Some(kind) = credential::Kind::from_word(subject) {
             let read = CredentialEvent::read(name, schema, members);

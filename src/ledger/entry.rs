@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::members::{Beside, Members};
-pub use super::slots::{Slots, StoredSlots};
 pub(super) use super::slots::SALT_BYTES;
+pub use super::slots::{Slots, StoredSlots};
 use crate::clock::Timestamp;
+use crate::domain::canonical;
 use crate::domain::event::{Actor, Event, Recorded, Unreadable, kinds};
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
-use crate::domain::canonical;
 use crate::domain::personal::Personal;
 use crate::limits;
 use crate::vault::sha256;

@@ -270,11 +270,18 @@ fn members_that_the_event_does_not_have_are_told_apart_from_bytes_that_are_no_en
     let read = |body_text: &str| {
         decode(LEDGER, &[&entry[..body], body_text.as_bytes()].concat(), &StoredSlots::default())
     };
-    for strange in [r#"{"reason":"leaked","more":1}"#, r#"{"reason":1}"#, "{}", r#"{"reason":"leaked","reason":"leaked"}"#] {
+    for strange in [
+        r#"{"reason":"leaked","more":1}"#,
+        r#"{"reason":1}"#,
+        "{}",
+        r#"{"reason":"leaked","reason":"leaked"}"#,
+    ] {
         let read = read(strange);
         assert!(matches!(read, Err(BadEntry::Unreadable(Unreadable::Members(..)))), "{strange}: {read:?}");
     }
-    for broken in [r#"{"reason":"leaked",}"#, r#"{"reason":}"#, r#"{"reason":"leaked"}}"#, r#"{"reason":"lea}"#] {
+    for broken in
+        [r#"{"reason":"leaked",}"#, r#"{"reason":}"#, r#"{"reason":"leaked"}}"#, r#"{"reason":"lea}"#]
+    {
         assert_eq!(read(broken), Err(BadEntry::Format), "{broken}");
     }
 }
@@ -322,7 +329,11 @@ fn a_cut_or_a_longer_entry_is_refused() {
         let longer = [&entry, more].concat();
         assert_eq!(decoded(&longer, &slots.to_json()), Err(BadEntry::Format), "{more:?} behind it");
     }
-    assert_eq!(decode(LEDGER + 1, &entry, &StoredSlots::default()), Err(BadEntry::Format), "another ledger's");
+    assert_eq!(
+        decode(LEDGER + 1, &entry, &StoredSlots::default()),
+        Err(BadEntry::Format),
+        "another ledger's"
+    );
 }
 
 // ---- any event at all ----

@@ -45,7 +45,8 @@ impl<'de> Deserializer<'de> for Members<'_, 'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let Members { text, personal, slots, beside } = self;
         let mut reader = serde_json::Deserializer::from_str(text);
-        let read = reader.deserialize_map(Revealing { inner: visitor, personal, slots, beside, reading: None })?;
+        let read =
+            reader.deserialize_map(Revealing { inner: visitor, personal, slots, beside, reading: None })?;
         reader.end()?;
         Ok(read)
     }

@@ -233,7 +233,9 @@ impl<'a> FromSql<'a> for JsonText<'a> {
 
 /// COPY takes no parameters; a ledger's number prints as digits alone.
 fn by_stream(ledger: i32) -> String {
-    format!("copy (select position, stream_id, entry, mac, slots from credledger.read_by_stream({ledger})) to stdout (format binary)")
+    format!(
+        "copy (select position, stream_id, entry, mac, slots from credledger.read_by_stream({ledger})) to stdout (format binary)"
+    )
 }
 
 /// The folds of some streams whose events come in order, each stream's for itself.

@@ -43,15 +43,15 @@ impl Slots {
 
     pub fn commit(&mut self, member: &str, value: Value, salt: [u8; SALT_BYTES]) -> Value {
         let salt = base64url::encode(&salt);
-        let commitment = commitment(&salt, &canonical::text(&value));
+        let commitment = committed(&salt, &canonical::text(&value));
         self.0.insert(member.to_owned(), (salt, value));
-        Value::String(commitment)
+        Value::String(base64url::encode(&commitment))
     }
 }
 
 /// The salt is hashed as the text it is stored as.
-fn commitment(salt: &str, value: &[u8]) -> String {
-    base64url::encode(&sha256(&[salt.as_bytes(), value]))
+fn committed(salt: &str, value: &[u8]) -> [u8; 32] {
+    sha256(&[salt.as_bytes(), value])
 }
 
 /// The same as they are stored, read in place: nothing is copied that no member asks for. What was erased is missing.
@@ -77,21 +77,23 @@ impl<'a> StoredSlots<'a> {
     }
 
     /// The text of the value behind a commitment; none when it was erased.
-    pub(super) fn reveal(&self, member: &str, committed: &RawValue) -> Result<Option<&'a str>, BadEntry> {
+    pub(super) fn reveal(&self, member: &str, commitment: &RawValue) -> Result<Option<&'a str>, BadEntry> {
         // Of two with one name the later one counts, as wherever JSON is read.
         let Some((_, (salt, value))) = self.0.iter().rfind(|(name, _)| name.0 == member) else {
             return Ok(None);
         };
-        let committed = unquoted(committed.get());
-        if committed == Some(&commitment(&salt.0, value.get().as_bytes())) {
+        let commits = |value: &[u8]| {
+            let commitment = unquoted(commitment.get());
+            commitment.is_some_and(|text| base64url::encodes(&committed(&salt.0, value), text.as_bytes()))
+        };
+        // Spelt otherwise than we write it, it may still be the same value.
+        let spelt = || {
+            serde_json::from_str::<Value>(value.get()).is_ok_and(|value| commits(&canonical::text(&value)))
+        };
+        if commits(value.get().as_bytes()) || spelt() {
             return Ok(Some(value.get()));
         }
-        // Spelt otherwise than we write it, it may still be the same value.
-        let spelt = serde_json::from_str::<Value>(value.get()).ok().map(|value| canonical::text(&value));
-        match spelt {
-            Some(text) if committed == Some(&commitment(&salt.0, &text)) => Ok(Some(value.get())),
-            _ => Err(BadEntry::PersonalChanged(member.to_owned())),
-        }
+        Err(BadEntry::PersonalChanged(member.to_owned()))
     }
 }
 
