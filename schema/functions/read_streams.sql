@@ -3,7 +3,6 @@ drop function if exists credledger.read_streams(int, uuid[]);
 create or replace function credledger.read_streams(ledger int, streams uuid[], last_position bigint)
 returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
-set search_path = pg_catalog, pg_temp
 begin atomic
   select e.position, e.stream_id, e.entry, e.mac, p.slots
     from credledger.events e

@@ -25,7 +25,7 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 7] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     Subcommand { describe: serve::describe, run: serve::run },
     Subcommand { describe: decide::describe, run: decide::run },
     Subcommand { describe: import::describe, run: import::run },

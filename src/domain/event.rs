@@ -6,8 +6,7 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::access_token::AccessTokenEvent;
@@ -104,10 +103,10 @@ macro_rules! family {
                 match self { $(Self::$variant(event) => $crate::domain::canonical::length(event),)* }
             }
 
-            pub fn read(
+            pub fn read<'de, M: serde::Deserializer<'de>>(
                 name: &str,
                 schema: u16,
-                members: serde_json::Map<String, serde_json::Value>,
+                members: M,
             ) -> Option<Result<Self, $crate::domain::event::Unreadable>> {
                 match name {
                     $($($name)|+ => Some(
@@ -197,7 +196,7 @@ impl Event {
         }
     }
 
-    pub fn read(name: &str, schema: u16, members: Map<String, Value>) -> Result<Event, Unreadable> {
+    pub fn read<'de, M: Deserializer<'de>>(name: &str, schema: u16, members: M) -> Result<Event, Unreadable> {
         let subject = name.split('.').next().unwrap_or_default();
         if let Some(kind) = credential::Kind::from_word(subject) {
             let read = CredentialEvent::read(name, schema, members);
@@ -291,22 +290,22 @@ pub(super) fn members_of(event: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-pub(super) fn read_members<T: DeserializeOwned>(
+pub(super) fn read_members<'de, T: Deserialize<'de>, M: Deserializer<'de>>(
     name: &str,
     newest: u16,
     schema: u16,
-    members: Map<String, Value>,
+    members: M,
 ) -> Result<T, Unreadable> {
     if schema != newest {
         return Err(Unreadable::UnknownSchema(name.to_owned(), schema));
     }
-    serde_json::from_value(Value::Object(members))
-        .map_err(|cause| Unreadable::Members(name.to_owned(), cause.to_string()))
+    T::deserialize(members).map_err(|cause| Unreadable::Members(name.to_owned(), cause.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn every_name_is_registered_once_and_belongs_to_its_family() {
@@ -320,13 +319,13 @@ mod tests {
     #[test]
     fn an_unknown_event_is_an_error_and_never_skipped() {
         assert_eq!(
-            Event::read("api_key.teleported", 1, Map::new()),
+            Event::read("api_key.teleported", 1, json!({})),
             Err(Unreadable::UnknownType("api_key.teleported".into()))
         );
         assert_eq!(
-            Event::read("api_key.resumed", 2, Map::new()),
+            Event::read("api_key.resumed", 2, json!({})),
             Err(Unreadable::UnknownSchema("api_key.resumed".into(), 2))
         );
-        assert!(matches!(Event::read("api_key.revoked", 1, Map::new()), Err(Unreadable::Members(..))));
+        assert!(matches!(Event::read("api_key.revoked", 1, json!({})), Err(Unreadable::Members(..))));
     }
 }

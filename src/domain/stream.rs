@@ -99,9 +99,9 @@ impl StreamState {
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
     pub fn folded(self, recorded: Recorded) -> Result<StreamState, Unfoldable> {
-        let name = recorded.event.kind().name;
+        let unfoldable = |why| Unfoldable { event: recorded.event.kind().name, why };
         if recorded.version != self.version() + 1 {
-            return Err(Unfoldable { event: name, why: "its version is not the next one" });
+            return Err(unfoldable("its version is not the next one"));
         }
         match (self, recorded.event.clone()) {
             (StreamState::Empty, Event::Tenant(event)) => {
@@ -152,7 +152,7 @@ impl StreamState {
             (StreamState::AccessToken(state), Event::AccessToken(event)) => {
                 access_token::fold(Some(state), event, &recorded).map(StreamState::AccessToken)
             }
-            _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
+            _ => Err(unfoldable("the stream is of another kind")),
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures::stream::try_unfold;
 use futures::{Stream, StreamExt, TryStreamExt};
-use serde_json::Value;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::entry::{self, BadEntry, Slots};
+use super::entry::{self, BadEntry, StoredSlots};
 use crate::clock::Timestamp;
-use crate::db::{Database, DbError, Errand, Scope, Sight, in_time};
+use crate::db::{CopyReader, CopyRow, Database, DbError, Errand, Scope, Sight, in_time};
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
@@ -22,7 +22,6 @@ const STREAMS: &str =
     "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2, $3)";
 /// Of a stream that is read to its end.
 const NO_LAST: u64 = i64::MAX.cast_unsigned();
-const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
@@ -113,9 +112,13 @@ impl Reader {
         &self,
         client: &tokio_postgres::Client,
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
-        let rows = client.query_raw(BY_STREAM, [&self.ledger]).await?;
-        let reader = self.clone();
-        Ok(rows.map(move |row| reader.positioned(&row?)))
+        let rows = client.copy_out(&by_stream(self.ledger)).await?;
+        let all = (self.clone(), CopyReader::new(Box::pin(rows)));
+        Ok(try_unfold(all, async |(reader, mut rows)| {
+            let Some(row) = rows.next().await? else { return Ok(None) };
+            let event = reader.copied(&row)?;
+            Ok(Some((event, (reader, rows))))
+        }))
     }
 
     /// What may have ended access tokens since, in order, as it comes; without what is personal of it.
@@ -212,10 +215,13 @@ impl Reader {
     }
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {
-        let position = row.get::<_, i64>(0).cast_unsigned();
-        let slots = Slots::from_json(row.get::<_, Option<Value>>(4));
-        let slots = slots.map_err(|cause| ReadError::Bad { position, cause })?;
-        self.checked(position, row.get(1), row.get(2), row.get(3), &slots)
+        let slots = row.get::<_, Option<JsonText<'_>>>(4).map(|slots| slots.0);
+        self.checked(row.get::<_, i64>(0).cast_unsigned(), row.get(1), row.get(2), row.get(3), slots)
+    }
+
+    fn copied(&self, row: &CopyRow<'_>) -> Result<Positioned, ReadError> {
+        let slots = if row.optional(4)?.is_some() { Some(row.text(4)?) } else { None };
+        self.checked(row.int8(0)?.cast_unsigned(), row.uuid(1)?, row.bytes(2)?, row.bytes(3)?, slots)
     }
 
     fn checked(
@@ -224,12 +230,12 @@ impl Reader {
         stream: Uuid,
         entry: &[u8],
         mac: &[u8],
-        slots: &Slots,
+        slots: Option<&str>,
     ) -> Result<Positioned, ReadError> {
         if !self.vault.mac_holds(Purpose::Event, &[entry], mac) {
             return Err(ReadError::Forged { position });
         }
-        let decoded = entry::decode(self.ledger, entry, slots);
+        let decoded = StoredSlots::read(slots).and_then(|slots| entry::decode(self.ledger, entry, &slots));
         let recorded = decoded.map_err(|cause| ReadError::Bad { position, cause })?;
         // The row says under which stream the entry is found; a transplanted one says another than its entry.
         if recorded.stream.0 != stream {
@@ -237,6 +243,26 @@ impl Reader {
         }
         Ok(Positioned { position, recorded })
     }
+}
+
+/// A value of type json as its text, which its reader reads in place.
+struct JsonText<'a>(&'a str);
+
+impl<'a> FromSql<'a> for JsonText<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(JsonText(std::str::from_utf8(raw)?))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::JSON
+    }
+}
+
+/// COPY takes no parameters; a ledger's number prints as digits alone.
+fn by_stream(ledger: i32) -> String {
+    format!(
+        "copy (select position, stream_id, entry, mac, slots from credledger.read_by_stream({ledger})) to stdout (format binary)"
+    )
 }
 
 /// The folds of some streams whose events come in order, each stream's for itself.
