@@ -7,3 +7,13 @@ grant select on credledger.operators, credledger.operator_tokens to credledger_a
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
+-- Usage.
+grant select on credledger.usage_flushes, credledger.usage_deltas, credledger.usage_of_credentials, credledger.usage_of_tenants,
+    credledger.usage_last, credledger.usage_addresses, credledger.usage_unknown, credledger.usage_missing
+  to credledger_app;
+grant execute on function credledger.read_last_uses to credledger_app;
+grant execute on function credledger.read_usage to credledger_app;
+grant execute on function credledger.read_tenant_usage to credledger_app;
+grant execute on function credledger.read_usage_addresses to credledger_app;
+grant execute on function credledger.read_unknown_usage to credledger_app;
+grant execute on function credledger.read_missing_usage to credledger_app;

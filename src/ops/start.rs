@@ -9,11 +9,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::config::{Config, local_url};
-use super::house::{Foundation, House};
+use super::house::{Foundation, House, LEDGER};
 use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::activity::usage::Usage;
+use crate::activity::usage::flush::Flusher;
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;
@@ -151,13 +153,26 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let rotation = opening.config.signing_key_rotation;
     let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
     begin_signing_keys(&keyring).await;
-    let keeping =
-        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), verdicts, told);
+    let usage = Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now()));
+    let flusher = Flusher {
+        usage: usage.clone(),
+        database: house.ledger.database().clone(),
+        clock: house.clock.clone(),
+        vault: house.ledger.reader().vault.clone(),
+        ledger: LEDGER,
+        every: opening.config.usage_flush,
+    };
+    let flushing = tokio::spawn(flusher.run(told.clone()));
+    let kept = housekeeping::Kept { keyring: keyring.clone(), usage: usage.clone() };
+    let keeping = housekeeping::run(house.ledger.clone(), house.lease.clone(), kept, verdicts, told);
     let keeping = tokio::spawn(keeping);
-    let outcome = answer(opening, metrics, keyring, token.as_deref(), stop).await;
+    let outcome = answer(opening, metrics, (keyring, usage), token.as_deref(), stop).await;
     quiet.send_replace(true);
     if let Err(cause) = keeping.await {
         tracing::error!(%cause, "housekeeping did not stop in order");
+    }
+    if let Err(cause) = flushing.await {
+        tracing::error!(%cause, "the counting of usage did not stop in order");
     }
     outcome.map_err(|error| match token {
         // The ledger has it only as a digest, and no later start makes one.
@@ -180,7 +195,7 @@ async fn begin_signing_keys(keyring: &Keyring) {
 async fn answer(
     opening: Opening<'_>,
     metrics: Arc<Metrics>,
-    keyring: Arc<Keyring>,
+    (keyring, usage): (Arc<Keyring>, Arc<Usage>),
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
@@ -197,6 +212,7 @@ async fn answer(
         once: house.once.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
+        usage,
         keyring,
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),

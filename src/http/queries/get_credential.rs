@@ -28,7 +28,8 @@ pub async fn handle(
     let credential = credential.filter(|found| found.tenant == tenant.id && found.kind() == kind);
     let credential = credential.ok_or_else(Problem::not_found)?;
     let warning = warning_seconds(&app, tenant.id).await?;
-    Ok(super::resource(app.credential(credential, app.now(), warning)))
+    let uses = app.last_uses(Errand::Reading, tenant.id, std::iter::once(credential)).await?;
+    Ok(super::resource(app.credential(credential, &uses, app.now(), warning)))
 }
 
 pub async fn warning_seconds(app: &App, tenant: TenantId) -> Result<u32, Problem> {

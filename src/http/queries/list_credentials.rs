@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::get_credential::warning_seconds;
 use super::listing::listing;
 use crate::clock::Timestamp;
-use crate::db::Sight;
+use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
 use crate::domain::ids::{MemberId, StreamId};
 use crate::domain::scope::Scope;
@@ -49,8 +49,9 @@ pub async fn handle(
     let (loaded, next_cursor) =
         listing.page(scope, found, |found| (StreamId(found.id), sealed(found))).await?;
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
+    let uses = app.last_uses(Errand::Reading, tenant, credentials.clone()).await?;
     let data: Vec<Value> =
-        credentials.map(|credential| app.credential(credential, now, warning_seconds)).collect();
+        credentials.map(|credential| app.credential(credential, &uses, now, warning_seconds)).collect();
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
 
