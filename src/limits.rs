@@ -500,9 +500,9 @@ pub const USAGE_GAPS: usize = 1000;
 /// How often one answer reads usage anew, because it was on its way to the database.
 pub const USAGE_READS: u32 = 4;
 /// Different counts that one answer adds up.
-pub const USAGE_TOLD_ROWS: i64 = 20_000;
-pub const USAGE_TOLD_ADDRESSES: i64 = 100;
-pub const USAGE_TOLD_GAPS: i64 = 100;
+pub const USAGE_TOLD_ROWS: i32 = 20_000;
+pub const USAGE_TOLD_ADDRESSES: i32 = 100;
+pub const USAGE_TOLD_GAPS: i32 = 100;
 /// How long a range of hours, and of days, may be asked for.
 pub const USAGE_HOURS: i64 = 31 * 24;
 pub const USAGE_DAYS: i64 = 400;

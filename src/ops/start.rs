@@ -27,6 +27,7 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::outbound::Outbound;
 use crate::people::{self, People};
+use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::Keyring;
 use crate::tokens::revocations::Lists;
 use crate::vault::{id_bytes, random_bytes};
@@ -153,7 +154,7 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let rotation = opening.config.signing_key_rotation;
     let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
     begin_signing_keys(&keyring).await;
-    let usage = Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now()));
+    let usage = usage_of(house);
     let flusher = Flusher {
         usage: usage.clone(),
         database: house.ledger.database().clone(),
@@ -181,6 +182,14 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         )),
         None => error,
     })
+}
+
+/// An operation is a caller's own word, and is written down; a secret in its place is not.
+fn usage_of(house: &House) -> Arc<Usage> {
+    let view = house.view.clone();
+    let is_a_secret =
+        Box::new(move |text: &str| is_shaped_as_token(text) || view.is_formed_as_a_secret(text));
+    Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now(), is_a_secret))
 }
 
 /// So that tokens can be signed from the first request on. A start goes on without: housekeeping tries again, and the token of the

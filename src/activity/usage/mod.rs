@@ -23,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::limits;
 
+pub use labels::IsSecret;
 use labels::Labels;
 pub use outcome::Outcome;
 use roll_up::Lag;
@@ -99,17 +100,18 @@ pub struct Pending {
 
 impl Usage {
     /// `seed`: random. `now`: nothing was counted before.
-    pub fn new(seed: u64, now: Timestamp) -> Self {
-        Self::with_room(seed, now, limits::USAGE_PENDING_ROWS)
+    pub fn new(seed: u64, now: Timestamp, is_a_secret: Box<IsSecret>) -> Self {
+        Self::with_room(seed, now, is_a_secret, limits::USAGE_PENDING_ROWS)
     }
 
-    fn with_room(seed: u64, now: Timestamp, rows: usize) -> Self {
+    /// For so many rows.
+    pub fn with_room(seed: u64, now: Timestamp, is_a_secret: Box<IsSecret>, rows: usize) -> Self {
         let most = rows.div_ceil(limits::USAGE_SHARDS);
         Usage {
             shards: (0..limits::USAGE_SHARDS).map(|_| Mutex::new(Shard::new(most, seed))).collect(),
             seed,
             most,
-            labels: Labels::default(),
+            labels: Labels::new(is_a_secret),
             strangers: Strangers::default(),
             gate: Mutex::default(),
             lag: Lag::since(now),
@@ -163,3 +165,6 @@ impl Parcel {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

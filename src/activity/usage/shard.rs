@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use uuid::Uuid;
 
-use super::labels::{Labels, OTHERS};
+use super::labels::Labels;
 use super::{HOUR_MS, Outcome, Use, hour_of};
 use crate::limits;
 
@@ -126,18 +126,20 @@ impl Shard {
     pub(super) fn count(&mut self, hash: u64, call: &Use<'_>, labels: &Labels) -> bool {
         let hour = hour_of(call.at.millis());
         let head = self.head(hash, call.secret.0);
-        let (operation, address) =
-            (call.operation.filter(|label| !label.is_empty()), Address::of(call.client_ip));
-        let (found, rows) = self.find(head, hour, call, operation, address);
+        let operation = call.operation.filter(|label| !label.is_empty());
+        let mut address = Address::of(call.client_ip);
+        let (mut found, rows) = self.find(head, hour, call, operation, address);
+        // A secret that comes from many places, or asks for many things, is counted with fewer words for each.
+        if found.is_none() && rows >= limits::USAGE_ROWS_OF_A_SECRET {
+            address = address.left_out();
+            found = self.find(head, hour, call, operation, address).0;
+        }
         if let Some(found) = found {
             self.add(found, call);
             return true;
         }
-        // A secret that comes from many places, or asks for many things, is counted with fewer words for each.
-        let crowded = rows >= limits::USAGE_ROWS_OF_A_SECRET;
-        let address = if crowded { address.left_out() } else { address };
         let operation = match operation {
-            Some(_) if rows >= 2 * limits::USAGE_ROWS_OF_A_SECRET => Some(Arc::from(OTHERS)),
+            Some(_) if rows >= 2 * limits::USAGE_ROWS_OF_A_SECRET => Some(labels.others()),
             operation => operation.map(|label| labels.admit(call.tenant, label, hour)),
         };
         match self.find(head, hour, call, operation.as_deref(), address).0 {

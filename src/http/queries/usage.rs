@@ -118,12 +118,12 @@ fn range(query: &Query<'_>, now: Timestamp) -> Result<Range, Problem> {
     let (steps, most) = if by_day { (30, limits::USAGE_DAYS) } else { (24, limits::USAGE_HOURS) };
     let (given_to, now_ms) = (to.unwrap_or(now).millis(), now.millis());
     let given_from = from.map_or(given_to - steps * step, Timestamp::millis).max(0);
-    if given_from > now_ms {
-        return Err(refused("from", "lies in the future".to_owned()));
-    }
     let to_ms = up(given_to.max(1));
     if to_ms > up(now_ms + 1) {
         return Err(refused("to", "lies in the future".to_owned()));
+    }
+    if given_from > now_ms {
+        return Err(refused("from", "lies in the future".to_owned()));
     }
     if to.is_some() && given_from >= given_to {
         return Err(refused("to", "has to be later than from".to_owned()));
