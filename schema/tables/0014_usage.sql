@@ -85,6 +85,8 @@ create table credledger.usage_unknown (
   calls bigint not null,
   unique nulls not distinct (ledger_id, tenant_id, hour_ms, outcome)
 );
+-- read_unknown_usage, of all
+create index usage_unknown_by_hour on credledger.usage_unknown (ledger_id, hour_ms);
 -- Calls that are missing from all of this, because a node had no room left to count them.
 create table credledger.usage_missing (
   ledger_id int not null,
@@ -94,4 +96,4 @@ create table credledger.usage_missing (
   to_ms bigint not null,
   calls bigint not null
 );
-create index usage_missing_by_end on credledger.usage_missing (ledger_id, tenant_id, to_ms);
+create index usage_missing_by_end on credledger.usage_missing (ledger_id, to_ms);

@@ -124,7 +124,9 @@ fn arguments(name: &str) -> Vec<String> {
         "read_usage_addresses" => vec![format!(
             "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
         )],
-        "read_unknown_usage" => vec![format!("1, 3600000, 360000000, array[{TENANT}::uuid], 100")],
+        "read_unknown_usage" => [TENANT, "null"]
+            .map(|tenant| format!("1, {tenant}, 3600000, 360000000, array[{TENANT}::uuid], 100"))
+            .to_vec(),
         "read_missing_usage" => vec!["1, 0, 360000000, 100".to_owned()],
         "credentials/ended" => vec![format!("1, {TENANT}, 1000100, 8")],
         "operators/page" => [
@@ -192,7 +194,7 @@ fn queries() -> Vec<(String, String)> {
             "read_usage_addresses",
             &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
         ),
-        ("read_unknown_usage", &["ledger", "from_ms", "to_ms", "flushes", "at_most"]),
+        ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
         ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {

@@ -387,8 +387,9 @@ impl Usage {
         let most = limits::USAGE_TOLD_ROWS;
         let (rows, here) = self
             .once(see, async |flushes| {
-                read(database, sight, UNKNOWN, &[&ledger, &range.from_ms, &range.to_ms, &flushes, &most])
-                    .await
+                let of = tenant.map(|tenant| tenant.0);
+                let Range { from_ms, to_ms, .. } = range;
+                read(database, sight, UNKNOWN, &[&ledger, &of, &from_ms, &to_ms, &flushes, &most]).await
             })
             .await?;
         let mut counts = HashMap::new();
