@@ -22,7 +22,7 @@ const OF_TENANT: &str = "select flush_id, null::uuid, start_ms, operation, outco
 const ADDRESSES: &str = "select flush_id, client_ip, first_at_ms, last_at_ms, accepted, refused, left_out \
                          from credledger.read_usage_addresses($1, $2, $3, $4, $5, $6, $7)";
 const UNKNOWN: &str =
-    "select flush_id, hour_ms, outcome, calls from credledger.read_unknown_usage($1, $2, $3, $4, $5)";
+    "select flush_id, hour_ms, outcome, calls from credledger.read_unknown_usage($1, $2, $3, $4, $5, $6)";
 const MISSING: &str =
     "select tenant_id, from_ms, to_ms, calls from credledger.read_missing_usage($1, $2, $3, $4)";
 
