@@ -29,11 +29,14 @@ pub struct Gap {
     pub calls: i64,
 }
 
+/// The hour, the tenant that was named, and how it ended.
+type Alike = (u32, Option<TenantId>, Outcome);
+
 #[derive(Default)]
 pub(super) struct Strangers {
     /// of even and of odd hours, by outcome
     plain: [[AtomicU32; Outcome::COUNT]; 2],
-    gathered: Mutex<HashMap<(u32, Option<TenantId>, Outcome), i64>>,
+    gathered: Mutex<HashMap<Alike, i64>>,
     gaps: Mutex<HashMap<Option<TenantId>, Gap>>,
     dropped: AtomicU64,
 }
@@ -100,7 +103,7 @@ impl Strangers {
     }
 }
 
-fn unknown((key, calls): (&(u32, Option<TenantId>, Outcome), &i64)) -> Unknown {
+fn unknown((key, calls): (&Alike, &i64)) -> Unknown {
     let (hour, tenant, outcome) = *key;
     Unknown { tenant, hour_ms: i64::from(hour) * HOUR_MS, outcome, calls: *calls }
 }
