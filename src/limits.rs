@@ -504,3 +504,47 @@ pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;
 /// The first operator's token lives for 7 days.
 pub const FIRST_TOKEN_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+// ---- usage ----
+/// How often what was counted is brought to the database, in seconds, and how often it may be set to.
+pub const USAGE_FLUSH_SECONDS: u32 = 10;
+pub const USAGE_FLUSH_SECONDS_BOUNDS: RangeInclusive<u32> = 1..=60;
+/// With more rows than these waiting, those of one secret go out once in [`USAGE_SECRET_EVERY`].
+pub const USAGE_FLUSH_ROWS: u64 = 10_000;
+pub const USAGE_SECRET_EVERY: Duration = Duration::from_secs(60);
+/// Rows that a node counts in memory, some 110 bytes each, beside those that it has taken out to bring them. What finds no room is
+/// missing, and that is recorded.
+pub const USAGE_PENDING_ROWS: usize = 1_500_000;
+/// How many parts memory is counted in, each behind a lock of its own.
+pub const USAGE_SHARDS: usize = 240;
+/// How many rows are brought at once, about.
+pub const USAGE_PARCEL_ROWS: usize = 5000;
+/// Rows of one secret that are counted by address; with twice as many, operations are not told apart either.
+pub const USAGE_ROWS_OF_A_SECRET: usize = 64;
+/// Operations that are counted by name in a day: of one tenant, and of all.
+pub const USAGE_OPERATIONS_OF_A_TENANT: usize = 500;
+pub const USAGE_OPERATIONS: usize = 20_000;
+/// Rows of calls with unknown credentials that name a tenant; of more tenants they are counted together.
+pub const USAGE_UNKNOWN_ROWS: usize = 10_000;
+/// Tenants whose missing calls are told apart between two flushes.
+pub const USAGE_GAPS: usize = 1000;
+/// How often one answer reads usage anew, because it was on its way to the database.
+pub const USAGE_READS: u32 = 4;
+/// Different counts that one answer adds up.
+pub const USAGE_TOLD_ROWS: i32 = 20_000;
+pub const USAGE_TOLD_ADDRESSES: i32 = 100;
+pub const USAGE_TOLD_GAPS: i32 = 100;
+/// How long a range of hours, and of days, may be asked for.
+pub const USAGE_HOURS: i64 = 31 * 24;
+pub const USAGE_DAYS: i64 = 400;
+/// Addresses of one secret that are kept.
+pub const USAGE_ADDRESSES: i32 = 100;
+/// How many deltas are added up at once.
+pub const USAGE_ROLLED_AT_ONCE: i32 = 2000;
+/// How long a round of adding up may take beside people and callers before it goes on at its full pace.
+pub const USAGE_ROUND_BESIDE: Duration = Duration::from_secs(5 * 60);
+/// How much longer it rests than it works: beside people and callers, and while it is behind.
+pub const USAGE_REST_BESIDE: u32 = 3;
+pub const USAGE_REST_BEHIND: u32 = 1;
+/// How long the id of a flush is kept: longer than any node brings the same again.
+pub const USAGE_FLUSH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -88,3 +88,21 @@ begin
   end if;
 end
 $operators$;
+
+-- Whoever sees all tenants sees all calls with what is no credential, and what could not be counted. What is nobody's in particular
+-- of the latter may be anybody's, and is told to whoever asks about a tenant.
+do $usage$
+declare
+  counted text;
+begin
+  foreach counted in array array['usage_unknown', 'usage_missing'] loop
+    execute format('drop policy if exists app_sees_usage_of_all on credledger.%I', counted);
+    execute format(
+      'create policy app_sees_usage_of_all on credledger.%I for select to credledger_app
+         using ((select current_setting(''credledger.tenants'', true) = ''all''))', counted);
+  end loop;
+end
+$usage$;
+drop policy if exists app_sees_what_nobody_counted on credledger.usage_missing;
+create policy app_sees_what_nobody_counted on credledger.usage_missing for select to credledger_app
+  using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));

@@ -14,3 +14,8 @@ grant execute on function credledger.reseal_sealed_keys to credledger_writer;
 grant execute on function credledger.forget_sealed_keys to credledger_writer;
 grant execute on function credledger.claim_once to credledger_writer;
 grant execute on function credledger.forget_claimed to credledger_writer;
+-- It counts usage.
+grant execute on function credledger.record_usage to credledger_writer;
+grant execute on function credledger.record_unknown_usage to credledger_writer;
+grant execute on function credledger.roll_up_usage to credledger_writer;
+grant execute on function credledger.forget_usage_flushes to credledger_writer;

@@ -16,11 +16,15 @@ use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use super::resources;
+use crate::activity::usage::Usage;
+use crate::activity::usage::read::LastUses;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
+use crate::db::Errand;
 use crate::domain::credential::Credential;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
+use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::Cidr;
 use crate::domain::tenant;
 use crate::ledger::execute::{ExecuteError, Ledger};
@@ -44,6 +48,8 @@ pub struct App {
     pub once: Once,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
+    /// what credentials are used for
+    pub usage: Arc<Usage>,
     /// the keys that tokens are signed with
     pub keyring: Arc<Keyring>,
     /// what ended tokens, for who checks them offline
@@ -127,12 +133,29 @@ impl App {
         }
     }
 
+    /// When the secrets of some of a tenant's credentials were last let in.
+    pub async fn last_uses(
+        &self,
+        errand: Errand,
+        tenant: TenantId,
+        credentials: impl Iterator<Item = &Credential>,
+    ) -> Result<LastUses, Problem> {
+        let whose = (self.ledger.reader().ledger, tenant);
+        Ok(self.usage.last_uses(self.ledger.database(), errand, whose, credentials).await?)
+    }
+
     /// A credential as it reads; its owner's scopes are those that a verdict of this node goes by.
-    pub fn credential(&self, credential: &Credential, now: Timestamp, warning_seconds: u32) -> Value {
+    pub fn credential(
+        &self,
+        credential: &Credential,
+        uses: &LastUses,
+        now: Timestamp,
+        warning_seconds: u32,
+    ) -> Value {
         let owner = credential.owner.and_then(|owner| self.view.member(owner).ok().flatten());
         let names = |actor| self.actor_name(actor);
         let owner = owner.as_ref().map(|owner| &*owner.scopes);
-        resources::credential::credential(credential, owner, &names, now, warning_seconds)
+        resources::credential::credential(credential, owner, &names, uses, now, warning_seconds)
     }
 
     pub fn actor_name(&self, actor: Actor) -> Option<String> {

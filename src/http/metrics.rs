@@ -13,8 +13,8 @@ use super::operator::identify;
 use super::problem::Problem;
 use super::served::ServedByAll;
 use super::workings;
+pub use crate::activity::usage::Outcome;
 use crate::clock::BootTime;
-use crate::domain::access::Reason;
 use crate::domain::authority::Action;
 use crate::projections::active::Counts;
 
@@ -61,40 +61,6 @@ impl Door {
             Door::Introspect => "introspect",
             Door::Client => "client",
             Door::Leak => "leak",
-        }
-    }
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Accepted,
-    Refused(Reason),
-    /// its verdict was good
-    RateLimited,
-}
-
-impl Outcome {
-    const COUNT: usize = Reason::ALL.len() + 2;
-
-    fn all() -> impl Iterator<Item = Outcome> {
-        let refused = Reason::ALL.map(Outcome::Refused);
-        [Outcome::Accepted].into_iter().chain(refused).chain([Outcome::RateLimited])
-    }
-
-    fn place(self) -> usize {
-        match self {
-            Outcome::Accepted => 0,
-            Outcome::Refused(reason) => reason as usize + 1,
-            Outcome::RateLimited => Reason::ALL.len() + 1,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Outcome::Accepted => "accepted",
-            Outcome::Refused(reason) => reason.word(),
-            Outcome::RateLimited => "rate_limited",
         }
     }
 }

@@ -132,6 +132,7 @@ fn admin(service: &mut ServiceConfig) {
         .service(
             Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),
         )
+        .service(Routes::at("/usage").get(read::usage::of_all).done())
         .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/{kid}/revoke").post(command::revoke_signing_key::handle).done())
@@ -149,6 +150,7 @@ fn tenant(service: &mut ServiceConfig) {
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
+        .service(Routes::at("/usage").get(read::usage::of_tenant).done())
         .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))
         .service(web::scope("/clients").app_data(Kind::OauthClient).configure(clients))
         .service(
@@ -196,6 +198,7 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/suspend").post(command::suspend_credential::handle).done())
         .service(Routes::at("/resume").post(command::resume_credential::handle).done())
         .service(Routes::at("/history").get(read::history::handle).done())
+        .service(Routes::at("/usage").get(read::usage::of_credential).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }

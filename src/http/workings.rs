@@ -54,7 +54,32 @@ pub fn tell(page: &mut String, app: &App) {
         &(warning as f64 / 1e3),
     );
     signing_keys(page, app);
+    usage(page, app);
     connections(page, app);
+}
+
+fn usage(page: &mut String, app: &App) {
+    let (now, pending) = (app.now(), app.usage.pending(app.now()));
+    gauge(
+        page,
+        "credledger_usage_pending_rows",
+        "Different calls that are counted in memory and not in the database yet.",
+        &pending.rows,
+    );
+    heading(page, "credledger_usage_dropped_total", "counter", "Calls that there was no room to count.");
+    line(page, format_args!("credledger_usage_dropped_total {}", pending.dropped));
+    gauge(
+        page,
+        "credledger_usage_flush_age_seconds",
+        "How long ago all that was due to be written of usage was written.",
+        &(pending.lag_ms as f64 / 1e3),
+    );
+    gauge(
+        page,
+        "credledger_usage_roll_up_age_seconds",
+        "How old what is written of usage and not added up may be.",
+        &(app.usage.lag.millis(now) as f64 / 1e3),
+    );
 }
 
 /// 0 and 0 while none signs.

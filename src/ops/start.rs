@@ -9,11 +9,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::config::{Config, GithubScanning, local_url};
-use super::house::{Foundation, House};
+use super::house::{Foundation, House, LEDGER};
 use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::activity::usage::Usage;
+use crate::activity::usage::flush::Flusher;
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;
@@ -27,6 +29,7 @@ use crate::outbound::Outbound;
 use crate::people::web::Web;
 use crate::people::{self, People};
 use crate::scanners::Scanner;
+use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::Keyring;
 use crate::tokens::revocations::Lists;
 use crate::vault::{id_bytes, random_bytes};
@@ -156,13 +159,26 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let rotation = opening.config.signing_key_rotation;
     let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
     begin_signing_keys(&keyring).await;
-    let keeping =
-        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), verdicts, told);
+    let usage = usage_of(house);
+    let flusher = Flusher {
+        usage: usage.clone(),
+        database: house.ledger.database().clone(),
+        clock: house.clock.clone(),
+        vault: house.ledger.reader().vault.clone(),
+        ledger: LEDGER,
+        every: opening.config.usage_flush,
+    };
+    let flushing = tokio::spawn(flusher.run(told.clone()));
+    let kept = housekeeping::Kept { keyring: keyring.clone(), usage: usage.clone() };
+    let keeping = housekeeping::run(house.ledger.clone(), house.lease.clone(), kept, verdicts, told);
     let keeping = tokio::spawn(keeping);
-    let outcome = answer(opening, metrics, keyring, token.as_deref(), stop).await;
+    let outcome = answer(opening, metrics, (keyring, usage), token.as_deref(), stop).await;
     quiet.send_replace(true);
     if let Err(cause) = keeping.await {
         tracing::error!(%cause, "housekeeping did not stop in order");
+    }
+    if let Err(cause) = flushing.await {
+        tracing::error!(%cause, "the counting of usage did not stop in order");
     }
     outcome.map_err(|error| match token {
         // The ledger has it only as a digest, and no later start makes one.
@@ -171,6 +187,14 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         )),
         None => error,
     })
+}
+
+/// An operation is a caller's own word, and is written down; a secret in its place is not.
+fn usage_of(house: &House) -> Arc<Usage> {
+    let view = house.view.clone();
+    let is_a_secret =
+        Box::new(move |text: &str| is_shaped_as_token(text) || view.is_formed_as_a_secret(text));
+    Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now(), is_a_secret))
 }
 
 /// So that tokens can be signed from the first request on. A start goes on without: housekeeping tries again, and the token of the
@@ -185,7 +209,7 @@ async fn begin_signing_keys(keyring: &Keyring) {
 async fn answer(
     opening: Opening<'_>,
     metrics: Arc<Metrics>,
-    keyring: Arc<Keyring>,
+    (keyring, usage): (Arc<Keyring>, Arc<Usage>),
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
@@ -202,6 +226,7 @@ async fn answer(
         once: house.once.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
+        usage,
         keyring,
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),

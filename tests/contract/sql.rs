@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 11] = [
+const GROWING: [&str; 19] = [
     "events",
     "credentials",
     "members",
@@ -19,6 +19,14 @@ const GROWING: [&str; 11] = [
     "sessions",
     "sealed_keys",
     "claimed_once",
+    "usage_flushes",
+    "usage_deltas",
+    "usage_of_credentials",
+    "usage_of_tenants",
+    "usage_last",
+    "usage_addresses",
+    "usage_unknown",
+    "usage_missing",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -61,6 +69,24 @@ insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, s
 insert into credledger.sealed_keys (ledger_id, kid, sealed, kept_at_ms) select 1, md5(n::text), '', n from generate_series(1, 20000) n;
 insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, credential_id, batch_id, until_ms)
   select 1, pg_temp.id(0, n % 100), 'dpop_proof', decode(md5(n::text), 'hex'), pg_temp.id(3, n), pg_temp.id(6, n), n from generate_series(1, 20000) n;
+insert into credledger.usage_flushes (ledger_id, flush_id) select 1, pg_temp.id(6, n) from generate_series(1, 20000) n;
+insert into credledger.usage_deltas (ledger_id, tenant_id, credential_id, secret_id, hour_ms, operation, outcome, calls, first_at_ms,
+    last_at_ms, client_ip, address_left_out)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), 3600000::bigint * (n % 500), '', 'accepted', 1, n, n, '192.0.2.1', false
+    from generate_series(1, 40000) n;
+insert into credledger.usage_of_credentials (ledger_id, tenant_id, credential_id, by_day, start_ms, secret_id, operation, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), n % 2 = 0, 3600000::bigint * (n % 500), pg_temp.id(2, n), '', 'accepted', 1
+    from generate_series(1, 40000) n;
+insert into credledger.usage_of_tenants (ledger_id, tenant_id, by_day, start_ms, operation, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), n % 2 = 0, 3600000::bigint * n, '', 'accepted', 1 from generate_series(1, 40000) n;
+insert into credledger.usage_last (ledger_id, tenant_id, credential_id, secret_id, used_at_ms, client_ip, addresses_left_out)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), n, '192.0.2.1', false from generate_series(1, 20000) n;
+insert into credledger.usage_addresses (ledger_id, tenant_id, credential_id, secret_id, client_ip, first_at_ms, last_at_ms, accepted, refused)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), '192.0.2.1', n, n, 1, 0 from generate_series(1, 20000) n;
+insert into credledger.usage_unknown (ledger_id, tenant_id, hour_ms, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), 3600000::bigint * n, 'not_found', 1 from generate_series(1, 20000) n;
+insert into credledger.usage_missing (ledger_id, flush_id, tenant_id, from_ms, to_ms, calls)
+  select 1, pg_temp.id(6, n), pg_temp.id(0, n % 100), n, n, 1 from generate_series(1, 20000) n;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -74,18 +100,35 @@ fn arguments(name: &str) -> Vec<String> {
     };
     match name {
         "credentials/page" => vec![
-            page("null, null, null, null, null, null, null, 'api_key'"),
-            page("'active', null, 'orders.read', 9, null, null, null, 'api_key'"),
-            page("null, 'key 7', null, null, null, null, null, 'api_key'"),
-            page("null, null, null, null, 'cl_live_ab', null, null, 'api_key'"),
-            page("null, null, null, null, null, 'key', null, 'api_key'"),
-            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007', 'api_key'"),
-            page("null, null, null, null, 'cl_client_ab', null, null, 'oauth_client'"),
+            page("null, null, null, null, null, null, null, 'api_key', null"),
+            page("'active', null, 'orders.read', 9, null, null, null, 'api_key', null"),
+            page("null, 'key 7', null, null, null, null, null, 'api_key', null"),
+            page("null, null, null, null, 'cl_live_ab', null, null, 'api_key', null"),
+            page("null, null, null, null, null, 'key', null, 'api_key', null"),
+            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007', 'api_key', null"),
+            page("null, null, null, null, 'cl_client_ab', null, null, 'oauth_client', null"),
+            page("null, null, null, null, null, null, null, 'api_key', 15000"),
         ],
         "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
             .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
             .to_vec(),
         "plans/page" => vec!["1, 'free', 50".to_owned()],
+        "read_last_uses" => vec![format!("1, {TENANT}, array['00000001-0000-0000-0000-000000000007'::uuid]")],
+        "read_usage" => [false, true]
+            .map(|days| {
+                format!(
+                    "1, {TENANT}, '00000001-0000-0000-0000-000000000007', {days}, 0, 360000000, array[{TENANT}::uuid], 20000"
+                )
+            })
+            .to_vec(),
+        "read_tenant_usage" => vec![format!("1, {TENANT}, false, 0, 360000000, array[{TENANT}::uuid], 20000")],
+        "read_usage_addresses" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
+        )],
+        "read_unknown_usage" => [TENANT, "null"]
+            .map(|tenant| format!("1, {tenant}, 3600000, 360000000, array[{TENANT}::uuid], 100"))
+            .to_vec(),
+        "read_missing_usage" => vec!["1, 0, 360000000, 100".to_owned()],
         "credentials/ended" => vec![format!("1, {TENANT}, 1000100, 8")],
         "operators/page" => [
             "null, null, null, null",
@@ -153,6 +196,15 @@ fn queries() -> Vec<(String, String)> {
         ("read_sealed_key", &["ledger", "of_kid"]),
         ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),
         ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
+        ("read_last_uses", &["ledger", "tenant", "credentials"]),
+        ("read_usage", &["ledger", "tenant", "credential", "days", "from_ms", "to_ms", "flushes", "at_most"]),
+        ("read_tenant_usage", &["ledger", "tenant", "days", "from_ms", "to_ms", "flushes", "at_most"]),
+        (
+            "read_usage_addresses",
+            &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
+        ),
+        ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
+        ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {
         let function = read(&root.join(format!("schema/functions/{name}.sql")));

@@ -32,4 +32,5 @@ mod repeats;
 mod settle;
 mod signing_keys;
 mod stopping;
+mod usage;
 mod warned;

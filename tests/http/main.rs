@@ -45,6 +45,7 @@ mod signing_keys;
 mod stopping;
 mod strangers;
 mod tenants;
+mod usage;
 mod verify;
 
 use serde_json::json;

@@ -44,6 +44,7 @@ const fn whole(
 const ROOT: &[&str] = &["root"];
 const WRITERS: &[&str] = &["root", "org_admin"];
 const READERS: &[&str] = &["root", "org_admin", "auditor"];
+const LEDGER_READERS: &[&str] = &["root", "auditor"];
 const ASKERS: &[&str] = &["root", "gateway"];
 
 /// Paths with a tenant, or with an operator, are tried on own, foreign and absent ones; the others are the platform's.
@@ -74,6 +75,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/suspend", "{}", WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/resume", "{}", WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/history", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/usage", "", READERS),
     row(
         "PATCH",
         "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}",
@@ -92,6 +94,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/resume", "{}", WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/tokens/revoke", "{}", WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/history", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/usage", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/usage", "", READERS),
+    whole("GET", "/api/admin/v1/usage", "", LEDGER_READERS),
     row(
         "PATCH",
         "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}",

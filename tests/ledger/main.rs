@@ -2,6 +2,8 @@
 // The bans are the service's: its tests have a clock, ids and an environment of their own.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,6 +16,7 @@ mod privileges;
 mod schema;
 mod settling;
 mod sight;
+mod usage;
 mod warnings;
 
 use support::batch::Writer;

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
+use crate::activity::usage::read::LastUses;
 use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
 use crate::domain::credential::{Credential, Kind};
@@ -53,7 +54,8 @@ impl Place {
         let loaded = app.ledger.reader().streams(database, Errand::Reading, sight, &streams).await?;
         let credential = self.found(loaded.first())?;
         let warning = warning_seconds(app, self.tenant).await?;
-        Ok(app.credential(credential, app.now(), warning))
+        let uses = app.last_uses(Errand::Reading, self.tenant, std::iter::once(credential)).await?;
+        Ok(app.credential(credential, &uses, app.now(), warning))
     }
 
     /// With its owner's scopes, its tenant's settings and everybody's names as they were then.
@@ -74,7 +76,8 @@ impl Place {
         let actors = std::iter::once(credential.created_by).chain(revoker);
         let names = app.names_then(self.tenant, actors, moment).await?;
         let names = |actor| names.of(actor);
-        Ok(resources::credential::credential(credential, owner, &names, moment.at, warning))
+        let unknown = LastUses::default();
+        Ok(resources::credential::credential(credential, owner, &names, &unknown, moment.at, warning))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod list_plans;
 pub mod list_signing_keys;
 pub mod list_tenants;
 mod listing;
+pub mod usage;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ETAG;

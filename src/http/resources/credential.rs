@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
 use super::{Names, actor, revocation};
+use crate::activity::usage::read::{LastUse, LastUses};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Kind, Leak, Registration, Secret};
 use crate::domain::effective::Effective;
@@ -37,6 +38,7 @@ pub fn credential(
     credential: &Credential,
     owner: Option<&[Scope]>,
     names: Names<'_>,
+    uses: &LastUses,
     now: Timestamp,
     warning_seconds: u32,
 ) -> Value {
@@ -51,9 +53,15 @@ pub fn credential(
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
         ("revoked".to_owned(), json!(revoked)),
         ("leak".to_owned(), json!(credential.leaks.last().map(|said| leak(credential, said)))),
-        ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
+        (
+            "secrets".to_owned(),
+            credential.secrets.iter().map(|each| secret(credential, each, uses, now)).collect(),
+        ),
         ("version".to_owned(), json!(credential.version)),
     ]);
+    let used =
+        credential.secrets.iter().filter_map(|secret| uses.of(secret.facts.id)).max_by_key(|used| used.at_ms);
+    members.extend(last_used(used));
     if let Some(origin) = &credential.origin {
         let origin = json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at});
         members.insert("imported".to_owned(), origin);
@@ -81,7 +89,14 @@ fn leak(credential: &Credential, leak: &Leak) -> Value {
     })
 }
 
-fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
+/// Null of what was never let in; the address, of what was let in from nobody knows where.
+pub fn last_used(used: Option<LastUse>) -> [(String, Value); 2] {
+    let at = used.and_then(|used| Timestamp::from_millis(used.at_ms));
+    let client_ip = used.and_then(|used| used.client_ip);
+    [("last_used_at".to_owned(), json!(at)), ("last_used_ip".to_owned(), json!(client_ip))]
+}
+
+fn secret(credential: &Credential, secret: &Secret, uses: &LastUses, now: Timestamp) -> Value {
     let ended = secret.revoked_at.into_iter().chain(credential.window_end(secret)).min();
     let mut told = json!({
         "id": secret.facts.id,
@@ -90,6 +105,9 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
         "created_at": secret.created_at,
         "expires_at": ended,
     });
+    for (member, value) in last_used(uses.of(secret.facts.id)) {
+        told[member] = value;
+    }
     if let Some(client_id) = &secret.facts.client_id {
         told["client_id"] = json!(client_id);
     }

@@ -58,6 +58,8 @@ pub struct Config {
     pub github: Option<GithubScanning>,
     /// how long a key signs tokens before another takes its place
     pub signing_key_rotation: Duration,
+    /// how long what was counted of usage stays in memory alone
+    pub usage_flush: Duration,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -158,6 +160,8 @@ impl Config {
             github: GithubScanning::read(&mut values)?,
             signing_key_rotation: member(&mut values, "signing-key-rotation-days", rotation_days)?
                 .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
+            usage_flush: member(&mut values, "usage-flush-seconds", flush_seconds)?
+                .unwrap_or(Duration::from_secs(limits::USAGE_FLUSH_SECONDS.into())),
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),
@@ -338,6 +342,16 @@ fn rotation_days(given: &Given) -> Result<Duration, ConfigError> {
     let number = given.text.parse().ok().filter(|number| (1..=most).contains(number));
     number.map(days).ok_or_else(|| {
         ConfigError::at(&given.source, format!("must be days, from 1 to {most}, not {:?}", given.text))
+    })
+}
+
+fn flush_seconds(given: &Given) -> Result<Duration, ConfigError> {
+    let bounds = limits::USAGE_FLUSH_SECONDS_BOUNDS;
+    let number: Option<u32> = given.text.parse().ok().filter(|number| bounds.contains(number));
+    number.map(|number| Duration::from_secs(number.into())).ok_or_else(|| {
+        let problem =
+            format!("must be seconds, from {} to {}, not {:?}", bounds.start(), bounds.end(), given.text);
+        ConfigError::at(&given.source, problem)
     })
 }
 

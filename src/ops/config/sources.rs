@@ -77,6 +77,11 @@ pub const MEMBERS: &[Member] = &[
         "DAYS",
         "how long a key signs access tokens before another takes its place [90]",
     ),
+    member(
+        "usage-flush-seconds",
+        "SECONDS",
+        "how often counted usage is written; a crash loses what was not [10]",
+    ),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),

@@ -1,17 +1,21 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
+//! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with, and
+//! adds up what credentials were used for. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
 mod crowd;
 mod ends;
 mod forget;
 mod pace;
 mod signing_keys;
+mod usage;
 mod warnings;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::activity::usage::Usage;
+use crate::activity::usage::roll_up::Round;
 use crate::clock::BootTime;
 use crate::cluster::lease::Lease;
 use crate::db::{DbError, Lent, Outage};
@@ -31,13 +35,15 @@ pub use crowd::Verdicts;
 pub async fn run(
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
-    keyring: Arc<Keyring>,
+    kept: Kept,
     verdicts: Verdicts,
     mut stop: watch::Receiver<bool>,
 ) {
     let crowd = Crowd::of(verdicts);
+    let Kept { keyring, usage } = kept;
+    let outages = Outages::default();
     let mut house =
-        House { ledger, lease, keyring, crowd, outages: Outages::default(), overdue_told_at: None };
+        House { ledger, lease, keyring, usage, round: None, crowd, outages, overdue_told_at: None };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -72,6 +78,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
     house.outages.finding.after(&recorded);
     let warned = warnings.record(house).await;
     house.outages.looking.after(&warned);
+    let added_up = house.roll_up_usage().await;
+    house.outages.usage.after(&added_up);
     if forget {
         let forgotten = house.forget_answers().await;
         house.outages.forgetting.after(&forgotten);
@@ -81,7 +89,15 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
         house.outages.claimed.after(&forgotten);
         let tended = house.tend_signing_keys().await;
         house.outages.signing_keys.after(&tended);
+        let forgotten = house.forget_usage_flushes().await;
+        house.outages.usage.after(&forgotten);
     }
+}
+
+/// What housekeeping looks after beside the ledger.
+pub struct Kept {
+    pub keyring: Arc<Keyring>,
+    pub usage: Arc<Usage>,
 }
 
 /// What every chore is done with.
@@ -89,6 +105,9 @@ struct House {
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
     keyring: Arc<Keyring>,
+    usage: Arc<Usage>,
+    /// of adding up usage, where it is
+    round: Option<Round>,
     crowd: Crowd,
     outages: Outages,
     /// when it was last said that a signing key is overdue
@@ -106,6 +125,7 @@ struct Outages {
     sessions: Outage,
     claimed: Outage,
     signing_keys: Outage,
+    usage: Outage,
 }
 
 impl Default for Outages {
@@ -119,6 +139,7 @@ impl Default for Outages {
             sessions: Outage::of("forgetting sessions that are over"),
             claimed: Outage::of("forgetting claims that are over"),
             signing_keys: Outage::of("looking after the signing keys"),
+            usage: Outage::of("adding up usage"),
         }
     }
 }
