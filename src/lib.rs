@@ -1,9 +1,10 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `tokens` (access tokens) · `limiter` · `people` (sign-in) · `outbound` (the only
+//! derived) · `cluster` (leases) · `activity` (calls served) · `tokens` (access tokens) · `limiter` · `people` (sign-in) · `outbound` (the only
 //! room that makes HTTP requests) · `http` · `ops` · `cli`. The tidy test holds the order.
 
+pub mod activity;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

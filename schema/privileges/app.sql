@@ -7,3 +7,7 @@ grant select on credledger.operators, credledger.operator_tokens to credledger_a
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
+-- Calls served; a row's partition is reached through this table alone.
+grant select on credledger.activity to credledger_app;
+grant execute on function credledger.read_activity to credledger_app;
+grant execute on function credledger.secret_of_prefix to credledger_app;

@@ -14,3 +14,9 @@ grant execute on function credledger.reseal_sealed_keys to credledger_writer;
 grant execute on function credledger.forget_sealed_keys to credledger_writer;
 grant execute on function credledger.claim_once to credledger_writer;
 grant execute on function credledger.forget_claimed to credledger_writer;
+-- Calls served: written, and their days made and dropped, through functions alone too.
+grant execute on function credledger.begin_activity to credledger_writer;
+grant execute on function credledger.write_activity to credledger_writer;
+grant execute on function credledger.locate_credentials to credledger_writer;
+grant execute on function credledger.make_activity_days to credledger_writer;
+grant execute on function credledger.drop_activity_day to credledger_writer;

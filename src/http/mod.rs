@@ -9,6 +9,7 @@ pub mod app;
 pub mod authorize;
 pub mod bearer;
 pub mod body;
+mod call;
 mod claimed;
 pub mod client_ip;
 mod code;

@@ -22,7 +22,7 @@ mod quotas;
 pub mod read;
 pub mod sequencer;
 pub mod store;
-mod stored_answer;
+pub mod stored_answer;
 pub mod streams;
 pub mod tally;
 pub mod together;

@@ -14,6 +14,7 @@ use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::activity::calls::Locator;
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;
@@ -187,6 +188,7 @@ async fn answer(
     let Opening { house, append_only, config, data_dir, listener, ready_file, people } = opening;
     let bound = bound(&listener)?;
     let people = people.map(|settings| people_of(house, settings)).transpose()?;
+    let calls = house.calls.clone().ok_or_else(|| StartError::new("A node that answers takes calls in."))?;
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
@@ -195,6 +197,9 @@ async fn answer(
         view: house.view.clone(),
         lease: house.lease.clone(),
         once: house.once.clone(),
+        locator: Arc::new(Locator::new(house.ledger.database().clone(), house.ledger.reader().ledger)),
+        calls,
+        activity_retention_days: config.activity_retention_days,
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         keyring,

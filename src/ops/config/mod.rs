@@ -54,6 +54,8 @@ pub struct Config {
     pub sign_in: Option<SignIn>,
     /// how long a key signs tokens before another takes its place
     pub signing_key_rotation: Duration,
+    /// for how long calls that were served are kept
+    pub activity_retention_days: u32,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -153,6 +155,8 @@ impl Config {
             sign_in: SignIn::read(&mut values)?,
             signing_key_rotation: member(&mut values, "signing-key-rotation-days", rotation_days)?
                 .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
+            activity_retention_days: member(&mut values, "activity-retention-days", retention_days)?
+                .unwrap_or(limits::ACTIVITY_RETENTION_DAYS_DEFAULT),
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),
@@ -333,6 +337,16 @@ fn rotation_days(given: &Given) -> Result<Duration, ConfigError> {
     let number = given.text.parse().ok().filter(|number| (1..=most).contains(number));
     number.map(days).ok_or_else(|| {
         ConfigError::at(&given.source, format!("must be days, from 1 to {most}, not {:?}", given.text))
+    })
+}
+
+fn retention_days(given: &Given) -> Result<u32, ConfigError> {
+    let range = limits::ACTIVITY_RETENTION_DAYS;
+    let number = given.text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| {
+        let detail = format!("must be days, from {least} to {most}, not {:?}", given.text);
+        ConfigError::at(&given.source, detail)
     })
 }
 

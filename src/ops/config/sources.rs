@@ -63,6 +63,7 @@ pub const MEMBERS: &[Member] = &[
     member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
     member(
         "signing-key-rotation-days",
+        "activity-retention-days",
         "DAYS",
         "how long a key signs access tokens before another takes its place [90]",
     ),

@@ -1,0 +1,18 @@
+//! Calls that were served or refused, one row each: as the API layer reports them, or as a verdict that was asked to leaves them.
+//!
+//! A row is never changed. Its place among all is its id, a UUIDv7 of the call's time; a report that completes a verdict has the
+//! verdict's place, so that the two stand side by side and are shown as one (`read.rs`). One task writes the rows of a node
+//! (`writer.rs`), numbered densely; docs/ACTIVITY.md says what else is made of that.
+
+mod batch;
+mod leaf;
+mod locate;
+pub mod read;
+mod row;
+mod writer;
+
+pub use batch::Kept;
+pub use leaf::Salts;
+pub use locate::{Located, Locator, Named};
+pub use row::{Outcome, Row, Told, instant_of};
+pub use writer::{Calls, NotTaken, Recorded, Writer, make_days};

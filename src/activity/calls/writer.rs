@@ -1,0 +1,289 @@
+//! The one task that writes a node's rows: what came meanwhile together, batch after batch, so that whoever reported waits for one
+//! commit. What is told as taken in is on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::batch::{Batch, Hand, Kept};
+use super::leaf::Salts;
+use super::row::Row;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Database, DbError, Outage};
+use crate::limits;
+use crate::vault::Vault;
+
+/// Milliseconds of a day.
+pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The way in; the task ends with the last of them.
+pub struct Calls {
+    vault: Arc<Vault>,
+    reports: mpsc::Sender<Report>,
+    records: mpsc::Sender<Row>,
+    rows: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    pub tally: Arc<Tally>,
+}
+
+/// What happened to rows, for metrics.
+#[derive(Default)]
+pub struct Tally {
+    written: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Tally {
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a report was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// more wait than may
+    Full,
+    /// It took too long; it may be written yet.
+    Unknown,
+    /// its Idempotency-Key came with another request just now
+    KeyTaken,
+    /// the database refused it, and the log says why
+    Rejected,
+}
+
+/// Whether a verdict's call could be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Queued,
+    Dropped,
+}
+
+struct Report {
+    rows: Vec<Row>,
+    kept: Option<Kept>,
+    /// how much of what may wait it takes
+    _room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    done: oneshot::Sender<Result<(), NotTaken>>,
+}
+
+impl Calls {
+    /// Rows that are on disk once this returns without an error.
+    pub async fn report(&self, rows: Vec<Row>, kept: Option<Kept>) -> Result<(), NotTaken> {
+        let bytes = rows.iter().map(Row::bytes).sum::<usize>();
+        let room = |of: &Arc<Semaphore>, wanted: usize| {
+            let wanted = u32::try_from(wanted).map_err(|_| NotTaken::Full)?;
+            of.clone().try_acquire_many_owned(wanted).map_err(|_| NotTaken::Full)
+        };
+        let room = (room(&self.rows, rows.len())?, room(&self.bytes, bytes)?);
+        let (done, outcome) = oneshot::channel();
+        let report = Report { rows, kept, _room: room, done };
+        self.reports.try_send(report).map_err(|_| NotTaken::Full)?;
+        match tokio::time::timeout(limits::ACTIVITY_WAIT, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(NotTaken::Unknown),
+        }
+    }
+
+    /// What a verdict leaves. It waits for nothing, and is not waited for.
+    pub fn record(&self, row: Row) -> Recorded {
+        match self.records.try_send(row) {
+            Ok(()) => Recorded::Queued,
+            Err(_) => {
+                self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+                Recorded::Dropped
+            }
+        }
+    }
+
+    /// A new row's id, and what its hashes are salted with.
+    pub fn fresh(&self, at: Timestamp) -> (Uuid, Salts) {
+        (self.vault.uuid(at.millis()), Salts::One(self.vault.bytes()))
+    }
+
+    /// How many rows wait.
+    pub fn waiting(&self) -> usize {
+        let reported = limits::ACTIVITY_WAITING - self.rows.available_permits();
+        reported + self.records.max_capacity() - self.records.capacity()
+    }
+}
+
+pub struct Writer {
+    database: Database,
+    clock: Arc<Clock>,
+    hand: Hand,
+    next_seq: u64,
+    reports: mpsc::Receiver<Report>,
+    records: mpsc::Receiver<Row>,
+    tally: Arc<Tally>,
+    outage: Outage,
+}
+
+/// What is written next.
+#[derive(Default)]
+struct Gathered {
+    reports: Vec<Report>,
+    records: Vec<Row>,
+}
+
+impl Gathered {
+    fn rows(&self) -> usize {
+        self.records.len() + self.reports.iter().map(|report| report.rows.len()).sum::<usize>()
+    }
+}
+
+impl Writer {
+    /// From now on the rows of this node are this process's to write.
+    pub async fn begin(
+        database: Database,
+        vault: Arc<Vault>,
+        clock: Arc<Clock>,
+        (ledger, node, boot): (i32, Uuid, Uuid),
+    ) -> Result<(Calls, Writer), DbError> {
+        let hand = Hand { ledger, node, boot };
+        let begin = "select next_seq from credledger.begin_activity($1, $2, $3)";
+        let rows = database.people(begin, &[&ledger, &node, &boot]).await?;
+        let next_seq: i64 = rows.first().map_or(Ok(1), |row| row.try_get(0))?;
+        let (reports, reported) = mpsc::channel(limits::ACTIVITY_REPORTS);
+        let (records, recorded) = mpsc::channel(limits::ACTIVITY_RECORDS);
+        let tally = Arc::<Tally>::default();
+        let writer = Writer {
+            database,
+            clock,
+            hand,
+            next_seq: next_seq.cast_unsigned(),
+            reports: reported,
+            records: recorded,
+            tally: tally.clone(),
+            outage: Outage::of("writing calls that were served"),
+        };
+        writer.make_days().await?;
+        let (rows, bytes) = (limits::ACTIVITY_WAITING, limits::ACTIVITY_WAITING_BYTES);
+        let (rows, bytes) = (Arc::new(Semaphore::new(rows)), Arc::new(Semaphore::new(bytes)));
+        Ok((Calls { vault, reports, records, rows, bytes, tally }, writer))
+    }
+
+    /// Runs until every [`Calls`] is dropped and what it took in is written.
+    pub async fn run(mut self) {
+        loop {
+            let gathered = self.gather().await;
+            if gathered.rows() == 0 && gathered.reports.is_empty() {
+                return;
+            }
+            self.take_in(gathered).await;
+        }
+    }
+
+    /// All that waits, up to a batch; nothing once nobody can send any more.
+    async fn gather(&mut self) -> Gathered {
+        let mut gathered = Gathered::default();
+        tokio::select! {
+            biased;
+            Some(report) = self.reports.recv() => gathered.reports.push(report),
+            Some(row) = self.records.recv() => {
+                gathered.records.push(row);
+                // What verdicts leave is in no hurry: one commit for all that come within a moment.
+                let first = tokio::time::timeout(limits::ACTIVITY_FLUSH, self.reports.recv()).await;
+                gathered.reports.extend(first.ok().flatten());
+            }
+            else => return gathered,
+        }
+        while gathered.rows() < limits::ACTIVITY_BATCH {
+            match (self.reports.try_recv(), self.records.try_recv()) {
+                (Err(_), Err(_)) => break,
+                (report, record) => {
+                    gathered.reports.extend(report.ok());
+                    gathered.records.extend(record.ok());
+                }
+            }
+        }
+        gathered
+    }
+
+    /// Together, and where the database refuses that, one report after the other, so that none can hurt another.
+    async fn take_in(&mut self, gathered: Gathered) {
+        let Gathered { mut reports, records } = gathered;
+        let mut rows: Vec<Row> = records.clone();
+        rows.extend(reports.iter_mut().flat_map(|report| report.rows.iter().cloned()));
+        let kept = reports.iter().filter_map(|report| report.kept.clone()).collect();
+        if self.write(rows, kept).await.is_ok() {
+            reports.into_iter().for_each(|report| report.told(Ok(())));
+            return;
+        }
+        if !records.is_empty() {
+            let count = records.len() as u64;
+            if self.write(records, Vec::new()).await.is_err() {
+                self.tally.dropped.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+        for mut report in reports {
+            let rows = std::mem::take(&mut report.rows);
+            let outcome = self.write(rows, report.kept.clone().into_iter().collect()).await;
+            report.told(outcome);
+        }
+    }
+
+    /// Until it is written, or refused for good: what was sent once may have happened, and the numbers of its rows are nobody else's.
+    async fn write(&mut self, rows: Vec<Row>, kept: Vec<Kept>) -> Result<(), NotTaken> {
+        let batch = Batch { first_seq: self.next_seq, rows, kept };
+        let mut days_made = false;
+        loop {
+            match batch.write(&self.database, self.hand).await {
+                Ok(()) => {
+                    self.outage.over();
+                    self.next_seq = batch.end();
+                    self.tally.written.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(DbError::Conflict { .. }) => return Err(NotTaken::KeyTaken),
+                // No partition takes them; housekeeping may have been kept from making it.
+                Err(DbError::Rejected { .. }) if !days_made => {
+                    days_made = true;
+                    if let Err(cause) = self.make_days().await {
+                        self.outage.failed(&cause);
+                    }
+                }
+                Err(cause) if is_refused(&cause) => {
+                    tracing::error!(%cause, rows = batch.rows.len(), "calls can't be written");
+                    return Err(NotTaken::Rejected);
+                }
+                Err(cause) => {
+                    self.outage.failed(&cause);
+                    tokio::time::sleep(limits::ACTIVITY_RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn make_days(&self) -> Result<(), DbError> {
+        make_days(&self.database, self.clock.now()).await
+    }
+}
+
+/// The partitions that calls of today, late ones and those of the next days go to.
+pub async fn make_days(database: &Database, now: Timestamp) -> Result<(), DbError> {
+    let today = i32::try_from(now.millis().div_euclid(DAY_MS)).unwrap_or(0);
+    let (first, last) = (today - limits::ACTIVITY_DAYS_BACK, today + limits::ACTIVITY_DAYS_AHEAD);
+    database.people("select credledger.make_activity_days($1, $2)", &[&first, &last]).await.map(drop)
+}
+
+/// Whether the same again would be refused again.
+fn is_refused(cause: &DbError) -> bool {
+    matches!(cause, DbError::Rejected { .. } | DbError::Forbidden(_) | DbError::Breach(..))
+}
+
+impl Report {
+    fn told(self, outcome: Result<(), NotTaken>) {
+        // Nobody may be waiting any more; what is written stands.
+        let _ = self.done.send(outcome);
+    }
+}
+
+const _: () = assert!(limits::ACTIVITY_FLUSH.as_millis() < Duration::from_secs(1).as_millis());
