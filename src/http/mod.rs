@@ -41,6 +41,7 @@ pub mod problem;
 mod proof;
 mod queries;
 pub mod query;
+mod recorded;
 pub mod reference;
 pub mod request;
 pub mod request_id;

@@ -83,7 +83,7 @@ impl Judged {
         }
     }
 
-    fn is_limited(&self) -> bool {
+    pub(super) fn is_limited(&self) -> bool {
         self.held.is_some_and(|held| held.is_spent())
     }
 

@@ -153,7 +153,16 @@ impl House {
         let writer = foundation.vault.uuid(clock.now().millis());
         let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
         let once = open_once(foundation, &mut rooms);
-        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), once, calls: None, rooms, stop: None })
+        Ok(House {
+            ledger,
+            view,
+            clock,
+            lease: Arc::new(Lease::default()),
+            once,
+            calls: None,
+            rooms,
+            stop: None,
+        })
     }
 
     /// Finishes what was submitted, then closes room after room: within a bound, because a database that hangs would keep

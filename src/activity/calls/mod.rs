@@ -15,4 +15,4 @@ pub use batch::Kept;
 pub use leaf::Salts;
 pub use locate::{Located, Locator, Named};
 pub use row::{Outcome, Row, Told, instant_of};
-pub use writer::{Calls, NotTaken, Recorded, Writer, make_days};
+pub use writer::{Calls, NotTaken, Writer, make_days};

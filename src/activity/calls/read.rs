@@ -214,7 +214,8 @@ fn read(row: &DbRow) -> Result<(Place, Option<Call>), DbError> {
     if !row.try_get::<_, bool>(0)? {
         return Ok((place, None));
     }
-    let at = instant_of(place.0).ok_or_else(|| DbError::Unreadable("a call has an id of no instant".into()))?;
+    let at =
+        instant_of(place.0).ok_or_else(|| DbError::Unreadable("a call has an id of no instant".into()))?;
     let (judged, completes): (bool, Option<Uuid>) = (row.try_get(8)?, row.try_get(9)?);
     let call = Call {
         id: if judged { place.0 } else { place.1 },

@@ -59,13 +59,6 @@ pub enum NotTaken {
     Rejected,
 }
 
-/// Whether a verdict's call could be queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    Queued,
-    Dropped,
-}
-
 struct Report {
     rows: Vec<Row>,
     kept: Option<Kept>,
@@ -93,13 +86,9 @@ impl Calls {
     }
 
     /// What a verdict leaves. It waits for nothing, and is not waited for.
-    pub fn record(&self, row: Row) -> Recorded {
-        match self.records.try_send(row) {
-            Ok(()) => Recorded::Queued,
-            Err(_) => {
-                self.tally.dropped.fetch_add(1, Ordering::Relaxed);
-                Recorded::Dropped
-            }
+    pub fn record(&self, row: Row) {
+        if self.records.try_send(row).is_err() {
+            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 

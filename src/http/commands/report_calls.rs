@@ -133,8 +133,7 @@ impl Report {
 }
 
 /// The same for what is another tenant's and for what is nobody's.
-const NOT_THERE: &str =
-    "there is no such credential, or no such secret of it, that you reach; see credential_id and secret_id of the verdict";
+const NOT_THERE: &str = "there is no such credential, or no such secret of it, that you reach; see credential_id and secret_id of the verdict";
 
 fn told_of(index: usize, problem: &Problem) -> String {
     let item = format!("/calls/{index}");
@@ -170,8 +169,7 @@ fn reported_call(members: &mut Members<'_, '_>, now: Timestamp) -> Option<Report
     Some(Reported { credential, secret, at: at?, decision: decision?, went: went? })
 }
 
-const NOT_NEAR: &str =
-    "a call is reported within 48 hours, and its time lies at most 5 minutes ahead; look at the clock of whoever served it";
+const NOT_NEAR: &str = "a call is reported within 48 hours, and its time lies at most 5 minutes ahead; look at the clock of whoever served it";
 
 fn is_near(at: Timestamp, now: Timestamp) -> bool {
     let (late, ahead) = (limits::ACTIVITY_LATE.as_millis() as i64, limits::ACTIVITY_AHEAD.as_millis() as i64);
@@ -217,9 +215,10 @@ impl From<NotTaken> for Problem {
     fn from(error: NotTaken) -> Self {
         let again = limits::RETRY_AFTER_SECONDS;
         match error {
-            NotTaken::Full => {
-                Problem::unavailable(again, "too many calls wait to be written; nothing was taken in; report them again")
-            }
+            NotTaken::Full => Problem::unavailable(
+                again,
+                "too many calls wait to be written; nothing was taken in; report them again",
+            ),
             NotTaken::Unknown => Problem::retry_later(
                 Code::OutcomeUnknown,
                 again,

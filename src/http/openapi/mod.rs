@@ -24,6 +24,7 @@ const PATHS: &[&str] = &[
     include_str!("paths/people.json"),
     include_str!("paths/signing_keys.json"),
     include_str!("paths/verdicts.json"),
+    include_str!("paths/activity.json"),
     include_str!("paths/oauth.json"),
     include_str!("paths/service.json"),
 ];
@@ -40,6 +41,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schemas/people.json"),
     include_str!("schemas/signing_key.json"),
     include_str!("schemas/verdict.json"),
+    include_str!("schemas/activity.json"),
     include_str!("schemas/oauth.json"),
     include_str!("schemas/service.json"),
     include_str!("schemas/problem.json"),
@@ -55,6 +57,7 @@ const RESPONSES: &[&str] = &[
     include_str!("responses/people.json"),
     include_str!("responses/signing_keys.json"),
     include_str!("responses/verdicts.json"),
+    include_str!("responses/activity.json"),
     include_str!("responses/oauth.json"),
     include_str!("responses/service.json"),
     include_str!("responses/problems.json"),

@@ -63,10 +63,10 @@ pub const MEMBERS: &[Member] = &[
     member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
     member(
         "signing-key-rotation-days",
-        "activity-retention-days",
         "DAYS",
         "how long a key signs access tokens before another takes its place [90]",
     ),
+    member("activity-retention-days", "DAYS", "how long calls that were served are kept [90]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),
