@@ -425,9 +425,18 @@ pub const ACTIVITY_WAIT: Duration = Duration::from_secs(10);
 pub const ACTIVITY_RETRY: Duration = Duration::from_millis(500);
 /// Credentials and secrets whose tenant is remembered.
 pub const ACTIVITY_LOCATED: usize = 100_000;
+/// How often a node seals what it wrote, and after how many rows it does so sooner.
+pub const ACTIVITY_SEAL_EVERY: Duration = Duration::from_secs(60);
+pub const ACTIVITY_SEAL_ROWS: u64 = 1_000_000;
+/// Rows that are read at once to be sealed, or held against their seal.
+pub const ACTIVITY_ROWS_READ: u64 = 5000;
+/// Missing and doubled rows that a check names.
+pub const ACTIVITY_ROWS_NAMED: usize = 100;
 /// How many days calls may be kept. Those before the least of them stay, whoever asks (schema/functions/drop_activity_day.sql).
 pub const ACTIVITY_RETENTION_DAYS: RangeInclusive<u32> = 7..=3650;
 pub const ACTIVITY_RETENTION_DAYS_DEFAULT: u32 = 90;
+/// Days that go on one turn of housekeeping.
+pub const ACTIVITY_DAYS_DROPPED: usize = 8;
 /// Days whose partitions are made ahead, and those before today that late calls may belong to.
 pub const ACTIVITY_DAYS_AHEAD: i32 = 7;
 pub const ACTIVITY_DAYS_BACK: i32 = 3;

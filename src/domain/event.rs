@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::access_token::AccessTokenEvent;
+use super::activity_log::ActivityLogEvent;
 use super::credential::{self, CredentialEvent};
 use super::ids::{OperatorId, StreamId, TenantId};
 use super::imports::ImportsEvent;
@@ -131,6 +132,7 @@ pub enum Event {
     Imports(ImportsEvent),
     AccessToken(AccessTokenEvent),
     SigningKeys(SigningKeysEvent),
+    ActivityLog(ActivityLogEvent),
 }
 
 /// Every event there is.
@@ -144,6 +146,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         ImportsEvent::KINDS,
         AccessTokenEvent::KINDS,
         SigningKeysEvent::KINDS,
+        ActivityLogEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -180,6 +183,7 @@ impl Event {
             Event::Imports(event) => event.kind("import"),
             Event::AccessToken(event) => event.kind("access_token"),
             Event::SigningKeys(event) => event.kind("ledger"),
+            Event::ActivityLog(event) => event.kind("ledger"),
         }
     }
 
@@ -194,6 +198,7 @@ impl Event {
             Event::Imports(event) => event.members(),
             Event::AccessToken(event) => event.members(),
             Event::SigningKeys(event) => event.members(),
+            Event::ActivityLog(event) => event.members(),
         }
     }
 
@@ -213,6 +218,9 @@ impl Event {
             "access_token" => {
                 AccessTokenEvent::read(name, schema, members).map(|read| read.map(Event::AccessToken))
             }
+            "ledger" if ActivityLogEvent::KINDS.iter().any(|kind| kind.name == name) => {
+                ActivityLogEvent::read(name, schema, members).map(|read| read.map(Event::ActivityLog))
+            }
             "ledger" => {
                 SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
             }
@@ -231,6 +239,7 @@ impl Event {
             | Event::Plan(_)
             | Event::Imports(_)
             | Event::SigningKeys(_)
+            | Event::ActivityLog(_)
             | Event::AccessToken(_) => Vec::new(),
         }
     }
@@ -269,6 +278,12 @@ impl From<ImportsEvent> for Event {
 impl From<SigningKeysEvent> for Event {
     fn from(event: SigningKeysEvent) -> Self {
         Event::SigningKeys(event)
+    }
+}
+
+impl From<ActivityLogEvent> for Event {
+    fn from(event: ActivityLogEvent) -> Self {
+        Event::ActivityLog(event)
     }
 }
 

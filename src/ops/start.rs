@@ -152,8 +152,11 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let rotation = opening.config.signing_key_rotation;
     let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
     begin_signing_keys(&keyring).await;
+    let served = house.calls.clone().map(|calls| {
+        housekeeping::Served::new(house.ledger.clone(), calls, opening.config.activity_retention_days)
+    });
     let keeping =
-        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), verdicts, told);
+        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), served, verdicts, told);
     let keeping = tokio::spawn(keeping);
     let outcome = answer(opening, metrics, keyring, token.as_deref(), stop).await;
     quiet.send_replace(true);

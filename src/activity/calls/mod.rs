@@ -5,10 +5,13 @@
 //! (`writer.rs`), numbered densely; docs/ACTIVITY.md says what else is made of that.
 
 mod batch;
+pub mod check;
 mod leaf;
 mod locate;
+mod merkle;
 pub mod read;
 mod row;
+pub mod seal;
 mod writer;
 
 pub use batch::Kept;

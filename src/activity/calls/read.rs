@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use tokio_postgres::Row as DbRow;
 use uuid::Uuid;
 
-use super::row::{first_of, instant_of};
+use super::row::{first_of, instant_of, last_of};
 use super::writer::DAY_MS;
 use crate::clock::Timestamp;
 use crate::db::{DbError, Scope};
@@ -237,11 +237,6 @@ fn read(row: &DbRow) -> Result<(Place, Option<Call>), DbError> {
         completes,
     };
     Ok((place, Some(call)))
-}
-
-fn last_of(millis: i64) -> Uuid {
-    let (first, _) = first_of(millis).as_u64_pair();
-    Uuid::from_u64_pair(first | 0xffff, u64::MAX)
 }
 
 fn instant_of_place(place: Uuid) -> i64 {

@@ -104,6 +104,12 @@ pub fn first_of(millis: i64) -> Uuid {
     Uuid::from_u64_pair(millis.max(0).cast_unsigned() << 16, 0)
 }
 
+/// The last one.
+pub fn last_of(millis: i64) -> Uuid {
+    let (first, _) = first_of(millis).as_u64_pair();
+    Uuid::from_u64_pair(first | 0xffff, u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

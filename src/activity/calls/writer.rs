@@ -1,8 +1,8 @@
 //! The one task that writes a node's rows: what came meanwhile together, batch after batch, so that whoever reported waits for one
 //! commit. What is told as taken in is on disk.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -10,9 +10,11 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Hand, Kept};
 use super::leaf::Salts;
-use super::row::Row;
+use super::row::{Row, instant_of};
+use super::seal::{Begun, Unsealed};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Database, DbError, Outage};
+use crate::domain::activity_log::Day;
 use crate::limits;
 use crate::vault::Vault;
 
@@ -27,6 +29,8 @@ pub struct Calls {
     rows: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     pub tally: Arc<Tally>,
+    pub unsealed: Unsealed,
+    pub begun: Begun,
 }
 
 /// What happened to rows, for metrics.
@@ -34,6 +38,29 @@ pub struct Calls {
 pub struct Tally {
     written: AtomicU64,
     dropped: AtomicU64,
+    /// dropped, and not yet recorded as such
+    unrecorded: Mutex<Option<(u64, Span)>>,
+}
+
+/// From the first to the last of some instants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+impl Span {
+    pub fn of(at: Timestamp) -> Self {
+        Span { first: at, last: at }
+    }
+
+    pub fn with(self, at: Timestamp) -> Self {
+        self.over(Span::of(at))
+    }
+
+    fn over(self, other: Span) -> Self {
+        Span { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
 }
 
 impl Tally {
@@ -43,6 +70,29 @@ impl Tally {
 
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn note_dropped(&self, count: u64, span: Span) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
+        self.give_back(count, span);
+    }
+
+    /// What is to be recorded as dropped, for whoever does that now.
+    pub fn take_unrecorded(&self) -> Option<(u64, Span)> {
+        self.unrecorded().take()
+    }
+
+    /// It could not be recorded after all.
+    pub fn give_back(&self, count: u64, span: Span) {
+        let mut unrecorded = self.unrecorded();
+        *unrecorded = Some(match *unrecorded {
+            None => (count, span),
+            Some((before, other)) => (before + count, other.over(span)),
+        });
+    }
+
+    fn unrecorded(&self) -> MutexGuard<'_, Option<(u64, Span)>> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -87,8 +137,9 @@ impl Calls {
 
     /// What a verdict leaves. It waits for nothing, and is not waited for.
     pub fn record(&self, row: Row) {
+        let at = instant_of(row.id).unwrap_or_default();
         if self.records.try_send(row).is_err() {
-            self.tally.dropped.fetch_add(1, Ordering::Relaxed);
+            self.tally.note_dropped(1, Span::of(at));
         }
     }
 
@@ -112,6 +163,7 @@ pub struct Writer {
     reports: mpsc::Receiver<Report>,
     records: mpsc::Receiver<Row>,
     tally: Arc<Tally>,
+    unsealed: Unsealed,
     outage: Outage,
 }
 
@@ -137,9 +189,16 @@ impl Writer {
         (ledger, node, boot): (i32, Uuid, Uuid),
     ) -> Result<(Calls, Writer), DbError> {
         let hand = Hand { ledger, node, boot };
-        let begin = "select next_seq from credledger.begin_activity($1, $2, $3)";
+        let begin = "select next_seq, unsealed_seq, sealing_day from credledger.begin_activity($1, $2, $3)";
         let rows = database.people(begin, &[&ledger, &node, &boot]).await?;
-        let next_seq: i64 = rows.first().map_or(Ok(1), |row| row.try_get(0))?;
+        let row = rows.first().ok_or_else(|| DbError::Unreadable("no node began".into()))?;
+        let begun = Begun {
+            hand,
+            next_seq: row.try_get::<_, i64>(0)?.cast_unsigned(),
+            unsealed_seq: row.try_get::<_, i64>(1)?.cast_unsigned(),
+            sealing_day: Day(row.try_get::<_, i32>(2)?.cast_unsigned()),
+        };
+        let unsealed = Unsealed::from(begun.next_seq);
         let (reports, reported) = mpsc::channel(limits::ACTIVITY_REPORTS);
         let (records, recorded) = mpsc::channel(limits::ACTIVITY_RECORDS);
         let tally = Arc::<Tally>::default();
@@ -147,16 +206,17 @@ impl Writer {
             database,
             clock,
             hand,
-            next_seq: next_seq.cast_unsigned(),
+            next_seq: begun.next_seq,
             reports: reported,
             records: recorded,
             tally: tally.clone(),
+            unsealed: unsealed.clone(),
             outage: Outage::of("writing calls that were served"),
         };
         writer.make_days().await?;
         let (rows, bytes) = (limits::ACTIVITY_WAITING, limits::ACTIVITY_WAITING_BYTES);
         let (rows, bytes) = (Arc::new(Semaphore::new(rows)), Arc::new(Semaphore::new(bytes)));
-        Ok((Calls { vault, reports, records, rows, bytes, tally }, writer))
+        Ok((Calls { vault, reports, records, rows, bytes, tally, unsealed, begun }, writer))
     }
 
     /// Runs until every [`Calls`] is dropped and what it took in is written.
@@ -207,9 +267,9 @@ impl Writer {
             return;
         }
         if !records.is_empty() {
-            let count = records.len() as u64;
+            let (count, now) = (records.len() as u64, self.clock.now());
             if self.write(records, Vec::new()).await.is_err() {
-                self.tally.dropped.fetch_add(count, Ordering::Relaxed);
+                self.tally.note_dropped(count, Span::of(now));
             }
         }
         for mut report in reports {
@@ -228,6 +288,7 @@ impl Writer {
                 Ok(()) => {
                     self.outage.over();
                     self.next_seq = batch.end();
+                    self.unsealed.written(&batch, self.hand.node);
                     self.tally.written.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
                     return Ok(());
                 }

@@ -1,6 +1,7 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
 //! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
+mod calls;
 mod crowd;
 mod ends;
 mod forget;
@@ -21,6 +22,7 @@ use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
 use crate::tokens::keyring::Keyring;
+pub use calls::Served;
 use crowd::Crowd;
 use pace::Recorded;
 use warnings::Warnings;
@@ -32,12 +34,13 @@ pub async fn run(
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
     keyring: Arc<Keyring>,
+    calls: Option<Served>,
     verdicts: Verdicts,
     mut stop: watch::Receiver<bool>,
 ) {
     let crowd = Crowd::of(verdicts);
     let mut house =
-        House { ledger, lease, keyring, crowd, outages: Outages::default(), overdue_told_at: None };
+        House { ledger, lease, keyring, calls, crowd, outages: Outages::default(), overdue_told_at: None };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -50,7 +53,11 @@ pub async fn run(
         }
         let began = BootTime::now();
         let forget = forgotten_at.is_none_or(|at| began.since(at) >= limits::FORGET_PAUSE);
+        let sealed = house.tend_calls().await;
+        house.outages.sealing.after(&sealed);
         if forget {
+            let days = house.tend_days().await;
+            house.outages.days.after(&days);
             forgotten_at = Some(began);
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
@@ -89,6 +96,8 @@ struct House {
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
     keyring: Arc<Keyring>,
+    /// calls that were served
+    calls: Option<Served>,
     crowd: Crowd,
     outages: Outages,
     /// when it was last said that a signing key is overdue
@@ -106,6 +115,8 @@ struct Outages {
     sessions: Outage,
     claimed: Outage,
     signing_keys: Outage,
+    sealing: Outage,
+    days: Outage,
 }
 
 impl Default for Outages {
@@ -119,6 +130,8 @@ impl Default for Outages {
             sessions: Outage::of("forgetting sessions that are over"),
             claimed: Outage::of("forgetting claims that are over"),
             signing_keys: Outage::of("looking after the signing keys"),
+            sealing: Outage::of("sealing calls that were served"),
+            days: Outage::of("making and dropping days of calls"),
         }
     }
 }
