@@ -425,6 +425,10 @@ pub const ACTIVITY_WAIT: Duration = Duration::from_secs(10);
 pub const ACTIVITY_RETRY: Duration = Duration::from_millis(500);
 /// Credentials and secrets whose tenant is remembered.
 pub const ACTIVITY_LOCATED: usize = 100_000;
+/// Of batches that wait on disk while the database is away.
+pub const ACTIVITY_SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+/// How long the database may take for one batch, before that waits on disk.
+pub const ACTIVITY_WRITE_WAIT: Duration = Duration::from_secs(4);
 /// How often a node seals what it wrote, and after how many rows it does so sooner.
 pub const ACTIVITY_SEAL_EVERY: Duration = Duration::from_secs(60);
 pub const ACTIVITY_SEAL_ROWS: u64 = 1_000_000;

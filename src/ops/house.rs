@@ -121,7 +121,8 @@ fn master_keys(file: &Path, first_start: bool) -> Result<MasterKeys, StartError>
 
 impl House {
     /// A node that gives verdicts: with the whole view and a lease, following the ledger.
-    pub async fn open(foundation: &Foundation, node: Uuid) -> Result<Self, StartError> {
+    /// `spool`: where calls that were served wait while the database is away.
+    pub async fn open(foundation: &Foundation, node: Uuid, spool: Option<&Path>) -> Result<Self, StartError> {
         let Foundation { database, vault, .. } = foundation;
         let node = Node { ledger: LEDGER, node, boot: vault.uuid(0) };
         let clock = Arc::new(lease::take(database, node).await.map_err(|error| match error {
@@ -138,7 +139,7 @@ impl House {
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
         let once = open_once(foundation, &mut rooms);
-        let calls = open_calls(foundation, &clock, node, &mut rooms).await?;
+        let calls = open_calls(foundation, &clock, node, spool, &mut rooms).await?;
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
         Ok(House { ledger, view, clock, lease, once, calls: Some(calls), rooms, stop: Some(stop) })
@@ -265,11 +266,18 @@ async fn open_calls(
     foundation: &Foundation,
     clock: &Arc<Clock>,
     node: Node,
+    spool: Option<&Path>,
     rooms: &mut Vec<Room>,
 ) -> Result<Arc<Calls>, StartError> {
     let Foundation { database, vault, .. } = foundation;
     let node = (node.ledger, node.node, node.boot);
-    let begun = calls::Writer::begin(database.clone(), vault.clone(), clock.clone(), node).await;
+    let opened = spool.map(|path| (path, calls::Spool::open(path)));
+    let spool = opened.map(|(path, opened)| {
+        opened.map_err(|cause| StartError::new(format!("{} can't be opened: {cause}.", path.display())))
+    });
+    let begun =
+        calls::Writer::begin(database.clone(), vault.clone(), clock.clone(), node, spool.transpose()?);
+    let begun = begun.await;
     let (calls, writer) = begun.map_err(explained)?;
     rooms.insert(0, room("calls served", writer.run()));
     Ok(Arc::new(calls))

@@ -114,7 +114,7 @@ pub(super) async fn open(
 ) -> Result<(Foundation, House), StartError> {
     let foundation =
         Foundation::lay(settings, config.database_url.is_none(), &config.master_key_file).await?;
-    let house = House::open(&foundation, node_id(data_dir)?).await?;
+    let house = House::open(&foundation, node_id(data_dir)?, Some(&data_dir.join("activity-spool"))).await?;
     Ok((foundation, house))
 }
 

@@ -6,7 +6,10 @@ use credledger::domain::activity_log::Sealed;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::library;
+use crate::proxy::Proxy;
 use crate::support::service::{Actor, Service, Tenant, eventually, text};
+use crate::support::{Postgres, TestDatabase};
 
 const LEDGER: i32 = 1;
 
@@ -218,4 +221,63 @@ fn a_day_that_was_kept_for_long_enough_goes_and_the_ledger_says_so_once() {
     // Whoever asks, what is younger than a week stays.
     let young = owner.one("select credledger.drop_activity_day(current_date - date '1970-01-01' - 6)");
     assert!(young.is_err());
+}
+
+/// A service whose database can be taken away.
+fn behind(proxy: &Proxy, database: &TestDatabase) -> Service {
+    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
+    let flags =
+        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    Service::start_private(&flags)
+}
+
+/// Reports until the service says that it can't know who reports: how many calls were taken in.
+fn reports_until_refused(gateway: &Actor, credential: &str) -> usize {
+    let mut taken = 0;
+    loop {
+        let calls = vec![json!({"credential_id": credential, "request_id": format!("r{taken}")}); 3];
+        let answer = gateway.post("/api/v1/activity", &json!({"calls": calls}));
+        match answer.status {
+            200 => taken += 3,
+            503 => return taken,
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_in_while_the_database_is_away_waits_on_disk_and_is_there_once_also_after_a_kill() {
+    let database = library::block_on(Postgres::database());
+    let proxy = Proxy::to(&database.url);
+    let mut service = behind(&proxy, &database);
+    let token = service.gateway().token.expect("a token");
+    let id = service.root().tenant("acme", json!({})).mint("k").id.clone();
+    let spool = service.data_dir().join("activity-spool");
+    let waits = || std::fs::metadata(&spool).expect("the spool").len();
+    report(&service.actor(&token), &id, 7);
+    let mut taken = 7;
+    for killed in [false, true, true] {
+        let gateway = service.actor(&token);
+        proxy.refuse();
+        let now = reports_until_refused(&gateway, &id);
+        assert!(now > 0 && waits() > 0, "{now} were taken in, {} bytes wait", waits());
+        taken += now;
+        if killed {
+            service.kill();
+        }
+        proxy.heal();
+        if killed {
+            service.start_again();
+        }
+        eventually(|| (waits() == 0).then_some(())).expect("nothing waits any more");
+        eventually(|| (service.anonymous().get("/readyz").status == 200).then_some(())).expect("it is ready");
+        let root = service.root();
+        let tenant_id = text(&root.get("/api/admin/v1/tenants/acme").expect(200)["id"]);
+        let found = ids(&Tenant { admin: &root, id: tenant_id });
+        let different: std::collections::BTreeSet<_> = found.iter().collect();
+        assert_eq!((found.len(), different.len()), (taken, taken), "killed: {killed}");
+    }
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&spool).expect("the spool").permissions());
+    assert_eq!(mode & 0o777, 0o600);
 }

@@ -64,7 +64,9 @@ impl Salts {
         if let Ok(salt) = stored.try_into() {
             return Some(Salts::One(salt));
         }
-        let slots: Option<Vec<Slot>> = stored.chunks(SLOT).map(Slot::read).collect();
+        let slots = stored.chunks_exact(SLOT);
+        let slots: Option<Vec<Slot>> =
+            slots.remainder().is_empty().then(|| slots.map(Slot::read).collect())?;
         slots?.try_into().ok().map(Salts::Apart)
     }
 
@@ -155,4 +157,145 @@ fn optional(leaf: &mut Vec<u8>, value: Option<&[u8]>) {
 fn word(leaf: &mut Vec<u8>, word: &str) {
     leaf.extend((word.len() as u16).to_be_bytes());
     leaf.extend(word.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::calls::row::Outcome;
+    use crate::domain::credential::Kind;
+    use crate::domain::ids::{CredentialId, SecretId, TenantId};
+
+    const SALTED: Salts = Salts::One([9; SALT]);
+
+    fn id(number: u8) -> Uuid {
+        Uuid::from_bytes([number; 16])
+    }
+
+    fn whole() -> Row {
+        Row {
+            id: id(2),
+            completes: Some(id(3)),
+            judged: false,
+            tenant: TenantId(id(4)),
+            credential: CredentialId(id(5)),
+            secret: Some(SecretId(id(6))),
+            kind: Kind::ApiKey,
+            outcome: Some(Outcome::ACCEPTED),
+            status: Some(200),
+            latency_ms: Some(412),
+            told: Told {
+                operation: Some("chat".to_owned()),
+                provider: Some("p".to_owned()),
+                model: Some("m".to_owned()),
+                error: Some("e".to_owned()),
+                client_ip: "192.0.2.1".parse().ok(),
+                request_id: Some("r".to_owned()),
+            },
+            salts: SALTED,
+        }
+    }
+
+    fn bare() -> Row {
+        Row {
+            completes: None,
+            judged: true,
+            secret: None,
+            outcome: None,
+            status: None,
+            latency_ms: None,
+            told: Told::default(),
+            ..whole()
+        }
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The layout of the module's own page, written down a second time.
+    #[test]
+    fn a_bare_rows_leaf_is_byte_for_byte_what_it_always_was() {
+        let ids = |number: u8| hex(&[number; 16]);
+        let expected = [
+            "01".to_owned(),
+            ids(1),
+            "0000000000000007".to_owned(),
+            ids(2),
+            "00".to_owned(),
+            "01".to_owned(),
+            ids(4),
+            ids(5),
+            "00".to_owned(),
+            format!("0007{}", hex(b"api_key")),
+            "00".to_owned(),
+            "00".to_owned(),
+            "00".to_owned(),
+            "000000000000".to_owned(),
+        ];
+        assert_eq!(hex(&bytes(&bare(), id(1), 7)), expected.concat());
+    }
+
+    #[test]
+    fn a_whole_rows_leaf_is_byte_for_byte_what_it_always_was() {
+        let own = |place: u8| sha256(&[&[9; SALT], &[place]]);
+        let slot =
+            |place: u8, text: &str| format!("01{}", hex(&sha256(&[&own(place)[..SALT], text.as_bytes()])));
+        let ids = |number: u8| hex(&[number; 16]);
+        let expected = [
+            "01".to_owned(),
+            ids(1),
+            "0000000000000007".to_owned(),
+            ids(2),
+            format!("01{}", ids(3)),
+            "00".to_owned(),
+            ids(4),
+            ids(5),
+            format!("01{}", ids(6)),
+            format!("0007{}", hex(b"api_key")),
+            format!("010008{}", hex(b"accepted")),
+            "0100c8".to_owned(),
+            "010000019c".to_owned(),
+            slot(0, "chat"),
+            slot(1, "p"),
+            slot(2, "m"),
+            slot(3, "e"),
+            slot(4, "192.0.2.1"),
+            slot(5, "r"),
+        ];
+        let leaf = bytes(&whole(), id(1), 7);
+        assert_eq!(hex(&leaf), expected.concat());
+        // Frozen: whatever makes this another one makes every seal one of other rows.
+        assert_eq!(
+            hex(&hash(&whole(), id(1), 7)),
+            "4848421764bc032b0204c511143c94f6e8f475271892713c300a919b1b6b41df"
+        );
+    }
+
+    #[test]
+    fn what_is_erased_leaves_the_leaf_as_it_is_and_says_nothing_of_itself() {
+        let row = whole();
+        let before = hash(&row, id(1), 7);
+        let erased = [false, false, false, true, true, false];
+        let salts = row.salts.without(&row.told, erased);
+        let told = Told { error: None, client_ip: None, ..row.told.clone() };
+        let after = Row { told, salts, ..row };
+        assert_eq!(hash(&after, id(1), 7), before);
+        let stored = after.salts.stored();
+        assert_eq!(Salts::read(&stored).as_ref(), Some(&after.salts));
+        // No salt is left by which the address could be tried out.
+        let own = sha256(&[&[9; SALT], &[4]]);
+        assert!(!stored.windows(SALT).any(|window| window == &own[..SALT] || window == [9; SALT]));
+        // Again, and another one.
+        let again = after.salts.without(&after.told, [true; ERASABLE]);
+        assert_eq!(hash(&Row { told: Told::default(), salts: again, ..after }, id(1), 7), before);
+    }
+
+    #[test]
+    fn salts_come_back_as_they_were_stored_and_nothing_else_does() {
+        assert_eq!(Salts::read(&SALTED.stored()), Some(SALTED));
+        for bad in [&[][..], &[0; 15], &[0; 17], &[0; 6 * SLOT - 1], &[2; 6 * SLOT]] {
+            assert_eq!(Salts::read(bad), None, "{}", bad.len());
+        }
+    }
 }

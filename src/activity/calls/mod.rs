@@ -12,10 +12,12 @@ mod merkle;
 pub mod read;
 mod row;
 pub mod seal;
+mod spool;
 mod writer;
 
 pub use batch::Kept;
 pub use leaf::Salts;
 pub use locate::{Located, Locator, Named};
 pub use row::{Outcome, Row, Told, instant_of};
+pub use spool::Spool;
 pub use writer::{Calls, NotTaken, Writer, make_days};

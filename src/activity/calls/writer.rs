@@ -12,7 +12,8 @@ use super::batch::{Batch, Hand, Kept};
 use super::leaf::Salts;
 use super::row::{Row, instant_of};
 use super::seal::{Begun, Unsealed};
-use crate::clock::{Clock, Timestamp};
+use super::spool::{Spool, SpoolFault};
+use crate::clock::{BootTime, Clock, Timestamp};
 use crate::db::{Database, DbError, Outage};
 use crate::domain::activity_log::Day;
 use crate::limits;
@@ -38,6 +39,8 @@ pub struct Calls {
 pub struct Tally {
     written: AtomicU64,
     dropped: AtomicU64,
+    /// bytes that wait on disk
+    spooled: AtomicU64,
     /// dropped, and not yet recorded as such
     unrecorded: Mutex<Option<(u64, Span)>>,
 }
@@ -70,6 +73,10 @@ impl Tally {
 
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub fn spooled_bytes(&self) -> u64 {
+        self.spooled.load(Ordering::Relaxed)
     }
 
     fn note_dropped(&self, count: u64, span: Span) {
@@ -165,6 +172,13 @@ pub struct Writer {
     tally: Arc<Tally>,
     unsealed: Unsealed,
     outage: Outage,
+    /// none: nothing waits on disk
+    spool: Option<Spool>,
+    no_spool: Outage,
+    /// when the database was last found to be away
+    away_at: Option<BootTime>,
+    /// the row that was next in the database when this process began
+    began_at: u64,
 }
 
 /// What is written next.
@@ -187,6 +201,7 @@ impl Writer {
         vault: Arc<Vault>,
         clock: Arc<Clock>,
         (ledger, node, boot): (i32, Uuid, Uuid),
+        spool: Option<Spool>,
     ) -> Result<(Calls, Writer), DbError> {
         let hand = Hand { ledger, node, boot };
         let begin = "select next_seq, unsealed_seq, sealing_day from credledger.begin_activity($1, $2, $3)";
@@ -199,6 +214,11 @@ impl Writer {
             sealing_day: Day(row.try_get::<_, i32>(2)?.cast_unsigned()),
         };
         let unsealed = Unsealed::from(begun.next_seq);
+        let last = match &spool {
+            Some(spool) => spool.last().await.map_err(|cause| DbError::Unreadable(cause.into()))?,
+            None => None,
+        };
+        let next_seq = last.map_or(begun.next_seq, |last| last.end().max(begun.next_seq));
         let (reports, reported) = mpsc::channel(limits::ACTIVITY_REPORTS);
         let (records, recorded) = mpsc::channel(limits::ACTIVITY_RECORDS);
         let tally = Arc::<Tally>::default();
@@ -206,12 +226,16 @@ impl Writer {
             database,
             clock,
             hand,
-            next_seq: begun.next_seq,
+            next_seq,
             reports: reported,
             records: recorded,
             tally: tally.clone(),
             unsealed: unsealed.clone(),
             outage: Outage::of("writing calls that were served"),
+            spool,
+            no_spool: Outage::of("keeping calls that were served on disk"),
+            away_at: None,
+            began_at: begun.next_seq,
         };
         writer.make_days().await?;
         let (rows, bytes) = (limits::ACTIVITY_WAITING, limits::ACTIVITY_WAITING_BYTES);
@@ -219,20 +243,21 @@ impl Writer {
         Ok((Calls { vault, reports, records, rows, bytes, tally, unsealed, begun }, writer))
     }
 
-    /// Runs until every [`Calls`] is dropped and what it took in is written.
+    /// Runs until every [`Calls`] is dropped and what it took in is written, or waits on disk for the next start.
     pub async fn run(mut self) {
-        loop {
-            let gathered = self.gather().await;
-            if gathered.rows() == 0 && gathered.reports.is_empty() {
-                return;
+        while let Some(gathered) = self.gather().await {
+            if gathered.rows() > 0 || !gathered.reports.is_empty() {
+                self.take_in(gathered).await;
+            } else {
+                self.replay().await;
             }
-            self.take_in(gathered).await;
         }
     }
 
-    /// All that waits, up to a batch; nothing once nobody can send any more.
-    async fn gather(&mut self) -> Gathered {
+    /// All that waits, up to a batch; nothing of it when what waits on disk is to be tried again, and none once nobody can send any more.
+    async fn gather(&mut self) -> Option<Gathered> {
         let mut gathered = Gathered::default();
+        let waits_on_disk = self.spool.as_ref().is_some_and(|spool| !spool.is_empty());
         tokio::select! {
             biased;
             Some(report) = self.reports.recv() => gathered.reports.push(report),
@@ -242,7 +267,8 @@ impl Writer {
                 let first = tokio::time::timeout(limits::ACTIVITY_FLUSH, self.reports.recv()).await;
                 gathered.reports.extend(first.ok().flatten());
             }
-            else => return gathered,
+            () = tokio::time::sleep(limits::ACTIVITY_RETRY), if waits_on_disk && !self.reports.is_closed() => return Some(gathered),
+            else => return None,
         }
         while gathered.rows() < limits::ACTIVITY_BATCH {
             match (self.reports.try_recv(), self.records.try_recv()) {
@@ -253,7 +279,7 @@ impl Writer {
                 }
             }
         }
-        gathered
+        Some(gathered)
     }
 
     /// Together, and where the database refuses that, one report after the other, so that none can hurt another.
@@ -279,37 +305,107 @@ impl Writer {
         }
     }
 
-    /// Until it is written, or refused for good: what was sent once may have happened, and the numbers of its rows are nobody else's.
+    /// Until it is written, waits on disk, or is refused for good: what was sent once may have happened, and the numbers of its rows are
+    /// nobody else's.
     async fn write(&mut self, rows: Vec<Row>, kept: Vec<Kept>) -> Result<(), NotTaken> {
         let batch = Batch { first_seq: self.next_seq, rows, kept };
-        let mut days_made = false;
         loop {
-            match batch.write(&self.database, self.hand).await {
+            // What waits on disk goes first.
+            if self.replay().await {
+                match self.send(&batch).await {
+                    Ok(()) => {
+                        self.next_seq = batch.end();
+                        return Ok(());
+                    }
+                    Err(DbError::Conflict { .. }) => return Err(NotTaken::KeyTaken),
+                    Err(cause) if is_refused(&cause) => {
+                        tracing::error!(%cause, rows = batch.rows.len(), "calls can't be written");
+                        return Err(NotTaken::Rejected);
+                    }
+                    Err(cause) => self.away(&cause),
+                }
+            }
+            match self.spool(&batch).await {
                 Ok(()) => {
-                    self.outage.over();
                     self.next_seq = batch.end();
-                    self.unsealed.written(&batch, self.hand.node);
-                    self.tally.written.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
                     return Ok(());
                 }
-                Err(DbError::Conflict { .. }) => return Err(NotTaken::KeyTaken),
+                Err(cause) => self.no_spool.failed(&cause),
+            }
+            tokio::time::sleep(limits::ACTIVITY_RETRY).await;
+        }
+    }
+
+    async fn spool(&mut self, batch: &Batch) -> Result<(), SpoolFault> {
+        let Some(spool) = &mut self.spool else { return Err(SpoolFault::Full) };
+        spool.push(batch).await?;
+        self.no_spool.over();
+        self.tally.spooled.store(spool.bytes(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether nothing waits on disk any more.
+    async fn replay(&mut self) -> bool {
+        let rested = self.away_at.is_none_or(|at| BootTime::now().since(at) >= limits::ACTIVITY_RETRY);
+        loop {
+            let Some(spool) = self.spool.as_ref().filter(|spool| !spool.is_empty()) else { return rested };
+            if !rested {
+                return false;
+            }
+            let sent = match spool.first().await {
+                Ok(Some(batch)) => self.send_spooled(batch).await,
+                Ok(None) => return true,
+                Err(cause) => Err(DbError::Unreadable(cause.into())),
+            };
+            if let Err(cause) = sent {
+                self.away(&cause);
+                return false;
+            }
+            let Some(spool) = &mut self.spool else { return true };
+            if let Err(cause) = spool.done().await {
+                // Found written already, should it be met again.
+                tracing::error!(%cause, "the activity spool could not be emptied");
+            }
+            self.tally.spooled.store(spool.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// It was taken in: that its answer can't be kept any more, since another request took the key meanwhile, takes nothing of it.
+    async fn send_spooled(&mut self, batch: Batch) -> Result<(), DbError> {
+        match self.send(&batch).await {
+            Err(DbError::Conflict { .. }) => self.send(&Batch { kept: Vec::new(), ..batch }).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn send(&mut self, batch: &Batch) -> Result<(), DbError> {
+        let mut days_made = false;
+        loop {
+            let sent =
+                tokio::time::timeout(limits::ACTIVITY_WRITE_WAIT, batch.write(&self.database, self.hand));
+            match sent.await.unwrap_or_else(|late| Err(DbError::OutcomeUnknown(late.into()))) {
+                Ok(()) => break,
                 // No partition takes them; housekeeping may have been kept from making it.
                 Err(DbError::Rejected { .. }) if !days_made => {
                     days_made = true;
-                    if let Err(cause) = self.make_days().await {
-                        self.outage.failed(&cause);
-                    }
+                    self.make_days().await?;
                 }
-                Err(cause) if is_refused(&cause) => {
-                    tracing::error!(%cause, rows = batch.rows.len(), "calls can't be written");
-                    return Err(NotTaken::Rejected);
-                }
-                Err(cause) => {
-                    self.outage.failed(&cause);
-                    tokio::time::sleep(limits::ACTIVITY_RETRY).await;
-                }
+                Err(cause) => return Err(cause),
             }
         }
+        self.outage.over();
+        self.away_at = None;
+        // What stood there before this process began, it seals as what was left unsealed.
+        if batch.first_seq >= self.began_at {
+            self.unsealed.written(batch, self.hand.node);
+        }
+        self.tally.written.fetch_add(batch.rows.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn away(&mut self, cause: &DbError) {
+        self.outage.failed(cause);
+        self.away_at = Some(BootTime::now());
     }
 
     async fn make_days(&self) -> Result<(), DbError> {
