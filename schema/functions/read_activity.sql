@@ -63,7 +63,7 @@ begin atomic
                and (of_request_id is null or p.request_id = of_request_id) as shown
         from paired p
     ) f
-    left join credledger.secrets s on s.ledger_id = ledger and s.id = f.secret_id
+    left join lateral (select s.prefix from credledger.secrets s where s.ledger_id = ledger and s.id = f.secret_id limit 1) s on true
     where f.shown or f.from_the_end = 1
     order by f.place desc, f.id desc;
 end;

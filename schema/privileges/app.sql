@@ -11,3 +11,4 @@ grant execute on function credledger.read_answer to credledger_app;
 grant select on credledger.activity to credledger_app;
 grant execute on function credledger.read_activity to credledger_app;
 grant execute on function credledger.secret_of_prefix to credledger_app;
+grant execute on function credledger.read_in_order to credledger_app;

@@ -254,10 +254,12 @@ fn what_is_taken_in_while_the_database_is_away_waits_on_disk_and_is_there_once_a
     let id = service.root().tenant("acme", json!({})).mint("k").id.clone();
     let spool = service.data_dir().join("activity-spool");
     let waits = || std::fs::metadata(&spool).expect("the spool").len();
-    report(&service.actor(&token), &id, 7);
-    let mut taken = 7;
+    let mut taken = 0;
     for killed in [false, true, true] {
         let gateway = service.actor(&token);
+        // Whose key this is, is known from then on.
+        report(&gateway, &id, 7);
+        taken += 7;
         proxy.refuse();
         let now = reports_until_refused(&gateway, &id);
         assert!(now > 0 && waits() > 0, "{now} were taken in, {} bytes wait", waits());

@@ -138,6 +138,7 @@ pub async fn page(scope: &Scope, asked: &Asked<'_>) -> Result<(Vec<Call>, Option
     };
     // Each call is found by two rows at most; with more filters than one, most rows may be others.
     let mut left = if filter.count() > 1 { limits::ACTIVITY_LOOKED_AT } else { limit * 2 + 2 };
+    scope.query("select credledger.read_in_order()", &[]).await?;
     let (mut calls, mut days) = (Vec::new(), 1);
     loop {
         let at = instant_of_place(before.0);

@@ -56,7 +56,7 @@ impl Schema {
             "reseal_answers" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring"
             "open_session" "read_session" "touch_session" "end_session" "end_sessions" "forget_sessions" "spend_sign_in"
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"
-            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix"),
+            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "read_in_order"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "writer" "app" "tenant_isolation"),
     };
 }
