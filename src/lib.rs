@@ -1,7 +1,7 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `activity` (what credentials are used for) · `tokens` (access tokens) · `limiter` · `people`
+//! derived) · `cluster` (leases) · `activity` (usage, and calls served) · `tokens` (access tokens) · `limiter` · `people`
 //! (sign-in) · `scanners` (who looks for leaks, and signs) · `outbound` (the only room that makes HTTP requests) · `http` · `ops` ·
 //! `cli`. The tidy test holds the order.
 

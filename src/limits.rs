@@ -429,6 +429,57 @@ pub const SIGNING_KEY_ROTATION_DAYS_MOST: u32 = 3650;
 /// How often it is said that a key is overdue which can't be made here.
 pub const OVERDUE_TOLD_EVERY: Duration = Duration::from_secs(60 * 60);
 
+// ---- calls served ----
+/// Calls of one report.
+pub const ACTIVITY_CALLS: usize = 1000;
+/// Of a provider, and of a model.
+pub const ACTIVITY_NAME_CHARS: usize = 100;
+/// Of an error that a call ended with.
+pub const ACTIVITY_ERROR_CHARS: usize = 1000;
+/// How long ago a call may have been that is reported, and how far ahead the clock of whoever reports it may be.
+pub const ACTIVITY_LATE: Duration = Duration::from_secs(48 * 60 * 60);
+pub const ACTIVITY_AHEAD: Duration = Duration::from_secs(5 * 60);
+/// Reported calls that wait to be written, and what they may hold; more are told to come again.
+pub const ACTIVITY_WAITING: usize = 32_768;
+pub const ACTIVITY_WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// Reports that wait.
+pub const ACTIVITY_REPORTS: usize = 1024;
+/// Calls that verdicts left and that wait; more are dropped, and that is recorded.
+pub const ACTIVITY_RECORDS: usize = 16_384;
+/// Rows that are written together: one report more may come on top.
+pub const ACTIVITY_BATCH: usize = 8192;
+/// How long what a verdict left waits for others, while nothing is reported.
+pub const ACTIVITY_FLUSH: Duration = Duration::from_millis(250);
+/// How long a report waits until it is on disk.
+pub const ACTIVITY_WAIT: Duration = Duration::from_secs(10);
+/// How soon a batch is tried again whose outcome is not known yet.
+pub const ACTIVITY_RETRY: Duration = Duration::from_millis(500);
+/// Credentials and secrets whose tenant is remembered.
+pub const ACTIVITY_LOCATED: usize = 100_000;
+/// Of batches that wait on disk while the database is away.
+pub const ACTIVITY_SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+/// How long the database may take for one batch, before that waits on disk.
+pub const ACTIVITY_WRITE_WAIT: Duration = Duration::from_secs(4);
+/// How often a node seals what it wrote, and after how many rows it does so sooner.
+pub const ACTIVITY_SEAL_EVERY: Duration = Duration::from_secs(60);
+pub const ACTIVITY_SEAL_ROWS: u64 = 1_000_000;
+/// Rows that are read at once to be sealed, or held against their seal.
+pub const ACTIVITY_ROWS_READ: u64 = 5000;
+/// Missing and doubled rows that a check names.
+pub const ACTIVITY_ROWS_NAMED: usize = 100;
+/// How many days calls may be kept. Those before the least of them stay, whoever asks (schema/functions/drop_activity_day.sql).
+pub const ACTIVITY_RETENTION_DAYS: RangeInclusive<u32> = 7..=3650;
+pub const ACTIVITY_RETENTION_DAYS_DEFAULT: u32 = 90;
+/// Days that go on one turn of housekeeping.
+pub const ACTIVITY_DAYS_DROPPED: usize = 8;
+/// Days whose partitions are made ahead, and those before today that late calls may belong to.
+pub const ACTIVITY_DAYS_AHEAD: i32 = 7;
+pub const ACTIVITY_DAYS_BACK: i32 = 3;
+/// Rows that a page with several filters looks at: one that finds few of them is short, and says where the next one begins.
+pub const ACTIVITY_LOOKED_AT: usize = 10_000;
+/// Days that are looked through with one question.
+pub const ACTIVITY_DAYS_AT_ONCE: i64 = 32;
+
 // ---- people ----
 /// Of an ID token, as it is sent.
 pub const ID_TOKEN_BYTES: usize = 16 * 1024;

@@ -19,3 +19,8 @@ grant execute on function credledger.read_tenant_usage to credledger_app;
 grant execute on function credledger.read_usage_addresses to credledger_app;
 grant execute on function credledger.read_unknown_usage to credledger_app;
 grant execute on function credledger.read_missing_usage to credledger_app;
+-- Calls served; a row's partition is reached through this table alone.
+grant select on credledger.activity to credledger_app;
+grant execute on function credledger.read_activity to credledger_app;
+grant execute on function credledger.secret_of_prefix to credledger_app;
+grant execute on function credledger.read_in_order to credledger_app;

@@ -44,7 +44,7 @@ pub enum Action {
     ReadTenant,
     ChangeCredentials,
     ReadCredentials,
-    /// verify, verify/batch
+    /// verify, verify/batch, and report the calls that were served
     Verify,
     ManageOperators,
     ReadOperators,

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::access_token;
+use super::activity_log::ActivityLogCommand;
 use super::authority::{self, Action, Role};
 use super::credential::{Credential, CredentialCommand, Kind};
 use super::event::{Actor, Event, Recorded};
@@ -31,6 +32,8 @@ pub enum Command {
     /// what a tenant's import says of its keys
     Declare(TenantId, Declare),
     SigningKeys(SigningKeysCommand),
+    /// the service's own
+    ActivityLog(ActivityLogCommand),
 }
 
 /// The states of the other streams that the decision reads.
@@ -65,7 +68,9 @@ impl Command {
             | Command::Member(tenant, _)
             | Command::AccessToken(tenant, _)
             | Command::Declare(tenant, _) => Some(*tenant),
-            Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
+            Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) | Command::ActivityLog(_) => {
+                None
+            }
         }
     }
 
@@ -84,7 +89,8 @@ impl Command {
             | Command::Operator(_)
             | Command::Plan(_)
             | Command::AccessToken(..)
-            | Command::SigningKeys(_) => None,
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => None,
         }
     }
 
@@ -103,7 +109,8 @@ impl Command {
             | Command::Plan(_)
             | Command::Declare(..)
             | Command::AccessToken(..)
-            | Command::SigningKeys(_) => None,
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => None,
         }
     }
 
@@ -128,9 +135,11 @@ impl Command {
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             // Its stream is the same whether there is one or not.
-            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
-                false
-            }
+            Command::Plan(_)
+            | Command::Declare(..)
+            | Command::AccessToken(..)
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => false,
         }
     }
 
@@ -152,7 +161,8 @@ impl Command {
             | Command::Plan(_)
             | Command::Declare(..)
             | Command::AccessToken(..)
-            | Command::SigningKeys(_) => &[],
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => &[],
         }
     }
 
@@ -173,6 +183,8 @@ impl Command {
             Command::Member(..) => Action::ManageMembers,
             Command::Plan(_) => Action::RunTenants,
             Command::SigningKeys(_) => Action::ManageSigningKeys,
+            // No door leads there.
+            Command::ActivityLog(_) => Action::RunTenants,
         }
     }
 }
@@ -218,6 +230,12 @@ impl Asked {
             Command::SigningKeys(action) => {
                 self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
                     let events = action.decide(state.signing_keys(), &self.context)?;
+                    Ok(events.into_iter().map(Event::from).collect())
+                })
+            }
+            Command::ActivityLog(action) => {
+                self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
+                    let events = action.decide(state.activity_log(), &self.context)?;
                     Ok(events.into_iter().map(Event::from).collect())
                 })
             }
@@ -278,9 +296,11 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
-            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
-                true
-            }
+            Command::Plan(_)
+            | Command::Declare(..)
+            | Command::AccessToken(..)
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => true,
             command if command.imports() && state.version() == 0 => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::access_token::AccessTokenEvent;
+use super::activity_log::ActivityLogEvent;
 use super::credential::{self, CredentialEvent};
 use super::ids::{OperatorId, StreamId, TenantId};
 use super::imports::ImportsEvent;
@@ -130,6 +131,7 @@ pub enum Event {
     Imports(ImportsEvent),
     AccessToken(AccessTokenEvent),
     SigningKeys(SigningKeysEvent),
+    ActivityLog(ActivityLogEvent),
 }
 
 /// Every event there is.
@@ -143,6 +145,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         ImportsEvent::KINDS,
         AccessTokenEvent::KINDS,
         SigningKeysEvent::KINDS,
+        ActivityLogEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -179,6 +182,7 @@ impl Event {
             Event::Imports(event) => event.kind("import"),
             Event::AccessToken(event) => event.kind("access_token"),
             Event::SigningKeys(event) => event.kind("ledger"),
+            Event::ActivityLog(event) => event.kind("ledger"),
         }
     }
 
@@ -193,6 +197,7 @@ impl Event {
             Event::Imports(event) => event.members(),
             Event::AccessToken(event) => event.members(),
             Event::SigningKeys(event) => event.members(),
+            Event::ActivityLog(event) => event.members(),
         }
     }
 
@@ -212,6 +217,9 @@ impl Event {
             "access_token" => {
                 AccessTokenEvent::read(name, schema, members).map(|read| read.map(Event::AccessToken))
             }
+            "ledger" if ActivityLogEvent::KINDS.iter().any(|kind| kind.name == name) => {
+                ActivityLogEvent::read(name, schema, members).map(|read| read.map(Event::ActivityLog))
+            }
             "ledger" => {
                 SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
             }
@@ -230,6 +238,7 @@ impl Event {
             | Event::Plan(_)
             | Event::Imports(_)
             | Event::SigningKeys(_)
+            | Event::ActivityLog(_)
             | Event::AccessToken(_) => Vec::new(),
         }
     }
@@ -268,6 +277,12 @@ impl From<ImportsEvent> for Event {
 impl From<SigningKeysEvent> for Event {
     fn from(event: SigningKeysEvent) -> Self {
         Event::SigningKeys(event)
+    }
+}
+
+impl From<ActivityLogEvent> for Event {
+    fn from(event: ActivityLogEvent) -> Self {
+        Event::ActivityLog(event)
     }
 }
 

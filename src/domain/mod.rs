@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_token;
+pub mod activity_log;
 pub mod authority;
 pub mod base64url;
 pub mod canonical;

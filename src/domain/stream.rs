@@ -6,6 +6,7 @@ use futures::future::{BoxFuture, ready};
 
 use super::Unfoldable;
 use super::access_token::{self, AccessToken};
+use super::activity_log::{self, ActivityLog};
 use super::command::Asked;
 use super::credential::{self, Credential};
 use super::event::{Event, Recorded};
@@ -32,6 +33,7 @@ pub enum StreamState {
     Imports(Imports),
     AccessToken(AccessToken),
     SigningKeys(SigningKeys),
+    ActivityLog(ActivityLog),
 }
 
 impl StreamState {
@@ -47,6 +49,7 @@ impl StreamState {
             StreamState::Imports(imports) => imports.history.events,
             StreamState::AccessToken(token) => token.history.events,
             StreamState::SigningKeys(keys) => keys.history.events,
+            StreamState::ActivityLog(log) => log.history.events,
         }
     }
 
@@ -62,6 +65,8 @@ impl StreamState {
             StreamState::Imports(imports) => imports.version,
             StreamState::AccessToken(token) => token.version,
             StreamState::SigningKeys(keys) => keys.version,
+            // No people do anything to it.
+            StreamState::ActivityLog(_) => 0,
         }
     }
 
@@ -91,6 +96,10 @@ impl StreamState {
 
     pub fn signing_keys(&self) -> Option<&SigningKeys> {
         if let StreamState::SigningKeys(keys) = self { Some(keys) } else { None }
+    }
+
+    pub fn activity_log(&self) -> Option<&ActivityLog> {
+        if let StreamState::ActivityLog(log) = self { Some(log) } else { None }
     }
 
     pub fn access_token(&self) -> Option<&AccessToken> {
@@ -145,6 +154,12 @@ impl StreamState {
             }
             (StreamState::SigningKeys(state), Event::SigningKeys(event)) => {
                 signing_keys::fold(Some(state), event, &recorded).map(StreamState::SigningKeys)
+            }
+            (StreamState::Empty, Event::ActivityLog(event)) => {
+                activity_log::fold(None, event, &recorded).map(StreamState::ActivityLog)
+            }
+            (StreamState::ActivityLog(state), Event::ActivityLog(event)) => {
+                activity_log::fold(Some(state), event, &recorded).map(StreamState::ActivityLog)
             }
             (StreamState::Empty, Event::AccessToken(event)) => {
                 access_token::fold(None, event, &recorded).map(StreamState::AccessToken)

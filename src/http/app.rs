@@ -16,6 +16,7 @@ use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use super::resources;
+use crate::activity::calls::{Calls, Locator};
 use crate::activity::usage::Usage;
 use crate::activity::usage::read::LastUses;
 use crate::clock::Timestamp;
@@ -44,6 +45,11 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     pub view: Arc<ActiveView>,
     pub lease: Arc<Lease>,
+    /// calls that were served
+    pub calls: Arc<Calls>,
+    pub locator: Arc<Locator>,
+    /// for how many days these are kept
+    pub activity_retention_days: u32,
     /// what may be used once
     pub once: Once,
     pub metrics: Arc<Metrics>,

@@ -13,6 +13,7 @@ use super::operator::identify;
 use super::problem::Problem;
 use super::served::ServedByAll;
 use super::workings;
+use crate::activity::calls::Calls;
 pub use crate::activity::usage::Outcome;
 use crate::clock::BootTime;
 use crate::domain::authority::Action;
@@ -167,7 +168,43 @@ fn page(app: &App) -> String {
         &u8::from(app.append_only),
     );
     view(&mut page, &app.view.counts());
+    calls(&mut page, &app.calls);
     page
+}
+
+fn calls(page: &mut String, calls: &Calls) {
+    let counted = [
+        (
+            "credledger_activity_written_total",
+            "Calls that were written to the activity log.",
+            calls.tally.written(),
+        ),
+        (
+            "credledger_activity_dropped_total",
+            "Calls that verdicts were to leave and for which there was no room.",
+            calls.tally.dropped(),
+        ),
+    ];
+    for (name, help, count) in counted {
+        heading(page, name, "counter", help);
+        line(page, format_args!("{name} {count}"));
+    }
+    let waiting = calls.waiting();
+    gauge(page, "credledger_activity_waiting", "Calls that wait to be written.", &waiting);
+    let spooled = calls.tally.spooled_bytes();
+    gauge(
+        page,
+        "credledger_activity_spool_bytes",
+        "Bytes of calls that wait on disk for the database.",
+        &spooled,
+    );
+    let unsealed = calls.unsealed.count();
+    gauge(
+        page,
+        "credledger_activity_unsealed",
+        "Calls that were written and that no seal covers yet.",
+        &unsealed,
+    );
 }
 
 fn view(page: &mut String, counts: &Counts) {

@@ -89,6 +89,9 @@ fn callers(service: &mut ServiceConfig) {
                 .done()
                 .wrap(AdminDoor::Unlimited),
         )
+        .service(
+            Routes::at("/activity").post(command::report_calls::handle).done().wrap(AdminDoor::Unlimited),
+        )
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
         .service(Routes::at("/leaks").post(leaks::finder::handle).done())
@@ -151,6 +154,7 @@ fn tenant(service: &mut ServiceConfig) {
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_tenant).done())
+        .service(Routes::at("/activity").get(read::list_calls::handle).done())
         .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))
         .service(web::scope("/clients").app_data(Kind::OauthClient).configure(clients))
         .service(

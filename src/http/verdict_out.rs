@@ -80,7 +80,7 @@ impl Judged {
         write_refused(refused, self.detail(refused.reason), object);
     }
 
-    fn is_limited(&self) -> bool {
+    pub(super) fn is_limited(&self) -> bool {
         self.held.is_some_and(|held| held.is_spent())
     }
 

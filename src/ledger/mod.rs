@@ -25,7 +25,7 @@ pub mod read;
 pub mod sequencer;
 mod slots;
 pub mod store;
-mod stored_answer;
+pub mod stored_answer;
 pub mod streams;
 pub mod tally;
 pub mod together;

@@ -25,7 +25,10 @@ fn is_kept(state: &StreamState) -> bool {
             let bytes: usize = member.scopes.iter().map(|scope| scope.as_str().len()).sum();
             bytes <= limits::KEPT_SCOPES_BYTES
         }
-        StreamState::Empty | StreamState::Credential(_) | StreamState::AccessToken(_) => false,
+        StreamState::Empty
+        | StreamState::Credential(_)
+        | StreamState::AccessToken(_)
+        | StreamState::ActivityLog(_) => false,
     }
 }
 

@@ -14,6 +14,7 @@ use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::activity::calls::Locator;
 use crate::activity::usage::Usage;
 use crate::activity::usage::flush::Flusher;
 use crate::db::{DatabaseUrl, Settings};
@@ -120,7 +121,7 @@ pub(super) async fn open(
 ) -> Result<(Foundation, House), StartError> {
     let foundation =
         Foundation::lay(settings, config.database_url.is_none(), &config.master_key_file).await?;
-    let house = House::open(&foundation, node_id(data_dir)?).await?;
+    let house = House::open(&foundation, node_id(data_dir)?, Some(&data_dir.join("activity-spool"))).await?;
     Ok((foundation, house))
 }
 
@@ -169,7 +170,10 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         every: opening.config.usage_flush,
     };
     let flushing = tokio::spawn(flusher.run(told.clone()));
-    let kept = housekeeping::Kept { keyring: keyring.clone(), usage: usage.clone() };
+    let calls = house.calls.clone().map(|calls| {
+        housekeeping::Served::new(house.ledger.clone(), calls, opening.config.activity_retention_days)
+    });
+    let kept = housekeeping::Kept { keyring: keyring.clone(), usage: usage.clone(), calls };
     let keeping = housekeeping::run(house.ledger.clone(), house.lease.clone(), kept, verdicts, told);
     let keeping = tokio::spawn(keeping);
     let outcome = answer(opening, metrics, (keyring, usage), token.as_deref(), stop).await;
@@ -216,6 +220,7 @@ async fn answer(
     let Opening { house, append_only, config, data_dir, listener, ready_file, people, github } = opening;
     let bound = bound(&listener)?;
     let people = people.map(|settings| people_of(house, settings)).transpose()?;
+    let calls = house.calls.clone().ok_or_else(|| StartError::new("A node that answers takes calls in."))?;
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
@@ -224,6 +229,9 @@ async fn answer(
         view: house.view.clone(),
         lease: house.lease.clone(),
         once: house.once.clone(),
+        locator: Arc::new(Locator::new(house.ledger.database().clone(), house.ledger.reader().ledger)),
+        calls,
+        activity_retention_days: config.activity_retention_days,
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         usage,

@@ -43,7 +43,7 @@ impl Inline for InlineProjections {
         }
         match after {
             // Whatever of a token anybody asks about stands in its event, which no row could say more surely.
-            StreamState::Empty | StreamState::AccessToken(_) => Vec::new(),
+            StreamState::Empty | StreamState::AccessToken(_) | StreamState::ActivityLog(_) => Vec::new(),
             StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
             StreamState::Member(member) => vec![members::row(member)],
             StreamState::Plan(plan) => vec![plans::row(plan)],

@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 19] = [
+const GROWING: [&str; 20] = [
+    "activity",
     "events",
     "credentials",
     "members",
@@ -87,6 +88,13 @@ insert into credledger.usage_unknown (ledger_id, tenant_id, hour_ms, outcome, ca
   select 1, pg_temp.id(0, n % 100), 3600000::bigint * n, 'not_found', 1 from generate_series(1, 20000) n;
 insert into credledger.usage_missing (ledger_id, flush_id, tenant_id, from_ms, to_ms, calls)
   select 1, pg_temp.id(6, n), pg_temp.id(0, n % 100), n, n, 1 from generate_series(1, 20000) n;
+select credledger.make_activity_days(20000, 20002);
+insert into credledger.activity (ledger_id, place, id, tenant_id, credential_id, secret_id, kind, judged, completes, outcome, operation, client_ip,
+    request_id, salt, node, seq)
+  select 1, p, p, pg_temp.id(0, n % 100), pg_temp.id(1, n % 200), pg_temp.id(2, n % 200), 'api_key', n % 3 = 0, null, 'accepted', 'op' || n % 50,
+         ('10.0.0.' || n % 200)::inet, 'r' || n, '', pg_temp.id(7, 1), n
+    from generate_series(1, 20000) n,
+         lateral (select (lpad(to_hex(20000 * 86400000::bigint + n * 12000), 12, '0') || '7' || lpad(to_hex(n), 19, '0'))::uuid as p) o;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
@@ -141,6 +149,22 @@ fn arguments(name: &str) -> Vec<String> {
         "operators/sign_in" => {
             vec!["1, 'i7', array['a7', 'b'], 16".to_owned(), "1, 'i7', array[]::text[], 16".to_owned()]
         }
+        "read_activity" => [
+            "'tenant', null, null, null, null, null, null",
+            "'credential', '00000001-0000-0000-0000-000000000007', null, null, null, null, null",
+            "'secret', null, '00000002-0000-0000-0000-000000000007', null, null, null, null",
+            "'operation', null, null, 'op7', null, null, null",
+            "'outcome', null, null, null, 'accepted', null, null",
+            "'client_ip', null, null, null, null, '10.0.0.7', null",
+            "'request_id', null, null, null, null, null, 'r7'",
+            "'request_id', '00000001-0000-0000-0000-000000000007', null, 'op7', 'accepted', '10.0.0.7', 'r7'",
+        ]
+        .map(|filters| {
+            let days = "'01924e3b-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+            format!("1, {TENANT}, {days}, 102, {filters}")
+        })
+        .to_vec(),
+        "secret_of_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab'")],
         "read_sealed_key" => vec!["1, '33'".to_owned()],
         "read_sealed_keys" => vec!["1, '33', 100".to_owned()],
         "read_session" => vec!["1, '\\x33'".to_owned()],
@@ -192,6 +216,25 @@ fn queries() -> Vec<(String, String)> {
         ("read_streams", &["ledger", "streams", "last_position"]),
         ("position_at", &["ledger", "until_ms"]),
         ("time_of", &["ledger", "of_position"]),
+        (
+            "read_activity",
+            &[
+                "ledger",
+                "tenant",
+                "first",
+                "before",
+                "before_id",
+                "most",
+                "driver",
+                "of_credential",
+                "of_secret",
+                "of_operation",
+                "of_outcome",
+                "of_client_ip",
+                "of_request_id",
+            ],
+        ),
+        ("secret_of_prefix", &["ledger", "tenant", "of_prefix"]),
         ("read_session", &["ledger", "of_digest"]),
         ("read_sealed_key", &["ledger", "of_kid"]),
         ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),

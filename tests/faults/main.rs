@@ -15,6 +15,7 @@ mod proxy;
 #[path = "../support/random.rs"]
 mod random;
 
+mod activity;
 mod canary;
 mod clock;
 mod crash;

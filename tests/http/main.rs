@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
 mod authorize;
 mod bad_bodies;
 mod bad_input;

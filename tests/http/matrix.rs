@@ -138,6 +138,8 @@ pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/signing-keys/{kid}/revoke", r#"{"reason":"other"}"#, ROOT),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
+    row("POST", "/api/v1/activity", r#"{"calls":[]}"#, ASKERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/activity", "", READERS),
     row("GET", "/api/v1/revocations", "", ASKERS),
 ];
 

@@ -7,6 +7,7 @@ mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
 mod append_sql;
 mod doorbell;
 mod leases;

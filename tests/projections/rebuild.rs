@@ -58,7 +58,7 @@ impl World {
         let database = Postgres::database().await;
         let key_file = PathBuf::from(format!("/tmp/credledger-{}.key", uuid::Uuid::now_v7().simple()));
         let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
-        let house = House::open(&foundation, uuid::Uuid::now_v7()).await.expect("a house");
+        let house = House::open(&foundation, uuid::Uuid::now_v7(), None).await.expect("a house");
         World { database, key_file, foundation, house }
     }
 

@@ -16,6 +16,7 @@ pub mod grace;
 pub mod import_keys;
 pub mod mint_token;
 mod reach;
+pub mod report_calls;
 pub mod resume_credential;
 pub mod resume_tenant;
 pub mod revoke;

@@ -8,6 +8,7 @@ pub mod get_plan;
 pub mod get_session;
 pub mod get_tenant;
 pub mod history;
+pub mod list_calls;
 pub mod list_credentials;
 pub mod list_members;
 pub mod list_operators;

@@ -60,6 +60,8 @@ pub struct Config {
     pub signing_key_rotation: Duration,
     /// how long what was counted of usage stays in memory alone
     pub usage_flush: Duration,
+    /// for how long calls that were served are kept
+    pub activity_retention_days: u32,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -162,6 +164,8 @@ impl Config {
                 .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
             usage_flush: member(&mut values, "usage-flush-seconds", flush_seconds)?
                 .unwrap_or(Duration::from_secs(limits::USAGE_FLUSH_SECONDS.into())),
+            activity_retention_days: member(&mut values, "activity-retention-days", retention_days)?
+                .unwrap_or(limits::ACTIVITY_RETENTION_DAYS_DEFAULT),
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),
@@ -352,6 +356,16 @@ fn flush_seconds(given: &Given) -> Result<Duration, ConfigError> {
         let problem =
             format!("must be seconds, from {} to {}, not {:?}", bounds.start(), bounds.end(), given.text);
         ConfigError::at(&given.source, problem)
+    })
+}
+
+fn retention_days(given: &Given) -> Result<u32, ConfigError> {
+    let range = limits::ACTIVITY_RETENTION_DAYS;
+    let number = given.text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| {
+        let detail = format!("must be days, from {least} to {most}, not {:?}", given.text);
+        ConfigError::at(&given.source, detail)
     })
 }
 

@@ -82,6 +82,7 @@ pub const MEMBERS: &[Member] = &[
         "SECONDS",
         "how often counted usage is written; a crash loses what was not [10]",
     ),
+    member("activity-retention-days", "DAYS", "how long calls that were served are kept [90]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),

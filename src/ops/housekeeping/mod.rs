@@ -2,6 +2,7 @@
 //! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with, and
 //! adds up what credentials were used for. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
+mod calls;
 mod crowd;
 mod ends;
 mod forget;
@@ -25,6 +26,7 @@ use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
 use crate::tokens::keyring::Keyring;
+pub use calls::Served;
 use crowd::Crowd;
 use pace::Recorded;
 use warnings::Warnings;
@@ -40,10 +42,10 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let crowd = Crowd::of(verdicts);
-    let Kept { keyring, usage } = kept;
+    let Kept { keyring, usage, calls } = kept;
     let outages = Outages::default();
     let mut house =
-        House { ledger, lease, keyring, usage, round: None, crowd, outages, overdue_told_at: None };
+        House { ledger, lease, keyring, usage, round: None, calls, crowd, outages, overdue_told_at: None };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -56,7 +58,11 @@ pub async fn run(
         }
         let began = BootTime::now();
         let forget = forgotten_at.is_none_or(|at| began.since(at) >= limits::FORGET_PAUSE);
+        let sealed = house.tend_calls().await;
+        house.outages.sealing.after(&sealed);
         if forget {
+            let days = house.tend_days().await;
+            house.outages.days.after(&days);
             forgotten_at = Some(began);
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
@@ -98,6 +104,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
 pub struct Kept {
     pub keyring: Arc<Keyring>,
     pub usage: Arc<Usage>,
+    /// calls that were served; none where nobody takes them in
+    pub calls: Option<Served>,
 }
 
 /// What every chore is done with.
@@ -108,6 +116,8 @@ struct House {
     usage: Arc<Usage>,
     /// of adding up usage, where it is
     round: Option<Round>,
+    /// calls that were served
+    calls: Option<Served>,
     crowd: Crowd,
     outages: Outages,
     /// when it was last said that a signing key is overdue
@@ -126,6 +136,8 @@ struct Outages {
     claimed: Outage,
     signing_keys: Outage,
     usage: Outage,
+    sealing: Outage,
+    days: Outage,
 }
 
 impl Default for Outages {
@@ -140,6 +152,8 @@ impl Default for Outages {
             claimed: Outage::of("forgetting claims that are over"),
             signing_keys: Outage::of("looking after the signing keys"),
             usage: Outage::of("adding up usage"),
+            sealing: Outage::of("sealing calls that were served"),
+            days: Outage::of("making and dropping days of calls"),
         }
     }
 }

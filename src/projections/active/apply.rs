@@ -65,8 +65,8 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Credential(kind, event) => credential(edit, recorded, *kind, event),
         Event::Operator(event) => operator(edit, recorded, event),
         Event::Member(event) => member(edit, recorded, event),
-        // Bounds what is made, and no verdict.
-        Event::Plan(_) => Ok(()),
+        // Bounds what is made, and no verdict; or is about what was called.
+        Event::Plan(_) | Event::ActivityLog(_) => Ok(()),
         Event::Imports(event) => declare(edit, recorded, event),
         Event::SigningKeys(event) => signing_keys(edit, recorded, event),
         Event::AccessToken(AccessTokenEvent::Revoked(revoked)) => {

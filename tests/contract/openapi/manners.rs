@@ -36,7 +36,9 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         parameters.map(|parameter| api.followed(parameter)).any(|parameter| parameter["name"] == name)
     };
-    let keyed = changes && !is_import(path);
+    // What was called is written beside the ledger, and its answers are kept as others are.
+    let reports = *path == "/api/v1/activity";
+    let keyed = (changes && !is_import(path)) || reports;
     let rules: [(bool, &[u16]); 12] = [
         (true, &[414, 431, 500]),
         (!for_proxies, &[405, 406]),
@@ -49,7 +51,7 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         (path.starts_with(LEAKS), &[429, 503]),
         // Who is no scanner is told so.
         (path.strip_prefix(LEAKS).is_some_and(|scanner| !scanner.is_empty()), &[403]),
-        (changes, &[409]),
+        (changes || reports, &[409]),
         (keyed, &[422]),
     ];
     let mut statuses: BTreeSet<u16> =
@@ -113,7 +115,7 @@ fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
         operations(&api).into_iter().filter(|each| !is_import(each.path) && !is_question(each.path))
     {
         let of_one = path.contains('{') && path.starts_with("/api/admin/");
-        let list = ["/keys", "/clients", "/members"].iter().any(|end| path.ends_with(end));
+        let list = ["/keys", "/clients", "/members", "/activity"].iter().any(|end| path.ends_with(end));
         // What is yet to be made takes it as well, and says that there is nothing to match. Signing keys have no version at all.
         let of_keys = path.starts_with("/api/admin/v1/signing-keys");
         let writes = path.starts_with("/api/admin/") && method != "get" && !of_keys;

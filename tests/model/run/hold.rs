@@ -145,6 +145,7 @@ impl Run<'_> {
             StreamState::Empty
             | StreamState::Imports(_)
             | StreamState::SigningKeys(_)
+            | StreamState::ActivityLog(_)
             | StreamState::AccessToken(_) => {
                 panic!("no step makes this: {body}")
             }
