@@ -443,6 +443,14 @@ pub const INVITATION_SECONDS: u32 = 90 * 24 * 60 * 60;
 /// Connections for sessions.
 pub const POOL_PEOPLE: usize = 4;
 
+// ---- exports ----
+/// How many exports are read at once.
+pub const EXPORTS_AT_ONCE: usize = 8;
+/// Pages that are written down before their reader has taken them.
+pub const EXPORT_PAGES_AHEAD: usize = 2;
+/// How long the reader of an export may take nothing before it is cut off.
+pub const EXPORT_STALL: Duration = Duration::from_secs(30);
+
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.

@@ -95,7 +95,7 @@ impl<'a> Query<'a> {
     /// What makes this list the one that a cursor belongs to: the path and every parameter but where it stands and how
     /// much is wanted. Two spellings of one query have the same text.
     pub fn identity(&self, path: &str) -> Vec<u8> {
-        const PLACE: &[&str] = &["cursor", "limit", "min_position"];
+        const PLACE: &[&str] = &["cursor", "format", "limit", "min_position"];
         let mut filters: Vec<_> =
             self.parameters.iter().filter(|(name, _)| !PLACE.contains(&name.as_ref())).collect();
         filters.sort();
