@@ -7,3 +7,6 @@ grant select on credledger.operators, credledger.operator_tokens to credledger_a
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
+grant select on credledger.trail to credledger_app;
+grant execute on function credledger.read_named to credledger_app;
+grant execute on function credledger.first_position_since to credledger_app;

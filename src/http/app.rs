@@ -31,6 +31,8 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{NotReached, Reached};
+use crate::projections::trail;
 use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::{Keyring, NoSigner};
 use crate::tokens::revocations::Lists;
@@ -41,6 +43,8 @@ pub struct App {
     pub lease: Arc<Lease>,
     /// what may be used once
     pub once: Once,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
     /// the keys that tokens are signed with
@@ -49,6 +53,8 @@ pub struct App {
     pub revocations: Lists,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
+    /// places for exports: few run at once
+    pub exports: Arc<Semaphore>,
     /// none: nobody signs in, and operators come with tokens alone
     pub people: Option<Arc<People>>,
     pub trusted_proxies: Vec<Cidr>,
@@ -118,6 +124,24 @@ impl App {
                 Code::Behind,
                 limits::RETRY_AFTER_SECONDS,
                 "this node has not reached min_position yet; ask again",
+            )),
+        }
+    }
+
+    /// For whoever reads the trail: waits until it is where the ledger is now on this node, so that an admin finds what it has just
+    /// done. Answers how many events that are.
+    pub async fn trail_reached(&self) -> Result<u64, Problem> {
+        let head = self.ledger.progress().applied;
+        match self.reached.within(trail::NAME, head, limits::CATCH_UP_WAIT).await {
+            Ok(()) => Ok(head),
+            Err(NotReached::Behind) => Err(Problem::retry_later(
+                Code::Behind,
+                limits::RETRY_AFTER_SECONDS,
+                "the trail has not caught up with the ledger yet; ask again",
+            )),
+            Err(NotReached::Stopped) => Err(Problem::unavailable(
+                limits::RETRY_AFTER_SECONDS,
+                "the trail is not being kept any more; the service's log says why",
             )),
         }
     }

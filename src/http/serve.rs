@@ -14,7 +14,7 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, revocations, verify,
+    API, API_ADMIN, authorize, console, docs, export, health, jwks, metrics, oauth, reference, revocations, verify,
     whoami,
 };
 use crate::domain::credential::Kind;
@@ -125,6 +125,11 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(
+            Routes::at("/ledger/events")
+                .on(Method::GET, read::ledger_events::FORMS, read::ledger_events::handle)
+                .done(),
+        )
         .service(Routes::at("/session").get(read::get_session::handle).done())
         .service(Routes::at("/plans").get(read::list_plans::handle).done())
         .service(
@@ -145,6 +150,7 @@ fn admin(service: &mut ServiceConfig) {
 fn tenant(service: &mut ServiceConfig) {
     service
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
+        .service(Routes::at("/audit").on(Method::GET, export::FORMS, read::audit::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))

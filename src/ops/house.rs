@@ -25,6 +25,7 @@ use crate::ledger::{Applier, Press};
 use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{self, Behind, Projector, Reached};
 use crate::projections::list::Lists;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
@@ -51,6 +52,8 @@ pub struct House {
     pub lease: Arc<Lease>,
     /// what may be used once
     pub once: Once,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     rooms: Vec<Room>,
     /// tells the lease's keeper to give it back
     stop: Option<watch::Sender<bool>>,
@@ -131,13 +134,14 @@ impl House {
         let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
         let (ledger, progress, mut rooms) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
         let lease = Arc::new(Lease::default());
+        let reached = open_behind(foundation, &progress, &mut rooms);
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
         let once = open_once(foundation, &mut rooms);
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, once, rooms, stop: Some(stop) })
+        Ok(House { ledger, view, clock, lease, once, reached, rooms, stop: Some(stop) })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -149,7 +153,9 @@ impl House {
         let writer = foundation.vault.uuid(clock.now().millis());
         let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
         let once = open_once(foundation, &mut rooms);
-        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), once, rooms, stop: None })
+        // What follows behind is the service's to fill.
+        let reached = Reached::of(&[]);
+        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), once, reached, rooms, stop: None })
     }
 
     /// Finishes what was submitted, then closes room after room: within a bound, because a database that hangs would keep
@@ -239,6 +245,21 @@ fn open_ledger(
         Arc::new(Lists),
     );
     (Arc::new(ledger), progress, rooms)
+}
+
+/// After the one that follows: each ends with it.
+fn open_behind(
+    foundation: &Foundation,
+    progress: &watch::Receiver<Progress>,
+    rooms: &mut Vec<Room>,
+) -> Reached {
+    let projector = |behind: &Behind| {
+        Projector::new(*behind, foundation.reader(), foundation.database.clone(), progress.clone())
+    };
+    let projectors: Vec<Projector> = behind::ALL.iter().map(projector).collect();
+    let reached = Reached::of(&projectors);
+    rooms.extend(projectors.into_iter().map(|projector| room(projector.name(), projector.run())));
+    reached
 }
 
 /// Before the others: it waits for none of them, and when it has ended it is not named as one that was left.

@@ -8,6 +8,7 @@ use crate::http::query::Parameters;
 
 pub const NDJSON: &str = "application/x-ndjson";
 pub const CSV: &str = "text/csv";
+pub const EVENT_STREAM: &str = "text/event-stream";
 /// What is told page by page, and as a whole.
 pub const FORMS: &[&str] = &[JSON, NDJSON, CSV];
 
@@ -17,16 +18,19 @@ pub enum Form {
     Page,
     Ndjson,
     Csv,
+    /// server-sent events, as they come
+    Follow,
 }
 
 impl Form {
-    const ALL: [Form; 3] = [Form::Page, Form::Ndjson, Form::Csv];
+    const ALL: [Form; 4] = [Form::Page, Form::Ndjson, Form::Csv, Form::Follow];
 
     pub fn media_type(self) -> &'static str {
         match self {
             Form::Page => JSON,
             Form::Ndjson => NDJSON,
             Form::Csv => CSV,
+            Form::Follow => EVENT_STREAM,
         }
     }
 
@@ -35,6 +39,7 @@ impl Form {
             Form::Page => "json",
             Form::Ndjson => "ndjson",
             Form::Csv => "csv",
+            Form::Follow => "sse",
         }
     }
 

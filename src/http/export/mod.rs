@@ -14,5 +14,5 @@ mod form;
 mod stream;
 
 pub use csv::Column;
-pub use form::{CSV, FORMS, Form, NDJSON};
+pub use form::{EVENT_STREAM, FORMS, Form, NDJSON};
 pub use stream::{Pages, Seat, answer};

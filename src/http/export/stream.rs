@@ -96,7 +96,7 @@ pub async fn answer(
 fn write(form: Form, columns: &[Column], row: &Value, text: &mut String) {
     match form {
         Form::Csv => csv::write_row(columns, row, text),
-        Form::Page | Form::Ndjson => {
+        Form::Page | Form::Ndjson | Form::Follow => {
             text.push_str(&row.to_string());
             text.push('\n');
         }

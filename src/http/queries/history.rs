@@ -21,6 +21,7 @@ use crate::http::query::{Asked, Query};
 use crate::http::resources;
 use crate::http::resources::credential::kind_of;
 use crate::ledger::read::{Positioned, ReadError};
+use crate::projections::trail::told::Told;
 
 pub async fn handle(
     app: Data<App>,
@@ -90,11 +91,11 @@ fn told(app: &App, events: Vec<Positioned>, page: Range<usize>) -> Result<Vec<Va
     let mut state = StreamState::Empty;
     let mut told = Vec::with_capacity(page.len());
     for (index, event) in events.into_iter().enumerate().take(page.end) {
-        let shown = (index >= page.start).then(|| (state.credential().cloned(), event.clone()));
+        let shown = (index >= page.start).then(|| (state.clone(), event.clone()));
         let Positioned { position, recorded } = event;
         state = state.folded(recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
-        if let (Some((before, event)), Some(after)) = (shown, state.credential()) {
-            told.push(resources::event::event(&event, before.as_ref(), after, &names));
+        if let Some((before, event)) = shown {
+            told.push(resources::event::event(&Told::of(&before, event, &state), &names));
         }
     }
     Ok(told)
