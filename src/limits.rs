@@ -472,6 +472,9 @@ pub const EXPORTS_AT_ONCE: usize = 8;
 pub const EXPORT_PAGE: usize = 250;
 /// Pages that are written down before their reader has taken them.
 pub const EXPORT_PAGES_AHEAD: usize = 2;
+/// How many follow the ledger at once, and how often each is told that its connection lives.
+pub const FOLLOWERS_AT_ONCE: usize = 32;
+pub const FOLLOW_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long the reader of an export may take nothing before it is cut off.
 pub const EXPORT_STALL: Duration = Duration::from_secs(30);
 

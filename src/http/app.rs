@@ -9,7 +9,7 @@ use actix_web::http::header::X_FORWARDED_FOR;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::API_ADMIN;
 use super::client_ip::client_ip;
@@ -55,6 +55,10 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// places for exports: few run at once
     pub exports: Arc<Semaphore>,
+    /// places for those who follow the ledger
+    pub followers: Arc<Semaphore>,
+    /// the service stops: whoever follows is to end
+    pub stopping: watch::Receiver<bool>,
     /// none: nobody signs in, and operators come with tokens alone
     pub people: Option<Arc<People>>,
     pub trusted_proxies: Vec<Cidr>,
@@ -139,10 +143,7 @@ impl App {
                 limits::RETRY_AFTER_SECONDS,
                 "the trail has not caught up with the ledger yet; ask again",
             )),
-            Err(NotReached::Stopped) => Err(Problem::unavailable(
-                limits::RETRY_AFTER_SECONDS,
-                "the trail is not being kept any more; the service's log says why",
-            )),
+            Err(NotReached::Stopped) => Err(trail_stopped()),
         }
     }
 
@@ -169,6 +170,11 @@ fn lapsed() -> Problem {
 
 pub fn not_answering() -> Problem {
     Problem::unavailable(limits::RETRY_AFTER_SECONDS, "this node's view is not answering; its log says why")
+}
+
+pub fn trail_stopped() -> Problem {
+    let detail = "the trail is not being kept any more; the service's log says why";
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
 }
 
 pub fn no_signer(cause: NoSigner) -> Problem {

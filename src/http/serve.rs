@@ -14,8 +14,8 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, export, health, jwks, metrics, oauth, reference, revocations, verify,
-    whoami,
+    API, API_ADMIN, authorize, console, docs, export, health, jwks, metrics, oauth, reference, revocations,
+    verify, whoami,
 };
 use crate::domain::credential::Kind;
 use crate::limits;
@@ -198,7 +198,7 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/revoke").post(command::revoke::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_credential::handle).done())
         .service(Routes::at("/resume").post(command::resume_credential::handle).done())
-        .service(Routes::at("/history").get(read::history::handle).done())
+        .service(Routes::at("/history").on(Method::GET, export::FORMS, read::history::handle).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }

@@ -190,6 +190,7 @@ async fn answer(
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
+    let (stopping, stops) = watch::channel(false);
     let app = Data::new(App {
         ledger: house.ledger.clone(),
         view: house.view.clone(),
@@ -202,6 +203,8 @@ async fn answer(
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
         exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_AT_ONCE)),
+        followers: Arc::new(tokio::sync::Semaphore::new(limits::FOLLOWERS_AT_ONCE)),
+        stopping: stops,
         people,
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
@@ -226,6 +229,7 @@ async fn answer(
         stop.await;
         tracing::info!("stopping: what has begun is finished first");
     }
+    stopping.send_replace(true);
     handle.stop(true).await;
     if let Ok(Err(cause)) = serving.await {
         tracing::error!(%cause, "the server did not stop in order");

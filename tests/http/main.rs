@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
 mod authorize;
 mod bad_bodies;
 mod bad_input;
@@ -20,6 +21,7 @@ mod idempotency;
 mod import;
 mod keys;
 mod last_root;
+mod ledger_events;
 mod limits;
 mod limits_set;
 mod lists;

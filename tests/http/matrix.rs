@@ -54,6 +54,8 @@ pub const ROWS: &[Row] = &[
     row("PATCH", "/api/admin/v1/tenants/{tenant}", r#"{"name":"@"}"#, WRITERS),
     whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
     whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
+    row("GET", "/api/admin/v1/tenants/{tenant}/audit", "", READERS),
+    whole("GET", "/api/admin/v1/ledger/events", "", &["root", "auditor"]),
     row("GET", "/api/admin/v1/session", "", &ROLES),
     row("GET", "/api/admin/v1/plans", "", READERS),
     row("GET", "/api/admin/v1/plans/{plan}", "", READERS),

@@ -10,9 +10,11 @@
 //! ```
 
 mod csv;
+mod follow;
 mod form;
 mod stream;
 
 pub use csv::Column;
+pub use follow::{Feed, follow, last_event_id};
 pub use form::{EVENT_STREAM, FORMS, Form, NDJSON};
 pub use stream::{Pages, Seat, answer};

@@ -42,7 +42,7 @@ impl Seat {
 }
 
 /// What goes to the connection.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Part {
     Text(String),
     End,

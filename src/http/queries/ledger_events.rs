@@ -3,20 +3,24 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::listing::Listing;
 use crate::db::Sight;
 use crate::domain::authority::Action;
-use crate::http::app::App;
+use crate::http::app::{App, trail_stopped};
 use crate::http::conneg::JSON;
-use crate::http::export::{self, EVENT_STREAM, Form, NDJSON, Pages, Seat};
-use crate::http::operator::Operator;
+use crate::http::export::{self, EVENT_STREAM, Feed, Form, NDJSON, Pages, Seat, last_event_id};
+use crate::http::operator::{Operator, known_still};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Query};
 use crate::http::request::RequestContext;
 use crate::http::resources::event::{COLUMNS, event};
+use crate::ledger::follow::Progress;
 use crate::limits;
+use crate::projections::behind::Reach;
+use crate::projections::trail;
 use crate::projections::trail::find::feed;
 use crate::projections::trail::told::told;
 
@@ -30,16 +34,30 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::ReadLedger)?;
     let query = Query::parse(request.query_string())?;
-    let (asked, from, form) = read(&query)?;
+    let (asked, mut from, form) = read(&query)?;
     let form = Form::chosen(request.headers(), form, FORMS)?;
+    if form == Form::Follow
+        && let Some(last) = last_event_id(request.headers())?
+    {
+        from = last.saturating_add(1);
+    }
     app.reached(asked.min_position).await?;
     let head = app.trail_reached().await?;
     if from > head {
-        return Err(Problem::parameter("from", format!("the ledger has {head} events; the last stands before that")));
+        return Err(Problem::parameter(
+            "from",
+            format!("the ledger has {head} events; the last stands before that"),
+        ));
     }
     // Whoever records what auditors read does it here: all that they read of the ledger comes by, in whatever form.
     match form {
         Form::Page => page(&app, from, head, asked, &query, request.path()).await,
+        Form::Follow => {
+            asked.is_whole()?;
+            let seat = Seat::take(&app.followers, limits::FOLLOWERS_AT_ONCE)?;
+            let feed = Followed::new(app, request, from)?;
+            Ok(export::follow(seat, feed, context.request_id))
+        }
         form => {
             asked.is_whole()?;
             let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
@@ -82,7 +100,10 @@ async fn tell(app: &App, first: u64, head: u64, limit: usize) -> Result<Vec<Valu
     let (database, reader) = (app.ledger.database(), app.ledger.reader());
     let rows = feed(database, app.ledger.vault(), reader.ledger, first, limit.cast_signed()).await?;
     if rows.len() as u64 != limit {
-        return Err(Problem::internal(format!("the trail has no row of position {}", first + rows.len() as u64)));
+        return Err(Problem::internal(format!(
+            "the trail has no row of position {}",
+            first + rows.len() as u64
+        )));
     }
     let told = told(reader, database, Sight::Ledger, rows).await?;
     let names = |actor| app.actor_name(actor);
@@ -101,5 +122,49 @@ impl Pages for Exported {
         let events = tell(&self.app, self.next, self.head, limits::EXPORT_PAGE).await?;
         self.next += events.len() as u64;
         Ok((!events.is_empty()).then_some(events))
+    }
+}
+
+/// Whatever comes, once this node has applied it.
+struct Followed {
+    app: Data<App>,
+    request: HttpRequest,
+    next: u64,
+    reach: watch::Receiver<Reach>,
+    progress: watch::Receiver<Progress>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Followed {
+    fn new(app: Data<App>, request: HttpRequest, next: u64) -> Result<Self, Problem> {
+        let reach = app.reached.watch(trail::NAME).ok_or_else(trail_stopped)?;
+        let (progress, stopping) = (app.ledger.watch_progress(), app.stopping.clone());
+        Ok(Followed { app, request, next, reach, progress, stopping })
+    }
+}
+
+impl Feed for Followed {
+    async fn permitted(&mut self) -> Result<(), Problem> {
+        known_still(&self.app, &self.request).await?.may(Action::ReadLedger)
+    }
+
+    async fn next(&mut self) -> Result<Vec<(u64, Value)>, Problem> {
+        let reach = *self.reach.borrow_and_update();
+        let head = self.progress.borrow_and_update().applied.min(reach.applied);
+        let events = tell(&self.app, self.next, head, limits::EXPORT_PAGE).await?;
+        if events.is_empty() && reach.stopped {
+            return Err(trail_stopped());
+        }
+        let first = self.next;
+        self.next += events.len() as u64;
+        Ok((first..).zip(events).collect())
+    }
+
+    async fn more(&mut self) -> bool {
+        tokio::select! {
+            changed = self.reach.changed() => changed.is_ok(),
+            changed = self.progress.changed() => changed.is_ok(),
+            _ = self.stopping.wait_for(|stopping| *stopping) => false,
+        }
     }
 }
