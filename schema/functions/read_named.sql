@@ -5,7 +5,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 begin atomic
   select e.position, e.stream_id, e.entry, e.mac, p.slots
-    from unnest (positions) as n(wanted)
+    from unnest (positions ::bigint[]) as n(wanted)
     cross join lateral (
       select * from credledger.events where ledger_id = ledger and position = n.wanted limit 1) e
     left join lateral (
@@ -13,7 +13,7 @@ begin atomic
         where own.ledger_id = ledger and own.stream_id = e.stream_id and own.version = e.version limit 1) p on true
   union all
   select e.position, e.stream_id, e.entry, e.mac, p.slots
-    from unnest (streams, versions) as n(stream, place)
+    from unnest (streams ::uuid[], versions ::int[]) as n(stream, place)
     cross join lateral (
       select * from credledger.events where ledger_id = ledger and stream_id = n.stream and version = n.place limit 1) e
     left join lateral (

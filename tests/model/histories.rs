@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::run::Run;
 use crate::step::history;
 use crate::support::service::Service;
-use crate::{doors, lists, log, verdicts};
+use crate::{doors, lists, log, trails, verdicts};
 
 const SHORT: (u32, usize) = (56, 75);
 const LONG: (u32, usize) = (1500, 90);
@@ -71,6 +71,7 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
         log::holds_exactly(&service, &run);
         verdicts::agree(&gateway, &mut run);
         lists::agree(&run);
+        trails::agree(&service, &run);
         doors::agree(&service, &run);
         let mut met = met.borrow_mut();
         run.met.into_iter().for_each(|(what, often)| *met.entry(what).or_default() += often);

@@ -18,4 +18,5 @@ mod run;
 mod step;
 mod store;
 mod told;
+mod trails;
 mod verdicts;
