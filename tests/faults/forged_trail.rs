@@ -51,7 +51,7 @@ fn a_row_of_the_trail_that_was_touched_is_told_to_nobody() {
         (
             "what was before is another",
             format!(
-                "update credledger.trail set changes = replace(changes, '*', 'a') where tenant_id = '{mine}' and changes is not null"
+                "update credledger.trail set changes = replace(changes, '[[]', '[[1]') where tenant_id = '{mine}' and changes is not null"
             ),
             &one,
         ),
@@ -81,6 +81,7 @@ fn a_row_of_the_trail_that_was_touched_is_told_to_nobody() {
         assert_eq!(audit(&root, seen_by), 200, "before {what}");
         let touched = execute(&service, &sql);
         let told = root.get(&format!("{}/audit?limit=500", seen_by.path()));
+        assert_eq!(told.status, 500, "{what}");
         assert!(touched > 0, "{what}");
         told.problem(500, "internal");
         execute(&service, "delete from credledger.trail");
@@ -108,7 +109,7 @@ fn an_event_that_was_changed_stops_the_trail_loudly_and_no_verdict() {
     execute(&service, "update credledger.trail_progress set applied = 0");
     execute(
         &service,
-        "update credledger.events set mac = set_byte(mac, 10, get_byte(mac, 10) # 1) where type = 'tenant.created'",
+        "update credledger.events set mac = set_byte(mac, 10, get_byte(mac, 10) # 1) where position = (select max(position) from credledger.events where type = 'api_key.created')",
     );
     service.start_again();
     let root = service.root();

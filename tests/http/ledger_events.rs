@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use credledger::limits;
 use serde_json::{Value, json};
 
 use crate::acme;
-use crate::support::service::{Actor, Service, text};
+use crate::support::service::{Actor, Service, eventually, text};
 
 const FEED: &str = "/api/admin/v1/ledger/events";
 
@@ -185,4 +186,20 @@ fn who_may_read_no_more_follows_no_more() {
         assert_ne!(event["subject"]["name"], "unseen");
     }
     assert!(!follower.ends_in_order(), "it broke off");
+}
+
+#[test]
+fn no_more_follow_than_there_are_places() {
+    let service = Service::start();
+    let root = service.root();
+    let follow = || Follower::begin(&service, &root, "", None);
+    let mut following: Vec<Follower> = (0..limits::FOLLOWERS_AT_ONCE).map(|_| follow()).collect();
+    assert!(following.iter().all(|follower| follower.status.contains("200")));
+    assert!(follow().status.contains("503"));
+    // Pages are told all the same, and the place of one that leaves is free for another.
+    root.get(FEED).expect(200);
+    following.pop();
+    acme(&root);
+    let next = eventually(|| Some(follow()).filter(|next| next.status.contains("200")));
+    assert!(next.is_some());
 }

@@ -84,6 +84,11 @@ impl Reached {
         }
     }
 
+    /// How far each is now.
+    pub fn now(&self) -> impl Iterator<Item = (&'static str, Reach)> {
+        self.0.iter().map(|(name, reach)| (*name, *reach.borrow()))
+    }
+
     /// For whoever waits for more.
     pub fn watch(&self, name: &str) -> Option<watch::Receiver<Reach>> {
         let found = self.0.iter().find(|(own, _)| *own == name);

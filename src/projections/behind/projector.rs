@@ -123,6 +123,7 @@ impl Projector {
             self.tell(first);
             return Ok(false);
         }
+        let end = first + page.len() as u64;
         let before = self.folds_before(&page).await?;
         let (rows, upto, folds) = self.rows(page, before)?;
         let held = self.apply(first, upto, &rows).await?;
@@ -136,7 +137,7 @@ impl Projector {
             self.kept.keep(stream, folded);
         }
         self.tell(upto);
-        Ok(full || cut)
+        Ok(full || cut || upto < end)
     }
 
     fn tell(&mut self, applied: u64) {
