@@ -20,7 +20,7 @@ fn execute(service: &Service, sql: &str) -> u64 {
 }
 
 fn audit(actor: &Actor, tenant: &Tenant<'_>) -> u16 {
-    actor.get(&format!("{}/audit?limit=500", tenant.path())).status
+    actor.get_caught_up(&format!("{}/audit?limit=500", tenant.path())).status
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_row_of_the_trail_that_was_touched_is_told_to_nobody() {
     let key = one.mint("first");
     key.edit(json!({"scopes": ["a.b"]}));
     one.mint("second");
-    let head = root.get(&format!("{}/audit?order=desc&limit=1", one.path())).expect(200);
+    let head = root.get_caught_up(&format!("{}/audit?order=desc&limit=1", one.path())).expect(200);
     let position = head["data"][0]["position"].as_u64().expect("a position");
     let (mine, theirs) = (&one.id, &other.id);
     let forgeries = [
@@ -80,7 +80,7 @@ fn a_row_of_the_trail_that_was_touched_is_told_to_nobody() {
     for (what, sql, seen_by) in forgeries {
         assert_eq!(audit(&root, seen_by), 200, "before {what}");
         let touched = execute(&service, &sql);
-        let told = root.get(&format!("{}/audit?limit=500", seen_by.path()));
+        let told = root.get_caught_up(&format!("{}/audit?limit=500", seen_by.path()));
         assert_eq!(told.status, 500, "{what}");
         assert!(touched > 0, "{what}");
         told.problem(500, "internal");

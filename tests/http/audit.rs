@@ -14,7 +14,7 @@ fn walk(actor: &Actor, path: &str, limit: usize) -> Vec<Value> {
     let (mut told, mut cursor) = (Vec::new(), String::new());
     let join = if path.contains('?') { '&' } else { '?' };
     loop {
-        let page = actor.get(&format!("{path}{join}limit={limit}{cursor}")).expect(200);
+        let page = actor.get_caught_up(&format!("{path}{join}limit={limit}{cursor}")).expect(200);
         let data = page["data"].as_array().expect("a page");
         assert!(data.len() <= limit);
         told.extend(data.iter().cloned());
@@ -110,8 +110,10 @@ fn a_trail_has_everything_that_happened_to_its_tenant_once_and_in_order() {
     // An admin finds what it has just done.
     for number in 0..10 {
         world.tenant.seen_by(&world.admin).mint(&format!("k{number}"));
-        let newest =
-            world.admin.get(&format!("{}/audit?order=desc&limit=1", world.tenant.path())).expect(200);
+        let newest = world
+            .admin
+            .get_caught_up(&format!("{}/audit?order=desc&limit=1", world.tenant.path()))
+            .expect(200);
         assert_eq!(newest["data"][0]["changes"]["name"]["to"], format!("k{number}"));
     }
 }
@@ -178,7 +180,7 @@ fn each_filter_lets_through_what_it_says_alone_and_with_others() {
     let service = Service::start();
     let root = service.root();
     let world = world(&service, &root);
-    let admin = text(&world.admin.get("/api/admin/v1/session").expect(200)["operator"]["id"]);
+    let admin = text(&world.admin.get_caught_up("/api/admin/v1/session").expect(200)["operator"]["id"]);
     let whole = trail(&root, &world.tenant, "");
     let middle = text(&whole[whole.len() / 2]["at"]);
     type Admits<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
@@ -285,7 +287,7 @@ fn a_question_that_makes_no_sense_is_refused_with_what_to_do() {
     tenant.mint("a");
     tenant.mint("b");
     let audit = format!("{}/audit", tenant.path());
-    let page = root.get(&format!("{audit}?limit=1&type=api_key.*")).expect(200);
+    let page = root.get_caught_up(&format!("{audit}?limit=1&type=api_key.*")).expect(200);
     let cursor = text(&page["next_cursor"]);
     let bent = format!("{}{}", if cursor.starts_with('A') { 'B' } else { 'A' }, &cursor[1..]);
     let types = "type=api_key.*&".repeat(21);
@@ -316,16 +318,16 @@ fn a_question_that_makes_no_sense_is_refused_with_what_to_do() {
         "format=csv&limit=10",
         "format=ndjson&cursor=x",
     ] {
-        let problem = root.get(&format!("{audit}?{query}")).problem(400, "invalid_request");
+        let problem = root.get_caught_up(&format!("{audit}?{query}")).problem(400, "invalid_request");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 15), "{query}: {problem}");
     }
-    root.get(&format!("{audit}?limit=1&type=api_key.*&cursor={cursor}")).expect(200);
+    root.get_caught_up(&format!("{audit}?limit=1&type=api_key.*&cursor={cursor}")).expect(200);
     let csv = root.request("GET", &audit).header("Accept", "text/html");
     root.send(&csv).problem(406, "not_acceptable");
 }
 
 fn form(actor: &Actor, path: &str, accept: &str) -> Response {
-    let answer = actor.send(&actor.request("GET", path).header("Accept", accept));
+    let answer = actor.send_caught_up(&actor.request("GET", path).header("Accept", accept));
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer
 }
@@ -359,7 +361,7 @@ fn an_export_is_the_whole_trail_as_the_pages_tell_it() {
             assert_eq!((json(&row[13]), json(&row[14])), (event["changes"].clone(), event["data"].clone()));
         }
     }
-    let by_parameter = root.get(&format!("{}/audit?format=csv", world.tenant.path()));
+    let by_parameter = root.get_caught_up(&format!("{}/audit?format=csv", world.tenant.path()));
     assert_eq!(by_parameter.header("content-type"), Some("text/csv; charset=utf-8"));
     let history = format!("{}/keys/{}/history", world.tenant.path(), world.key);
     for turned in ["", "?order=desc"] {

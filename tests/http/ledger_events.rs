@@ -13,7 +13,7 @@ use crate::support::service::{Actor, Service, eventually, text};
 const FEED: &str = "/api/admin/v1/ledger/events";
 
 fn head_of(root: &Actor) -> u64 {
-    let lines = root.get(&format!("{FEED}?format=ndjson")).text();
+    let lines = root.get_caught_up(&format!("{FEED}?format=ndjson")).text();
     lines.lines().count() as u64
 }
 
@@ -24,7 +24,7 @@ fn a_page_begins_where_it_is_told_to_and_the_head_is_its_end() {
     let tenant = acme(&root);
     (0..5).for_each(|number| drop(tenant.mint(&format!("k{number}"))));
     let head = head_of(&root);
-    let page = root.get(&format!("{FEED}?from=2&limit=3")).expect(200);
+    let page = root.get_caught_up(&format!("{FEED}?from=2&limit=3")).expect(200);
     let positions = |page: &Value| -> Vec<u64> {
         page["data"]
             .as_array()
@@ -34,9 +34,11 @@ fn a_page_begins_where_it_is_told_to_and_the_head_is_its_end() {
             .collect()
     };
     assert_eq!(positions(&page), [2, 3, 4]);
-    let next = root.get(&format!("{FEED}?from=2&limit=3&cursor={}", text(&page["next_cursor"]))).expect(200);
+    let next = root
+        .get_caught_up(&format!("{FEED}?from=2&limit=3&cursor={}", text(&page["next_cursor"])))
+        .expect(200);
     assert_eq!(positions(&next)[0], 5);
-    let at_head = root.get(&format!("{FEED}?from={head}")).expect(200);
+    let at_head = root.get_caught_up(&format!("{FEED}?from={head}")).expect(200);
     assert_eq!(at_head, json!({"data": [], "next_cursor": null}));
     for bad in [
         format!("from={}", head + 1),
@@ -48,11 +50,11 @@ fn a_page_begins_where_it_is_told_to_and_the_head_is_its_end() {
         "format=ndjson&limit=3".to_owned(),
         "limit=0".to_owned(),
     ] {
-        root.get(&format!("{FEED}?{bad}")).problem(400, "invalid_request");
+        root.get_caught_up(&format!("{FEED}?{bad}")).problem(400, "invalid_request");
     }
-    let lines = root.get(&format!("{FEED}?format=ndjson&from=3")).text();
+    let lines = root.get_caught_up(&format!("{FEED}?format=ndjson&from=3")).text();
     let read: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let all = root.get(&format!("{FEED}?from=3&limit=500")).expect(200);
+    let all = root.get_caught_up(&format!("{FEED}?from=3&limit=500")).expect(200);
     assert_eq!(json!(read), all["data"]);
     assert_eq!(read.len() as u64, head - 3);
 }
@@ -71,7 +73,7 @@ fn nothing_secret_is_told() {
         .header("Content-Type", "application/x-ndjson")
         .body(format!("{header}\n").into_bytes());
     assert_eq!(root.send(&import).status, 200);
-    let lines = root.get(&format!("{FEED}?format=ndjson")).text();
+    let lines = root.get_caught_up(&format!("{FEED}?format=ndjson")).text();
     for secret in [&key.secret, &client.secret] {
         assert!(!lines.contains(secret.as_str()));
     }
@@ -82,7 +84,7 @@ fn nothing_secret_is_told() {
     let declared: Value = serde_json::from_str(declared).expect("JSON");
     assert_eq!(declared["subject"]["name"], "mx_");
     assert_eq!(declared["data"]["scheme"], json!({"algorithm": "hmac_sha256"}));
-    let trail = root.get(&format!("{}/audit?type=import.*", tenant.path())).expect(200);
+    let trail = root.get_caught_up(&format!("{}/audit?type=import.*", tenant.path())).expect(200);
     assert_eq!(trail["data"][0]["data"], declared["data"]);
 }
 
@@ -192,12 +194,13 @@ fn who_may_read_no_more_follows_no_more() {
 fn no_more_follow_than_there_are_places() {
     let service = Service::start();
     let root = service.root();
+    root.get_caught_up(FEED).expect(200);
     let follow = || Follower::begin(&service, &root, "", None);
     let mut following: Vec<Follower> = (0..limits::FOLLOWERS_AT_ONCE).map(|_| follow()).collect();
     assert!(following.iter().all(|follower| follower.status.contains("200")));
     assert!(follow().status.contains("503"));
     // Pages are told all the same, and the place of one that leaves is free for another.
-    root.get(FEED).expect(200);
+    root.get_caught_up(FEED).expect(200);
     following.pop();
     acme(&root);
     let next = eventually(|| Some(follow()).filter(|next| next.status.contains("200")));

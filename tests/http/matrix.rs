@@ -137,7 +137,7 @@ impl Row {
     fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
         let request = actor.request(self.method, &self.path_of(parts));
         match self.body(parts) {
-            None => actor.send(&request),
+            None => actor.send_caught_up(&request),
             Some(body) => actor.send(&request.header("Content-Type", self.media_type()).body(body.into())),
         }
     }

@@ -141,7 +141,7 @@ fn actor(recorded: &Recorded) -> Uuid {
 fn walk(run: &Run<'_>, path: &str, limit: usize) -> Vec<Value> {
     let (mut told, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = run.root.get(&format!("{path}limit={limit}{cursor}")).expect(200);
+        let page = run.root.get_caught_up(&format!("{path}limit={limit}{cursor}")).expect(200);
         told.extend(page["data"].as_array().expect("a page").iter().cloned());
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
