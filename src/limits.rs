@@ -525,6 +525,41 @@ pub const INVITATION_SECONDS: u32 = 90 * 24 * 60 * 60;
 /// Connections for sessions.
 pub const POOL_PEOPLE: usize = 4;
 
+// ---- what follows behind the ledger ----
+/// Events that a projection takes in at once, and rows that they may come to before the rest of them waits.
+pub const BEHIND_PAGE: i64 = 1000;
+pub const BEHIND_ROWS: usize = 4000;
+/// Earlier events of their streams that have to be read for that, unless one event has more by itself.
+pub const BEHIND_EARLIER_EVENTS: u64 = 10_000;
+/// How long it rests after each page, so that many come together and people's writes go before.
+pub const BEHIND_REST: Duration = Duration::from_millis(20);
+/// How often it looks by itself whether the ledger has grown.
+pub const BEHIND_POLL: Duration = Duration::from_millis(500);
+/// How long one page may take before its connection is taken for dead.
+pub const BEHIND_TURN_WAIT: Duration = Duration::from_secs(30);
+/// What folds of streams that are kept from page to page may come to, and what each takes beside its events.
+pub const BEHIND_KEPT_BYTES: u64 = 8 * 1024 * 1024;
+pub const BEHIND_FOLD_BYTES: u64 = 2048;
+
+// ---- the trail ----
+/// Rows that one page looks at where one index does not say all that is asked for.
+pub const TRAIL_SCAN: i64 = 2000;
+/// Types that may be asked for together.
+pub const TRAIL_TYPES: usize = 20;
+
+// ---- exports ----
+/// How many exports are read at once.
+pub const EXPORTS_AT_ONCE: usize = 8;
+/// Rows of one page of them.
+pub const EXPORT_PAGE: usize = 250;
+/// Pages that are written down before their reader has taken them.
+pub const EXPORT_PAGES_AHEAD: usize = 2;
+/// How many follow the ledger at once, and how often each is told that its connection lives.
+pub const FOLLOWERS_AT_ONCE: usize = 32;
+pub const FOLLOW_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long the reader of an export may take nothing before it is cut off.
+pub const EXPORT_STALL: Duration = Duration::from_secs(30);
+
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.

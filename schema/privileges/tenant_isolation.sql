@@ -48,6 +48,19 @@ begin
   end loop;
 end
 $more$;
+-- Whoever may read the whole ledger sees every event of it.
+do $ledger$
+declare
+  told text;
+begin
+  foreach told in array array['events', 'personal', 'trail'] loop
+    execute format('drop policy if exists app_reads_the_ledger on credledger.%I', told);
+    execute format(
+      'create policy app_reads_the_ledger on credledger.%I for select to credledger_app
+         using ((select current_setting(''credledger.ledger'', true) = ''on''))', told);
+  end loop;
+end
+$ledger$;
 -- Plans are the platform's, and no secret of it.
 drop policy if exists app_reads_plans on credledger.plans;
 create policy app_reads_plans on credledger.plans for select to credledger_app

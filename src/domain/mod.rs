@@ -35,6 +35,7 @@ pub mod rate_limit;
 pub mod refusal;
 pub mod scope;
 pub mod secret;
+pub mod shown;
 pub mod signing_keys;
 pub mod slug;
 pub mod stream;

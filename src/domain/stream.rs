@@ -10,6 +10,7 @@ use super::activity_log::{self, ActivityLog};
 use super::command::Asked;
 use super::credential::{self, Credential};
 use super::event::{Event, Recorded};
+use super::history::History;
 use super::ids::StreamId;
 use super::imports::{self, Imports};
 use super::member::{self, Member};
@@ -39,17 +40,21 @@ pub enum StreamState {
 impl StreamState {
     /// The version of the last event; 0 when there is none.
     pub fn version(&self) -> u32 {
+        self.history().events
+    }
+
+    pub fn history(&self) -> History {
         match self {
-            StreamState::Empty => 0,
-            StreamState::Tenant(tenant) => tenant.history.events,
-            StreamState::Credential(credential) => credential.history.events,
-            StreamState::Operator(operator) => operator.history.events,
-            StreamState::Member(member) => member.history.events,
-            StreamState::Plan(plan) => plan.history.events,
-            StreamState::Imports(imports) => imports.history.events,
-            StreamState::AccessToken(token) => token.history.events,
-            StreamState::SigningKeys(keys) => keys.history.events,
-            StreamState::ActivityLog(log) => log.history.events,
+            StreamState::Empty => History::default(),
+            StreamState::Tenant(tenant) => tenant.history,
+            StreamState::Credential(credential) => credential.history,
+            StreamState::Operator(operator) => operator.history,
+            StreamState::Member(member) => member.history,
+            StreamState::Plan(plan) => plan.history,
+            StreamState::Imports(imports) => imports.history,
+            StreamState::AccessToken(token) => token.history,
+            StreamState::SigningKeys(keys) => keys.history,
+            StreamState::ActivityLog(log) => log.history,
         }
     }
 

@@ -9,7 +9,7 @@ use actix_web::http::header::X_FORWARDED_FOR;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::API_ADMIN;
 use super::client_ip::client_ip;
@@ -36,6 +36,8 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{NotReached, Reached};
+use crate::projections::trail;
 use crate::scanners::Scanner;
 use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::{Keyring, NoSigner};
@@ -52,6 +54,8 @@ pub struct App {
     pub activity_retention_days: u32,
     /// what may be used once
     pub once: Once,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
     /// what credentials are used for
@@ -62,6 +66,12 @@ pub struct App {
     pub revocations: Lists,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
+    /// places for exports: few run at once
+    pub exports: Arc<Semaphore>,
+    /// places for those who follow the ledger
+    pub followers: Arc<Semaphore>,
+    /// the service stops: whoever follows is to end
+    pub stopping: watch::Receiver<bool>,
     /// none: nobody signs in, and operators come with tokens alone
     pub people: Option<Arc<People>>,
     /// places for reports of leaks
@@ -150,6 +160,21 @@ impl App {
         Ok(self.usage.last_uses(self.ledger.database(), errand, whose, credentials).await?)
     }
 
+    /// For whoever reads the trail: waits until it is where the ledger is now on this node, so that an admin finds what it has just
+    /// done. Answers how many events that are.
+    pub async fn trail_reached(&self) -> Result<u64, Problem> {
+        let head = self.ledger.progress().applied;
+        match self.reached.within(trail::NAME, head, limits::CATCH_UP_WAIT).await {
+            Ok(()) => Ok(head),
+            Err(NotReached::Behind) => Err(Problem::retry_later(
+                Code::Behind,
+                limits::RETRY_AFTER_SECONDS,
+                "the trail has not caught up with the ledger yet; ask again",
+            )),
+            Err(NotReached::Stopped) => Err(trail_stopped()),
+        }
+    }
+
     /// A credential as it reads; its owner's scopes are those that a verdict of this node goes by.
     pub fn credential(
         &self,
@@ -179,6 +204,11 @@ fn lapsed() -> Problem {
 
 pub fn not_answering() -> Problem {
     Problem::unavailable(limits::RETRY_AFTER_SECONDS, "this node's view is not answering; its log says why")
+}
+
+pub fn trail_stopped() -> Problem {
+    let detail = "the trail is not being kept any more; the service's log says why";
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
 }
 
 pub fn no_signer(cause: NoSigner) -> Problem {

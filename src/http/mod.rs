@@ -20,6 +20,7 @@ mod cookie;
 mod decision;
 mod docs;
 pub mod etag;
+mod export;
 mod fields;
 mod health;
 pub mod idempotency;

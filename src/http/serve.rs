@@ -14,8 +14,8 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, health, jwks, leaks, metrics, oauth, reference, revocations,
-    verify, whoami,
+    API, API_ADMIN, authorize, console, docs, export, health, jwks, leaks, metrics, oauth, reference,
+    revocations, verify, whoami,
 };
 use crate::domain::credential::Kind;
 use crate::limits;
@@ -130,6 +130,11 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(
+            Routes::at("/ledger/events")
+                .on(Method::GET, read::ledger_events::FORMS, read::ledger_events::handle)
+                .done(),
+        )
         .service(Routes::at("/session").get(read::get_session::handle).done())
         .service(Routes::at("/plans").get(read::list_plans::handle).done())
         .service(
@@ -151,6 +156,7 @@ fn admin(service: &mut ServiceConfig) {
 fn tenant(service: &mut ServiceConfig) {
     service
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
+        .service(Routes::at("/audit").on(Method::GET, export::FORMS, read::audit::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_tenant).done())
@@ -201,7 +207,7 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/revoke").post(command::revoke::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_credential::handle).done())
         .service(Routes::at("/resume").post(command::resume_credential::handle).done())
-        .service(Routes::at("/history").get(read::history::handle).done())
+        .service(Routes::at("/history").on(Method::GET, export::FORMS, read::history::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_credential).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());

@@ -33,7 +33,7 @@ mod within_plan;
 mod writer;
 
 pub use append::Press;
-pub use inline::{Inline, InlineRow};
+pub use inline::{Inline, InlineRow, row_text};
 pub use within_plan::Ended;
 
 use crate::domain::event::Recorded;

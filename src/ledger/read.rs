@@ -23,6 +23,8 @@ const STREAMS: &str =
 /// Of a stream that is read to its end.
 const NO_LAST: u64 = i64::MAX.cast_unsigned();
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
+const NAMED: &str =
+    "select position, stream_id, entry, mac, slots from credledger.read_named($1, $2, $3, $4)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -119,6 +121,40 @@ impl Reader {
             let event = reader.copied(&row)?;
             Ok(Some((event, (reader, rows))))
         }))
+    }
+
+    /// Every event of some streams, each stream's in order, as they come.
+    pub async fn of_streams(
+        &self,
+        client: &tokio_postgres::Client,
+        streams: &[StreamId],
+    ) -> Result<impl Stream<Item = Result<Positioned, ReadError>> + use<>, ReadError> {
+        let streams: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &streams];
+        let rows = client.query_raw(STREAMS, params).await?;
+        let reader = self.clone();
+        Ok(rows.map(move |row| reader.positioned(&row?)))
+    }
+
+    /// Some events by their positions, and some by stream and version, as far as that sight goes.
+    pub async fn named(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        positions: &[u64],
+        places: &[(StreamId, u32)],
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let positions: Vec<i64> = positions.iter().map(|position| position.cast_signed()).collect();
+        let streams: Vec<Uuid> = places.iter().map(|(stream, _)| stream.0).collect();
+        let versions: Vec<i32> = places.iter().map(|(_, version)| version.cast_signed()).collect();
+        let mut events = Vec::with_capacity(positions.len() + places.len());
+        let keep = |row: Row| {
+            events.push(self.positioned(&row)?);
+            Ok::<_, ReadError>(())
+        };
+        let params: [&(dyn ToSql + Sync); 4] = [&self.ledger, &positions, &streams, &versions];
+        database.ask_each(Errand::Reading, sight, NAMED, &params, keep).await?;
+        Ok(events)
     }
 
     /// What may have ended access tokens since, in order, as it comes; without what is personal of it.

@@ -26,6 +26,7 @@ use crate::ledger::{Applier, Press};
 use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{self, Behind, Projector, Reached};
 use crate::projections::list::Lists;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
@@ -54,6 +55,8 @@ pub struct House {
     pub once: Once,
     /// calls that were served; a node that gives verdicts alone takes them in
     pub calls: Option<Arc<Calls>>,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     rooms: Vec<Room>,
     /// tells the lease's keeper to give it back
     stop: Option<watch::Sender<bool>>,
@@ -135,6 +138,7 @@ impl House {
         let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
         let (ledger, progress, mut rooms) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
         let lease = Arc::new(Lease::default());
+        let reached = open_behind(foundation, &progress, &mut rooms);
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
@@ -142,7 +146,7 @@ impl House {
         let calls = open_calls(foundation, &clock, node, spool, &mut rooms).await?;
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, once, calls: Some(calls), rooms, stop: Some(stop) })
+        Ok(House { ledger, view, clock, lease, once, calls: Some(calls), reached, rooms, stop: Some(stop) })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -154,6 +158,8 @@ impl House {
         let writer = foundation.vault.uuid(clock.now().millis());
         let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
         let once = open_once(foundation, &mut rooms);
+        // What follows behind is the service's to fill.
+        let reached = Reached::of(&[]);
         Ok(House {
             ledger,
             view,
@@ -161,6 +167,7 @@ impl House {
             lease: Arc::new(Lease::default()),
             once,
             calls: None,
+            reached,
             rooms,
             stop: None,
         })
@@ -253,6 +260,21 @@ fn open_ledger(
         Arc::new(Lists),
     );
     (Arc::new(ledger), progress, rooms)
+}
+
+/// After the one that follows: each ends with it.
+fn open_behind(
+    foundation: &Foundation,
+    progress: &watch::Receiver<Progress>,
+    rooms: &mut Vec<Room>,
+) -> Reached {
+    let projector = |behind: &Behind| {
+        Projector::new(*behind, foundation.reader(), foundation.database.clone(), progress.clone())
+    };
+    let projectors: Vec<Projector> = behind::ALL.iter().map(projector).collect();
+    let reached = Reached::of(&projectors);
+    rooms.extend(projectors.into_iter().map(|projector| room(projector.name(), projector.run())));
+    reached
 }
 
 /// Before the others: it waits for none of them, and when it has ended it is not named as one that was left.

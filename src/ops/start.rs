@@ -224,6 +224,7 @@ async fn answer(
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
+    let (stopping, stops) = watch::channel(false);
     let app = Data::new(App {
         ledger: house.ledger.clone(),
         view: house.view.clone(),
@@ -232,12 +233,16 @@ async fn answer(
         locator: Arc::new(Locator::new(house.ledger.database().clone(), house.ledger.reader().ledger)),
         calls,
         activity_retention_days: config.activity_retention_days,
+        reached: house.reached.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
         usage,
         keyring,
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
+        exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_AT_ONCE)),
+        followers: Arc::new(tokio::sync::Semaphore::new(limits::FOLLOWERS_AT_ONCE)),
+        stopping: stops,
         people,
         reports: tokio::sync::Semaphore::new(limits::LEAK_REPORTS_AT_ONCE),
         github,
@@ -264,6 +269,7 @@ async fn answer(
         stop.await;
         tracing::info!("stopping: what has begun is finished first");
     }
+    stopping.send_replace(true);
     handle.stop(true).await;
     if let Ok(Err(cause)) = serving.await {
         tracing::error!(%cause, "the server did not stop in order");

@@ -4,6 +4,7 @@
 //! that auth checks read, in memory, built from those rows at the start and from events afterwards.
 
 pub mod active;
+pub mod behind;
 pub mod bytes;
 pub mod credentials;
 pub mod find;
@@ -19,6 +20,7 @@ pub mod rebuild;
 pub mod secrets;
 pub mod signing_keys;
 pub mod tenants;
+pub mod trail;
 pub mod warnings;
 
 #[cfg(test)]

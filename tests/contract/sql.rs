@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 20] = [
+const GROWING: [&str; 21] = [
     "activity",
     "events",
     "credentials",
@@ -28,6 +28,7 @@ const GROWING: [&str; 20] = [
     "usage_addresses",
     "usage_unknown",
     "usage_missing",
+    "trail",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -58,6 +59,12 @@ insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subje
 insert into credledger.heads (ledger_id, head, last_at_ms) values (1, 40000, 40000) on conflict do nothing;
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
+    from generate_series(1, 40000) n;
+insert into credledger.trail (ledger_id, tenant_id, position, is_copy, type, family, at_ms, stream_id, version, subject_id, actor_id,
+    client_ip, shown_version, name_version, changes, mac)
+  select 1, pg_temp.id(0, (n + 1) / 2 % 100), n - 1, false, case when n % 50 = 0 then 'api_key.revoked' else 'api_key.created' end,
+         case when n % 9 = 0 then 'tenant' else 'api_key' end, n, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(1, (n + 1) / 2),
+         pg_temp.id(3, n % 1000), '192.0.2.0'::inet + n % 200, 1, 1, null, ''
     from generate_series(1, 40000) n;
 insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, identity, invited_as, name_version, reached, role)
   select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, 'i' || n, case when n % 7 = 0 then 'a' || n % 1000 end, 1, array[pg_temp.id(0, n % 100)], 'gateway'
@@ -98,6 +105,12 @@ insert into credledger.activity (ledger_id, place, id, tenant_id, credential_id,
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
+
+/// Of one tenant's trail: oldest first from the first on, and newest first from deep within.
+fn trail(more: &str) -> [String; 2] {
+    [(0, 40_000, "false"), (0, 20_000, "true")]
+        .map(|(first, upto, turned)| format!("1, {TENANT}, {first}, {upto}, {turned}, 51{more}"))
+}
 
 /// With what each query is asked. `copy` queries read a whole projection, at the start, and are meant to.
 fn arguments(name: &str) -> Vec<String> {
@@ -179,6 +192,21 @@ fn arguments(name: &str) -> Vec<String> {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]
         }
         "read_events" => vec!["1, 30000, 1000".to_owned()],
+        "read_named" => vec![
+            "1, array[7, 30000], array['00000001-0000-0000-0000-000000000007'::uuid], array[1]".to_owned(),
+        ],
+        "trail/feed" => vec!["1, 30000, 51".to_owned()],
+        "trail/all" => trail("").to_vec(),
+        "trail/of_family" => trail(", 'api_key'").to_vec(),
+        "trail/of_types" => trail(", array['api_key.created', 'api_key.revoked']").to_vec(),
+        "trail/of_subject" => {
+            let subject = "0, '00000001-0000-0000-0000-000000000007', 51";
+            let filters = ["null, null, null", "array['api_key.created'], null, null"];
+            let filtered = filters.iter().flat_map(|filters| trail(&format!(", {subject}, {filters}")));
+            filtered.collect()
+        }
+        "trail/of_actor" => trail(", 0, '00000003-0000-0000-0000-000000000007', 51, null").to_vec(),
+        "trail/of_client_ip" => trail(", 1999, '192.0.2.7', 51, array['api_key.created'], null").to_vec(),
         "read_endings" => vec!["1, 39000".to_owned()],
         "read_streams" => ["9223372036854775807", "20000", "7"]
             .map(|last| format!("1, array['00000001-0000-0000-0000-000000000007'::uuid], {last}"))
@@ -235,6 +263,7 @@ fn queries() -> Vec<(String, String)> {
             ],
         ),
         ("secret_of_prefix", &["ledger", "tenant", "of_prefix"]),
+        ("read_named", &["ledger", "positions", "streams", "versions"]),
         ("read_session", &["ledger", "of_digest"]),
         ("read_sealed_key", &["ledger", "of_kid"]),
         ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),

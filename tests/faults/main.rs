@@ -21,6 +21,7 @@ mod clock;
 mod crash;
 mod cut_off;
 mod expiring;
+mod forged_trail;
 mod forgery;
 mod lease;
 mod moving_in;

@@ -63,7 +63,7 @@ fn beside_the_document_there_is_nothing() {
         "/api/admin/v1",
         "/api/admin/v1/plans/",
         "/api/admin/v1/tenants/",
-        "/api/admin/v1/ledger/events",
+        "/api/admin/v1/ledger",
         "/ledger/checkpoint",
         "/console",
         "/HEALTHZ",

@@ -7,6 +7,7 @@
 mod support;
 
 mod activity;
+mod audit;
 mod authorize;
 mod bad_bodies;
 mod bad_input;
@@ -24,6 +25,7 @@ mod keys;
 mod last_root;
 mod leaks;
 mod leaks_github;
+mod ledger_events;
 mod limits;
 mod limits_set;
 mod lists;

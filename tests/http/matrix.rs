@@ -55,6 +55,8 @@ pub const ROWS: &[Row] = &[
     row("PATCH", "/api/admin/v1/tenants/{tenant}", r#"{"name":"@"}"#, WRITERS),
     whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
     whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
+    row("GET", "/api/admin/v1/tenants/{tenant}/audit", "", READERS),
+    whole("GET", "/api/admin/v1/ledger/events", "", &["root", "auditor"]),
     row("GET", "/api/admin/v1/session", "", &ROLES),
     row("GET", "/api/admin/v1/plans", "", READERS),
     row("GET", "/api/admin/v1/plans/{plan}", "", READERS),
@@ -148,7 +150,7 @@ impl Row {
     fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
         let request = actor.request(self.method, &self.path_of(parts));
         match self.body(parts) {
-            None => actor.send(&request),
+            None => actor.send_caught_up(&request),
             Some(body) => actor.send(&request.header("Content-Type", self.media_type()).body(body.into())),
         }
     }

@@ -19,4 +19,5 @@ mod run;
 mod step;
 mod store;
 mod told;
+mod trails;
 mod verdicts;

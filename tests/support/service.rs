@@ -276,6 +276,22 @@ impl Actor {
         self.send(&self.request("GET", path))
     }
 
+    /// The same, asked again while what is read has not caught up with the ledger: a busy machine may take longer than a read waits.
+    #[track_caller]
+    pub fn get_caught_up(&self, path: &str) -> Response {
+        self.send_caught_up(&self.request("GET", path))
+    }
+
+    #[track_caller]
+    pub fn send_caught_up(&self, request: &Request) -> Response {
+        let asked = eventually(|| {
+            let answer = self.send(request);
+            let behind = answer.status == 503 && answer.json()["code"] == "behind";
+            (!behind).then_some(answer)
+        });
+        asked.expect("it catches up")
+    }
+
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Response {
         self.send(&self.request("POST", path).json(body))

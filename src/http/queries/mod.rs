@@ -1,5 +1,6 @@
 //! Requests that change nothing.
 
+pub mod audit;
 pub mod decide;
 pub mod get_credential;
 pub mod get_member;
@@ -8,6 +9,7 @@ pub mod get_plan;
 pub mod get_session;
 pub mod get_tenant;
 pub mod history;
+pub mod ledger_events;
 pub mod list_calls;
 pub mod list_credentials;
 pub mod list_members;

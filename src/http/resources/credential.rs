@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use super::{Names, actor, revocation};
 use crate::activity::usage::read::{LastUse, LastUses};
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Kind, Leak, Registration, Secret};
+use crate::domain::credential::{Credential, Kind, Leak, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
+use crate::domain::shown;
 use crate::http::problem::Problem;
 
 /// What the routes of each kind are called by.
@@ -114,28 +115,9 @@ fn secret(credential: &Credential, secret: &Secret, uses: &LastUses, now: Timest
     told
 }
 
-/// What people set, under the names they set it by.
-pub fn members(credential: &Credential) -> Map<String, Value> {
-    let description = credential.description.value.known().filter(|text| !text.is_empty());
-    let registration = credential.client.iter().flat_map(|client| {
-        let Registration { token_endpoint_auth_method, resources, jwks, dpop_bound_access_tokens } =
-            &client.registration;
-        let of_any = [
-            ("token_endpoint_auth_method".to_owned(), json!(token_endpoint_auth_method)),
-            ("resources".to_owned(), json!(resources)),
-            ("dpop_bound_access_tokens".to_owned(), json!(dpop_bound_access_tokens)),
-        ];
-        of_any.into_iter().chain(jwks.as_ref().map(|jwks| ("jwks".to_owned(), json!(jwks))))
-    });
-    let of_any = [
-        ("name".to_owned(), json!(credential.name.value)),
-        ("description".to_owned(), json!(description)),
-        ("metadata".to_owned(), json!(credential.metadata.value)),
-        ("scopes".to_owned(), json!(credential.scopes)),
-        ("ip_rules".to_owned(), json!(credential.ip_rules)),
-        ("rate_limit".to_owned(), json!(credential.rate_limit)),
-        ("owner".to_owned(), json!(credential.owner)),
-        ("expires_at".to_owned(), json!(credential.expires_at)),
-    ];
-    of_any.into_iter().chain(registration).collect()
+/// What people set, under the names they set it by. What was erased is null.
+fn members(credential: &Credential) -> Map<String, Value> {
+    let typed = shown::typed_of_credential(credential).into_iter();
+    let typed = typed.map(|(name, value)| (name.to_owned(), value.known().cloned().unwrap_or(Value::Null)));
+    typed.chain(shown::of_credential(credential)).collect()
 }
