@@ -10,6 +10,7 @@ mod doorbell;
 mod leases;
 mod once;
 mod order;
+mod past;
 mod privileges;
 mod schema;
 mod settling;
