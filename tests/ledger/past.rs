@@ -22,7 +22,9 @@ async fn the_last_event_by_an_instant_is_found_however_many_share_one() {
     let mut times = Vec::new();
     for (at, events) in [(5, 1), (7, 3), (8, 1), (20, 4), (21, 1), (1000, 2), (1001, 7)] {
         let mut batch = Batch::new();
-        (0..events).for_each(|_| drop(batch.write(Uuid::now_v7(), 0)));
+        for _ in 0..events {
+            batch.write(Uuid::now_v7(), 0);
+        }
         writer.append(at, &batch).await;
         times.extend(std::iter::repeat_n(at, events));
         let instants = (0..25).chain(998..1004).chain([i64::MIN, -1, i64::MAX]);
