@@ -13,6 +13,7 @@ mod doorbell;
 mod leases;
 mod once;
 mod order;
+mod past;
 mod privileges;
 mod schema;
 mod settling;
