@@ -230,7 +230,7 @@ mod tests {
             let Some(key) = compose(&format, &random) else { return Ok(()) };
             let key = key.secret.reveal();
             let text = format!("{}{key}{}", around.0, around.1);
-            let all = [&[format.clone()], others.as_slice()].concat();
+            let all = [std::slice::from_ref(&format), others.as_slice()].concat();
             prop_assert!(found(&rule_of(&all), &text).contains(&key));
             // Neither as a part of something longer, nor cut.
             let rules = rule_of(std::slice::from_ref(&format));
