@@ -42,9 +42,13 @@ fn while_the_database_is_away_calls_are_counted_and_afterwards_each_is_there_onc
         made
     };
     for _ in 0..3 {
-        (0..10).for_each(|_| drop(call()));
+        for _ in 0..10 {
+            call();
+        }
         proxy.refuse();
-        (0..10).for_each(|_| drop(call()));
+        for _ in 0..10 {
+            call();
+        }
         eventually(|| (service.anonymous().get("/readyz").status == 503).then_some(()))
             .expect("the database is missed");
         proxy.heal();

@@ -165,8 +165,10 @@ async fn whatever_was_flushed_added_up_or_restarted_in_between_each_call_counts_
         }
         if turn == 0 {
             world.flush(&usage).await;
-            while world.portion(&usage, &mut round).await == () && round.is_some() {}
-            round = Some(Round::begun(world.now()));
+            // What is left of the round that is under way, and a whole one.
+            while round.is_some() {
+                world.portion(&usage, &mut round).await;
+            }
             world.portion(&usage, &mut round).await;
         }
     }

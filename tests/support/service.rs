@@ -401,6 +401,19 @@ impl Key<'_> {
         self.admin.get(&self.path).expect(200)
     }
 
+    /// As it is but for its use, which every call moves.
+    #[track_caller]
+    pub fn read_unused(&self) -> Value {
+        let mut read = self.read();
+        let secrets = read["secrets"].as_array_mut().into_iter().flatten();
+        for used in secrets.flat_map(Value::as_object_mut) {
+            used.retain(|member, _| !member.starts_with("last_used_"));
+        }
+        let members = read.as_object_mut().expect("a resource");
+        members.retain(|member, _| !member.starts_with("last_used_"));
+        read
+    }
+
     #[track_caller]
     pub fn history(&self) -> Vec<Value> {
         let page = self.admin.get(&format!("{}/history?limit=500", self.path)).expect(200);
