@@ -26,7 +26,7 @@ pub mod revoke_token;
 pub mod revoke_tokens;
 pub mod rotate;
 pub mod rotate_signing_keys;
-mod secret_free;
+pub mod secret_free;
 pub mod self_revoke;
 pub mod set_plan;
 pub mod suspend_credential;
