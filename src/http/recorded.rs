@@ -4,10 +4,16 @@ use std::net::IpAddr;
 
 use super::app::App;
 use super::call::Went;
+use super::commands::secret_free;
 use super::verdict::Judged;
 use crate::activity::calls::{Outcome, Row, Told};
 
 impl App {
+    /// A verdict is given whatever stands beside the question; what is kept of it is read by many.
+    fn holds_a_secret(&self, text: &str) -> bool {
+        secret_free::holds(text, &|text| self.is_formed_as_a_secret(text))
+    }
+
     /// Of a real secret; of what is none nothing is left here.
     pub fn record(
         &self,
@@ -23,12 +29,15 @@ impl App {
             None => Some(Outcome::ACCEPTED),
         };
         let (_, salts) = self.calls.fresh(judged.judgement.judged_at);
-        let request_id = went.told.request_id.clone().unwrap_or_else(|| request_id.to_owned());
+        let Told { provider, model, error, request_id: own, .. } = &went.told;
+        let kept = |text: Option<&str>| text.filter(|text| !self.holds_a_secret(text)).map(str::to_owned);
         let told = Told {
-            operation: operation.map(str::to_owned),
+            operation: kept(operation),
+            provider: kept(provider.as_deref()),
+            model: kept(model.as_deref()),
+            error: kept(error.as_deref()),
             client_ip,
-            request_id: Some(request_id),
-            ..went.told.clone()
+            request_id: kept(own.as_deref().or(Some(request_id))),
         };
         // Where there is no room it is counted and told by the room itself.
         self.calls.record(Row {

@@ -228,6 +228,12 @@ fn mistakes(service: &Service, gateway: &Actor, secret: &str) {
     ] {
         gateway.send(&gateway.request("POST", "/api/v1/verify").json(&body));
     }
+    // In the activity log too: what a verdict leaves, and what is reported.
+    let call = json!({"provider": "p", "error": format!("it sent {secret}")});
+    let question = json!({"credential": secret, "operation": secret, "record": true, "call": call});
+    gateway.send(&gateway.request("POST", "/api/v1/verify").header("X-Request-Id", secret).json(&question));
+    let calls = json!({"calls": [{"credential_id": uuid::Uuid::now_v7(), "operation": secret, "model": format!("m {secret}")}]});
+    gateway.send(&gateway.request("POST", "/api/v1/activity").json(&calls));
     let broken = format!("{{\"credential\": \"{secret}\"");
     let request = gateway.request("POST", "/api/v1/verify").header("Content-Type", "application/json");
     gateway.send(&request.body(broken.into_bytes())).problem(400, "invalid_request");
