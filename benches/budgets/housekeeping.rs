@@ -30,6 +30,7 @@ pub async fn mass_expiry(world: &Arc<World>, count: u64, lines: &mut Vec<Line>) 
         housekeeping::Kept {
             keyring: Arc::new(Keyring::new(ledger, view, Duration::from_secs(24 * 60 * 60))),
             usage: Arc::new(Usage::new(0, world.house.clock.now(), Box::new(|_| false))),
+            calls: None,
         },
         Arc::new(|| 0),
         told,

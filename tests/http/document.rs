@@ -56,7 +56,7 @@ fn beside_the_document_there_is_nothing() {
         "/api/v1/verify/",
         "/api/v1/verify/one",
         "/api/v1/leaks/",
-        "/api/v1/activity",
+        "/api/v1/activity/",
         "/api/v1/oauth",
         "/api/v1/oauth/authorize",
         "/api/v1/oauth/token/",
