@@ -125,10 +125,8 @@ fn each_event_tells_what_changed_from_what_to_what_and_under_which_name() {
     let world = world(&service, &root);
     let whole = trail(&root, &world.tenant, "");
     let of = |kind: &str, subject: &str| {
-        let mut found =
-            whole.iter().filter(|event| event["type"] == kind && event["subject"]["id"] == subject);
-        let event = found.next_back().unwrap_or_else(|| panic!("no {kind} of {subject}")).clone();
-        event
+        let is_it = |event: &&Value| event["type"] == kind && event["subject"]["id"] == subject;
+        whole.iter().rfind(is_it).unwrap_or_else(|| panic!("no {kind} of {subject}")).clone()
     };
     let created = of("api_key.created", &world.key);
     assert_eq!(created["subject"], json!({"kind": "api_key", "id": world.key, "name": "first"}));
