@@ -84,7 +84,7 @@ pub fn member_as_told(member: &Member) -> Value {
     })
 }
 
-/// The service's answer without what the model can't know: who and when.
+/// The service's answer without what the model can't know: who and when, and when it was used.
 pub fn comparable(told: &Value) -> Value {
     let mut told = told.clone();
     let members = told.as_object_mut().expect("an object");
@@ -96,11 +96,11 @@ pub fn comparable(told: &Value) -> Value {
     told
 }
 
-/// The service's answer without what the model can't know: who and when.
+/// The service's answer without what the model can't know: who and when, and when it was used.
 pub fn comparable_key(key: &Value) -> Value {
     let mut key = key.clone();
     let members = key.as_object_mut().expect("a key");
-    for unknown in ["created_at", "created_by"] {
+    for unknown in ["created_at", "created_by", "last_used_at", "last_used_ip"] {
         assert!(members.remove(unknown).is_some(), "no {unknown}");
     }
     if let Some(revoked) = members["revoked"].as_object_mut() {
@@ -111,7 +111,9 @@ pub fn comparable_key(key: &Value) -> Value {
     }
     for secret in members["secrets"].as_array_mut().expect("secrets") {
         let secret = secret.as_object_mut().expect("a secret");
-        assert!(secret.remove("created_at").is_some(), "no created_at");
+        for unknown in ["created_at", "last_used_at", "last_used_ip"] {
+            assert!(secret.remove(unknown).is_some(), "no {unknown}");
+        }
         if secret["status"] == "revoked" {
             secret["expires_at"] = Value::Null;
         }
