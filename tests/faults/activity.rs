@@ -195,12 +195,10 @@ fn a_day_that_was_kept_for_long_enough_goes_and_the_ledger_says_so_once() {
     owner.run(&format!("{}; {}", old(31), old(30)));
     service.stop();
     service.start_again();
-    let partition = format!(
-        "select to_regclass('credledger.activity_' || to_char(current_date - 31, 'YYYYMMDD')) is null, \
-                to_regclass('credledger.activity_' || to_char(current_date - 30, 'YYYYMMDD')) is null"
-    );
+    let partition = "select to_regclass('credledger.activity_' || to_char(current_date - 31, 'YYYYMMDD')) is null, \
+                to_regclass('credledger.activity_' || to_char(current_date - 30, 'YYYYMMDD')) is null";
     eventually(|| {
-        let row = owner.one(&partition).expect("a look");
+        let row = owner.one(partition).expect("a look");
         assert!(!row.get::<_, bool>(1), "a day that is to be kept went");
         row.get::<_, bool>(0).then_some(())
     })
