@@ -104,14 +104,13 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let method = members.nullable("http_method", method_name);
     let uri = members.nullable("http_uri", |text| text.parsed(HttpTarget::parse));
     let record = members.optional("record", |wanted| wanted.boolean());
-    let call = members.nullable("call", |call| call.object(call::went));
-    let record = match (record?.unwrap_or(false), call?) {
-        (true, call) => Some(Box::new(call.unwrap_or_default())),
-        (false, None) => None,
-        (false, Some(_)) => {
-            return members.refuse("what call tells is recorded: send record: true beside it");
-        }
-    };
+    let recorded = record.flatten().unwrap_or(false);
+    let call = members.nullable("call", |call| {
+        let went = call.object(call::went)?;
+        if recorded { Some(went) } else { call.refuse("this is recorded: send record: true beside it") }
+    });
+    let (_, call) = (record?, call?);
+    let record = recorded.then(|| Box::new(call.unwrap_or_default()));
     let dpop = match (dpop?, method?.zip(uri?)) {
         (Some(proof), Some((method, target))) => Some(Carried { proof, method, target }),
         (Some(_), None) => {
