@@ -347,7 +347,7 @@ async fn no_query_reads_a_growing_table_from_end_to_end() {
 async fn what_reads_the_ledger_is_planned_with_the_query_that_calls_it() {
     let database = Postgres::database().await;
     let client = database.role("credledger_system").await;
-    let streams = "read_streams(1, array['00000001-0000-0000-0000-000000000007'::uuid])";
+    let streams = "read_streams(1, array['00000001-0000-0000-0000-000000000007'::uuid], 9223372036854775807)";
     for call in ["read_by_stream(1)", "read_events(1, 0, 9)", "read_endings(1, 0)", streams] {
         let explain = format!("explain select position, stream_id, entry, mac, slots from credledger.{call}");
         let rows = client.query(&explain, &[]).await.unwrap_or_else(|error| panic!("{call}: {error:?}"));
