@@ -25,7 +25,8 @@ fn shell(folder: &Path, service: &Service, script: &str) -> Command {
         std::fs::create_dir(&bin).expect("a folder");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_credledger"), bin.join("credledger")).expect("a link");
     }
-    let mut script = format!("set -euo pipefail\n{script}");
+    // A script that fails leaves nothing behind that goes on.
+    let mut script = format!("set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n{script}");
     for (of_page, of_test) in [
         ("/var/lib/credledger-restored", folder.join("restored")),
         ("/media/safe", folder.join("safe")),
