@@ -138,10 +138,10 @@ impl House {
         let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
         let (ledger, progress, mut rooms) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
         let lease = Arc::new(Lease::default());
-        let reached = open_behind(foundation, &progress, &mut rooms);
+        let (stop, stopped) = watch::channel(false);
+        let reached = open_behind(foundation, &progress, &stopped, &mut rooms);
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
-        let (stop, stopped) = watch::channel(false);
         let once = open_once(foundation, &mut rooms);
         let calls = open_calls(foundation, &clock, node, spool, &mut rooms).await?;
         // First, because it is given back first.
@@ -262,10 +262,11 @@ fn open_ledger(
     (Arc::new(ledger), progress, rooms)
 }
 
-/// After the one that follows: each ends with it.
+/// Each ends with the stop, whatever it has in hand: the next start takes it up from its checkpoint.
 fn open_behind(
     foundation: &Foundation,
     progress: &watch::Receiver<Progress>,
+    stopped: &watch::Receiver<bool>,
     rooms: &mut Vec<Room>,
 ) -> Reached {
     let projector = |behind: &Behind| {
@@ -273,7 +274,18 @@ fn open_behind(
     };
     let projectors: Vec<Projector> = behind::ALL.iter().map(projector).collect();
     let reached = Reached::of(&projectors);
-    rooms.extend(projectors.into_iter().map(|projector| room(projector.name(), projector.run())));
+    let ending = projectors.into_iter().map(|projector| {
+        let mut stopped = stopped.clone();
+        room(projector.name(), async move {
+            tokio::select! {
+                () = projector.run() => {}
+                // An error says that nobody is left who could tell.
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        })
+    });
+    // Before the others, so that one which has ended is not named as one that was left.
+    rooms.splice(..0, ending);
     reached
 }
 

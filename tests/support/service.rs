@@ -404,14 +404,7 @@ impl Key<'_> {
     /// As it is but for its use, which every call moves.
     #[track_caller]
     pub fn read_unused(&self) -> Value {
-        let mut read = self.read();
-        let secrets = read["secrets"].as_array_mut().into_iter().flatten();
-        for used in secrets.flat_map(Value::as_object_mut) {
-            used.retain(|member, _| !member.starts_with("last_used_"));
-        }
-        let members = read.as_object_mut().expect("a resource");
-        members.retain(|member, _| !member.starts_with("last_used_"));
-        read
+        without_use(self.read())
     }
 
     #[track_caller]
@@ -489,4 +482,15 @@ pub fn is_window_of(seconds: i64, before: &Value, key: &Value) {
 #[track_caller]
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// A credential as it reads, but for when it was last used: what a kill may take of it.
+pub fn without_use(mut credential: Value) -> Value {
+    let secrets = credential["secrets"].as_array_mut().into_iter().flatten();
+    for used in secrets.flat_map(Value::as_object_mut) {
+        used.retain(|member, _| !member.starts_with("last_used_"));
+    }
+    let members = credential.as_object_mut().expect("a resource");
+    members.retain(|member, _| !member.starts_with("last_used_"));
+    credential
 }
