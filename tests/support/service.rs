@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{Client, Request, Response};
 use super::document;
@@ -484,13 +484,14 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
-/// A credential as it reads, but for when it was last used: what a kill may take of it.
-pub fn without_use(mut credential: Value) -> Value {
-    let secrets = credential["secrets"].as_array_mut().into_iter().flatten();
-    for used in secrets.flat_map(Value::as_object_mut) {
-        used.retain(|member, _| !member.starts_with("last_used_"));
+/// An answer but for when credentials were last used: every call moves that, and a kill may take of it.
+pub fn without_use(answer: Value) -> Value {
+    match answer {
+        Value::Object(members) => {
+            let kept = members.into_iter().filter(|(name, _)| !name.starts_with("last_used_"));
+            kept.map(|(name, value)| (name, without_use(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(without_use).collect(),
+        plain => plain,
     }
-    let members = credential.as_object_mut().expect("a resource");
-    members.retain(|member, _| !member.starts_with("last_used_"));
-    credential
 }
