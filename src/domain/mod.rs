@@ -12,6 +12,7 @@ pub mod client_format;
 pub mod command;
 pub mod credential;
 pub mod effective;
+pub mod erasure;
 pub mod event;
 pub mod formats;
 pub mod grant;

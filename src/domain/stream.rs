@@ -8,6 +8,7 @@ use super::Unfoldable;
 use super::access_token::{self, AccessToken};
 use super::command::Asked;
 use super::credential::{self, Credential};
+use super::erasure::{self, Erasure};
 use super::event::{Event, Recorded};
 use super::ids::StreamId;
 use super::imports::{self, Imports};
@@ -32,6 +33,7 @@ pub enum StreamState {
     Imports(Imports),
     AccessToken(AccessToken),
     SigningKeys(SigningKeys),
+    Erasure(Erasure),
 }
 
 impl StreamState {
@@ -47,6 +49,7 @@ impl StreamState {
             StreamState::Imports(imports) => imports.history.events,
             StreamState::AccessToken(token) => token.history.events,
             StreamState::SigningKeys(keys) => keys.history.events,
+            StreamState::Erasure(erasure) => erasure.history.events,
         }
     }
 
@@ -62,6 +65,7 @@ impl StreamState {
             StreamState::Imports(imports) => imports.version,
             StreamState::AccessToken(token) => token.version,
             StreamState::SigningKeys(keys) => keys.version,
+            StreamState::Erasure(erasure) => erasure.version,
         }
     }
 
@@ -91,6 +95,10 @@ impl StreamState {
 
     pub fn signing_keys(&self) -> Option<&SigningKeys> {
         if let StreamState::SigningKeys(keys) = self { Some(keys) } else { None }
+    }
+
+    pub fn erasure(&self) -> Option<&Erasure> {
+        if let StreamState::Erasure(erasure) = self { Some(erasure) } else { None }
     }
 
     pub fn access_token(&self) -> Option<&AccessToken> {
@@ -145,6 +153,12 @@ impl StreamState {
             }
             (StreamState::SigningKeys(state), Event::SigningKeys(event)) => {
                 signing_keys::fold(Some(state), event, &recorded).map(StreamState::SigningKeys)
+            }
+            (StreamState::Empty, Event::Erasure(event)) => {
+                erasure::fold(None, event, &recorded).map(StreamState::Erasure)
+            }
+            (StreamState::Erasure(state), Event::Erasure(event)) => {
+                erasure::fold(Some(state), event, &recorded).map(StreamState::Erasure)
             }
             (StreamState::Empty, Event::AccessToken(event)) => {
                 access_token::fold(None, event, &recorded).map(StreamState::AccessToken)

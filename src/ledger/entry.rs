@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::domain::event::{Actor, Event, Recorded, Unreadable, kinds};
+use crate::domain::event::{Actor, CLIENT_IP, Event, Recorded, Unreadable, kinds};
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::domain::personal::Personal;
 use crate::domain::{base64url, canonical};
@@ -23,7 +23,6 @@ use crate::limits;
 use crate::vault::sha256;
 
 const FORMAT: u8 = 1;
-const CLIENT_IP: &str = "client_ip";
 pub(super) const SALT_BYTES: usize = 16;
 /// Where the time stands: after format, ledger, stream, version and tenant.
 const TIME: std::ops::Range<usize> = 41..49;

@@ -21,6 +21,7 @@ use crate::vault::{Purpose, Vault};
 const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
 const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
+const AT: &str = "select position, stream_id, entry, mac, slots from credledger.read_at($1, $2)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -171,6 +172,7 @@ impl Reader {
     pub async fn history(
         &self,
         database: &Database,
+        errand: Errand,
         sight: Sight<'_>,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
@@ -180,8 +182,19 @@ impl Reader {
             Ok::<_, ReadError>(())
         };
         let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &vec![stream.0]];
-        database.ask_each(Errand::Reading, sight, STREAMS, &params, keep).await?;
+        database.ask_each(errand, sight, STREAMS, &params, keep).await?;
         Ok(events)
+    }
+
+    /// The event at a position, where that sight reaches it.
+    pub async fn at(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        position: u64,
+    ) -> Result<Option<Positioned>, ReadError> {
+        let rows = database.ask(sight, AT, &[&self.ledger, &position.cast_signed()]).await?;
+        rows.first().map(|row| self.positioned(row)).transpose()
     }
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {

@@ -1,6 +1,7 @@
 //! Requests that change nothing.
 
 pub mod get_credential;
+pub mod get_erasure;
 pub mod get_member;
 pub mod get_operator;
 pub mod get_plan;
@@ -8,6 +9,7 @@ pub mod get_session;
 pub mod get_tenant;
 pub mod history;
 pub mod list_credentials;
+pub mod list_erasures;
 pub mod list_members;
 pub mod list_operators;
 pub mod list_plans;

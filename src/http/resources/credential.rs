@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor, revocation};
+use super::{Names, actor, revocation, shown, shown_text};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Kind, Registration, Secret};
 use crate::domain::effective::Effective;
@@ -54,7 +54,8 @@ pub fn credential(
         ("version".to_owned(), json!(credential.version)),
     ]);
     if let Some(origin) = &credential.origin {
-        let origin = json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at});
+        let origin =
+            json!({"source": origin.source, "old_id": shown(&origin.old_id), "at": origin.imported_at});
         members.insert("imported".to_owned(), origin);
     }
     if let Some(owner) = owner {
@@ -84,7 +85,6 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
 
 /// What people set, under the names they set it by.
 pub fn members(credential: &Credential) -> Map<String, Value> {
-    let description = credential.description.value.known().filter(|text| !text.is_empty());
     let registration = credential.client.iter().flat_map(|client| {
         let Registration { token_endpoint_auth_method, resources, jwks, dpop_bound_access_tokens } =
             &client.registration;
@@ -96,9 +96,9 @@ pub fn members(credential: &Credential) -> Map<String, Value> {
         of_any.into_iter().chain(jwks.as_ref().map(|jwks| ("jwks".to_owned(), json!(jwks))))
     });
     let of_any = [
-        ("name".to_owned(), json!(credential.name.value)),
-        ("description".to_owned(), json!(description)),
-        ("metadata".to_owned(), json!(credential.metadata.value)),
+        ("name".to_owned(), shown(&credential.name.value)),
+        ("description".to_owned(), shown_text(&credential.description.value)),
+        ("metadata".to_owned(), shown(&credential.metadata.value)),
         ("scopes".to_owned(), json!(credential.scopes)),
         ("ip_rules".to_owned(), json!(credential.ip_rules)),
         ("rate_limit".to_owned(), json!(credential.rate_limit)),

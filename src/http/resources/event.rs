@@ -1,9 +1,10 @@
 //! An event in an answer: who, when, from where, and what it changed.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Names, actor, credential};
+use super::{Names, actor, credential, erased, shown};
 use crate::domain::credential::Credential;
+use crate::domain::event::Recorded;
 use crate::ledger::read::Positioned;
 
 /// `before` and `after` are the credential's states around the event.
@@ -19,13 +20,13 @@ pub fn event(
         "type": recorded.event.kind().name,
         "at": recorded.at,
         "tenant_id": recorded.tenant,
-        "subject": {"kind": after.kind().word(), "id": after.id, "name": after.name.value},
+        "subject": {"kind": after.kind().word(), "id": after.id, "name": shown(&after.name.value)},
         "version": after.version,
         "actor": actor(recorded.actor, names(recorded.actor)),
-        "client_ip": recorded.client_ip,
+        "client_ip": recorded.client_ip.as_ref().map(shown),
         "request_id": recorded.request_id,
         "changes": changes(before, after),
-        "data": data(recorded.event.members()),
+        "data": data(recorded),
     })
 }
 
@@ -43,7 +44,13 @@ fn changes(before: Option<&Credential>, after: &Credential) -> Value {
 
 /// The event's own members. A secret's digest is the ledger's business: in answers a secret is its id and prefix, and of an imported
 /// one how its digest was made.
-fn data(mut members: Map<String, Value>) -> Value {
+fn data(recorded: &Recorded) -> Value {
+    let mut members = recorded.event.members();
+    for gone in recorded.event.kind().personal {
+        if let Some(gone) = members.get_mut(*gone).filter(|value| value.is_null()) {
+            *gone = erased();
+        }
+    }
     if let Some(Value::Object(secret)) = members.get_mut("secret") {
         secret.retain(|name, _| matches!(&**name, "id" | "client_id" | "prefix" | "format" | "scheme"));
     }
