@@ -35,7 +35,8 @@ fn one_text_goes_from_everywhere_and_the_rest_stays() {
     {
         let root = service.root();
         let tenant = root.tenant("acme", json!({}));
-        let key = tenant.mint_with(json!({"name": "Adas-laptop", "description": "of Ada", "metadata": {"who": "Ada"}}));
+        let key = tenant
+            .mint_with(json!({"name": "Adas-laptop", "description": "of Ada", "metadata": {"who": "Ada"}}));
         key_id = (tenant.path(), key.path.clone(), key.secret.clone());
         let before = key.history();
         assert_eq!((named(&key, &tenant, "name=Adas-laptop"), named(&key, &tenant, "q=of%20ada")), (1, 1));
@@ -45,9 +46,15 @@ fn one_text_goes_from_everywhere_and_the_rest_stays() {
         assert_eq!((&erasure["members"], &erasure["values"]), (&json!(["metadata", "name"]), &json!(2)));
         assert_eq!((&erasure["what"], &erasure["reason"]), (&json!("text"), &json!("requested")));
         let read = key.read();
-        assert_eq!((&read["name"], &read["metadata"], &read["description"]), (&gone(), &gone(), &json!("of Ada")));
+        assert_eq!(
+            (&read["name"], &read["metadata"], &read["description"]),
+            (&gone(), &gone(), &json!("of Ada"))
+        );
         let after = key.history();
-        assert_eq!((&after[0]["data"]["name"], &after[0]["data"]["description"]), (&gone(), &json!("of Ada")));
+        assert_eq!(
+            (&after[0]["data"]["name"], &after[0]["data"]["description"]),
+            (&gone(), &json!("of Ada"))
+        );
         assert_eq!(after[0]["client_ip"], json!("127.0.0.1"));
         assert_eq!(after.len(), before.len(), "the erasure stands in a stream of its own");
         assert_eq!((named(&key, &tenant, "name=Adas-laptop"), named(&key, &tenant, "q=of%20ada")), (0, 1));
@@ -70,7 +77,9 @@ fn all_that_is_personal_in_an_event_goes_where_nothing_is_named() {
     let root = service.root();
     let tenant = root.tenant("acme", json!({}));
     let key = tenant.mint("k");
-    let noted = root.post(&format!("{}/revoke", key.path), &json!({"reason": "leaked", "note": "Ada lost it"})).expect(200);
+    let noted = root
+        .post(&format!("{}/revoke", key.path), &json!({"reason": "leaked", "note": "Ada lost it"}))
+        .expect(200);
     let made = erase_text(&root, &of_tenant(&tenant), &noted["position"], &[]);
     assert_eq!(made["erasure"]["members"], json!(["note", "client_ip"]));
     assert_eq!(key.read()["revoked"]["note"], gone());
@@ -145,7 +154,8 @@ fn erasures_are_listed_and_read_by_whoever_reads_their_tenant() {
     let key = tenant.mint("k");
     let position = &key.history()[0]["position"];
     let under = of_tenant(&tenant);
-    let first = admin.post(&under, &json!({"text": {"position": position, "members": ["name"]}, "reason": "mistake"}));
+    let first = admin
+        .post(&under, &json!({"text": {"position": position, "members": ["name"]}, "reason": "mistake"}));
     let place = first.header("location").expect("a place").to_owned();
     let first = first.expect(201)["erasure"].clone();
     let second = erase_text(&admin, &under, position, &[])["erasure"].clone();
@@ -161,7 +171,9 @@ fn erasures_are_listed_and_read_by_whoever_reads_their_tenant() {
     stranger.get(&place.replace(&tenant.id, &other.id)).problem(404, "not_found");
     root.get(&format!("{PLATFORM}/{}", text(&first["id"]))).problem(404, "not_found");
     admin.get(PLATFORM).problem(403, "forbidden");
-    auditor.post(&under, &json!({"text": {"position": position}, "reason": "other"})).problem(403, "forbidden");
+    auditor
+        .post(&under, &json!({"text": {"position": position}, "reason": "other"}))
+        .problem(403, "forbidden");
 }
 
 #[test]
@@ -183,9 +195,12 @@ fn what_is_anothers_is_not_there_and_what_is_wrong_is_said() {
         // Position 0 is the first operator's: the platform's, and no tenant's.
         admin.post(&under, &text(&json!(0))).problem(404, "not_found");
         root.post(PLATFORM, &text(&own)).problem(404, "not_found");
-        admin.post(&under, &json!({"member": member["member"]["id"], "reason": "other"})).problem(404, "not_found");
+        admin
+            .post(&under, &json!({"member": member["member"]["id"], "reason": "other"}))
+            .problem(404, "not_found");
         root.post(PLATFORM, &json!({"operator": tenant.id, "reason": "other"})).problem(404, "not_found");
-        root.post(PLATFORM, &json!({"operator": member["member"]["id"], "reason": "other"})).problem(404, "not_found");
+        root.post(PLATFORM, &json!({"operator": member["member"]["id"], "reason": "other"}))
+            .problem(404, "not_found");
         admin.post(PLATFORM, &json!({"operator": somebody, "reason": "other"})).problem(403, "forbidden");
         for (body, pointer) in [
             (text(&json!(9_999_999)), "/text/position"),
@@ -202,7 +217,8 @@ fn what_is_anothers_is_not_there_and_what_is_wrong_is_said() {
             (json!({"member": "Ada", "reason": "other"}), "/member"),
         ] {
             let problem = admin.post(&under, &body).problem(400, "invalid_request");
-            let pointers: Vec<_> = problem["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
+            let pointers: Vec<_> =
+                problem["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
             assert!(pointers.contains(&&json!(pointer)), "{body}: {problem}");
         }
     });
@@ -214,8 +230,11 @@ fn a_repeat_under_one_key_is_one_erasure() {
     let root = service.root();
     let tenant = root.tenant("acme", json!({}));
     let key = tenant.mint("k");
-    let body = json!({"text": {"position": key.history()[0]["position"], "members": ["name"]}, "reason": "other"});
-    let ask = || root.send(&root.request("POST", &of_tenant(&tenant)).json(&body).header("Idempotency-Key", "once"));
+    let body =
+        json!({"text": {"position": key.history()[0]["position"], "members": ["name"]}, "reason": "other"});
+    let ask = || {
+        root.send(&root.request("POST", &of_tenant(&tenant)).json(&body).header("Idempotency-Key", "once"))
+    };
     let first = ask().expect(201);
     let again = ask();
     assert_eq!(again.header("idempotency-replayed"), Some("true"));

@@ -13,6 +13,7 @@ mod bearer;
 mod client_input;
 mod clients;
 mod document;
+mod erasures;
 mod expiring_soon;
 mod full_history;
 mod guessing;
