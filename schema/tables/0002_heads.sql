@@ -4,7 +4,5 @@ create table credledger.heads (
   ledger_id int not null,
   head bigint not null check (head >= 0),
   last_at_ms bigint not null,
-  -- how many events there were with the last erasure among them; 0: nothing was ever erased
-  erased_at bigint not null default 0,
   primary key (ledger_id)
 ) with (fillfactor = 10);

@@ -8,6 +8,5 @@ create table credledger.personal (
   subject uuid not null,
   slots json not null check (json_typeof(slots) = 'object'),
   primary key (ledger_id, stream_id, version)
--- What was erased is vacuumed away by the server's next round, and does not wait for a share of the table to be dead.
-) with (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
+);
 comment on column credledger.personal.slots is '{"member": ["<salt>", value]}, canonical: a text that comes back as it was written, a number never longer';

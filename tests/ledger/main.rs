@@ -7,6 +7,7 @@ mod support;
 
 mod append_sql;
 mod doorbell;
+mod erasing;
 mod leases;
 mod once;
 mod order;
