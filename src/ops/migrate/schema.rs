@@ -47,7 +47,7 @@ impl Schema {
     pub const EMBEDDED: Schema = Schema {
         tables: files!("schema/tables":
             "0001_migrations" "0002_heads" "0003_writers" "0004_events" "0005_personal" "0006_claims" "0007_counters"
-            "0008_idempotency" "0009_nodes" "0010_sessions" "0011_sealed_keys" "0012_claimed_once" "0013_endings" "0016_erased"),
+            "0008_idempotency" "0009_nodes" "0010_sessions" "0011_sealed_keys" "0012_claimed_once" "0013_endings" "0014_erased"),
         projections: projections!("tenants" "plans" "imports" "signing_keys" "members" "credentials" "secrets" "operators" "operator_tokens" "erasures"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "erase_values" "append" "settle"

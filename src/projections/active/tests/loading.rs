@@ -36,7 +36,7 @@ fn a_view_is_loaded_once_and_only_whole() {
         loader.row(&world.vault, &stored(row, &row.mac(&world.vault), None)).expect("sound");
     }
     for row in world.rows.values().filter(|row| row.projection == "credentials") {
-        loader.row(&world.vault, &stored(row, &row.mac(&world.vault), None)).expect("sound");
+        loader.row(&world.vault, &stored(row, &row.mac(&world.vault), row.name.as_deref())).expect("sound");
     }
     assert!(loader.finish(1, at(0)).is_err(), "its secrets are missing");
     assert!(view.is_stopped());
