@@ -1,7 +1,7 @@
 //! P6: secrets are seen once. After a day in the life of a service that logs all it can, every byte that it wrote is searched.
 
 mod clients;
-mod search;
+pub mod search;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

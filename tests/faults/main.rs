@@ -19,6 +19,7 @@ mod canary;
 mod clock;
 mod crash;
 mod cut_off;
+mod erased;
 mod expiring;
 mod forgery;
 mod lease;
