@@ -97,6 +97,11 @@ pub enum Action {
     GiveBack {
         token: u8,
     },
+    /// of one of the key's events, what of these is personal in it
+    Erase {
+        event: u8,
+        members: Vec<&'static str>,
+    },
     MemberEdit {
         name: Option<String>,
         email: Option<String>,

@@ -46,7 +46,9 @@ impl Action {
             }
             Action::Delete => ("DELETE", String::new(), None),
             Action::TokensRevoke => ("POST", "/tokens/revoke".to_owned(), None),
-            Action::Exchange { .. } | Action::GiveBack { .. } => unreachable!("no operator asks for it"),
+            Action::Exchange { .. } | Action::GiveBack { .. } | Action::Erase { .. } => {
+                unreachable!("no operator asks for it")
+            }
             Action::MemberDisable => ("POST", "/disable".to_owned(), None),
             Action::MemberEnable => ("POST", "/enable".to_owned(), None),
             Action::MemberEdit { name, email, scopes } => {
