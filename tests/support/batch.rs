@@ -12,6 +12,9 @@ pub const SLOTS: &str = r#"{"metadata":["salt",{"n":1e+308}],"name":["salt","a n
 /// command, projection, id, tenant, version, facts
 pub type InlineRow = (i32, &'static str, Uuid, Option<Uuid>, i32, String);
 
+/// command, stream, first and last version, members (none: all), how many values
+pub type Erasure = (i32, Uuid, i32, i32, Option<&'static str>, i64);
+
 #[derive(Clone, Default)]
 pub struct Batch {
     pub id: Uuid,
@@ -25,8 +28,7 @@ pub struct Batch {
     pub rows: Vec<InlineRow>,
     /// how many events were known when its commands were decided; all there may be, unless said
     pub seen: Option<i64>,
-    /// command, stream, first and last version, members (none: all), how many values
-    pub erasures: Vec<(i32, Uuid, i32, i32, Option<&'static str>, i64)>,
+    pub erasures: Vec<Erasure>,
     /// its erasures are told by no event
     pub untold: bool,
 }
