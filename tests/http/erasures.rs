@@ -206,7 +206,7 @@ fn what_is_anothers_is_not_there_and_what_is_wrong_is_said() {
             (text(&json!(9_999_999)), "/text/position"),
             (text(&json!(-1)), "/text/position"),
             (json!({"text": {}, "reason": "other"}), "/text/position"),
-            (json!({"text": {"position": own, "members": []}, "reason": "other"}), "/text"),
+            (json!({"text": {"position": own, "members": []}, "reason": "other"}), "/text/members"),
             (json!({"text": {"position": own, "members": ["scopes"]}, "reason": "other"}), "/text/members"),
             (json!({"text": {"position": own, "values": 1}, "reason": "other"}), "/text/values"),
             (json!({"text": {"position": own}, "reason": "because Ada asked"}), "/reason"),

@@ -92,15 +92,12 @@ fn read(document: &Document<'_>, in_tenant: bool) -> Result<Erase, Problem> {
 
 fn read_text(members: &mut Members<'_, '_>) -> Option<Target> {
     let position = members.required("position", |number| number.integer(0..=limits::POSITION_MOST));
-    let named = members.optional("members", |names| {
-        let names = names.list(limits::ERASED_MEMBERS, |name| name.text().map(str::to_owned))?;
-        Some(names)
-    });
-    let named = match named? {
-        Some(names) if names.is_empty() => {
-            return members.refuse("name a member, or leave `members` out: then all that is personal goes");
+    let named = members.optional("members", |node| {
+        let names = node.list(limits::ERASED_MEMBERS, |name| name.text().map(str::to_owned))?;
+        match names.is_empty() {
+            true => node.refuse("name a member, or leave `members` out: then all that is personal goes"),
+            false => Some(names),
         }
-        named => named,
-    };
-    Some(Target::Text { position: position?.unsigned_abs(), members: named })
+    });
+    Some(Target::Text { position: position?.unsigned_abs(), members: named? })
 }
