@@ -1,9 +1,11 @@
 //! The map. Floors from the ground up; a file imports only from its own room or from a lower floor.
 //!
 //! ground: `limits` `clock` `vault` · `domain` (pure) · `db` · `ledger` (the only writer of truth) · `projections` (what is
-//! derived) · `cluster` (leases) · `tokens` (access tokens) · `limiter` · `people` (sign-in) · `outbound` (the only
-//! room that makes HTTP requests) · `http` · `ops` · `cli`. The tidy test holds the order.
+//! derived) · `cluster` (leases) · `activity` (usage, and calls served) · `tokens` (access tokens) · `limiter` · `people`
+//! (sign-in) · `scanners` (who looks for leaks, and signs) · `outbound` (the only room that makes HTTP requests) · `http` · `ops` ·
+//! `cli`. The tidy test holds the order.
 
+pub mod activity;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
@@ -17,5 +19,6 @@ pub mod ops;
 pub mod outbound;
 pub mod people;
 pub mod projections;
+pub mod scanners;
 pub mod tokens;
 pub mod vault;

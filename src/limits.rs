@@ -29,6 +29,11 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const FILTER_CHARS: usize = 100;
 pub const PAGE_MAX: u32 = 500;
 pub const VERIFY_BATCH: usize = 100;
+/// By how much an instant that this node or another told may lie ahead of this one's clock, which is set by the database's anew
+/// at each renewal of the lease.
+pub const TOLD_AHEAD_SECONDS: u32 = 1;
+/// How many secrets of one beginning are looked for where one is meant: two are one too many.
+pub const PREFIX_TWINS: i64 = 2;
 /// Of the name of a method that a gateway tells.
 pub const METHOD_CHARS: usize = 32;
 /// How many hops of X-Forwarded-For are walked; behind more than these the client's address is unknown.
@@ -127,6 +132,32 @@ pub const STREAM_RESERVE: u32 = 1000;
 /// Of these, up to where a client's tokens may be ended all together, which may be said any number of times: what is left beyond is
 /// for going on alone.
 pub const STREAM_RESERVE_FOR_CUT_OFFS: u32 = 500;
+/// Reports of a leak that are written down of one secret: beyond them nobody learns anything new.
+pub const LEAK_REPORTS_A_SECRET: usize = 8;
+/// Where a leak was found, in a word or a few.
+pub const LEAK_SOURCE_CHARS: usize = 100;
+/// The page that it was found on.
+pub const LEAK_URL_CHARS: usize = 2048;
+/// Reports of leaks from one address.
+pub const LEAK_REPORTS_A_MINUTE: u32 = 30;
+/// Messages of a secret scanner from one address; each may hold many findings.
+pub const SCANNER_MESSAGES_A_MINUTE: u32 = 300;
+/// Reports and messages in hand at once; more are told to come again.
+pub const LEAK_REPORTS_AT_ONCE: usize = 256;
+/// When a report is answered at the earliest, whatever it was about: longer than it takes to write down one that was true.
+pub const LEAK_ANSWER_AFTER: Duration = Duration::from_millis(250);
+/// Findings in one message of a secret scanner.
+pub const SCANNER_ITEMS: usize = 5000;
+/// Of them, how many are looked after at once.
+pub const SCANNER_ITEMS_AT_ONCE: usize = 16;
+/// Public keys of one secret scanner.
+pub const SCANNER_KEYS: usize = 64;
+/// How long they are used before they are asked for again.
+pub const SCANNER_KEYS_KEPT: Duration = Duration::from_secs(60 * 60);
+/// How long they are used while they can't be had.
+pub const SCANNER_KEYS_KEPT_WHILE_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often they are asked for at most, whatever keys messages name.
+pub const SCANNER_KEYS_ASKED_EVERY: Duration = Duration::from_secs(60);
 /// Tokens of one operator that work.
 pub const OPERATOR_TOKENS: usize = 100;
 /// Other roots that one who gives up being root looks at, to find one that stays. Those that are known to have ended don't
@@ -398,6 +429,57 @@ pub const SIGNING_KEY_ROTATION_DAYS_MOST: u32 = 3650;
 /// How often it is said that a key is overdue which can't be made here.
 pub const OVERDUE_TOLD_EVERY: Duration = Duration::from_secs(60 * 60);
 
+// ---- calls served ----
+/// Calls of one report.
+pub const ACTIVITY_CALLS: usize = 1000;
+/// Of a provider, and of a model.
+pub const ACTIVITY_NAME_CHARS: usize = 100;
+/// Of an error that a call ended with.
+pub const ACTIVITY_ERROR_CHARS: usize = 1000;
+/// How long ago a call may have been that is reported, and how far ahead the clock of whoever reports it may be.
+pub const ACTIVITY_LATE: Duration = Duration::from_secs(48 * 60 * 60);
+pub const ACTIVITY_AHEAD: Duration = Duration::from_secs(5 * 60);
+/// Reported calls that wait to be written, and what they may hold; more are told to come again.
+pub const ACTIVITY_WAITING: usize = 32_768;
+pub const ACTIVITY_WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// Reports that wait.
+pub const ACTIVITY_REPORTS: usize = 1024;
+/// Calls that verdicts left and that wait; more are dropped, and that is recorded.
+pub const ACTIVITY_RECORDS: usize = 16_384;
+/// Rows that are written together: one report more may come on top.
+pub const ACTIVITY_BATCH: usize = 8192;
+/// How long what a verdict left waits for others, while nothing is reported.
+pub const ACTIVITY_FLUSH: Duration = Duration::from_millis(250);
+/// How long a report waits until it is on disk.
+pub const ACTIVITY_WAIT: Duration = Duration::from_secs(10);
+/// How soon a batch is tried again whose outcome is not known yet.
+pub const ACTIVITY_RETRY: Duration = Duration::from_millis(500);
+/// Credentials and secrets whose tenant is remembered.
+pub const ACTIVITY_LOCATED: usize = 100_000;
+/// Of batches that wait on disk while the database is away.
+pub const ACTIVITY_SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+/// How long the database may take for one batch, before that waits on disk.
+pub const ACTIVITY_WRITE_WAIT: Duration = Duration::from_secs(4);
+/// How often a node seals what it wrote, and after how many rows it does so sooner.
+pub const ACTIVITY_SEAL_EVERY: Duration = Duration::from_secs(60);
+pub const ACTIVITY_SEAL_ROWS: u64 = 1_000_000;
+/// Rows that are read at once to be sealed, or held against their seal.
+pub const ACTIVITY_ROWS_READ: u64 = 5000;
+/// Missing and doubled rows that a check names.
+pub const ACTIVITY_ROWS_NAMED: usize = 100;
+/// How many days calls may be kept. Those before the least of them stay, whoever asks (schema/functions/drop_activity_day.sql).
+pub const ACTIVITY_RETENTION_DAYS: RangeInclusive<u32> = 7..=3650;
+pub const ACTIVITY_RETENTION_DAYS_DEFAULT: u32 = 90;
+/// Days that go on one turn of housekeeping.
+pub const ACTIVITY_DAYS_DROPPED: usize = 8;
+/// Days whose partitions are made ahead, and those before today that late calls may belong to.
+pub const ACTIVITY_DAYS_AHEAD: i32 = 7;
+pub const ACTIVITY_DAYS_BACK: i32 = 3;
+/// Rows that a page with several filters looks at: one that finds few of them is short, and says where the next one begins.
+pub const ACTIVITY_LOOKED_AT: usize = 10_000;
+/// Days that are looked through with one question.
+pub const ACTIVITY_DAYS_AT_ONCE: i64 = 32;
+
 // ---- people ----
 /// Of an ID token, as it is sent.
 pub const ID_TOKEN_BYTES: usize = 16 * 1024;
@@ -443,6 +525,41 @@ pub const INVITATION_SECONDS: u32 = 90 * 24 * 60 * 60;
 /// Connections for sessions.
 pub const POOL_PEOPLE: usize = 4;
 
+// ---- what follows behind the ledger ----
+/// Events that a projection takes in at once, and rows that they may come to before the rest of them waits.
+pub const BEHIND_PAGE: i64 = 1000;
+pub const BEHIND_ROWS: usize = 4000;
+/// Earlier events of their streams that have to be read for that, unless one event has more by itself.
+pub const BEHIND_EARLIER_EVENTS: u64 = 10_000;
+/// How long it rests after each page, so that many come together and people's writes go before.
+pub const BEHIND_REST: Duration = Duration::from_millis(20);
+/// How often it looks by itself whether the ledger has grown.
+pub const BEHIND_POLL: Duration = Duration::from_millis(500);
+/// How long one page may take before its connection is taken for dead.
+pub const BEHIND_TURN_WAIT: Duration = Duration::from_secs(30);
+/// What folds of streams that are kept from page to page may come to, and what each takes beside its events.
+pub const BEHIND_KEPT_BYTES: u64 = 8 * 1024 * 1024;
+pub const BEHIND_FOLD_BYTES: u64 = 2048;
+
+// ---- the trail ----
+/// Rows that one page looks at where one index does not say all that is asked for.
+pub const TRAIL_SCAN: i64 = 2000;
+/// Types that may be asked for together.
+pub const TRAIL_TYPES: usize = 20;
+
+// ---- exports ----
+/// How many exports are read at once.
+pub const EXPORTS_AT_ONCE: usize = 8;
+/// Rows of one page of them.
+pub const EXPORT_PAGE: usize = 250;
+/// Pages that are written down before their reader has taken them.
+pub const EXPORT_PAGES_AHEAD: usize = 2;
+/// How many follow the ledger at once, and how often each is told that its connection lives.
+pub const FOLLOWERS_AT_ONCE: usize = 32;
+pub const FOLLOW_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long the reader of an export may take nothing before it is cut off.
+pub const EXPORT_STALL: Duration = Duration::from_secs(30);
+
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.
@@ -479,3 +596,47 @@ pub const ERASED_MEMBERS: usize = 16;
 
 /// The first operator's token lives for 7 days.
 pub const FIRST_TOKEN_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+// ---- usage ----
+/// How often what was counted is brought to the database, in seconds, and how often it may be set to.
+pub const USAGE_FLUSH_SECONDS: u32 = 10;
+pub const USAGE_FLUSH_SECONDS_BOUNDS: RangeInclusive<u32> = 1..=60;
+/// With more rows than these waiting, those of one secret go out once in [`USAGE_SECRET_EVERY`].
+pub const USAGE_FLUSH_ROWS: u64 = 10_000;
+pub const USAGE_SECRET_EVERY: Duration = Duration::from_secs(60);
+/// Rows that a node counts in memory, some 110 bytes each, beside those that it has taken out to bring them. What finds no room is
+/// missing, and that is recorded.
+pub const USAGE_PENDING_ROWS: usize = 1_500_000;
+/// How many parts memory is counted in, each behind a lock of its own.
+pub const USAGE_SHARDS: usize = 240;
+/// How many rows are brought at once, about.
+pub const USAGE_PARCEL_ROWS: usize = 5000;
+/// Rows of one secret that are counted by address; with twice as many, operations are not told apart either.
+pub const USAGE_ROWS_OF_A_SECRET: usize = 64;
+/// Operations that are counted by name in a day: of one tenant, and of all.
+pub const USAGE_OPERATIONS_OF_A_TENANT: usize = 500;
+pub const USAGE_OPERATIONS: usize = 20_000;
+/// Rows of calls with unknown credentials that name a tenant; of more tenants they are counted together.
+pub const USAGE_UNKNOWN_ROWS: usize = 10_000;
+/// Tenants whose missing calls are told apart between two flushes.
+pub const USAGE_GAPS: usize = 1000;
+/// How often one answer reads usage anew, because it was on its way to the database.
+pub const USAGE_READS: u32 = 4;
+/// Different counts that one answer adds up.
+pub const USAGE_TOLD_ROWS: i32 = 20_000;
+pub const USAGE_TOLD_ADDRESSES: i32 = 100;
+pub const USAGE_TOLD_GAPS: i32 = 100;
+/// How long a range of hours, and of days, may be asked for.
+pub const USAGE_HOURS: i64 = 31 * 24;
+pub const USAGE_DAYS: i64 = 400;
+/// Addresses of one secret that are kept.
+pub const USAGE_ADDRESSES: i32 = 100;
+/// How many deltas are added up at once.
+pub const USAGE_ROLLED_AT_ONCE: i32 = 2000;
+/// How long a round of adding up may take beside people and callers before it goes on at its full pace.
+pub const USAGE_ROUND_BESIDE: Duration = Duration::from_secs(5 * 60);
+/// How much longer it rests than it works: beside people and callers, and while it is behind.
+pub const USAGE_REST_BESIDE: u32 = 3;
+pub const USAGE_REST_BEHIND: u32 = 1;
+/// How long the id of a flush is kept: longer than any node brings the same again.
+pub const USAGE_FLUSH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use credledger::activity::usage::Usage;
 use credledger::clock::BootTime;
 use credledger::domain::ids::CredentialId;
 use credledger::ops::housekeeping;
@@ -26,7 +27,11 @@ pub async fn mass_expiry(world: &Arc<World>, count: u64, lines: &mut Vec<Line>) 
     let keeping = tokio::spawn(housekeeping::run(
         ledger.clone(),
         world.house.lease.clone(),
-        Arc::new(Keyring::new(ledger, view, Duration::from_secs(24 * 60 * 60))),
+        housekeeping::Kept {
+            keyring: Arc::new(Keyring::new(ledger, view, Duration::from_secs(24 * 60 * 60))),
+            usage: Arc::new(Usage::new(0, world.house.clock.now(), Box::new(|_| false))),
+            calls: None,
+        },
         Arc::new(|| 0),
         told,
     ));

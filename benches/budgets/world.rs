@@ -33,7 +33,7 @@ impl World {
     pub async fn open(database: &str, key_file: &Path) -> World {
         let settings = Settings::at(DatabaseUrl::from(database.to_owned()));
         let foundation = Foundation::lay(&settings, false, key_file).await.expect("a foundation");
-        let house = House::open(&foundation, foundation.vault.uuid(0)).await.expect("a house");
+        let house = House::open(&foundation, foundation.vault.uuid(0), None).await.expect("a house");
         let tenant = TenantId(foundation.vault.uuid(house.clock.now().millis()));
         let world = World { database: database.to_owned(), foundation, house, tenant };
         world.make_tenant(tenant, "bench").await;

@@ -2,7 +2,6 @@
 create or replace function credledger.read_endings(ledger int, since_ms bigint)
 returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
-set search_path = pg_catalog, pg_temp
 begin atomic
   select e.position, e.stream_id, e.entry, e.mac, null::json
     from credledger.events e

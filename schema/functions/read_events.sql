@@ -2,7 +2,6 @@
 create or replace function credledger.read_events(ledger int, first bigint, at_most bigint)
 returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
-set search_path = pg_catalog, pg_temp
 begin atomic
   select e.position, e.stream_id, e.entry, e.mac, p.slots
     from credledger.events e

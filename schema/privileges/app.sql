@@ -9,3 +9,23 @@ grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
 grant execute on function credledger.read_at to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
+grant execute on function credledger.position_at to credledger_app;
+grant execute on function credledger.time_of to credledger_app;
+-- Usage.
+grant select on credledger.usage_flushes, credledger.usage_deltas, credledger.usage_of_credentials, credledger.usage_of_tenants,
+    credledger.usage_last, credledger.usage_addresses, credledger.usage_unknown, credledger.usage_missing
+  to credledger_app;
+grant execute on function credledger.read_last_uses to credledger_app;
+grant execute on function credledger.read_usage to credledger_app;
+grant execute on function credledger.read_tenant_usage to credledger_app;
+grant execute on function credledger.read_usage_addresses to credledger_app;
+grant execute on function credledger.read_unknown_usage to credledger_app;
+grant execute on function credledger.read_missing_usage to credledger_app;
+-- Calls served; a row's partition is reached through this table alone.
+grant select on credledger.activity to credledger_app;
+grant execute on function credledger.read_activity to credledger_app;
+grant execute on function credledger.secret_of_prefix to credledger_app;
+grant execute on function credledger.read_in_order to credledger_app;
+grant select on credledger.trail to credledger_app;
+grant execute on function credledger.read_named to credledger_app;
+grant execute on function credledger.first_position_since to credledger_app;

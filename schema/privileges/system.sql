@@ -1,4 +1,4 @@
--- The system role reads everything, changes leases, forgets old answers and seals kept ones anew.
+-- The system role reads everything, changes leases, forgets old answers and seals kept ones anew, and fills what follows behind.
 grant select on all tables in schema credledger to credledger_system;
 grant execute on function credledger.lease_take to credledger_system;
 grant execute on function credledger.lease_renew to credledger_system;
@@ -13,3 +13,4 @@ grant execute on function credledger.read_by_stream to credledger_system;
 grant execute on function credledger.read_endings to credledger_system;
 grant execute on function credledger.read_answers to credledger_system;
 grant execute on function credledger.reseal_answers to credledger_system;
+grant execute on function credledger.apply_trail to credledger_system;

@@ -48,6 +48,19 @@ begin
   end loop;
 end
 $more$;
+-- Whoever may read the whole ledger sees every event of it.
+do $ledger$
+declare
+  told text;
+begin
+  foreach told in array array['events', 'personal', 'trail'] loop
+    execute format('drop policy if exists app_reads_the_ledger on credledger.%I', told);
+    execute format(
+      'create policy app_reads_the_ledger on credledger.%I for select to credledger_app
+         using ((select current_setting(''credledger.ledger'', true) = ''on''))', told);
+  end loop;
+end
+$ledger$;
 -- Plans are the platform's, and no secret of it.
 drop policy if exists app_reads_plans on credledger.plans;
 create policy app_reads_plans on credledger.plans for select to credledger_app
@@ -92,3 +105,30 @@ begin
   end if;
 end
 $operators$;
+
+-- Whoever sees all tenants sees all calls with what is no credential, and what could not be counted. What is nobody's in particular
+-- of the latter may be anybody's, and is told to whoever asks about a tenant.
+do $usage$
+declare
+  counted text;
+begin
+  foreach counted in array array['usage_unknown', 'usage_missing'] loop
+    execute format('drop policy if exists app_sees_usage_of_all on credledger.%I', counted);
+    execute format(
+      'create policy app_sees_usage_of_all on credledger.%I for select to credledger_app
+         using ((select current_setting(''credledger.tenants'', true) = ''all''))', counted);
+  end loop;
+end
+$usage$;
+drop policy if exists app_sees_what_nobody_counted on credledger.usage_missing;
+create policy app_sees_what_nobody_counted on credledger.usage_missing for select to credledger_app
+  using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));
+-- Which flushes were brought says nothing of anybody: whoever adds up memory and rows sees them all.
+alter table credledger.usage_flushes enable row level security;
+alter table credledger.usage_flushes force row level security;
+drop policy if exists owner_reaches_all on credledger.usage_flushes;
+drop policy if exists system_reads_all on credledger.usage_flushes;
+drop policy if exists app_reads_all on credledger.usage_flushes;
+create policy owner_reaches_all on credledger.usage_flushes to credledger_owner using (true) with check (true);
+create policy system_reads_all on credledger.usage_flushes for select to credledger_system using (true);
+create policy app_reads_all on credledger.usage_flushes for select to credledger_app using (true);

@@ -14,6 +14,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
 use super::complain;
+use super::remote::{self, Remote};
 use crate::domain::imports::Alphabet;
 use crate::limits;
 use crate::ops::StartError;
@@ -29,11 +30,7 @@ pub fn describe() -> Command {
     Command::new("import")
         .about("Import keys of another product into a running service, by their digests")
         .arg(text("tenant", "TENANT", "whose they will be, by id or slug").required(true))
-        .arg(
-            path(text("token-file", "FILE", "a file with the token of an operator who may mint keys"))
-                .required(true),
-        )
-        .arg(text("url", "URL", "where the service listens").default_value("http://127.0.0.1:8080"))
+        .args(remote::flags("a file with the token of an operator who may mint keys"))
         .arg(
             text(
                 "from",
@@ -55,11 +52,9 @@ pub fn describe() -> Command {
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     let text = |name: &str| given.get_one::<String>(name).map(String::as_str).unwrap_or_default();
     let file = |name: &str| given.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-    let token = std::fs::read_to_string(file("token-file")).map_err(|error| {
-        StartError::new(format!("{} can't be read: {error}.", file("token-file").display()))
-    })?;
+    let remote = Remote::of(given)?;
     let product = given.get_one::<String>("from").and_then(|word| Product::from_word(word));
-    let upload = Upload::new(text("url"), text("tenant"), token.trim())?;
+    let upload = Upload::new(remote, text("tenant"))?;
     let header = match product {
         Some(product) => Some(checked_header(product, given, &file("file"))?),
         None => None,

@@ -1,9 +1,12 @@
 //! The command line: one subcommand, one file.
 
+mod decide;
 mod import;
 mod key;
+mod leak_rules;
 mod operator;
 mod rebuild;
+mod remote;
 mod serve;
 mod write_ready_file;
 
@@ -22,10 +25,12 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 6] = [
+const SUBCOMMANDS: [Subcommand; 8] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: decide::describe, run: decide::run },
     Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
+    Subcommand { describe: leak_rules::describe, run: leak_rules::run },
     Subcommand { describe: operator::describe, run: operator::run },
     Subcommand { describe: rebuild::describe, run: rebuild::run },
     Subcommand { describe: write_ready_file::describe, run: write_ready_file::run },

@@ -19,6 +19,8 @@ pub enum Sight<'a> {
     Tenants(Option<&'a [Uuid]>),
     /// operators, with their tokens and the platform's streams: those who reach these tenants and no other, or all of them
     Operators(Option<&'a [Uuid]>),
+    /// every event there is, for whoever may read the whole ledger
+    Ledger,
     /// the answers kept for one operator's retries
     Answers(Uuid),
 }
@@ -33,6 +35,7 @@ impl Sight<'_> {
                 let platform = "set_config('credledger.platform', 'on', true)";
                 tenant.map_or_else(|| platform.to_owned(), |tenant| format!("{}, {platform}", named(tenant)))
             }
+            Sight::Ledger => "set_config('credledger.ledger', 'on', true)".to_owned(),
             Sight::Answers(operator) => format!("set_config('credledger.operator', '{operator}', true)"),
             Sight::Tenants(these) => format!("set_config('credledger.tenants', '{}', true)", listed(*these)),
             Sight::Operators(these) => {

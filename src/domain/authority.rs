@@ -44,7 +44,9 @@ pub enum Action {
     ReadTenant,
     ChangeCredentials,
     ReadCredentials,
-    /// verify, verify/batch
+    /// a tenant's trail
+    ReadTrail,
+    /// verify, verify/batch, and report the calls that were served
     Verify,
     ManageOperators,
     ReadOperators,
@@ -72,13 +74,17 @@ impl Role {
                     | ReadTenant
                     | ChangeCredentials
                     | ReadCredentials
+                    | ReadTrail
                     | ManageMembers
                     | ManageOperators
                     | ReadOperators
                     | Erase
             ),
             Role::Auditor => {
-                matches!(action, ReadTenant | ReadCredentials | ReadOperators | ReadLedger | ReadMetrics)
+                matches!(
+                    action,
+                    ReadTenant | ReadCredentials | ReadTrail | ReadOperators | ReadLedger | ReadMetrics
+                )
             }
             Role::Gateway => matches!(action, Verify),
         }
@@ -175,12 +181,13 @@ mod tests {
     #[test]
     fn the_table_of_roles() {
         use Action::*;
-        let rows: [(Action, &[Role]); 14] = [
+        let rows: [(Action, &[Role]); 15] = [
             (RunTenants, &[Role::Root]),
             (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
             (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (ChangeCredentials, &[Role::Root, Role::OrgAdmin]),
             (ReadCredentials, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
+            (ReadTrail, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
             (Verify, &[Role::Root, Role::Gateway]),
             (ManageOperators, &[Role::Root, Role::OrgAdmin]),
             (ReadOperators, &[Role::Root, Role::OrgAdmin, Role::Auditor]),

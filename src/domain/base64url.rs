@@ -2,49 +2,83 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// What no character of the alphabet stands for.
+const NONE: u8 = 0xff;
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let mut group = [0; 3];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for place in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]));
-        }
-    }
+    each_group(bytes, |letters| {
+        letters.iter().for_each(|letter| text.push(char::from(*letter)));
+        true
+    });
     text
+}
+
+/// Whether those bytes are written so; nothing is allocated.
+pub fn encodes(bytes: &[u8], text: &[u8]) -> bool {
+    let mut rest = text;
+    let begins = |letters: &[u8]| rest.strip_prefix(letters).map(|behind| rest = behind).is_some();
+    each_group(bytes, begins) && rest.is_empty()
+}
+
+/// The letters of each three bytes, as long as they are wanted; whether all of them were.
+#[inline]
+fn each_group(bytes: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> bool {
+    let letter = |bits: u32, place: u32| ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+    let four = |group: [u8; 3]| {
+        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+        [letter(bits, 0), letter(bits, 1), letter(bits, 2), letter(bits, 3)]
+    };
+    let (groups, rest) = bytes.as_chunks::<3>();
+    groups.iter().all(|group| take(&four(*group)))
+        && match *rest {
+            [] => true,
+            [one] => take(&four([one, 0, 0])[..2]),
+            [one, two, ..] => take(&four([one, two, 0])[..3]),
+        }
 }
 
 /// `None` for any other alphabet, for padding, and for spare bits that are not zero.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for chunk in text.as_bytes().chunks(4) {
-        if chunk.len() == 1 {
-            return None;
-        }
-        let mut bits = 0u32;
-        for (place, &character) in chunk.iter().enumerate() {
-            bits |= u32::from(value_of(character)?) << (18 - 6 * place);
-        }
-        let [_, group @ ..] = bits.to_be_bytes();
-        let (whole, spare) = group.split_at(chunk.len() - 1);
-        if spare.iter().any(|&byte| byte != 0) {
-            return None;
-        }
-        bytes.extend_from_slice(whole);
+    let (groups, rest) = text.as_bytes().as_chunks::<4>();
+    for group in groups {
+        bytes.extend_from_slice(&three(*group)?);
     }
+    // `A` stands for zero bits.
+    let (group, whole) = match *rest {
+        [] => return Some(bytes),
+        [first, second] => ([first, second, b'A', b'A'], 1),
+        [first, second, third] => ([first, second, third, b'A'], 2),
+        _ => return None,
+    };
+    let group = three(group)?;
+    let (whole, spare) = group.split_at(whole);
+    if spare.iter().any(|&byte| byte != 0) {
+        return None;
+    }
+    bytes.extend_from_slice(whole);
     Some(bytes)
 }
 
-fn value_of(character: u8) -> Option<u8> {
-    match character {
-        b'A'..=b'Z' => Some(character - b'A'),
-        b'a'..=b'z' => Some(character - b'a' + 26),
-        b'0'..=b'9' => Some(character - b'0' + 52),
-        b'-' => Some(62),
-        b'_' => Some(63),
-        _ => None,
+#[inline]
+fn three(letters: [u8; 4]) -> Option<[u8; 3]> {
+    let values = letters.map(|letter| VALUES[usize::from(letter)]);
+    if values.contains(&NONE) {
+        return None;
     }
+    let bits = values.iter().fold(0, |bits, value| bits << 6 | u32::from(*value));
+    let [_, group @ ..] = bits.to_be_bytes();
+    Some(group)
 }
 
 #[cfg(test)]
@@ -79,7 +113,22 @@ mod tests {
     proptest! {
         #[test]
         fn every_value_comes_back(bytes: Vec<u8>) {
-            prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
+            let text = encode(&bytes);
+            prop_assert!(encodes(&bytes, text.as_bytes()));
+            prop_assert_eq!(decode(&text), Some(bytes));
+        }
+
+        #[test]
+        fn another_text_is_not_its_own(bytes: Vec<u8>, place: prop::sample::Index, letter: u8, more: Vec<u8>) {
+            let text = encode(&bytes).into_bytes();
+            let longer = [&text[..], &more].concat();
+            prop_assert_eq!(encodes(&bytes, &longer), more.is_empty());
+            if !text.is_empty() {
+                prop_assert!(!encodes(&bytes, &text[..place.index(text.len())]));
+                let mut other = text.clone();
+                other[place.index(text.len())] = letter;
+                prop_assert_eq!(encodes(&bytes, &other), other == text);
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::access_token;
+use super::activity_log::ActivityLogCommand;
 use super::authority::{self, Action, Role};
 use super::credential::{Credential, CredentialCommand, Kind};
 use super::erasure::{Erase, Held};
@@ -34,6 +35,8 @@ pub enum Command {
     SigningKeys(SigningKeysCommand),
     /// of what stands under a tenant, or under none
     Erase(Option<TenantId>, Erase),
+    /// the service's own
+    ActivityLog(ActivityLogCommand),
 }
 
 /// The states of the other streams that the decision reads.
@@ -71,7 +74,9 @@ impl Command {
             | Command::AccessToken(tenant, _)
             | Command::Declare(tenant, _) => Some(*tenant),
             Command::Erase(tenant, _) => *tenant,
-            Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) => None,
+            Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) | Command::ActivityLog(_) => {
+                None
+            }
         }
     }
 
@@ -91,7 +96,8 @@ impl Command {
             | Command::Plan(_)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
-            | Command::Erase(..) => None,
+            | Command::Erase(..)
+            | Command::ActivityLog(_) => None,
         }
     }
 
@@ -111,7 +117,8 @@ impl Command {
             | Command::Declare(..)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
-            | Command::Erase(..) => None,
+            | Command::Erase(..)
+            | Command::ActivityLog(_) => None,
         }
     }
 
@@ -137,9 +144,11 @@ impl Command {
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
             Command::Erase(..) => true,
             // Its stream is the same whether there is one or not.
-            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
-                false
-            }
+            Command::Plan(_)
+            | Command::Declare(..)
+            | Command::AccessToken(..)
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => false,
         }
     }
 
@@ -162,7 +171,8 @@ impl Command {
             | Command::Declare(..)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
-            | Command::Erase(..) => &[],
+            | Command::Erase(..)
+            | Command::ActivityLog(_) => &[],
         }
     }
 
@@ -185,6 +195,8 @@ impl Command {
             Command::SigningKeys(_) => Action::ManageSigningKeys,
             Command::Erase(Some(_), _) => Action::Erase,
             Command::Erase(None, _) => Action::EraseOfPlatform,
+            // No door leads there.
+            Command::ActivityLog(_) => Action::RunTenants,
         }
     }
 }
@@ -237,6 +249,12 @@ impl Asked {
                 let held = self.seen_held(*tenant)?;
                 self.in_turn(stream, state, std::slice::from_ref(erase), |erase, state| {
                     let events = erase.decide(state.erasure(), held)?;
+                    Ok(events.into_iter().map(Event::Erasure).collect())
+                })
+            }
+            Command::ActivityLog(action) => {
+                self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
+                    let events = action.decide(state.activity_log(), &self.context)?;
                     Ok(events.into_iter().map(Event::from).collect())
                 })
             }
@@ -287,10 +305,14 @@ impl Asked {
         }
     }
 
-    /// Whoever holds a credential may end it, or what it was given.
+    /// Whoever holds a credential may end it, or what it was given; whoever holds an operator's token may say that it leaked.
     fn is_held_by(&self, credential: uuid::Uuid, stream: StreamId) -> bool {
         match &self.command {
             Command::AccessToken(_, revoke) => revoke.credential.0 == credential,
+            Command::Operator(actions) => {
+                let says_so = |action: &OperatorCommand| matches!(action, OperatorCommand::ReportLeak(_));
+                stream.0 == credential && actions.iter().all(says_so)
+            }
             _ => stream.0 == credential,
         }
     }
@@ -304,9 +326,11 @@ impl Asked {
     fn find(&self, state: &StreamState) -> Result<(), Refusal> {
         let found = match &self.command {
             command if command.creates() => true,
-            Command::Plan(_) | Command::Declare(..) | Command::AccessToken(..) | Command::SigningKeys(_) => {
-                true
-            }
+            Command::Plan(_)
+            | Command::Declare(..)
+            | Command::AccessToken(..)
+            | Command::SigningKeys(_)
+            | Command::ActivityLog(_) => true,
             command if command.imports() && state.version() == 0 => true,
             Command::Tenant(_) => state.tenant().is_some(),
             Command::Operator(_) => match (state.operator(), self.beside().asker) {

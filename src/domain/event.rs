@@ -6,11 +6,11 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::access_token::AccessTokenEvent;
+use super::activity_log::ActivityLogEvent;
 use super::credential::{self, CredentialEvent};
 use super::erasure::ErasureEvent;
 use super::ids::{OperatorId, StreamId, TenantId};
@@ -57,7 +57,7 @@ impl std::error::Error for Unreadable {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     Operator(OperatorId),
-    /// whoever held a secret of the credential with this id
+    /// whoever held a secret of the credential, or a token of the operator, with this id
     Holder(uuid::Uuid),
     /// the service itself: housekeeping, the first start
     System,
@@ -134,10 +134,10 @@ macro_rules! family {
                 match self { $(Self::$variant(event) => $crate::domain::canonical::length(event),)* }
             }
 
-            pub fn read(
+            pub fn read<'de, M: serde::Deserializer<'de>>(
                 name: &str,
                 schema: u16,
-                members: serde_json::Map<String, serde_json::Value>,
+                members: M,
             ) -> Option<Result<Self, $crate::domain::event::Unreadable>> {
                 match name {
                     $($($name)|+ => Some(
@@ -162,6 +162,7 @@ pub enum Event {
     AccessToken(AccessTokenEvent),
     SigningKeys(SigningKeysEvent),
     Erasure(ErasureEvent),
+    ActivityLog(ActivityLogEvent),
 }
 
 /// Every event there is.
@@ -175,6 +176,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         ImportsEvent::KINDS,
         AccessTokenEvent::KINDS,
         SigningKeysEvent::KINDS,
+        ActivityLogEvent::KINDS,
         ErasureEvent::KINDS,
     ];
     families.into_iter().flatten()
@@ -213,6 +215,7 @@ impl Event {
             Event::AccessToken(event) => event.kind("access_token"),
             Event::SigningKeys(event) => event.kind("ledger"),
             Event::Erasure(event) => event.kind("ledger"),
+            Event::ActivityLog(event) => event.kind("ledger"),
         }
     }
 
@@ -228,10 +231,11 @@ impl Event {
             Event::AccessToken(event) => event.members(),
             Event::SigningKeys(event) => event.members(),
             Event::Erasure(event) => event.members(),
+            Event::ActivityLog(event) => event.members(),
         }
     }
 
-    pub fn read(name: &str, schema: u16, members: Map<String, Value>) -> Result<Event, Unreadable> {
+    pub fn read<'de, M: Deserializer<'de>>(name: &str, schema: u16, members: M) -> Result<Event, Unreadable> {
         let subject = name.split('.').next().unwrap_or_default();
         if let Some(kind) = credential::Kind::from_word(subject) {
             let read = CredentialEvent::read(name, schema, members);
@@ -249,6 +253,9 @@ impl Event {
             }
             "ledger" if ErasureEvent::KINDS.iter().any(|kind| kind.name == name) => {
                 ErasureEvent::read(name, schema, members).map(|read| read.map(Event::Erasure))
+            }
+            "ledger" if ActivityLogEvent::KINDS.iter().any(|kind| kind.name == name) => {
+                ActivityLogEvent::read(name, schema, members).map(|read| read.map(Event::ActivityLog))
             }
             "ledger" => {
                 SigningKeysEvent::read(name, schema, members).map(|read| read.map(Event::SigningKeys))
@@ -269,6 +276,7 @@ impl Event {
             | Event::Imports(_)
             | Event::SigningKeys(_)
             | Event::Erasure(_)
+            | Event::ActivityLog(_)
             | Event::AccessToken(_) => Vec::new(),
         }
     }
@@ -316,6 +324,12 @@ impl From<ErasureEvent> for Event {
     }
 }
 
+impl From<ActivityLogEvent> for Event {
+    fn from(event: ActivityLogEvent) -> Self {
+        Event::ActivityLog(event)
+    }
+}
+
 impl From<MemberEvent> for Event {
     fn from(event: MemberEvent) -> Self {
         Event::Member(event)
@@ -335,22 +349,22 @@ pub(super) fn members_of(event: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-pub(super) fn read_members<T: DeserializeOwned>(
+pub(super) fn read_members<'de, T: Deserialize<'de>, M: Deserializer<'de>>(
     name: &str,
     newest: u16,
     schema: u16,
-    members: Map<String, Value>,
+    members: M,
 ) -> Result<T, Unreadable> {
     if schema != newest {
         return Err(Unreadable::UnknownSchema(name.to_owned(), schema));
     }
-    serde_json::from_value(Value::Object(members))
-        .map_err(|cause| Unreadable::Members(name.to_owned(), cause.to_string()))
+    T::deserialize(members).map_err(|cause| Unreadable::Members(name.to_owned(), cause.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn every_name_is_registered_once_and_belongs_to_its_family() {
@@ -364,13 +378,13 @@ mod tests {
     #[test]
     fn an_unknown_event_is_an_error_and_never_skipped() {
         assert_eq!(
-            Event::read("api_key.teleported", 1, Map::new()),
+            Event::read("api_key.teleported", 1, json!({})),
             Err(Unreadable::UnknownType("api_key.teleported".into()))
         );
         assert_eq!(
-            Event::read("api_key.resumed", 2, Map::new()),
+            Event::read("api_key.resumed", 2, json!({})),
             Err(Unreadable::UnknownSchema("api_key.resumed".into(), 2))
         );
-        assert!(matches!(Event::read("api_key.revoked", 1, Map::new()), Err(Unreadable::Members(..))));
+        assert!(matches!(Event::read("api_key.revoked", 1, json!({})), Err(Unreadable::Members(..))));
     }
 }

@@ -44,6 +44,14 @@ impl Formats {
         )
     }
 
+    /// Each prefix, with how many characters may follow it.
+    pub fn each(&self) -> impl Iterator<Item = (&str, usize)> {
+        let lengths = |shapes: &[Shape]| shapes.iter().map(|shape| shape.tail_chars()).collect::<Vec<_>>();
+        self.shapes.iter().flat_map(move |(prefix, shapes)| {
+            lengths(shapes).into_iter().map(move |chars| (&**prefix, chars))
+        })
+    }
+
     pub fn fits(&self, text: &str) -> bool {
         self.candidates(text).next().is_some()
     }

@@ -49,6 +49,12 @@ impl History {
         )))
     }
 
+    /// Whether the report of a leak is written down: when it fills up, what was said first is kept. It has the part of the reserve
+    /// that cut-offs have.
+    pub fn takes_a_report(self) -> bool {
+        self.events < limits::STREAM_EVENTS + limits::STREAM_RESERVE_FOR_CUT_OFFS
+    }
+
     /// Whether what was stopped may go on. Stopping is always possible, so that going on has a reserve beyond the rest.
     pub fn takes_a_resumption(self) -> Result<(), Refusal> {
         if self.events < limits::STREAM_EVENTS + limits::STREAM_RESERVE {
@@ -72,6 +78,7 @@ fn bytes(event: &Event) -> u64 {
         Event::AccessToken(event) => event.length(),
         Event::SigningKeys(event) => event.length(),
         Event::Erasure(event) => event.length(),
+        Event::ActivityLog(event) => event.length(),
     };
     u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -6,10 +6,12 @@ use futures::future::{BoxFuture, ready};
 
 use super::Unfoldable;
 use super::access_token::{self, AccessToken};
+use super::activity_log::{self, ActivityLog};
 use super::command::Asked;
 use super::credential::{self, Credential};
 use super::erasure::{self, Erasure};
 use super::event::{Event, Recorded};
+use super::history::History;
 use super::ids::StreamId;
 use super::imports::{self, Imports};
 use super::member::{self, Member};
@@ -34,22 +36,28 @@ pub enum StreamState {
     AccessToken(AccessToken),
     SigningKeys(SigningKeys),
     Erasure(Erasure),
+    ActivityLog(ActivityLog),
 }
 
 impl StreamState {
     /// The version of the last event; 0 when there is none.
     pub fn version(&self) -> u32 {
+        self.history().events
+    }
+
+    pub fn history(&self) -> History {
         match self {
-            StreamState::Empty => 0,
-            StreamState::Tenant(tenant) => tenant.history.events,
-            StreamState::Credential(credential) => credential.history.events,
-            StreamState::Operator(operator) => operator.history.events,
-            StreamState::Member(member) => member.history.events,
-            StreamState::Plan(plan) => plan.history.events,
-            StreamState::Imports(imports) => imports.history.events,
-            StreamState::AccessToken(token) => token.history.events,
-            StreamState::SigningKeys(keys) => keys.history.events,
-            StreamState::Erasure(erasure) => erasure.history.events,
+            StreamState::Empty => History::default(),
+            StreamState::Tenant(tenant) => tenant.history,
+            StreamState::Credential(credential) => credential.history,
+            StreamState::Operator(operator) => operator.history,
+            StreamState::Member(member) => member.history,
+            StreamState::Plan(plan) => plan.history,
+            StreamState::Imports(imports) => imports.history,
+            StreamState::AccessToken(token) => token.history,
+            StreamState::SigningKeys(keys) => keys.history,
+            StreamState::ActivityLog(log) => log.history,
+            StreamState::Erasure(erasure) => erasure.history,
         }
     }
 
@@ -66,6 +74,8 @@ impl StreamState {
             StreamState::AccessToken(token) => token.version,
             StreamState::SigningKeys(keys) => keys.version,
             StreamState::Erasure(erasure) => erasure.version,
+            // No people do anything to it.
+            StreamState::ActivityLog(_) => 0,
         }
     }
 
@@ -101,15 +111,19 @@ impl StreamState {
         if let StreamState::Erasure(erasure) = self { Some(erasure) } else { None }
     }
 
+    pub fn activity_log(&self) -> Option<&ActivityLog> {
+        if let StreamState::ActivityLog(log) = self { Some(log) } else { None }
+    }
+
     pub fn access_token(&self) -> Option<&AccessToken> {
         if let StreamState::AccessToken(token) = self { Some(token) } else { None }
     }
 
     /// Total: an event that its state does not explain is an error, never skipped and never a panic.
     pub fn folded(self, recorded: Recorded) -> Result<StreamState, Unfoldable> {
-        let name = recorded.event.kind().name;
+        let unfoldable = |why| Unfoldable { event: recorded.event.kind().name, why };
         if recorded.version != self.version() + 1 {
-            return Err(Unfoldable { event: name, why: "its version is not the next one" });
+            return Err(unfoldable("its version is not the next one"));
         }
         match (self, recorded.event.clone()) {
             (StreamState::Empty, Event::Tenant(event)) => {
@@ -160,13 +174,19 @@ impl StreamState {
             (StreamState::Erasure(state), Event::Erasure(event)) => {
                 erasure::fold(Some(state), event, &recorded).map(StreamState::Erasure)
             }
+            (StreamState::Empty, Event::ActivityLog(event)) => {
+                activity_log::fold(None, event, &recorded).map(StreamState::ActivityLog)
+            }
+            (StreamState::ActivityLog(state), Event::ActivityLog(event)) => {
+                activity_log::fold(Some(state), event, &recorded).map(StreamState::ActivityLog)
+            }
             (StreamState::Empty, Event::AccessToken(event)) => {
                 access_token::fold(None, event, &recorded).map(StreamState::AccessToken)
             }
             (StreamState::AccessToken(state), Event::AccessToken(event)) => {
                 access_token::fold(Some(state), event, &recorded).map(StreamState::AccessToken)
             }
-            _ => Err(Unfoldable { event: name, why: "the stream is of another kind" }),
+            _ => Err(unfoldable("the stream is of another kind")),
         }
     }
 }

@@ -9,18 +9,23 @@ use actix_web::http::header::X_FORWARDED_FOR;
 
 use bytes::Bytes;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::API_ADMIN;
 use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use super::resources;
+use crate::activity::calls::{Calls, Locator};
+use crate::activity::usage::Usage;
+use crate::activity::usage::read::LastUses;
 use crate::clock::Timestamp;
 use crate::cluster::lease::Lease;
+use crate::db::Errand;
 use crate::domain::credential::Credential;
 use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
+use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::Cidr;
 use crate::domain::personal::Personal;
 use crate::domain::tenant;
@@ -32,6 +37,9 @@ use crate::limiter::Limiter;
 use crate::limits;
 use crate::people::People;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{NotReached, Reached};
+use crate::projections::trail;
+use crate::scanners::Scanner;
 use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::{Keyring, NoSigner};
 use crate::tokens::revocations::Lists;
@@ -40,18 +48,37 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     pub view: Arc<ActiveView>,
     pub lease: Arc<Lease>,
+    /// calls that were served
+    pub calls: Arc<Calls>,
+    pub locator: Arc<Locator>,
+    /// for how many days these are kept
+    pub activity_retention_days: u32,
     /// what may be used once
     pub once: Once,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     pub metrics: Arc<Metrics>,
     pub limiter: Limiter,
+    /// what credentials are used for
+    pub usage: Arc<Usage>,
     /// the keys that tokens are signed with
     pub keyring: Arc<Keyring>,
     /// what ended tokens, for who checks them offline
     pub revocations: Lists,
     /// places for imports: few run at once
     pub imports: Arc<Semaphore>,
+    /// places for exports: few run at once
+    pub exports: Arc<Semaphore>,
+    /// places for those who follow the ledger
+    pub followers: Arc<Semaphore>,
+    /// the service stops: whoever follows is to end
+    pub stopping: watch::Receiver<bool>,
     /// none: nobody signs in, and operators come with tokens alone
     pub people: Option<Arc<People>>,
+    /// places for reports of leaks
+    pub reports: Semaphore,
+    /// none: messages of GitHub's secret scanning are refused
+    pub github: Option<Scanner>,
     pub trusted_proxies: Vec<Cidr>,
     pub public_url: String,
     /// what a new tenant starts with, and goes back to
@@ -123,12 +150,44 @@ impl App {
         }
     }
 
+    /// When the secrets of some of a tenant's credentials were last let in.
+    pub async fn last_uses(
+        &self,
+        errand: Errand,
+        tenant: TenantId,
+        credentials: impl Iterator<Item = &Credential>,
+    ) -> Result<LastUses, Problem> {
+        let whose = (self.ledger.reader().ledger, tenant);
+        Ok(self.usage.last_uses(self.ledger.database(), errand, whose, credentials).await?)
+    }
+
+    /// For whoever reads the trail: waits until it is where the ledger is now on this node, so that an admin finds what it has just
+    /// done. Answers how many events that are.
+    pub async fn trail_reached(&self) -> Result<u64, Problem> {
+        let head = self.ledger.progress().applied;
+        match self.reached.within(trail::NAME, head, limits::CATCH_UP_WAIT).await {
+            Ok(()) => Ok(head),
+            Err(NotReached::Behind) => Err(Problem::retry_later(
+                Code::Behind,
+                limits::RETRY_AFTER_SECONDS,
+                "the trail has not caught up with the ledger yet; ask again",
+            )),
+            Err(NotReached::Stopped) => Err(trail_stopped()),
+        }
+    }
+
     /// A credential as it reads; its owner's scopes are those that a verdict of this node goes by.
-    pub fn credential(&self, credential: &Credential, now: Timestamp, warning_seconds: u32) -> Value {
+    pub fn credential(
+        &self,
+        credential: &Credential,
+        uses: &LastUses,
+        now: Timestamp,
+        warning_seconds: u32,
+    ) -> Value {
         let owner = credential.owner.and_then(|owner| self.view.member(owner).ok().flatten());
         let names = |actor| self.actor_name(actor);
         let owner = owner.as_ref().map(|owner| &*owner.scopes);
-        resources::credential::credential(credential, owner, &names, now, warning_seconds)
+        resources::credential::credential(credential, owner, &names, uses, now, warning_seconds)
     }
 
     pub fn actor_name(&self, actor: Actor) -> Option<Personal<String>> {
@@ -146,6 +205,11 @@ fn lapsed() -> Problem {
 
 pub fn not_answering() -> Problem {
     Problem::unavailable(limits::RETRY_AFTER_SECONDS, "this node's view is not answering; its log says why")
+}
+
+pub fn trail_stopped() -> Problem {
+    let detail = "the trail is not being kept any more; the service's log says why";
+    Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
 }
 
 pub fn no_signer(cause: NoSigner) -> Problem {

@@ -11,12 +11,14 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::app::App;
+use super::call::Went;
 use super::client_ip::client_ip_told;
 use super::joined::joined_within;
 use super::metrics::Door;
 use super::problem::{Code, Problem};
 use super::proof::Presented;
 use super::query::Query;
+use super::request::RequestContext;
 use super::verdict::{Asking, Shown};
 use super::verify::named_tenant;
 use crate::domain::access::Reason;
@@ -46,6 +48,8 @@ struct Demand {
     audience: Option<Resource>,
     /// for a proxy that makes a fault of its own of a 429
     limited: Option<Limited>,
+    /// whether the call is left in the activity log
+    record: bool,
 }
 
 /// How a spent limit is told.
@@ -99,6 +103,11 @@ async fn ask(app: &App, request: &HttpRequest, demand: &Demand) -> Result<HttpRe
         reach: &Reach::All,
     };
     let judged = app.judge(&asking, Door::Authorize).await?;
+    if demand.record {
+        let context = RequestContext::of(request)?;
+        let call = (client_ip, demand.operation.as_deref());
+        app.record(&judged, &Went::default(), call, context.request_id.as_str());
+    }
     if let Some(problem) = judged.refusal() {
         return Err(app.failed(client_ip, problem));
     }
@@ -148,8 +157,10 @@ fn read(request: &HttpRequest) -> Result<Demand, Problem> {
             "403" => Ok(Limited::Forbidden),
             _ => Err("expected 403"),
         });
+        let record = query.boolean("record");
         let (scopes, operation, tenant) = (scopes?, operation?, tenant?);
-        Some(Demand { scopes, operation, tenant, audience: audience?, limited: limited? })
+        let (limited, record) = (limited?, record?.unwrap_or(false));
+        Some(Demand { scopes, operation, tenant, audience: audience?, limited, record })
     })
 }
 

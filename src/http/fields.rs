@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::json::Json;
 use super::members::{Members, Node, Patch};
 use crate::domain::client_format::ClientFormat;
-use crate::domain::credential::{ClientKeys, ClientRotation, Reason, Resource, metadata_fits};
+use crate::domain::credential::{ClientKeys, ClientRotation, OnLeak, Reason, Resource, metadata_fits};
 use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::ip_rules::{Cidr, IpEntry, IpRules};
 use crate::domain::jwk::{Jwk, JwkFault};
@@ -213,6 +213,8 @@ pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch
         let allowed_scopes = members.patch("allowed_scopes", scopes).map(Patch::change);
         let operations = members.patch("operations", operations).map(Patch::change);
         let default_rate_limit = members.patch("default_rate_limit", rate_limit).map(Patch::change);
+        let policies = OnLeak::ALL.map(|policy| (policy.word(), policy));
+        let on_leak = or_default(members, "on_leak", |word| word.one_of(&policies), &defaults.on_leak);
         Some(SettingsPatch {
             key_format: match key_format? {
                 Patch::Absent => KeyFormatPatch::default(),
@@ -235,6 +237,7 @@ pub fn settings(node: Node<'_, '_>, defaults: &Settings) -> Option<SettingsPatch
             allowed_scopes: allowed_scopes?,
             operations: operations?,
             default_rate_limit: default_rate_limit?,
+            on_leak: on_leak?,
         })
     })
 }

@@ -97,6 +97,16 @@ impl<'o> ObjectOut<'o> {
         self.out.push(b']');
     }
 
+    pub fn numbers(&mut self, name: &'static str, numbers: &[u64]) {
+        self.name(name);
+        self.out.push(b'[');
+        for (place, number) in numbers.iter().enumerate() {
+            // Writing to a Vec cannot fail.
+            let _ = write!(self.out, "{}{number}", if place > 0 { "," } else { "" });
+        }
+        self.out.push(b']');
+    }
+
     pub fn object(&mut self, name: &'static str, write: impl FnOnce(&mut ObjectOut<'_>)) {
         self.name(name);
         let mut within = ObjectOut::begin(self.out);
@@ -139,13 +149,15 @@ mod tests {
             object.id("id", Uuid::from_u128(7));
             object.list("list", ["a.*", "b:c"].into_iter());
             object.list("empty", std::iter::empty());
+            object.numbers("numbers", &[7, u64::MAX]);
+            object.numbers("none of them", &[]);
             object.object("within", |within| within.plain("word", "b"));
             object.object("nothing", |_| ());
         });
         let read: Value = serde_json::from_str(&text).expect("JSON");
         let expected = json!({
             "yes": true, "no": false, "none": null, "most": u64::MAX, "at": at, "id": Uuid::from_u128(7),
-            "list": ["a.*", "b:c"], "empty": [], "within": {"word": "b"}, "nothing": {},
+            "list": ["a.*", "b:c"], "empty": [], "numbers": [7, u64::MAX], "none of them": [], "within": {"word": "b"}, "nothing": {},
         });
         assert_eq!(read, expected);
     }

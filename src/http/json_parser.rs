@@ -207,7 +207,7 @@ impl<'a> Parser<'a> {
                 return Err(Stop::syntax("expected `:`").within(&name));
             }
             if depth == 0 {
-                self.in_items = name == "items";
+                self.in_items = matches!(&*name, "items" | "calls");
             }
             let value = self.value(depth + 1).map_err(|stop| stop.within(&name))?;
             members.push((name, value));

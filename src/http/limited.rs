@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
+use tokio::sync::SemaphorePermit;
 
 use super::app::App;
 use super::metrics::Quota;
@@ -12,6 +13,7 @@ use crate::domain::access::Reason;
 use crate::domain::ids::CredentialId;
 use crate::domain::rate_limit::RateLimit;
 use crate::limiter::{Left, Spent};
+use crate::limits;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -64,6 +66,35 @@ impl App {
             self.metrics.limited(Quota::SignIn);
             spent(Quota::SignIn, limit, left, "this address signs in too often; wait, then sign in again")
         })
+    }
+
+    /// Before the report of a leak is read.
+    pub fn may_report(&self, from: Option<IpAddr>) -> Result<(), Problem> {
+        self.within_reports(from.map(|address| self.limiter.leak_report(address)))
+    }
+
+    /// Before a scanner's message is read.
+    pub fn may_send_findings(&self, from: Option<IpAddr>) -> Result<(), Problem> {
+        self.within_reports(from.map(|address| self.limiter.scanner_message(address)))
+    }
+
+    /// One whose address is not known is counted against nobody.
+    fn within_reports(&self, taken: Option<Result<(), (RateLimit, Spent)>>) -> Result<(), Problem> {
+        taken.unwrap_or(Ok(())).map_err(|(limit, left)| {
+            self.metrics.limited(Quota::Leak);
+            spent(
+                Quota::Leak,
+                limit,
+                left,
+                "this address reports leaks too often; wait, then send this one again",
+            )
+        })
+    }
+
+    /// Held until the report is answered.
+    pub fn place_for_report(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let detail = "too many reports of leaks are in hand; send this one again";
+        self.reports.try_acquire().map_err(|_| Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail))
     }
 
     /// Before the end of a token is written down.

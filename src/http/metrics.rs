@@ -13,8 +13,9 @@ use super::operator::identify;
 use super::problem::Problem;
 use super::served::ServedByAll;
 use super::workings;
+use crate::activity::calls::Calls;
+pub use crate::activity::usage::Outcome;
 use crate::clock::BootTime;
-use crate::domain::access::Reason;
 use crate::domain::authority::Action;
 use crate::projections::active::Counts;
 
@@ -30,10 +31,12 @@ pub enum Door {
     Introspect,
     /// a client asks about a token, or gives one back
     Client,
+    /// somebody found it
+    Leak,
 }
 
 impl Door {
-    const ALL: [Door; 7] = [
+    const ALL: [Door; 8] = [
         Door::Verify,
         Door::Authorize,
         Door::Whoami,
@@ -41,6 +44,7 @@ impl Door {
         Door::Token,
         Door::Introspect,
         Door::Client,
+        Door::Leak,
     ];
 
     /// Whether to pass it is a use of the credential. To ask about a token is none, and whoever ends a secret never waits.
@@ -57,40 +61,7 @@ impl Door {
             Door::Token => "token",
             Door::Introspect => "introspect",
             Door::Client => "client",
-        }
-    }
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Accepted,
-    Refused(Reason),
-    /// its verdict was good
-    RateLimited,
-}
-
-impl Outcome {
-    const COUNT: usize = Reason::ALL.len() + 2;
-
-    fn all() -> impl Iterator<Item = Outcome> {
-        let refused = Reason::ALL.map(Outcome::Refused);
-        [Outcome::Accepted].into_iter().chain(refused).chain([Outcome::RateLimited])
-    }
-
-    fn place(self) -> usize {
-        match self {
-            Outcome::Accepted => 0,
-            Outcome::Refused(reason) => reason as usize + 1,
-            Outcome::RateLimited => Reason::ALL.len() + 1,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Outcome::Accepted => "accepted",
-            Outcome::Refused(reason) => reason.word(),
-            Outcome::RateLimited => "rate_limited",
+            Door::Leak => "leak",
         }
     }
 }
@@ -103,12 +74,13 @@ pub enum Quota {
     FailedAuthentication,
     SignIn,
     GivenBack,
+    Leak,
 }
 
 impl Quota {
     /// A credential's are verdicts, and counted with them.
-    const COUNTED: [Quota; 4] =
-        [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn, Quota::GivenBack];
+    const COUNTED: [Quota; 5] =
+        [Quota::Operator, Quota::FailedAuthentication, Quota::SignIn, Quota::GivenBack, Quota::Leak];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -117,6 +89,7 @@ impl Quota {
             Quota::FailedAuthentication => "failed_authentication",
             Quota::SignIn => "sign_in",
             Quota::GivenBack => "given_back",
+            Quota::Leak => "leak",
         }
     }
 }
@@ -195,7 +168,43 @@ fn page(app: &App) -> String {
         &u8::from(app.append_only),
     );
     view(&mut page, &app.view.counts());
+    calls(&mut page, &app.calls);
     page
+}
+
+fn calls(page: &mut String, calls: &Calls) {
+    let counted = [
+        (
+            "credledger_activity_written_total",
+            "Calls that were written to the activity log.",
+            calls.tally.written(),
+        ),
+        (
+            "credledger_activity_dropped_total",
+            "Calls that verdicts were to leave and for which there was no room.",
+            calls.tally.dropped(),
+        ),
+    ];
+    for (name, help, count) in counted {
+        heading(page, name, "counter", help);
+        line(page, format_args!("{name} {count}"));
+    }
+    let waiting = calls.waiting();
+    gauge(page, "credledger_activity_waiting", "Calls that wait to be written.", &waiting);
+    let spooled = calls.tally.spooled_bytes();
+    gauge(
+        page,
+        "credledger_activity_spool_bytes",
+        "Bytes of calls that wait on disk for the database.",
+        &spooled,
+    );
+    let unsealed = calls.unsealed.count();
+    gauge(
+        page,
+        "credledger_activity_unsealed",
+        "Calls that were written and that no seal covers yet.",
+        &unsealed,
+    );
 }
 
 fn view(page: &mut String, counts: &Counts) {

@@ -169,6 +169,14 @@ async fn signed_in(app: &App, request: &HttpRequest) -> Option<Result<Operator, 
     }))
 }
 
+/// Who asks, as they are now: for an answer that goes on and on.
+pub async fn known_still(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
+    match signed_in(app, request).await {
+        Some(known) => known,
+        None => identify(app, request).await,
+    }
+}
+
 /// The token's operator, or the 401 that says what is wrong with it; 429 for an address that guesses too often.
 pub async fn identify(app: &App, request: &HttpRequest) -> Result<Operator, Problem> {
     let known = known(app, request).await;

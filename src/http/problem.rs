@@ -112,6 +112,10 @@ impl Problem {
         problem
     }
 
+    pub fn parameter(name: &str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::faults(vec![Fault { place: FaultPlace::Parameter(name.to_owned()), detail: detail.into() }])
+    }
+
     pub fn invalid_header(name: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::faults(vec![Fault { place: FaultPlace::Header(name), detail: detail.into() }])
     }

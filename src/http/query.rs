@@ -25,13 +25,27 @@ pub struct Query<'a> {
 }
 
 /// What every list is asked, whatever it is filtered by.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Asked {
     /// how many rows a page has
     pub limit: u32,
+    /// the caller said how many
+    pub limit_given: bool,
     /// where the list goes on; what it says is for the list to open
     pub cursor: Option<String>,
     pub min_position: Option<u64>,
+}
+
+impl Asked {
+    /// What is told as a whole has no pages.
+    pub fn is_whole(&self) -> Result<(), Problem> {
+        let whole = "what is not a page of JSON is told as a whole; leave this out";
+        let given = [("limit", self.limit_given), ("cursor", self.cursor.is_some())];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Problem::parameter(name, whole)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// For a route that takes no parameter: each is a fault.
@@ -95,7 +109,7 @@ impl<'a> Query<'a> {
     /// What makes this list the one that a cursor belongs to: the path and every parameter but where it stands and how
     /// much is wanted. Two spellings of one query have the same text.
     pub fn identity(&self, path: &str) -> Vec<u8> {
-        const PLACE: &[&str] = &["cursor", "limit", "min_position"];
+        const PLACE: &[&str] = &["cursor", "format", "limit", "min_position"];
         let mut filters: Vec<_> =
             self.parameters.iter().filter(|(name, _)| !PLACE.contains(&name.as_ref())).collect();
         filters.sort();
@@ -157,7 +171,8 @@ impl<'q> Parameters<'q> {
         let limit = self.limit();
         let cursor = self.optional("cursor", |text| Ok::<_, std::convert::Infallible>(text.to_owned()));
         let min_position = self.number("min_position");
-        Some(Asked { limit: limit?, cursor: cursor?, min_position: min_position? })
+        let limit_given = self.given.iter().any(|(name, _)| name == "limit");
+        Some(Asked { limit: limit?, limit_given, cursor: cursor?, min_position: min_position? })
     }
 
     fn limit(&mut self) -> Option<u32> {

@@ -60,7 +60,7 @@ struct Shared {
     random: fn() -> [u8; 16],
     /// whether a request id that was sent is what a secret looks like: such a one is neither logged nor kept
     is_a_secret: Box<dyn Fn(&str) -> bool>,
-    /// writes by method that are reads by meaning, such as verify: logged as reads
+    /// how the paths of writes by method end that are reads by meaning, such as verify: logged as reads
     questions: &'static [&'static str],
     served: Arc<Served>,
 }
@@ -143,7 +143,9 @@ impl Exchange {
         let sent = RequestId::from_headers(headers).filter(|sent| !(shared.is_a_secret)(sent.as_str()));
         let request_id = sent.unwrap_or_else(|| RequestId::minted((shared.random)()));
         let method = request.method().clone();
-        let is_question = method.is_safe() || shared.questions.contains(&request.path());
+        let path = request.path();
+        let is_question =
+            method.is_safe() || shared.questions.iter().any(|question| path.ends_with(question));
         let entrance = Entrance::of(request.path());
         let context = RequestContext { request_id, trace: TraceContext::from_headers(headers) };
         let shared = Rc::clone(shared);

@@ -14,15 +14,15 @@ use super::queries as read;
 use super::request::Manners;
 use super::routes::{Routes, not_found};
 use super::{
-    API, API_ADMIN, authorize, console, docs, health, jwks, metrics, oauth, reference, revocations, verify,
-    whoami,
+    API, API_ADMIN, authorize, console, docs, export, health, jwks, leaks, metrics, oauth, reference,
+    revocations, verify, whoami,
 };
 use crate::domain::credential::Kind;
 use crate::limits;
 
 /// POSTs that change nothing: logged as reads.
 const QUESTIONS: &[&str] =
-    &["/api/v1/verify", "/api/v1/verify/batch", "/api/v1/oauth/token", "/api/v1/oauth/introspect"];
+    &["/api/v1/verify", "/api/v1/verify/batch", "/api/v1/oauth/token", "/api/v1/oauth/introspect", "/decide"];
 
 /// Starts answering; the server stops when its handle is told to, after what it has begun.
 pub fn serve(
@@ -89,8 +89,13 @@ fn callers(service: &mut ServiceConfig) {
                 .done()
                 .wrap(AdminDoor::Unlimited),
         )
+        .service(
+            Routes::at("/activity").post(command::report_calls::handle).done().wrap(AdminDoor::Unlimited),
+        )
         .service(Routes::at("/whoami").get(whoami::handle).done())
         .service(Routes::at("/self/revoke").post(command::self_revoke::handle).done())
+        .service(Routes::at("/leaks").post(leaks::finder::handle).done())
+        .service(Routes::at("/leaks/github").post(leaks::github::handle).done())
         .service(Routes::at("/oauth/token").post(oauth::token::handle).done())
         .service(Routes::at("/oauth/introspect").post(oauth::introspect::handle).done())
         .service(Routes::at("/oauth/revoke").post(oauth::revoke::handle).done())
@@ -125,6 +130,11 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(web::scope("/tenants/{tenant}").configure(tenant))
+        .service(
+            Routes::at("/ledger/events")
+                .on(Method::GET, read::ledger_events::FORMS, read::ledger_events::handle)
+                .done(),
+        )
         .service(Routes::at("/session").get(read::get_session::handle).done())
         .service(Routes::at("/plans").get(read::list_plans::handle).done())
         .service(
@@ -137,6 +147,7 @@ fn admin(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(Routes::at("/erasures/{erasure}").get(read::get_erasure::of_platform).done())
+        .service(Routes::at("/usage").get(read::usage::of_all).done())
         .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/{kid}/revoke").post(command::revoke_signing_key::handle).done())
@@ -152,8 +163,11 @@ fn admin(service: &mut ServiceConfig) {
 fn tenant(service: &mut ServiceConfig) {
     service
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
+        .service(Routes::at("/audit").on(Method::GET, export::FORMS, read::audit::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
+        .service(Routes::at("/usage").get(read::usage::of_tenant).done())
+        .service(Routes::at("/activity").get(read::list_calls::handle).done())
         .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))
         .service(web::scope("/clients").app_data(Kind::OauthClient).configure(clients))
         .service(
@@ -169,7 +183,8 @@ fn tenant(service: &mut ServiceConfig) {
                 .done(),
         )
         .service(Routes::at("/erasures/{erasure}").get(read::get_erasure::of_tenant).done())
-        .service(web::scope("/members/{member}").configure(member));
+        .service(web::scope("/members/{member}").configure(member))
+        .service(Routes::at("/decide").post(read::decide::handle).done());
 }
 
 fn keys(service: &mut ServiceConfig) {
@@ -206,7 +221,8 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/revoke").post(command::revoke::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_credential::handle).done())
         .service(Routes::at("/resume").post(command::resume_credential::handle).done())
-        .service(Routes::at("/history").get(read::history::handle).done())
+        .service(Routes::at("/history").on(Method::GET, export::FORMS, read::history::handle).done())
+        .service(Routes::at("/usage").get(read::usage::of_credential).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }

@@ -12,6 +12,7 @@ use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
 use super::proof::{self, Showing, Shows};
+use crate::activity::usage::Use;
 use crate::clock::Timestamp;
 use crate::domain::access::{Possession, Reason, Refused, Request};
 use crate::domain::ids::{CredentialId, TenantId};
@@ -121,7 +122,7 @@ impl App {
             return judged.ok_or_else(|| Problem::internal("a question has its verdict"));
         }
         let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
-        self.counted(looked, door, false)
+        self.counted(looked, asking, door, false)
     }
 
     /// Whether it is worth to claim what is shown, before it is judged in earnest: what is refused, or too often, is so at once and
@@ -133,13 +134,13 @@ impl App {
     ) -> Result<Result<Known, Judged>, Problem> {
         let looked = self.leased(|now| self.verdict(asking, false, now)).await?;
         if self.without_room(&looked, door).is_some() {
-            return self.counted(looked, door, true).map(Err);
+            return self.counted(looked, asking, door, true).map(Err);
         }
         match looked {
             Ok(Looked { judgement: Judgement { verdict: Ok(()), known: Some(known), .. }, .. }) => {
                 Ok(Ok(known.kept()))
             }
-            looked => self.counted(looked, door, false).map(Err),
+            looked => self.counted(looked, asking, door, false).map(Err),
         }
     }
 
@@ -174,9 +175,9 @@ impl App {
             (looked, claimed) = in_time(Box::pin(settled(looked, again, stands_on_a_proof, claim))).await?;
         }
         let claimed = claimed.into_iter().chain(std::iter::repeat(false));
-        let counted = looked.into_iter().zip(claimed).map(|(looked, claimed)| {
+        let counted = questions.iter().zip(looked).zip(claimed).map(|((question, looked), claimed)| {
             let too_often = !claimed && to_be_claimed(&looked).is_some();
-            self.counted(looked, door, too_often)
+            self.counted(looked, &asking(question), door, too_often)
         });
         counted.collect()
     }
@@ -269,6 +270,7 @@ impl App {
     fn counted(
         &self,
         looked: Result<Looked, NotAnswering>,
+        asking: &Asking<'_>,
         door: Door,
         too_often: bool,
     ) -> Result<Judged, Problem> {
@@ -284,9 +286,30 @@ impl App {
             Ok(_) => Outcome::Accepted,
         };
         self.metrics.count(door, outcome);
+        self.count_usage(&judgement, asking, outcome);
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
         let with_proof = matches!(shows.possession, Possession::Proven | Possession::NotProven);
         Ok(Judged { judgement, decision_id, claims, disproved, fault: shows.fault, with_proof, held })
+    }
+
+    /// Of what nobody may know of, no more than that it came; of the tenant that was named, where whoever asks sees it.
+    fn count_usage(&self, judgement: &Judgement, asking: &Asking<'_>, outcome: Outcome) {
+        let at = judgement.judged_at;
+        let Some(known) = &judgement.known else {
+            let is_seen = |id: &TenantId| {
+                asking.reach.includes(*id) && self.view.tenant(*id).is_ok_and(|tenant| tenant.is_some())
+            };
+            return self.usage.count_unknown(outcome, asking.tenant.filter(is_seen), at);
+        };
+        self.usage.count(&Use {
+            tenant: known.tenant_id,
+            credential: known.credential_id,
+            secret: known.secret_id,
+            operation: asking.operation,
+            client_ip: asking.client_ip,
+            outcome,
+            at,
+        });
     }
 
     /// The limiter stands behind the verdict and is no part of it. Whoever ends a secret is never told to wait.

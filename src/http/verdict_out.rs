@@ -9,8 +9,10 @@ use super::json_out::ObjectOut;
 use super::limited::Held;
 use super::verdict::{Judged, RATE_LIMITED};
 use crate::clock::Timestamp;
-use crate::domain::access::Reason;
-use crate::domain::credential::SecretStatus;
+use crate::domain::access::{Reason, Refused};
+use crate::domain::credential::{Kind, SecretStatus};
+use crate::domain::effective::Effective;
+use crate::domain::ids::{CredentialId, MemberId, SecretId, TenantId};
 use crate::domain::scope::{ConcreteScope, Scope};
 use crate::projections::active::Known;
 
@@ -52,7 +54,7 @@ impl Judged {
         let refused = self.refused();
         self.write_outcome(&mut object);
         if let Some(known) = &self.judgement.known {
-            Self::write_known(known, refused.is_none() && !self.is_limited(), &mut object);
+            write_known(known, refused.is_none() && !self.is_limited(), &mut object);
         }
         match &self.held {
             _ if refused.is_some() => {}
@@ -75,58 +77,105 @@ impl Judged {
             }
             return;
         };
-        object.boolean("valid", false);
-        object.plain("reason", refused.reason.word());
-        object.text("detail", self.detail(refused.reason));
-        if refused.reason == Reason::InsufficientScope {
-            object.list("missing_scopes", refused.missing_scopes.iter().map(ConcreteScope::as_str));
-        }
+        write_refused(refused, self.detail(refused.reason), object);
     }
 
-    fn is_limited(&self) -> bool {
+    pub(super) fn is_limited(&self) -> bool {
         self.held.is_some_and(|held| held.is_spent())
-    }
-
-    fn write_known(known: &Known, accepted: bool, object: &mut ObjectOut<'_>) {
-        object.plain("kind", known.kind.word());
-        object.id("credential_id", known.credential_id.0);
-        object.id("secret_id", known.secret_id.0);
-        object.plain("prefix", &known.prefix);
-        match known.name.as_deref() {
-            Some(name) => object.text("name", name),
-            None => object.null("name"),
-        }
-        object.id("tenant_id", known.tenant_id.0);
-        if let Some(token) = &known.token {
-            object.text("client_id", &token.client_id);
-            object.id("jti", token.id.0);
-            object.list("audience", token.audience.iter().map(String::as_str));
-        }
-        if accepted {
-            Self::write_admitted(known, object);
-        }
-    }
-
-    fn write_admitted(known: &Known, object: &mut ObjectOut<'_>) {
-        let effective = known.effective();
-        object.list("scopes", known.scopes().iter().map(Scope::as_str));
-        object.list("effective_scopes", effective.scopes.iter().map(Scope::as_str));
-        if effective.truncated {
-            object.boolean("scopes_truncated", true);
-        }
-        match &known.owner {
-            Some(owner) => object.id("owner", owner.id.0),
-            None => object.null("owner"),
-        }
-        object.plain("secret_status", known.secret_status.word());
-        match earliest(known) {
-            Some(end) => object.instant("expires_at", end),
-            None => object.null("expires_at"),
-        }
     }
 
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.judgement.known.as_ref().and_then(earliest)
+    }
+}
+
+/// A real secret and whose it is, as every verdict tells of them.
+pub struct Told<'a> {
+    pub kind: Kind,
+    pub credential_id: CredentialId,
+    pub secret_id: SecretId,
+    pub prefix: &'a str,
+    pub name: Option<&'a str>,
+    pub tenant_id: TenantId,
+}
+
+/// What an accepted call may do, and until when.
+pub struct Admitted<'a> {
+    pub scopes: &'a [Scope],
+    pub effective: Effective<'a>,
+    pub owner: Option<MemberId>,
+    pub secret_status: SecretStatus,
+    pub ends_at: Option<Timestamp>,
+}
+
+pub fn write_refused(refused: &Refused, detail: &str, object: &mut ObjectOut<'_>) {
+    object.boolean("valid", false);
+    object.plain("reason", refused.reason.word());
+    object.text("detail", detail);
+    if refused.reason == Reason::InsufficientScope {
+        object.list("missing_scopes", refused.missing_scopes.iter().map(ConcreteScope::as_str));
+    }
+}
+
+fn write_known(known: &Known, accepted: bool, object: &mut ObjectOut<'_>) {
+    let told = Told {
+        kind: known.kind,
+        credential_id: known.credential_id,
+        secret_id: known.secret_id,
+        prefix: &known.prefix,
+        name: known.name.as_deref(),
+        tenant_id: known.tenant_id,
+    };
+    told.write(object);
+    if let Some(token) = &known.token {
+        object.text("client_id", &token.client_id);
+        object.id("jti", token.id.0);
+        object.list("audience", token.audience.iter().map(String::as_str));
+    }
+    if accepted {
+        let admitted = Admitted {
+            scopes: known.scopes(),
+            effective: known.effective(),
+            owner: known.owner.as_ref().map(|owner| owner.id),
+            secret_status: known.secret_status,
+            ends_at: earliest(known),
+        };
+        admitted.write(object);
+    }
+}
+
+impl Told<'_> {
+    #[inline]
+    pub fn write(&self, object: &mut ObjectOut<'_>) {
+        object.plain("kind", self.kind.word());
+        object.id("credential_id", self.credential_id.0);
+        object.id("secret_id", self.secret_id.0);
+        object.plain("prefix", self.prefix);
+        match self.name {
+            Some(name) => object.text("name", name),
+            None => object.null("name"),
+        }
+        object.id("tenant_id", self.tenant_id.0);
+    }
+}
+
+impl Admitted<'_> {
+    #[inline]
+    pub fn write(&self, object: &mut ObjectOut<'_>) {
+        object.list("scopes", self.scopes.iter().map(Scope::as_str));
+        object.list("effective_scopes", self.effective.scopes.iter().map(Scope::as_str));
+        if self.effective.truncated {
+            object.boolean("scopes_truncated", true);
+        }
+        match self.owner {
+            Some(owner) => object.id("owner", owner.0),
+            None => object.null("owner"),
+        }
+        object.plain("secret_status", self.secret_status.word());
+        match self.ends_at {
+            Some(end) => object.instant("expires_at", end),
+            None => object.null("expires_at"),
+        }
     }
 }
 

@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 
 use super::app::App;
 use super::body::{JsonBody, Wants};
+use super::call::{self, Went, ip_address};
 use super::fields;
 use super::members::{Members, Node};
 use super::metrics::Door;
 use super::operator::Operator;
 use super::problem::Problem;
 use super::proof::{Carried, Showing};
+use super::request::RequestContext;
 use super::verdict::{Asking, Judged, Shown};
 use crate::domain::authority::Action;
 use crate::domain::credential::Resource;
 use crate::domain::ids::TenantId;
-use crate::domain::ip_rules::fold_mapped;
 use crate::domain::scope::ConcreteScope;
 use crate::limits;
 use crate::tokens::http_target::HttpTarget;
@@ -34,6 +35,8 @@ struct Question<'a> {
     operation: Option<Cow<'a, str>>,
     tenant: Option<Cow<'a, str>>,
     audience: Option<Resource>,
+    /// what is left of the call in the activity log, where that is wanted
+    record: Option<Box<Went>>,
 }
 
 pub async fn one(
@@ -46,7 +49,9 @@ pub async fn one(
     let body = JsonBody::read(&request, payload, Wants::Json).await?;
     let document = body.parse()?;
     let question = document.decode(question)?;
-    Ok(app.judge(&question.asking(&app, &operator), Door::Verify).await?.answer())
+    let judged = app.judge(&question.asking(&app, &operator), Door::Verify).await?;
+    question.leave(&app, &judged, &request)?;
+    Ok(judged.answer())
 }
 
 /// Up to a hundred at once, answered in order. A bad item fails alone.
@@ -74,6 +79,9 @@ pub async fn batch(
         }
     }
     let judged = app.judge_all(&questions, |question| question.asking(&app, &operator), Door::Verify).await?;
+    for (question, judged) in questions.iter().zip(&judged) {
+        question.leave(&app, judged, &request)?;
+    }
     Ok(Judged::answers(&judged, unreadable))
 }
 
@@ -95,6 +103,14 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
     let dpop = members.nullable("dpop", |text| text.text());
     let method = members.nullable("http_method", method_name);
     let uri = members.nullable("http_uri", |text| text.parsed(HttpTarget::parse));
+    let record = members.optional("record", |wanted| wanted.boolean());
+    let recorded = record.flatten().unwrap_or(false);
+    let call = members.nullable("call", |call| {
+        let went = call.object(call::went)?;
+        if recorded { Some(went) } else { call.refuse("this is recorded: send record: true beside it") }
+    });
+    let (_, call) = (record?, call?);
+    let record = recorded.then(|| Box::new(call.unwrap_or_default()));
     let dpop = match (dpop?, method?.zip(uri?)) {
         (Some(proof), Some((method, target))) => Some(Carried { proof, method, target }),
         (Some(_), None) => {
@@ -111,6 +127,7 @@ fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
         operation: operation?,
         tenant: tenant?,
         audience: audience?,
+        record,
     })
 }
 
@@ -123,12 +140,15 @@ fn method_name<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     })
 }
 
-fn ip_address(node: Node<'_, '_>) -> Option<IpAddr> {
-    node.parsed(|text| text.parse::<IpAddr>().map_err(|_| "expected an IPv4 or IPv6 address"))
-        .map(fold_mapped)
-}
-
 impl Question<'_> {
+    fn leave(&self, app: &App, judged: &Judged, request: &HttpRequest) -> Result<(), Problem> {
+        let Some(went) = &self.record else { return Ok(()) };
+        let context = RequestContext::of(request)?;
+        let call = (self.client_ip, self.operation.as_deref());
+        app.record(judged, went, call, context.request_id.as_str());
+        Ok(())
+    }
+
     fn asking<'s>(&'s self, app: &App, operator: &'s Operator) -> Asking<'s> {
         Asking {
             credential: Shown::Text(self.credential),

@@ -53,8 +53,53 @@ pub fn tell(page: &mut String, app: &App) {
         "For how long the oldest warning of an end that is near is due and is not recorded.",
         &(warning as f64 / 1e3),
     );
+    behind(page, app);
     signing_keys(page, app);
+    usage(page, app);
     connections(page, app);
+}
+
+fn usage(page: &mut String, app: &App) {
+    let (now, pending) = (app.now(), app.usage.pending(app.now()));
+    gauge(
+        page,
+        "credledger_usage_pending_rows",
+        "Different calls that are counted in memory and not in the database yet.",
+        &pending.rows,
+    );
+    heading(page, "credledger_usage_dropped_total", "counter", "Calls that there was no room to count.");
+    line(page, format_args!("credledger_usage_dropped_total {}", pending.dropped));
+    gauge(
+        page,
+        "credledger_usage_flush_age_seconds",
+        "How long ago all that was due to be written of usage was written.",
+        &(pending.lag_ms as f64 / 1e3),
+    );
+    gauge(
+        page,
+        "credledger_usage_roll_up_age_seconds",
+        "How old what is written of usage and not added up may be.",
+        &(app.usage.lag.millis(now) as f64 / 1e3),
+    );
+}
+
+fn behind(page: &mut String, app: &App) {
+    let head = app.ledger.progress().applied;
+    heading(
+        page,
+        "credledger_behind_events",
+        "gauge",
+        "Events that what follows behind the ledger does not hold yet.",
+    );
+    for (name, reach) in app.reached.now() {
+        let events = head.saturating_sub(reach.applied);
+        line(page, format_args!("credledger_behind_events{{projection=\"{name}\"}} {events}"));
+    }
+    heading(page, "credledger_behind_stopped", "gauge", "1 when it met an event that it can't take in.");
+    for (name, reach) in app.reached.now() {
+        let stopped = u8::from(reach.stopped);
+        line(page, format_args!("credledger_behind_stopped{{projection=\"{name}\"}} {stopped}"));
+    }
 }
 
 /// 0 and 0 while none signs.

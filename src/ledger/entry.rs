@@ -8,29 +8,24 @@
 //! Numbers are big-endian. In the body, each personal member (and `client_ip`) is the base64url of
 //! SHA-256(salt ‖ canonical text of the value); salt and value stand in the personal row, and may be erased there.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::members::{Beside, Members};
+pub(super) use super::slots::SALT_BYTES;
+pub use super::slots::{Slots, StoredSlots};
 use crate::clock::Timestamp;
+use crate::domain::canonical;
 use crate::domain::event::{Actor, CLIENT_IP, Event, Recorded, Unreadable, kinds};
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::domain::personal::Personal;
-use crate::domain::{base64url, canonical};
 use crate::limits;
 use crate::vault::sha256;
 
 const FORMAT: u8 = 1;
-pub(super) const SALT_BYTES: usize = 16;
 /// Where the time stands: after format, ledger, stream, version and tenant.
 const TIME: std::ops::Range<usize> = 41..49;
 const FIXED_BYTES: usize = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 16 + 2;
-
-/// Salt and value of each personal member of one event. What was erased is missing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Slots(BTreeMap<String, (String, Value)>);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoded {
@@ -66,66 +61,6 @@ impl std::fmt::Display for BadEntry {
 }
 
 impl std::error::Error for BadEntry {}
-
-impl Slots {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As it is stored: `{"member": ["salt", value]}`.
-    pub fn to_json(&self) -> Value {
-        self.0
-            .iter()
-            .map(|(member, (salt, value))| {
-                (member.clone(), Value::from(vec![Value::from(salt.as_str()), value.clone()]))
-            })
-            .collect::<Map<_, _>>()
-            .into()
-    }
-
-    /// The text that is stored: canonical, so that what comes back is as long as what was measured.
-    pub fn to_text(&self) -> String {
-        canonical::string(&self.to_json())
-    }
-
-    /// What does not have the stored shape counts as changed.
-    pub fn from_json(stored: Option<Value>) -> Result<Self, BadEntry> {
-        let members = match stored {
-            None => return Ok(Slots::default()),
-            Some(Value::Object(members)) => members,
-            Some(_) => return Err(BadEntry::PersonalChanged("*".to_owned())),
-        };
-        let mut slots = BTreeMap::new();
-        for (member, slot) in members {
-            let Ok((salt, value)) = serde_json::from_value::<(String, Value)>(slot) else {
-                return Err(BadEntry::PersonalChanged(member));
-            };
-            slots.insert(member, (salt, value));
-        }
-        Ok(Slots(slots))
-    }
-
-    pub fn commit(&mut self, member: &str, value: Value, salt: [u8; SALT_BYTES]) -> Value {
-        let salt = base64url::encode(&salt);
-        let commitment = commitment(&salt, &value);
-        self.0.insert(member.to_owned(), (salt, value));
-        Value::String(commitment)
-    }
-
-    /// The value behind a commitment; null when it was erased.
-    fn reveal(&self, member: &str, committed: &Value) -> Result<Value, BadEntry> {
-        match self.0.get(member) {
-            None => Ok(Value::Null),
-            Some((salt, value)) if committed.as_str() == Some(&commitment(salt, value)) => Ok(value.clone()),
-            Some(_) => Err(BadEntry::PersonalChanged(member.to_owned())),
-        }
-    }
-}
-
-/// The salt is hashed as the text it is stored as.
-fn commitment(salt: &str, value: &Value) -> String {
-    base64url::encode(&sha256(&[salt.as_bytes(), &canonical::text(value)]))
-}
 
 /// The RFC 6962 hash of the entry as a leaf of the log.
 pub fn leaf_hash(entry: &[u8]) -> [u8; 32] {
@@ -194,28 +129,25 @@ fn largest_member(members: &Map<String, Value>) -> String {
 }
 
 /// Reads stored bytes back, with the personal values that are still there.
-pub fn decode(ledger: i32, entry: &[u8], slots: &Slots) -> Result<Recorded, BadEntry> {
+pub fn decode(ledger: i32, entry: &[u8], slots: &StoredSlots<'_>) -> Result<Recorded, BadEntry> {
     let mut bytes = Bytes(entry);
     let header = bytes.header(ledger).ok_or(BadEntry::Format)?;
     // A reader of JSON lets blanks stand around an object; an entry ends with its last byte.
     if !(bytes.0.starts_with(b"{") && bytes.0.ends_with(b"}")) {
         return Err(BadEntry::Format);
     }
-    let mut members: Map<String, Value> = serde_json::from_slice(bytes.0).map_err(|_| BadEntry::Format)?;
-    let client_ip = match members.remove(CLIENT_IP) {
-        None => None,
-        Some(committed) => Some(match slots.reveal(CLIENT_IP, &committed)? {
-            Value::Null => Personal::Erased,
-            value => Personal::Known(read_ip(&value)?),
-        }),
-    };
+    let text = std::str::from_utf8(bytes.0).map_err(|_| BadEntry::Format)?;
     let kind = kinds().find(|kind| kind.name == header.name);
-    for member in kind.map_or(&[][..], |kind| kind.personal) {
-        if let Some(value) = members.get_mut(*member) {
-            *value = slots.reveal(member, value)?;
-        }
-    }
-    let event = Event::read(&header.name, header.schema, members).map_err(BadEntry::Unreadable)?;
+    let personal = kind.map_or(&[][..], |kind| kind.personal);
+    let mut beside = Beside::default();
+    let members = Members { text, personal, slots, beside: &mut beside };
+    let read = Event::read(header.name, header.schema, members);
+    let Beside { client_ip, bad } = beside;
+    let event = read.map_err(|cause| match bad {
+        Some(bad) => bad,
+        None if serde_json::from_str::<Value>(text).is_err() => BadEntry::Format,
+        None => BadEntry::Unreadable(cause),
+    })?;
     Ok(Recorded {
         stream: header.stream,
         version: header.version,
@@ -223,31 +155,26 @@ pub fn decode(ledger: i32, entry: &[u8], slots: &Slots) -> Result<Recorded, BadE
         at: header.at,
         actor: header.actor,
         client_ip,
-        request_id: header.request_id,
+        request_id: header.request_id.to_owned(),
         event,
     })
 }
 
-fn read_ip(value: &Value) -> Result<IpAddr, BadEntry> {
-    let ip = value.as_str().and_then(|text| text.parse().ok());
-    ip.ok_or_else(|| BadEntry::PersonalChanged(CLIENT_IP.to_owned()))
-}
-
-struct Header {
+struct Header<'a> {
     stream: StreamId,
     version: u32,
     tenant: Option<TenantId>,
     at: Timestamp,
     actor: Actor,
     schema: u16,
-    name: String,
-    request_id: String,
+    name: &'a str,
+    request_id: &'a str,
 }
 
 struct Bytes<'a>(&'a [u8]);
 
-impl Bytes<'_> {
-    fn header(&mut self, ledger: i32) -> Option<Header> {
+impl<'a> Bytes<'a> {
+    fn header(&mut self, ledger: i32) -> Option<Header<'a>> {
         if self.take::<1>()? != [FORMAT] || i32::from_be_bytes(self.take()?) != ledger {
             return None;
         }
@@ -280,11 +207,11 @@ impl Bytes<'_> {
         Some(*taken)
     }
 
-    fn short(&mut self) -> Option<String> {
+    fn short(&mut self) -> Option<&'a str> {
         let [length] = self.take()?;
         let (taken, rest) = self.0.split_at_checked(usize::from(length))?;
         self.0 = rest;
-        String::from_utf8(taken.to_vec()).ok()
+        std::str::from_utf8(taken).ok()
     }
 }
 

@@ -2,6 +2,7 @@
 //! never changed; another form of entry is another format number.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::authority::Role;
+use crate::domain::base64url;
 use crate::domain::client_format::ClientFormat;
 use crate::domain::credential::{
     self, ClientRotation, CredentialEvent, Kind, Reason, Registration, Resource, SecretFacts,
@@ -38,6 +40,12 @@ fn counted() -> impl FnMut() -> [u8; SALT_BYTES] {
 
 fn encoded(recorded: &Recorded) -> Encoded {
     encode(LEDGER, recorded, &mut counted()).expect("small enough")
+}
+
+/// Read with slots as a row holds them.
+fn decoded(entry: &[u8], slots: &Value) -> Result<Recorded, BadEntry> {
+    let text = slots.to_string();
+    decode(LEDGER, entry, &StoredSlots::read(Some(&text))?)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -162,7 +170,7 @@ fn the_bytes_of_an_entry_are_those_of_the_first_day() {
         assert_eq!(hex(written_header), header, "{recorded:?}");
         assert_eq!(std::str::from_utf8(written_body), Ok(body), "{recorded:?}");
         assert_eq!(hex(&leaf_hash(&entry)), leaf, "{recorded:?}");
-        assert_eq!(decode(LEDGER, &entry, &slots), Ok(recorded));
+        assert_eq!(decoded(&entry, &slots.to_json()), Ok(recorded));
     }
 }
 
@@ -176,7 +184,7 @@ fn what_was_erased_reads_as_erased_and_the_bytes_stay() {
         event: CredentialEvent::Revoked(credential::Revoked { reason: Reason::Leaked, note }).into(),
         ..golden.recorded
     };
-    assert_eq!(decode(LEDGER, &entry, &Slots::default()), Ok(erased));
+    assert_eq!(decode(LEDGER, &entry, &StoredSlots::default()), Ok(erased));
 }
 
 #[test]
@@ -194,21 +202,88 @@ fn a_personal_value_or_salt_that_was_changed_is_refused() {
     for (member, place, value) in changes {
         let mut changed = stored.clone();
         changed[member][place] = value;
-        let changed = Slots::from_json(Some(changed)).expect("the stored shape");
-        assert_eq!(decode(LEDGER, &entry, &changed), Err(BadEntry::PersonalChanged(member.to_owned())));
+        assert_eq!(decoded(&entry, &changed), Err(BadEntry::PersonalChanged(member.to_owned())));
     }
     let mut swapped = stored.clone();
     swapped["note"] = stored["client_ip"].clone();
-    let swapped = Slots::from_json(Some(swapped)).expect("the stored shape");
-    assert_eq!(decode(LEDGER, &entry, &swapped), Err(BadEntry::PersonalChanged("note".to_owned())));
+    assert_eq!(decoded(&entry, &swapped), Err(BadEntry::PersonalChanged("note".to_owned())));
 }
 
 #[test]
 fn slots_of_another_shape_count_as_changed() {
-    for bad in [json!([]), json!({"note": "text"}), json!({"note": ["salt"]}), json!({"note": [1, "text"]})] {
-        assert!(matches!(Slots::from_json(Some(bad)), Err(BadEntry::PersonalChanged(_))));
+    let all = "*";
+    for (bad, named) in [
+        ("[]", all),
+        ("null", all),
+        ("{} {}", all),
+        (r#"{"note":"text"}"#, "note"),
+        (r#"{"note":["salt"]}"#, "note"),
+        (r#"{"note":["salt","text",1]}"#, "note"),
+        (r#"{"note":[1,"text"]}"#, "note"),
+        (r#"{"name":["salt","text"],"note":{}}"#, "note"),
+    ] {
+        let read = StoredSlots::read(Some(bad)).expect_err(bad);
+        assert_eq!(read, BadEntry::PersonalChanged(named.to_owned()), "{bad}");
     }
-    assert_eq!(Slots::from_json(None), Ok(Slots::default()));
+    let golden = goldens().swap_remove(2);
+    let none = StoredSlots::read(None).expect("no slots");
+    assert!(decode(LEDGER, &encoded(&golden.recorded).entry, &none).is_ok(), "all of them erased");
+}
+
+/// Another program may have written the row anew: what counts is the value.
+#[test]
+fn slots_that_are_spelt_otherwise_hold_the_same_values() {
+    let golden = goldens().swap_remove(2);
+    let Encoded { entry, slots } = encoded(&golden.recorded);
+    let Value::Object(slots) = slots.to_json() else { panic!("slots are an object") };
+    let escaped = |text: &Value| {
+        let units = text.as_str().expect("a text").encode_utf16();
+        units.map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+    };
+    let spelt = |(member, slot): (&String, &Value)| {
+        let (name, salt, value) = (escaped(&json!(member)), escaped(&slot[0]), escaped(&slot[1]));
+        format!(r#" "{name}" : [ "{salt}" , "{value}" ] "#)
+    };
+    let spelt = format!("{{{}}}", slots.iter().map(spelt).collect::<Vec<_>>().join(","));
+    let slots = StoredSlots::read(Some(&spelt)).expect("the stored shape");
+    assert_eq!(decode(LEDGER, &entry, &slots), Ok(golden.recorded));
+}
+
+#[test]
+fn of_two_slots_with_one_name_the_later_one_counts() {
+    let golden = goldens().swap_remove(2);
+    let Encoded { entry, slots } = encoded(&golden.recorded);
+    let stored = slots.to_text();
+    let forged = r#""note":["AAAAAAAAAAAAAAAAAAAAAA","not what was typed"]"#;
+    let before = format!("{{{forged},{}", &stored[1..]);
+    let behind = format!("{},{forged}}}", &stored[..stored.len() - 1]);
+    let read = |text: &str| decode(LEDGER, &entry, &StoredSlots::read(Some(text)).expect("the stored shape"));
+    assert_eq!(read(&before), Ok(golden.recorded));
+    assert_eq!(read(&behind), Err(BadEntry::PersonalChanged("note".to_owned())));
+}
+
+/// Written by us with another version's members, or by nobody.
+#[test]
+fn members_that_the_event_does_not_have_are_told_apart_from_bytes_that_are_no_entry() {
+    let Encoded { entry, .. } = encoded(&goldens()[2].recorded);
+    let body = entry.iter().rposition(|byte| *byte == b'{').expect("a body");
+    let read = |body_text: &str| {
+        decode(LEDGER, &[&entry[..body], body_text.as_bytes()].concat(), &StoredSlots::default())
+    };
+    for strange in [
+        r#"{"reason":"leaked","more":1}"#,
+        r#"{"reason":1}"#,
+        "{}",
+        r#"{"reason":"leaked","reason":"leaked"}"#,
+    ] {
+        let read = read(strange);
+        assert!(matches!(read, Err(BadEntry::Unreadable(Unreadable::Members(..)))), "{strange}: {read:?}");
+    }
+    for broken in
+        [r#"{"reason":"leaked",}"#, r#"{"reason":}"#, r#"{"reason":"leaked"}}"#, r#"{"reason":"lea}"#]
+    {
+        assert_eq!(read(broken), Err(BadEntry::Format), "{broken}");
+    }
 }
 
 #[test]
@@ -235,7 +310,7 @@ fn every_bit_of_an_entry_counts() {
         for bit in 0..8 {
             let mut changed = entry.clone();
             changed[place] ^= 1 << bit;
-            let read = decode(LEDGER, &changed, &slots);
+            let read = decoded(&changed, &slots.to_json());
             assert_ne!(read, Ok(golden.recorded.clone()), "bit {bit} of byte {place} says nothing");
             if place < 5 {
                 assert_eq!(read, Err(BadEntry::Format), "format and ledger are exact; byte {place}");
@@ -248,13 +323,17 @@ fn every_bit_of_an_entry_counts() {
 fn a_cut_or_a_longer_entry_is_refused() {
     let Encoded { entry, slots } = encoded(&goldens()[2].recorded);
     for end in 0..entry.len() {
-        assert!(decode(LEDGER, &entry[..end], &slots).is_err(), "cut at {end}");
+        assert!(decoded(&entry[..end], &slots.to_json()).is_err(), "cut at {end}");
     }
     for more in [&b"0"[..], b"{}", b"\0", b",", b" ", b"\n"] {
         let longer = [&entry, more].concat();
-        assert_eq!(decode(LEDGER, &longer, &slots), Err(BadEntry::Format), "{more:?} behind it");
+        assert_eq!(decoded(&longer, &slots.to_json()), Err(BadEntry::Format), "{more:?} behind it");
     }
-    assert_eq!(decode(LEDGER + 1, &entry, &slots), Err(BadEntry::Format), "another ledger's");
+    assert_eq!(
+        decode(LEDGER + 1, &entry, &StoredSlots::default()),
+        Err(BadEntry::Format),
+        "another ledger's"
+    );
 }
 
 // ---- any event at all ----
@@ -350,9 +429,9 @@ fn settings() -> impl Strategy<Value = Settings> {
     let rotation = prop::sample::select(ClientRotation::ALL.to_vec());
     let clients = (12..=32u8, 22..=64u8, rotation, any::<u32>());
     let operations = btree_map(any::<String>(), concrete(), 0..3);
-    let limits = option::of(rate_limits());
+    let limits = (option::of(rate_limits()), prop::sample::select(credential::OnLeak::ALL.to_vec()));
     (numbers, clients, scopes(), option::of(scopes()), operations, limits).prop_map(
-        |(numbers, clients, default_scopes, allowed_scopes, operations, limit)| {
+        |(numbers, clients, default_scopes, allowed_scopes, operations, (limit, on_leak))| {
             let (default, max, lifetime, warning, require) = numbers;
             let (id_chars, secret_chars, client_rotation, token_lifetime_seconds) = clients;
             Settings {
@@ -370,6 +449,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                 allowed_scopes,
                 operations,
                 default_rate_limit: limit,
+                on_leak,
             }
         },
     )
@@ -435,7 +515,16 @@ fn operator_event() -> impl Strategy<Value = OperatorEvent> {
         (typed(), secret(), at()).prop_map(|(name, token, expires_at)| OperatorEvent::TokenMinted(
             operator::TokenMinted { name, token, expires_at }
         )),
-        id().prop_map(|id| OperatorEvent::TokenRevoked(operator::TokenRevoked { token_id: TokenId(id) })),
+        id().prop_map(|id| OperatorEvent::TokenRevoked(operator::TokenRevoked::by_hand(TokenId(id)))),
+        (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| {
+            OperatorEvent::TokenRevoked(operator::TokenRevoked {
+                reason: Some(Reason::Leaked),
+                reporter: Some(credential::Reporter::Scanner),
+                source: Some(source),
+                url,
+                ..operator::TokenRevoked::by_hand(TokenId(id))
+            })
+        }),
     ]
 }
 
@@ -511,6 +600,14 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         })),
         registration().prop_map(|registration| E::Configured(credential::Configured { registration })),
         Just(E::TokensRevoked(credential::TokensRevoked {})),
+        (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| E::LeakReported(
+            credential::LeakReported {
+                secret_id: SecretId(id),
+                reporter: credential::Reporter::Finder,
+                source,
+                url
+            }
+        )),
         Just(E::Suspended(credential::Suspended {})),
         Just(E::Resumed(credential::Resumed {})),
         at().prop_map(|expires_at| E::ExpiringSoon(credential::ExpiringSoon { expires_at })),
@@ -566,8 +663,8 @@ proptest! {
     #[test]
     fn every_event_comes_back_from_its_entry(recorded in any_recorded()) {
         let Encoded { entry, slots } = encoded(&recorded);
-        let stored = Slots::from_json(Some(slots.to_json()));
-        prop_assert_eq!(&stored, &Ok(slots.clone()));
+        let stored = slots.to_text();
+        let slots = StoredSlots::read(Some(&stored)).expect("the stored shape");
         prop_assert_eq!(decode(LEDGER, &entry, &slots), Ok(recorded));
     }
 
@@ -578,7 +675,7 @@ proptest! {
         let Encoded { mut entry, slots } = encoded(&recorded);
         let place = place.index(entry.len());
         entry[place] ^= 1 << bit;
-        let read = decode(LEDGER, &entry, &slots);
+        let read = decoded(&entry, &slots.to_json());
         // In the body a letter of an id may change its case, and say the same: bytes are held by mac and hash.
         let body = FIXED_BYTES + 2 + recorded.event.kind().name.len() + recorded.request_id.len();
         prop_assert!(place >= body || read != Ok(recorded), "bit {} of byte {}", bit, place);

@@ -297,6 +297,10 @@ impl Ledger {
         *self.progress.borrow()
     }
 
+    pub fn watch_progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
     /// How long ago the last command of people came.
     pub fn people_away(&self) -> std::time::Duration {
         self.submit.people_away()

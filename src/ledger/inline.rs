@@ -39,20 +39,7 @@ impl InlineRow {
 
     /// The facts as PostgreSQL reads a value of the projection's type of them: in the order of their names.
     pub fn facts_text(&self) -> String {
-        let mut text = String::from("(");
-        for (place, fact) in self.facts.as_object().into_iter().flat_map(Map::values).enumerate() {
-            if place > 0 {
-                text.push(',');
-            }
-            match fact {
-                Value::Null => {}
-                Value::String(fact) => write_quoted(fact, &mut text),
-                Value::Array(items) => write_quoted(&array_text(items), &mut text),
-                fact => text.push_str(&fact.to_string()),
-            }
-        }
-        text.push(')');
-        text
+        row_text(&self.facts)
     }
 
     /// What the row's mac is over.
@@ -71,6 +58,24 @@ impl InlineRow {
 pub trait Inline: Send + Sync {
     /// The rows that changed since `version` of the stream, given its state now.
     fn rows(&self, after: &StreamState, since: u32) -> Vec<InlineRow>;
+}
+
+/// Facts as PostgreSQL reads a value of a type of them: in the order of their names.
+pub fn row_text(facts: &Value) -> String {
+    let mut text = String::from("(");
+    for (place, fact) in facts.as_object().into_iter().flat_map(Map::values).enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        match fact {
+            Value::Null => {}
+            Value::String(fact) => write_quoted(fact, &mut text),
+            Value::Array(items) => write_quoted(&array_text(items), &mut text),
+            fact => text.push_str(&fact.to_string()),
+        }
+    }
+    text.push(')');
+    text
 }
 
 fn array_text(items: &[Value]) -> String {

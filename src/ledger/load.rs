@@ -259,6 +259,11 @@ impl Ledger {
         self.one(Errand::Reading, Sight::Decision(None), signing_keys::stream(), true).await
     }
 
+    /// A stream of the calls that were served.
+    pub async fn activity_log_now(&self, stream: StreamId) -> Result<Loaded, ExecuteError> {
+        self.one(Errand::Reading, Sight::Decision(None), stream, true).await
+    }
+
     async fn one(
         &self,
         errand: Errand,

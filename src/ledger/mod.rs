@@ -16,14 +16,17 @@ pub mod imports;
 mod inline;
 mod lanes;
 mod load;
+mod members;
 pub mod once;
 mod order;
+pub mod past;
 pub mod proposal;
 mod quotas;
 pub mod read;
 pub mod sequencer;
+mod slots;
 pub mod store;
-mod stored_answer;
+pub mod stored_answer;
 pub mod streams;
 pub mod tally;
 pub mod together;
@@ -31,7 +34,7 @@ mod within_plan;
 mod writer;
 
 pub use append::Press;
-pub use inline::{Inline, InlineRow};
+pub use inline::{Inline, InlineRow, row_text};
 pub use within_plan::Ended;
 
 use crate::domain::event::Recorded;

@@ -162,7 +162,7 @@ impl Order {
 }
 
 impl Actor {
-    pub(super) fn operator(self) -> Option<OperatorId> {
+    pub fn operator(self) -> Option<OperatorId> {
         if let Actor::Operator(id) = self { Some(id) } else { None }
     }
 }

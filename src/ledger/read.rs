@@ -3,25 +3,29 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures::stream::try_unfold;
 use futures::{Stream, StreamExt, TryStreamExt};
-use serde_json::Value;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::entry::{self, BadEntry, Slots};
+use super::entry::{self, BadEntry, StoredSlots};
 use crate::clock::Timestamp;
-use crate::db::{Database, DbError, Errand, Scope, Sight, in_time};
+use crate::db::{CopyReader, CopyRow, Database, DbError, Errand, Scope, Sight, in_time};
 use crate::domain::Unfoldable;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
 use crate::domain::stream::StreamState;
 use crate::vault::{Purpose, Vault};
 
-const STREAMS: &str = "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2)";
-const BY_STREAM: &str = "select position, stream_id, entry, mac, slots from credledger.read_by_stream($1)";
+const STREAMS: &str =
+    "select position, stream_id, entry, mac, slots from credledger.read_streams($1, $2, $3)";
+/// Of a stream that is read to its end.
+const NO_LAST: u64 = i64::MAX.cast_unsigned();
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
 const AT: &str = "select position, stream_id, entry, mac, slots from credledger.read_at($1, $2)";
+const NAMED: &str =
+    "select position, stream_id, entry, mac, slots from credledger.read_named($1, $2, $3, $4)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
 
 /// An event at its place in the ledger.
@@ -111,9 +115,47 @@ impl Reader {
         &self,
         client: &tokio_postgres::Client,
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>>, ReadError> {
-        let rows = client.query_raw(BY_STREAM, [&self.ledger]).await?;
+        let rows = client.copy_out(&by_stream(self.ledger)).await?;
+        let all = (self.clone(), CopyReader::new(Box::pin(rows)));
+        Ok(try_unfold(all, async |(reader, mut rows)| {
+            let Some(row) = rows.next().await? else { return Ok(None) };
+            let event = reader.copied(&row)?;
+            Ok(Some((event, (reader, rows))))
+        }))
+    }
+
+    /// Every event of some streams, each stream's in order, as they come.
+    pub async fn of_streams(
+        &self,
+        client: &tokio_postgres::Client,
+        streams: &[StreamId],
+    ) -> Result<impl Stream<Item = Result<Positioned, ReadError>> + use<>, ReadError> {
+        let streams: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &streams];
+        let rows = client.query_raw(STREAMS, params).await?;
         let reader = self.clone();
         Ok(rows.map(move |row| reader.positioned(&row?)))
+    }
+
+    /// Some events by their positions, and some by stream and version, as far as that sight goes.
+    pub async fn named(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        positions: &[u64],
+        places: &[(StreamId, u32)],
+    ) -> Result<Vec<Positioned>, ReadError> {
+        let positions: Vec<i64> = positions.iter().map(|position| position.cast_signed()).collect();
+        let streams: Vec<Uuid> = places.iter().map(|(stream, _)| stream.0).collect();
+        let versions: Vec<i32> = places.iter().map(|(_, version)| version.cast_signed()).collect();
+        let mut events = Vec::with_capacity(positions.len() + places.len());
+        let keep = |row: Row| {
+            events.push(self.positioned(&row)?);
+            Ok::<_, ReadError>(())
+        };
+        let params: [&(dyn ToSql + Sync); 4] = [&self.ledger, &positions, &streams, &versions];
+        database.ask_each(Errand::Reading, sight, NAMED, &params, keep).await?;
+        Ok(events)
     }
 
     /// What may have ended access tokens since, in order, as it comes; without what is personal of it.
@@ -136,10 +178,23 @@ impl Reader {
         sight: Sight<'_>,
         streams: &[StreamId],
     ) -> Result<Vec<Loaded>, ReadError> {
+        self.streams_until(database, errand, sight, streams, NO_LAST).await
+    }
+
+    /// The same as they stood after the event at that position.
+    pub async fn streams_until(
+        &self,
+        database: &Database,
+        errand: Errand,
+        sight: Sight<'_>,
+        streams: &[StreamId],
+        last: u64,
+    ) -> Result<Vec<Loaded>, ReadError> {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let mut folds = Folds::of(streams);
         let fold = |row: Row| folds.fold(self.positioned(&row)?);
-        database.ask_each(errand, sight, STREAMS, &[&self.ledger, &ids], fold).await?;
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &ids, &last.cast_signed()];
+        database.ask_each(errand, sight, STREAMS, &params, fold).await?;
         Ok(folds.done())
     }
 
@@ -148,7 +203,7 @@ impl Reader {
         let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
         let mut folds = Folds::of(streams);
         in_time(async {
-            let mut rows = pin!(scope.stream(STREAMS, &[&self.ledger, &ids]).await?);
+            let mut rows = pin!(scope.stream(STREAMS, &[&self.ledger, &ids, &NO_LAST.cast_signed()]).await?);
             while let Some(row) = rows.try_next().await? {
                 folds.fold(self.positioned(&row)?)?;
             }
@@ -164,7 +219,7 @@ impl Reader {
         client: &tokio_postgres::Client,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
-        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0]]).await?;
+        let rows = client.query(STREAMS, &[&self.ledger, &vec![stream.0], &NO_LAST.cast_signed()]).await?;
         rows.iter().map(|row| self.positioned(row)).collect()
     }
 
@@ -176,12 +231,24 @@ impl Reader {
         sight: Sight<'_>,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
+        self.history_until(database, errand, sight, stream, NO_LAST).await
+    }
+
+    /// The same up to a position.
+    pub async fn history_until(
+        &self,
+        database: &Database,
+        errand: Errand,
+        sight: Sight<'_>,
+        stream: StreamId,
+        last: u64,
+    ) -> Result<Vec<Positioned>, ReadError> {
         let mut events = Vec::new();
         let keep = |row: Row| {
             events.push(self.positioned(&row)?);
             Ok::<_, ReadError>(())
         };
-        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &vec![stream.0]];
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &vec![stream.0], &last.cast_signed()];
         database.ask_each(errand, sight, STREAMS, &params, keep).await?;
         Ok(events)
     }
@@ -198,10 +265,13 @@ impl Reader {
     }
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {
-        let position = row.get::<_, i64>(0).cast_unsigned();
-        let slots = Slots::from_json(row.get::<_, Option<Value>>(4));
-        let slots = slots.map_err(|cause| ReadError::Bad { position, cause })?;
-        self.checked(position, row.get(1), row.get(2), row.get(3), &slots)
+        let slots = row.get::<_, Option<JsonText<'_>>>(4).map(|slots| slots.0);
+        self.checked(row.get::<_, i64>(0).cast_unsigned(), row.get(1), row.get(2), row.get(3), slots)
+    }
+
+    fn copied(&self, row: &CopyRow<'_>) -> Result<Positioned, ReadError> {
+        let slots = if row.optional(4)?.is_some() { Some(row.text(4)?) } else { None };
+        self.checked(row.int8(0)?.cast_unsigned(), row.uuid(1)?, row.bytes(2)?, row.bytes(3)?, slots)
     }
 
     fn checked(
@@ -210,12 +280,12 @@ impl Reader {
         stream: Uuid,
         entry: &[u8],
         mac: &[u8],
-        slots: &Slots,
+        slots: Option<&str>,
     ) -> Result<Positioned, ReadError> {
         if !self.vault.mac_holds(Purpose::Event, &[entry], mac) {
             return Err(ReadError::Forged { position });
         }
-        let decoded = entry::decode(self.ledger, entry, slots);
+        let decoded = StoredSlots::read(slots).and_then(|slots| entry::decode(self.ledger, entry, &slots));
         let recorded = decoded.map_err(|cause| ReadError::Bad { position, cause })?;
         // The row says under which stream the entry is found; a transplanted one says another than its entry.
         if recorded.stream.0 != stream {
@@ -223,6 +293,26 @@ impl Reader {
         }
         Ok(Positioned { position, recorded })
     }
+}
+
+/// A value of type json as its text, which its reader reads in place.
+struct JsonText<'a>(&'a str);
+
+impl<'a> FromSql<'a> for JsonText<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(JsonText(std::str::from_utf8(raw)?))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::JSON
+    }
+}
+
+/// COPY takes no parameters; a ledger's number prints as digits alone.
+fn by_stream(ledger: i32) -> String {
+    format!(
+        "copy (select position, stream_id, entry, mac, slots from credledger.read_by_stream({ledger})) to stdout (format binary)"
+    )
 }
 
 /// The folds of some streams whose events come in order, each stream's for itself.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use serde_json::{Map, Value};
 use tokio_postgres::types::ToSql;
 
-use super::execute::{Answer, ExecuteError, Executed, Ledger, Order};
+use super::execute::{Answer, ExecuteError, Executed, Ledger, Order, Retry};
 use super::fresh::FreshSecrets;
 use super::proposal::{AnswerDraft, StoredAnswer};
 use super::read::ReadError;
@@ -43,6 +43,19 @@ impl Ledger {
         AnswerKey { operator, digest }: AnswerKey,
     ) -> Result<Option<Executed>, ExecuteError> {
         let Some(retry) = &order.retry else { return Ok(None) };
+        let Some((answer, position)) = self.answer_kept(retry, AnswerKey { operator, digest }).await? else {
+            return Ok(None);
+        };
+        let enforced = self.enforced(order, position).await;
+        Ok(Some(Executed { answer, position, enforced, changed: false, replayed: true }))
+    }
+
+    /// As it was stored, and where the events stand that came with it.
+    async fn answer_kept(
+        &self,
+        retry: &Retry,
+        AnswerKey { operator, digest }: AnswerKey,
+    ) -> Result<Option<(Answer, Option<u64>)>, ExecuteError> {
         let kept_ms = limits::IDEMPOTENCY_KEPT.as_millis() as i64;
         let not_before = self.clock.now().millis().saturating_sub(kept_ms);
         let parameters: [&(dyn ToSql + Sync); 4] =
@@ -60,8 +73,28 @@ impl Ledger {
         };
         let position = position.or_else(|| body.get(POSITION).and_then(Value::as_u64));
         let answer = Answer { status: row.get::<_, i16>(1).cast_unsigned(), body };
-        let enforced = self.enforced(order, position).await;
-        Ok(Some(Executed { answer, position, enforced, changed: false, replayed: true }))
+        Ok(Some((answer, position)))
+    }
+
+    /// For what is written beside the ledger: the answer of an earlier, equal request under the same key, or the place for this one's.
+    pub async fn answer_beside(
+        &self,
+        operator: OperatorId,
+        retry: &Retry,
+    ) -> Result<Beside<'_>, ExecuteError> {
+        let digest = self.vault().lookup("idempotency key", retry.key.as_bytes());
+        let key = AnswerKey { operator, digest };
+        let running = self.run_alone(key).ok_or(ExecuteError::RetryInProgress)?;
+        Ok(match self.answer_kept(retry, key).await? {
+            Some((answer, _)) => Beside::Answered(answer),
+            None => Beside::Open(running, digest),
+        })
+    }
+
+    /// How the body of such an answer is kept.
+    pub fn seal_answer(&self, operator: OperatorId, retry: &Retry, body: &Map<String, Value>) -> Vec<u8> {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        self.vault().seal(&sealing_context(operator, &retry.key), &body)
     }
 
     /// What is to be kept beside the events. `unmoved` is where the resource's last event stands when there is none to write:
@@ -99,8 +132,15 @@ impl Ledger {
     }
 }
 
+/// Whether a request under an Idempotency-Key was answered before.
+pub enum Beside<'a> {
+    Answered(Answer),
+    /// not yet: the key's digest, held while this is
+    Open(Running<'a>, [u8; 32]),
+}
+
 /// Holds an Idempotency-Key while its first request runs.
-pub(super) struct Running<'a> {
+pub struct Running<'a> {
     ledger: &'a Ledger,
     key: AnswerKey,
 }

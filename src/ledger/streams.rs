@@ -36,7 +36,8 @@ fn is_kept(state: &StreamState) -> bool {
         StreamState::Empty
         | StreamState::Credential(_)
         | StreamState::AccessToken(_)
-        | StreamState::Erasure(_) => false,
+        | StreamState::Erasure(_)
+        | StreamState::ActivityLog(_) => false,
     }
 }
 

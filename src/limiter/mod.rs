@@ -34,12 +34,24 @@ const OF_GIVEN_BACK: RateLimit = match RateLimit::new(limits::TOKENS_GIVEN_BACK_
     Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
 };
 
+const OF_LEAK_REPORTS: RateLimit = match RateLimit::new(limits::LEAK_REPORTS_A_MINUTE, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
+};
+
+const OF_SCANNER_MESSAGES: RateLimit = match RateLimit::new(limits::SCANNER_MESSAGES_A_MINUTE, 60) {
+    Ok(limit) => limit,
+    Err(_) => panic!("limits.rs names a limit outside the bounds of limits"),
+};
+
 pub struct Limiter {
     credentials: Buckets<CredentialId>,
     given_back: Buckets<CredentialId>,
     operators: Buckets<OperatorId>,
     strangers: Buckets<Block>,
     sign_ins: Buckets<Block>,
+    leak_reports: Buckets<Block>,
+    scanner_messages: Buckets<Block>,
     of_operators: Option<RateLimit>,
 }
 
@@ -52,6 +64,8 @@ impl Limiter {
             operators: Buckets::at_most(usize::MAX),
             strangers: Buckets::at_most(limits::LIMITED_ADDRESSES),
             sign_ins: Buckets::at_most(limits::LIMITED_ADDRESSES),
+            leak_reports: Buckets::at_most(limits::LIMITED_ADDRESSES),
+            scanner_messages: Buckets::at_most(limits::LIMITED_ADDRESSES),
             of_operators,
         }
     }
@@ -83,6 +97,18 @@ impl Limiter {
     pub fn sign_in(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
         let taken = self.sign_ins.take(Block::of(address), OF_SIGN_INS, BootTime::now);
         taken.map(drop).map_err(|spent| (OF_SIGN_INS, spent))
+    }
+
+    /// A leak that somebody of this address reports.
+    pub fn leak_report(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
+        let taken = self.leak_reports.take(Block::of(address), OF_LEAK_REPORTS, BootTime::now);
+        taken.map(drop).map_err(|spent| (OF_LEAK_REPORTS, spent))
+    }
+
+    /// A message that says to be a secret scanner's, from this address.
+    pub fn scanner_message(&self, address: IpAddr) -> Result<(), (RateLimit, Spent)> {
+        let taken = self.scanner_messages.take(Block::of(address), OF_SCANNER_MESSAGES, BootTime::now);
+        taken.map(drop).map_err(|spent| (OF_SCANNER_MESSAGES, spent))
     }
 
     /// A text that is no credential, from this address.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::StartError;
 use super::migrate::{make_private_login, migrate, rebuild_projections};
+use crate::activity::calls::{self, Calls};
 use crate::clock::Clock;
 use crate::cluster::lease::{self, Keeper, Lease, Node, TakeError};
 use crate::db::{self, Database, Dedicated, Role, Settings};
@@ -25,6 +26,7 @@ use crate::ledger::{Applier, Press};
 use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
+use crate::projections::behind::{self, Behind, Projector, Reached};
 use crate::projections::list::Lists;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
@@ -51,6 +53,10 @@ pub struct House {
     pub lease: Arc<Lease>,
     /// what may be used once
     pub once: Once,
+    /// calls that were served; a node that gives verdicts alone takes them in
+    pub calls: Option<Arc<Calls>>,
+    /// how far what follows behind the ledger is
+    pub reached: Reached,
     rooms: Vec<Room>,
     /// tells the lease's keeper to give it back
     stop: Option<watch::Sender<bool>>,
@@ -118,7 +124,8 @@ fn master_keys(file: &Path, first_start: bool) -> Result<MasterKeys, StartError>
 
 impl House {
     /// A node that gives verdicts: with the whole view and a lease, following the ledger.
-    pub async fn open(foundation: &Foundation, node: Uuid) -> Result<Self, StartError> {
+    /// `spool`: where calls that were served wait while the database is away.
+    pub async fn open(foundation: &Foundation, node: Uuid, spool: Option<&Path>) -> Result<Self, StartError> {
         let Foundation { database, vault, .. } = foundation;
         let node = Node { ledger: LEDGER, node, boot: vault.uuid(0) };
         let clock = Arc::new(lease::take(database, node).await.map_err(|error| match error {
@@ -131,13 +138,15 @@ impl House {
         let applied = load(database, LEDGER, vault, &view).await.map_err(explained)?;
         let (ledger, progress, mut rooms) = open_ledger(foundation, &clock, view.clone(), node.node, applied);
         let lease = Arc::new(Lease::default());
+        let reached = open_behind(foundation, &progress, &mut rooms);
         let keeper =
             Keeper { database: database.clone(), node, lease: lease.clone(), clock: clock.clone(), progress };
         let (stop, stopped) = watch::channel(false);
         let once = open_once(foundation, &mut rooms);
+        let calls = open_calls(foundation, &clock, node, spool, &mut rooms).await?;
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, once, rooms, stop: Some(stop) })
+        Ok(House { ledger, view, clock, lease, once, calls: Some(calls), reached, rooms, stop: Some(stop) })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -149,19 +158,31 @@ impl House {
         let writer = foundation.vault.uuid(clock.now().millis());
         let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
         let once = open_once(foundation, &mut rooms);
-        Ok(House { ledger, view, clock, lease: Arc::new(Lease::default()), once, rooms, stop: None })
+        // What follows behind is the service's to fill.
+        let reached = Reached::of(&[]);
+        Ok(House {
+            ledger,
+            view,
+            clock,
+            lease: Arc::new(Lease::default()),
+            once,
+            calls: None,
+            reached,
+            rooms,
+            stop: None,
+        })
     }
 
     /// Finishes what was submitted, then closes room after room: within a bound, because a database that hangs would keep
     /// them open for as long as it does.
     pub async fn close(self) -> Result<(), LeftOpen> {
-        let House { ledger, once, mut rooms, stop, .. } = self;
+        let House { ledger, once, calls, mut rooms, stop, .. } = self;
         if let Some(stop) = stop {
             stop.send_replace(true);
         }
         let database = ledger.database().clone();
         // What still runs a command holds it too; with the last of them the sequencer's queues end.
-        drop((ledger, once));
+        drop((ledger, once, calls));
         let all = async {
             while let Some((_, task)) = rooms.first_mut() {
                 if let Err(cause) = task.await {
@@ -241,11 +262,47 @@ fn open_ledger(
     (Arc::new(ledger), progress, rooms)
 }
 
+/// After the one that follows: each ends with it.
+fn open_behind(
+    foundation: &Foundation,
+    progress: &watch::Receiver<Progress>,
+    rooms: &mut Vec<Room>,
+) -> Reached {
+    let projector = |behind: &Behind| {
+        Projector::new(*behind, foundation.reader(), foundation.database.clone(), progress.clone())
+    };
+    let projectors: Vec<Projector> = behind::ALL.iter().map(projector).collect();
+    let reached = Reached::of(&projectors);
+    rooms.extend(projectors.into_iter().map(|projector| room(projector.name(), projector.run())));
+    reached
+}
+
 /// Before the others: it waits for none of them, and when it has ended it is not named as one that was left.
 fn open_once(foundation: &Foundation, rooms: &mut Vec<Room>) -> Once {
     let (once, claims) = Once::new(foundation.database.clone(), foundation.vault.clone(), LEDGER);
     rooms.insert(0, room("what is claimed once", claims.run()));
     once
+}
+
+async fn open_calls(
+    foundation: &Foundation,
+    clock: &Arc<Clock>,
+    node: Node,
+    spool: Option<&Path>,
+    rooms: &mut Vec<Room>,
+) -> Result<Arc<Calls>, StartError> {
+    let Foundation { database, vault, .. } = foundation;
+    let node = (node.ledger, node.node, node.boot);
+    let opened = spool.map(|path| (path, calls::Spool::open(path)));
+    let spool = opened.map(|(path, opened)| {
+        opened.map_err(|cause| StartError::new(format!("{} can't be opened: {cause}.", path.display())))
+    });
+    let begun =
+        calls::Writer::begin(database.clone(), vault.clone(), clock.clone(), node, spool.transpose()?);
+    let begun = begun.await;
+    let (calls, writer) = begun.map_err(explained)?;
+    rooms.insert(0, room("calls served", writer.run()));
+    Ok(Arc::new(calls))
 }
 
 /// A connection on which the whole ledger may be read.

@@ -74,6 +74,7 @@ fn name(state: &StreamState) -> Option<String> {
         | StreamState::Imports(_)
         | StreamState::SigningKeys(_)
         | StreamState::Erasure(_)
+        | StreamState::ActivityLog(_)
         | StreamState::AccessToken(_) => return None,
     };
     name.known().cloned()

@@ -8,12 +8,15 @@ use actix_web::web::Data;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::config::{Config, local_url};
-use super::house::{Foundation, House};
+use super::config::{Config, GithubScanning, local_url};
+use super::house::{Foundation, House, LEDGER};
 use super::migrate::PRIVATE_LOGIN_ROLE;
 use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as PostgresSettings};
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
+use crate::activity::calls::Locator;
+use crate::activity::usage::Usage;
+use crate::activity::usage::flush::Flusher;
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;
@@ -24,7 +27,10 @@ use crate::http::serve::serve as serve_http;
 use crate::limiter::Limiter;
 use crate::limits;
 use crate::outbound::Outbound;
+use crate::people::web::Web;
 use crate::people::{self, People};
+use crate::scanners::Scanner;
+use crate::tokens::check::is_shaped_as_token;
 use crate::tokens::keyring::Keyring;
 use crate::tokens::revocations::Lists;
 use crate::vault::{id_bytes, random_bytes};
@@ -86,6 +92,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
     let Prepared { mut config, listener, data_dir, ready_file } = prepared;
     let bound = bound(&listener)?;
     let people = config.sign_in.take().map(|sign_in| sign_in.at(&config.public_url(bound))).transpose()?;
+    let github = config.github.take().map(scanner_of).transpose()?;
     let opened = tokio::select! {
         opened = open(&config, &settings, data_dir.path()) => opened?,
         // Whatever a start has written down by then, the next one goes on from.
@@ -100,6 +107,7 @@ async fn run(prepared: Prepared, settings: Settings) -> Result<(), StartError> {
         listener,
         ready_file,
         people,
+        github,
     };
     let outcome = keep(opening, stop).await;
     outcome.and(house.close().await.map_err(StartError::from))
@@ -113,7 +121,7 @@ pub(super) async fn open(
 ) -> Result<(Foundation, House), StartError> {
     let foundation =
         Foundation::lay(settings, config.database_url.is_none(), &config.master_key_file).await?;
-    let house = House::open(&foundation, node_id(data_dir)?).await?;
+    let house = House::open(&foundation, node_id(data_dir)?, Some(&data_dir.join("activity-spool"))).await?;
     Ok((foundation, house))
 }
 
@@ -127,6 +135,7 @@ struct Opening<'a> {
     ready_file: ReadyFile,
     /// by what people sign in, if they do
     people: Option<people::settings::Settings>,
+    github: Option<Scanner>,
 }
 
 /// However it ends, what was begun here has ended when it returns.
@@ -151,13 +160,29 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
     let rotation = opening.config.signing_key_rotation;
     let keyring = Arc::new(Keyring::new(house.ledger.clone(), house.view.clone(), rotation));
     begin_signing_keys(&keyring).await;
-    let keeping =
-        housekeeping::run(house.ledger.clone(), house.lease.clone(), keyring.clone(), verdicts, told);
+    let usage = usage_of(house);
+    let flusher = Flusher {
+        usage: usage.clone(),
+        database: house.ledger.database().clone(),
+        clock: house.clock.clone(),
+        vault: house.ledger.reader().vault.clone(),
+        ledger: LEDGER,
+        every: opening.config.usage_flush,
+    };
+    let flushing = tokio::spawn(flusher.run(told.clone()));
+    let calls = house.calls.clone().map(|calls| {
+        housekeeping::Served::new(house.ledger.clone(), calls, opening.config.activity_retention_days)
+    });
+    let kept = housekeeping::Kept { keyring: keyring.clone(), usage: usage.clone(), calls };
+    let keeping = housekeeping::run(house.ledger.clone(), house.lease.clone(), kept, verdicts, told);
     let keeping = tokio::spawn(keeping);
-    let outcome = answer(opening, metrics, keyring, token.as_deref(), stop).await;
+    let outcome = answer(opening, metrics, (keyring, usage), token.as_deref(), stop).await;
     quiet.send_replace(true);
     if let Err(cause) = keeping.await {
         tracing::error!(%cause, "housekeeping did not stop in order");
+    }
+    if let Err(cause) = flushing.await {
+        tracing::error!(%cause, "the counting of usage did not stop in order");
     }
     outcome.map_err(|error| match token {
         // The ledger has it only as a digest, and no later start makes one.
@@ -166,6 +191,14 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         )),
         None => error,
     })
+}
+
+/// An operation is a caller's own word, and is written down; a secret in its place is not.
+fn usage_of(house: &House) -> Arc<Usage> {
+    let view = house.view.clone();
+    let is_a_secret =
+        Box::new(move |text: &str| is_shaped_as_token(text) || view.is_formed_as_a_secret(text));
+    Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now(), is_a_secret))
 }
 
 /// So that tokens can be signed from the first request on. A start goes on without: housekeeping tries again, and the token of the
@@ -180,27 +213,39 @@ async fn begin_signing_keys(keyring: &Keyring) {
 async fn answer(
     opening: Opening<'_>,
     metrics: Arc<Metrics>,
-    keyring: Arc<Keyring>,
+    (keyring, usage): (Arc<Keyring>, Arc<Usage>),
     token: Option<&str>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
-    let Opening { house, append_only, config, data_dir, listener, ready_file, people } = opening;
+    let Opening { house, append_only, config, data_dir, listener, ready_file, people, github } = opening;
     let bound = bound(&listener)?;
     let people = people.map(|settings| people_of(house, settings)).transpose()?;
+    let calls = house.calls.clone().ok_or_else(|| StartError::new("A node that answers takes calls in."))?;
     let openapi = document(&config.public_url(bound));
     let reference = reference::page(&openapi)
         .map_err(|cause| StartError::new(format!("The API document can't be read: {}.", cause.detail)))?;
+    let (stopping, stops) = watch::channel(false);
     let app = Data::new(App {
         ledger: house.ledger.clone(),
         view: house.view.clone(),
         lease: house.lease.clone(),
         once: house.once.clone(),
+        locator: Arc::new(Locator::new(house.ledger.database().clone(), house.ledger.reader().ledger)),
+        calls,
+        activity_retention_days: config.activity_retention_days,
+        reached: house.reached.clone(),
         metrics,
         limiter: Limiter::new(config.operator_rate_limit),
+        usage,
         keyring,
         revocations: Lists::default(),
         imports: Arc::new(tokio::sync::Semaphore::new(limits::IMPORTS_AT_ONCE)),
+        exports: Arc::new(tokio::sync::Semaphore::new(limits::EXPORTS_AT_ONCE)),
+        followers: Arc::new(tokio::sync::Semaphore::new(limits::FOLLOWERS_AT_ONCE)),
+        stopping: stops,
         people,
+        reports: tokio::sync::Semaphore::new(limits::LEAK_REPORTS_AT_ONCE),
+        github,
         trusted_proxies: config.trusted_proxies.clone(),
         public_url: config.public_url(bound),
         starting_settings: tenant::Settings::starting(config.default_key_format.clone()),
@@ -224,6 +269,7 @@ async fn answer(
         stop.await;
         tracing::info!("stopping: what has begun is finished first");
     }
+    stopping.send_replace(true);
     handle.stop(true).await;
     if let Ok(Err(cause)) = serving.await {
         tracing::error!(%cause, "the server did not stop in order");
@@ -241,6 +287,19 @@ fn people_of(house: &House, settings: people::settings::Settings) -> Result<Arc<
         StartError::new(format!("TLS to the identity provider can't be set up (oidc_ca_file): {error}."))
     })?;
     Ok(Arc::new(People::new(settings, Arc::new(web), house.ledger.clone(), house.view.clone())))
+}
+
+fn scanner_of(settings: GithubScanning) -> Result<Scanner, StartError> {
+    let GithubScanning { filed, keys_url, ca_file } = settings;
+    let asked = keys_url.map(|url| {
+        let web = Outbound::new(ca_file.as_deref()).map_err(|error| {
+            StartError::new(format!(
+                "TLS to GitHub can't be set up (github_secret_scanning_ca_file): {error}."
+            ))
+        })?;
+        Ok::<_, StartError>((url, Arc::new(web) as Arc<dyn Web>))
+    });
+    Ok(Scanner::new(filed, asked.transpose()?))
 }
 
 /// This node's id, kept on its data directory: a restart takes its own lease over at once.

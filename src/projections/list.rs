@@ -40,6 +40,8 @@ pub struct CredentialFilter {
     pub name: Option<String>,
     pub scope: Option<String>,
     pub expires_before: Option<Timestamp>,
+    /// never let in since then
+    pub unused_since: Option<Timestamp>,
     pub prefix: Option<String>,
     pub text: Option<String>,
     pub owner: Option<MemberId>,
@@ -91,6 +93,7 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
                 &filter.text,
                 &filter.owner.map(|owner| owner.0),
                 &page.kind.word(),
+                &filter.unused_since.map(Timestamp::millis),
             ],
         )
         .await?;

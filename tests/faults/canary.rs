@@ -1,6 +1,7 @@
 //! P6: secrets are seen once. After a day in the life of a service that logs all it can, every byte that it wrote is searched.
 
 mod clients;
+mod leaks;
 pub mod search;
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use self::clients::has_clients;
+use self::leaks::Scanning;
 use self::search::Needles;
 use crate::library;
 use crate::processes::{owner, postmaster, status_line};
@@ -23,9 +25,11 @@ struct Told {
 
 #[test]
 fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written() {
-    let mut service = Service::start_private(&["--log", "trace"]);
+    let scanning = Scanning::new();
+    let flags = ["--log", "trace", "--github-secret-scanning-keys-file", scanning.flag()];
+    let mut service = Service::start_private(&flags);
     assert_closed_to_dumps(&service);
-    let told = a_day(&service);
+    let told = a_day(&service, &scanning);
     library::block_on(async {
         let superuser = library::superuser(&service).await;
         superuser.batch_execute("checkpoint").await.expect("what is in memory goes to disk");
@@ -131,7 +135,7 @@ fn rotates(root: &Actor, hidden: &mut Needles) {
 }
 
 /// Everything that holds or shows a secret, once, and everything that people get wrong with one.
-fn a_day(service: &Service) -> Told {
+fn a_day(service: &Service, scanning: &Scanning) -> Told {
     let root = service.root();
     let gateway = service.gateway();
     let tenant = root.tenant("canary", json!({}));
@@ -164,6 +168,7 @@ fn a_day(service: &Service) -> Told {
         )
         .expect(200);
     moves_in(&tenant, &gateway, &mut hidden);
+    let page = scanning.has_leaks(service, &tenant, &mut hidden);
     rotates(&root, &mut hidden);
     mistakes(service, &gateway, &newest);
     repeats(&org_admin, &key, &mut hidden);
@@ -176,6 +181,7 @@ fn a_day(service: &Service) -> Told {
     let prefix = text(&key.minted["key"]["secrets"][0]["prefix"]);
     let shown = vec![
         ("dump", "seen in lists".to_owned()),
+        ("dump", page),
         ("dump", prefix.clone()),
         ("dump", client.clone()),
         ("data/postgres/pg_wal", client),
@@ -222,6 +228,12 @@ fn mistakes(service: &Service, gateway: &Actor, secret: &str) {
     ] {
         gateway.send(&gateway.request("POST", "/api/v1/verify").json(&body));
     }
+    // In the activity log too: what a verdict leaves, and what is reported.
+    let call = json!({"provider": "p", "error": format!("it sent {secret}")});
+    let question = json!({"credential": secret, "operation": secret, "record": true, "call": call});
+    gateway.send(&gateway.request("POST", "/api/v1/verify").header("X-Request-Id", secret).json(&question));
+    let calls = json!({"calls": [{"credential_id": uuid::Uuid::now_v7(), "operation": secret, "model": format!("m {secret}")}]});
+    gateway.send(&gateway.request("POST", "/api/v1/activity").json(&calls));
     let broken = format!("{{\"credential\": \"{secret}\"");
     let request = gateway.request("POST", "/api/v1/verify").header("Content-Type", "application/json");
     gateway.send(&request.body(broken.into_bytes())).problem(400, "invalid_request");

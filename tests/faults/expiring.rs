@@ -91,7 +91,7 @@ const COUNTED: &str = "
     do $$ begin
       execute format('alter database %I set track_functions = %L', current_database(), 'all');
     end $$;
-    create or replace function credledger.read_streams(ledger int, streams uuid[])
+    create or replace function credledger.read_streams(ledger int, streams uuid[], last_position bigint)
     returns table (\"position\" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
     language plpgsql stable set search_path = pg_catalog, pg_temp as $function$
     #variable_conflict use_column
@@ -100,7 +100,7 @@ const COUNTED: &str = "
         from credledger.events e
         left join credledger.personal p
           on p.ledger_id = e.ledger_id and p.stream_id = e.stream_id and p.version = e.version
-        where e.ledger_id = ledger and e.stream_id = any (streams)
+        where e.ledger_id = ledger and e.stream_id = any (streams) and e.position <= last_position
         order by e.stream_id, e.version;
     end $function$";
 

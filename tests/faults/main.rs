@@ -15,12 +15,14 @@ mod proxy;
 #[path = "../support/random.rs"]
 mod random;
 
+mod activity;
 mod canary;
 mod clock;
 mod crash;
 mod cut_off;
 mod erased;
 mod expiring;
+mod forged_trail;
 mod forgery;
 mod lease;
 mod moving_in;
@@ -33,4 +35,5 @@ mod repeats;
 mod settle;
 mod signing_keys;
 mod stopping;
+mod usage;
 mod warned;

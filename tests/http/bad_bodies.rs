@@ -81,8 +81,16 @@ fn holder(service: &Service, root: &Actor) -> Actor {
     service.actor(&acme(root).mint("holder").secret)
 }
 
-/// Of a problem; of an item that fails alone its own.
+/// Of a problem; of an item that fails alone its own, and of a call that is rejected.
 fn pointers(answer: &Response, place: &str) -> Vec<String> {
+    if let (200, Some(rejected)) = (answer.status, answer.json()["rejected"].as_array()) {
+        let told =
+            text(&rejected.first().unwrap_or_else(|| panic!("{place}: nothing was rejected"))["detail"]);
+        return told
+            .split("; /")
+            .map(|fault| fault.split(": ").next().unwrap_or_default().to_owned())
+            .collect();
+    }
     let told = match answer.status {
         200 => answer.json()["data"][0].clone(),
         _ => answer.problem(400, "invalid_request"),

@@ -160,7 +160,8 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&keys, &format!("q={}", "q".repeat(101)), "q"),
         (&history, "order=up", "order"),
         (&history, "status=active", "status"),
-        (&key.path, "at=2026-01-01T00:00:00Z", "at"),
+        (&history, "at=2026-01-01T00:00:00Z", "at"),
+        (&keys, "position=1", "position"),
         (&tenant.path(), "limit=1", "limit"),
     ];
     for (path, query, parameter) in cases {

@@ -6,12 +6,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
+mod audit;
 mod authorize;
 mod bad_bodies;
 mod bad_input;
 mod bearer;
 mod client_input;
 mod clients;
+mod decide;
 mod document;
 mod erasures;
 mod expiring_soon;
@@ -21,6 +24,9 @@ mod idempotency;
 mod import;
 mod keys;
 mod last_root;
+mod leaks;
+mod leaks_github;
+mod ledger_events;
 mod limits;
 mod limits_set;
 mod lists;
@@ -32,6 +38,7 @@ mod oauth;
 mod operators;
 mod operators_below;
 mod order_of_checks;
+mod past;
 mod plans;
 mod preconditions;
 mod secrets;
@@ -42,6 +49,7 @@ mod signing_keys;
 mod stopping;
 mod strangers;
 mod tenants;
+mod usage;
 mod verify;
 
 use serde_json::json;

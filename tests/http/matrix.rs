@@ -44,7 +44,7 @@ const fn whole(
 const ROOT: &[&str] = &["root"];
 const WRITERS: &[&str] = &["root", "org_admin"];
 const READERS: &[&str] = &["root", "org_admin", "auditor"];
-const AUDITORS: &[&str] = &["root", "auditor"];
+const LEDGER_READERS: &[&str] = &["root", "auditor"];
 const ASKERS: &[&str] = &["root", "gateway"];
 
 /// Paths with a tenant, or with an operator, are tried on own, foreign and absent ones; the others are the platform's.
@@ -55,6 +55,8 @@ pub const ROWS: &[Row] = &[
     row("PATCH", "/api/admin/v1/tenants/{tenant}", r#"{"name":"@"}"#, WRITERS),
     whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
     whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
+    row("GET", "/api/admin/v1/tenants/{tenant}/audit", "", READERS),
+    whole("GET", "/api/admin/v1/ledger/events", "", &["root", "auditor"]),
     row("GET", "/api/admin/v1/session", "", &ROLES),
     row("GET", "/api/admin/v1/plans", "", READERS),
     row("GET", "/api/admin/v1/plans/{plan}", "", READERS),
@@ -75,6 +77,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/suspend", "{}", WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/resume", "{}", WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/history", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/usage", "", READERS),
     row(
         "PATCH",
         "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}",
@@ -93,6 +96,9 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/resume", "{}", WRITERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/tokens/revoke", "{}", WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/history", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/usage", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/usage", "", READERS),
+    whole("GET", "/api/admin/v1/usage", "", LEDGER_READERS),
     row(
         "PATCH",
         "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}",
@@ -120,8 +126,14 @@ pub const ROWS: &[Row] = &[
     row("GET", "/api/admin/v1/tenants/{tenant}/erasures", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/erasures/{erasure}", "", READERS),
     whole("POST", "/api/admin/v1/erasures", r#"{"operator":"{operator}","reason":"other"}"#, ROOT),
-    whole("GET", "/api/admin/v1/erasures", "", AUDITORS),
-    whole("GET", "/api/admin/v1/erasures/{erasure}", "", AUDITORS),
+    whole("GET", "/api/admin/v1/erasures", "", LEDGER_READERS),
+    whole("GET", "/api/admin/v1/erasures/{erasure}", "", LEDGER_READERS),
+    row(
+        "POST",
+        "/api/admin/v1/tenants/{tenant}/decide",
+        r#"{"credential_id":"{key}","position":1}"#,
+        READERS,
+    ),
     row(
         "POST",
         "/api/admin/v1/operators",
@@ -139,6 +151,8 @@ pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/signing-keys/{kid}/revoke", r#"{"reason":"other"}"#, ROOT),
     row("POST", "/api/v1/verify", r#"{"credential":"x"}"#, ASKERS),
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
+    row("POST", "/api/v1/activity", r#"{"calls":[]}"#, ASKERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/activity", "", READERS),
     row("GET", "/api/v1/revocations", "", ASKERS),
 ];
 
@@ -147,7 +161,7 @@ impl Row {
     fn send(&self, actor: &Actor, parts: &[(&str, &str)]) -> Response {
         let request = actor.request(self.method, &self.path_of(parts));
         match self.body(parts) {
-            None => actor.send(&request),
+            None => actor.send_caught_up(&request),
             Some(body) => actor.send(&request.header("Content-Type", self.media_type()).body(body.into())),
         }
     }

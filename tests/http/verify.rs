@@ -112,7 +112,7 @@ fn a_question_that_cannot_be_read_is_400_and_any_credential_is_judged() {
         (json!({"credential": "x", "client_ip": "192.0.2.0/24"}), "/client_ip"),
         (json!({"credential": "x", "scopes": ["a:*"]}), "/scopes/0"),
         (json!({"credential": "x", "scopes": "a:b"}), "/scopes"),
-        (json!({"credential": "x", "record": true}), "/record"),
+        (json!({"credential": "x", "record": 1}), "/record"),
     ];
     for (question, pointer) in cases {
         let problem = gateway.post("/api/v1/verify", &question).problem(400, "invalid_request");

@@ -47,7 +47,7 @@ async fn personal_values_come_back_as_they_were_written() {
     batch.personal.push((command, stream, 1, None));
     assert_eq!(writer.append(1000, &batch).await.verdicts, [DONE]);
     let reader = database.role("credledger_system").await;
-    let by_id = format!("read_streams($1, array['{stream}'::uuid])");
+    let by_id = format!("read_streams($1, array['{stream}'::uuid], 9)");
     for read in ["read_by_stream($1)", "read_events($1, 0, 9)", &by_id] {
         let sql = format!("select slots::text from credledger.{read}");
         let row = reader.query_one(&sql, &[&LEDGER]).await.expect("a row");

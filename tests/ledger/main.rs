@@ -2,19 +2,24 @@
 // The bans are the service's: its tests have a clock, ids and an environment of their own.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod activity;
 mod append_sql;
 mod doorbell;
 mod erasing;
 mod leases;
 mod once;
 mod order;
+mod past;
 mod privileges;
 mod schema;
 mod settling;
 mod sight;
+mod usage;
 mod warnings;
 
 use support::batch::Writer;

@@ -204,7 +204,7 @@ async fn every_query_of_the_projections_uses_its_index() {
     let database = Postgres::database().await;
     const TENANT: &str = "'0197e7a0-0000-7000-8000-000000000000'";
     let page = |filters: &str| format!("1, {TENANT}, 9, {TENANT}, 50, 9, 0, {filters}");
-    let of_keys = |filters: &str| page(&format!("{filters}, 'api_key'"));
+    let of_keys = |filters: &str| page(&format!("{filters}, 'api_key', null"));
     let pages = include_str!("../../projections/credentials/queries/page.sql");
     let queries = [
         (

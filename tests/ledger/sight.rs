@@ -139,9 +139,21 @@ fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
         (Sight::Tenants(Some(&ids.tenants[..1])), see(&[a], &[a], &[], &[])),
         (Sight::Tenants(Some(&ids.credentials)), see(&[], &[], &[], &[])),
         (Sight::Tenants(Some(&[])), see(&[], &[], &[], &[])),
+        (Sight::Ledger, see(&ids.all(), &[], &[], &[])),
         (Sight::Answers(one), see(&[], &[], &[], &[one])),
         (Sight::Answers(a), see(&[], &[], &[], &[])),
     ]
+}
+
+/// A row of each tenant, and one of the platform.
+async fn put_into_trails(database: &TestDatabase, ids: &Ids) {
+    let insert = "insert into credledger.trail (ledger_id, tenant_id, position, is_copy, type, family, at_ms, stream_id, version,
+            subject_id, actor_id, shown_version, mac)
+        select 1, t, p, false, 'x.y', 'x', 0, s, 1, s, s, 1, '' from unnest($1::uuid[], $2::uuid[], array[0, 1, 2]) as u(t, s, p)";
+    let [a, b] = ids.tenants;
+    let (tenants, streams) = ([Some(a), Some(b), None], [a, b, ids.operators[0]]);
+    let admin = database.admin().await;
+    admin.execute(insert, &[&tenants.as_slice(), &streams.as_slice()]).await.expect("rows");
 }
 
 #[tokio::test]
@@ -150,7 +162,7 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let ids = world(&database).await;
     let service = database.open().await;
     let all = ids.all();
-    let streams = "select stream_id from credledger.read_streams($1, $2) order by 1";
+    let streams = "select stream_id from credledger.read_streams($1, $2, 99) order by 1";
     let personal = "select stream_id from credledger.personal order by 1";
     let tenants = "select id from credledger.tenants order by 1";
     let credentials = "select id from credledger.credentials order by 1";
@@ -159,6 +171,8 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
     let answers = "select operator_id from credledger.idempotency order by 1";
     let operators = "select id from credledger.operators order by 1";
     let tokens = "select operator_id from credledger.operator_tokens order by 1";
+    let trail = "select stream_id from credledger.trail order by 1";
+    put_into_trails(&database, &ids).await;
     // Twice: what one transaction was shown is not left on its connection for the next.
     for (sight, expected) in cases(&ids).into_iter().chain(cases(&ids)) {
         let params: [&(dyn ToSql + Sync); 2] = [&LEDGER, &all];
@@ -171,6 +185,13 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
         assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
         assert_eq!(seen(&service, sight, operators, &[]).await, expected.operators, "{sight:?}");
         assert_eq!(seen(&service, sight, tokens, &[]).await, expected.operators, "{sight:?}");
+        let mut of_trail = match sight {
+            Sight::Tenant(own) | Sight::Decision(Some(own)) if ids.tenants.contains(&own) => vec![own],
+            Sight::Ledger => vec![ids.tenants[0], ids.tenants[1], ids.operators[0]],
+            _ => Vec::new(),
+        };
+        of_trail.sort();
+        assert_eq!(seen(&service, sight, trail, &[]).await, of_trail, "{sight:?}");
     }
 }
 

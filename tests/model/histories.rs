@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::replays::Record;
 use crate::run::Run;
 use crate::step::history;
 use crate::support::service::Service;
-use crate::{doors, lists, log, verdicts};
+use crate::{doors, lists, log, replays, trails, verdicts};
 
 const SHORT: (u32, usize) = (56, 75);
 const LONG: (u32, usize) = (1500, 90);
@@ -47,11 +48,27 @@ const MET: &[(&str, usize)] = &[
     ("ledger.subject_erased", 20),
     ("erasure.refused", 10),
     ("token.given_back", 2),
+    ("api_key.leak_reported", 10),
+    ("oauth_client.leak_reported", 5),
+    ("leak.no_news", 1),
     ("token.was_over", 1),
     ("token.accepted", 8),
     ("token.revoked", 15),
     ("token.wrong_audience", 8),
     ("token.insufficient_scope", 5),
+];
+
+/// Steps from one asking to the next.
+const ASKED_EACH: usize = 8;
+/// Outcomes that are told again.
+const SAID: [&str; 7] = [
+    "accepted",
+    "revoked",
+    "rotated_out",
+    "tenant_suspended",
+    "ip_denied",
+    "insufficient_scope",
+    "wrong_tenant",
 ];
 
 /// What a failure prints is the smallest history that fails; the long form draws others each time.
@@ -64,16 +81,26 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
         true => TestRunner::new(config),
         false => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
-    let service = Service::start();
+    let mut service = Service::start();
     let gateway = service.gateway();
+    let said: RefCell<Record> = RefCell::default();
     let met: RefCell<BTreeMap<String, usize>> = RefCell::default();
     let outcome = runner.run(&history(steps), |steps| {
         let mut run = Run::new(&service);
-        steps.iter().for_each(|step| run.step(step));
+        let mut record = Record::default();
+        for (turn, step) in steps.iter().enumerate() {
+            run.step(step);
+            if turn % ASKED_EACH == 0 {
+                record.ask_run(&gateway, &run, turn / ASKED_EACH);
+            }
+        }
         log::holds_exactly(&service, &run);
         verdicts::agree(&gateway, &mut run);
         lists::agree(&run);
+        trails::agree(&service, &run);
         doors::agree(&service, &run);
+        record.is_told_again(&run.root);
+        said.borrow_mut().add(record.some());
         let mut met = met.borrow_mut();
         run.met.into_iter().for_each(|(what, often)| *met.entry(what).or_default() += often);
         Ok(())
@@ -82,6 +109,12 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
         panic!("{failure}");
     }
     log::views_agree(&service);
+    let said = said.into_inner();
+    for reason in SAID {
+        assert!(said.met(reason) > 0, "{reason} was never said, among {}", said.len());
+    }
+    replays::rebuilt(&mut service);
+    said.is_told_again(&service.root());
     let met = met.into_inner();
     for &(what, least) in MET {
         let often = met.get(what).copied().unwrap_or_default();

@@ -18,10 +18,13 @@ use std::sync::Arc;
 
 use crate::log::{block_on, events, is_housekeeping};
 use crate::random::Random;
+use crate::replays::Record;
 use crate::support::service::{Key, Service, Tenant, eventually, millis};
 
 const KEYS: usize = 40;
 const STEPS: usize = 250;
+/// Steps from one asking to the next.
+const ASKED_EACH: usize = 10;
 /// From now on; half of such a life is what is waited for.
 const LIVES_MS: [i64; 5] = [1_500, 4_000, 12_000, 24_000, 3_600_000];
 const WINDOWS_SECONDS: [u32; 5] = [0, 1, 5, 60, 1_209_600];
@@ -144,7 +147,13 @@ fn what_housekeeping_writes_of_ends_is_what_the_domain_decides_and_all_of_it() {
     let began = millis(&keys[0].minted["key"]["created_at"]);
     let clock = std::time::Instant::now();
     let now = || began + i64::try_from(clock.elapsed().as_millis()).expect("short");
-    (0..STEPS).for_each(|_| step(&mut random, &tenants, &keys, now()));
+    let (gateway, mut said) = (service.gateway(), Record::default());
+    (0..STEPS).for_each(|number| {
+        step(&mut random, &tenants, &keys, now());
+        if number % ASKED_EACH == 0 {
+            said.ask(&gateway, keys.iter().map(|key| json!({"credential": key.secret})).collect());
+        }
+    });
     // Windows as they are now; whatever comes from here on comes by time.
     for (tenant, window) in tenants.iter().zip([1_209_600, 3]) {
         let settings = json!({"expiry_warning_seconds": window});
@@ -162,6 +171,11 @@ fn what_housekeeping_writes_of_ends_is_what_the_domain_decides_and_all_of_it() {
     };
     let ended = || Some(each_was_decided(ledger())).filter(|(states, _)| ended(states));
     let (states, warnings) = eventually(ended).expect("all that ends soon has ended");
+    said.ask(&gateway, keys.iter().map(|key| json!({"credential": key.secret})).collect());
+    for reason in ["accepted", "suspended", "rotated_out", "expired"] {
+        assert!(said.met(reason) > 0, "{reason} was never said, among {}", said.len());
+    }
+    said.is_told_again(&root);
     assert!(warnings > KEYS / 4, "only {warnings} warnings");
     for key in &keys {
         let key = states.of(StreamId(key.id.parse().expect("an id")));

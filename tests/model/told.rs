@@ -45,6 +45,11 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
             told
         })
         .collect();
+    let leak = key.leaks.last().map(|leak| {
+        let prefix = key.secret(leak.secret).map(|secret| &secret.facts.prefix);
+        let (source, url) = (shown(&leak.source), leak.url.as_ref().map(shown));
+        json!({"reporter": "finder", "source": source, "url": url, "secret_id": leak.secret, "prefix": prefix})
+    });
     let description = shown_text(&key.description.value);
     let mut told = json!({
         "id": key.id,
@@ -60,6 +65,7 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         "owner": key.owner,
         "expires_at": key.expires_at,
         "revoked": revoked,
+        "leak": leak,
         "secrets": secrets,
         "version": key.version,
     });
@@ -88,7 +94,7 @@ pub fn member_as_told(member: &Member) -> Value {
     })
 }
 
-/// The service's answer without what the model can't know: who and when.
+/// The service's answer without what the model can't know: who and when, and when it was used.
 pub fn comparable(told: &Value) -> Value {
     let mut told = told.clone();
     let members = told.as_object_mut().expect("an object");
@@ -100,19 +106,24 @@ pub fn comparable(told: &Value) -> Value {
     told
 }
 
-/// The service's answer without what the model can't know: who and when.
+/// The service's answer without what the model can't know: who and when, and when it was used.
 pub fn comparable_key(key: &Value) -> Value {
     let mut key = key.clone();
     let members = key.as_object_mut().expect("a key");
-    for unknown in ["created_at", "created_by"] {
+    for unknown in ["created_at", "created_by", "last_used_at", "last_used_ip"] {
         assert!(members.remove(unknown).is_some(), "no {unknown}");
     }
     if let Some(revoked) = members["revoked"].as_object_mut() {
         revoked.retain(|name, _| name == "reason" || name == "note");
     }
+    if let Some(leak) = members["leak"].as_object_mut() {
+        assert!(leak.remove("reported_at").is_some(), "no reported_at");
+    }
     for secret in members["secrets"].as_array_mut().expect("secrets") {
         let secret = secret.as_object_mut().expect("a secret");
-        assert!(secret.remove("created_at").is_some(), "no created_at");
+        for unknown in ["created_at", "last_used_at", "last_used_ip"] {
+            assert!(secret.remove(unknown).is_some(), "no {unknown}");
+        }
         if secret["status"] == "revoked" {
             secret["expires_at"] = Value::Null;
         }

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use credledger::clock::Timestamp;
-use credledger::domain::access::{Facts, Owner, Possession, Request, Token, judge};
+use credledger::domain::access::{Facts, Possession, Request, Token, judge};
 use credledger::domain::credential::{Credential, Kind, Secret};
+use credledger::domain::decided::Whole;
 use credledger::domain::effective::Effective;
 use credledger::domain::ids::TenantId;
 use credledger::domain::member::Member;
@@ -25,12 +26,12 @@ const OPERATIONS: [Option<&str>; 3] = [None, Some("GET /orders"), Some("POST /or
 const AUDIENCES: [Option<&str>; 5] = [None, Some(RESOURCES[0]), None, Some(RESOURCES[1]), Some(RESOURCES[2])];
 const BATCH: usize = 100;
 
-struct Question {
-    ip: Option<IpAddr>,
-    scopes: Vec<ConcreteScope>,
-    operation: Option<&'static str>,
-    tenant: Option<TenantId>,
-    audience: Option<&'static str>,
+pub struct Question {
+    pub ip: Option<IpAddr>,
+    pub scopes: Vec<ConcreteScope>,
+    pub operation: Option<&'static str>,
+    pub tenant: Option<TenantId>,
+    pub audience: Option<&'static str>,
 }
 
 /// All that a verdict may depend on.
@@ -88,7 +89,7 @@ fn asked(run: &Run<'_>) -> Vec<(String, Whose, Question)> {
 }
 
 /// Some ways to ask for each, others for each: over a history all of them come.
-fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
+pub fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
     let question = |turn: usize| Question {
         ip: ADDRESSES[turn % ADDRESSES.len()].map(|text| text.parse().expect("an address")),
         scopes: SCOPES[turn / 2 % SCOPES.len()]
@@ -106,28 +107,15 @@ fn questions(turn: usize, tenants: &[TenantId]) -> Vec<Question> {
 impl Whose {
     pub fn facts(&self) -> Facts<'_> {
         let Whose { tenant, credential, owner, secret, token } = self;
-        Facts {
-            tenant: credential.tenant,
-            token: token.as_ref().map(|(taken, revoked)| Token {
-                ends_at: taken.ends_at,
-                revoked: *revoked,
-                bound: false,
-                scopes: &taken.scopes,
-                audience: &taken.audience,
-            }),
-            revoked: credential.revoked.is_some(),
-            secret_revoked: secret.revoked_at.is_some(),
-            secret_ends_at: secret.ends_at,
-            expires_at: credential.expires_at,
-            tenant_suspended: tenant.suspended_at.is_some(),
-            suspended: credential.suspended_at.is_some(),
-            owner: owner
-                .as_ref()
-                .map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
-            scopes: &credential.scopes,
-            ip_rules: &credential.ip_rules,
-            operations: &tenant.settings.operations,
-        }
+        let token = token.as_ref().map(|(taken, revoked)| Token {
+            ends_at: taken.ends_at,
+            revoked: *revoked,
+            bound: false,
+            scopes: &taken.scopes,
+            audience: &taken.audience,
+        });
+        let whole = Whole { credential, secret, tenant, owner: owner.as_ref() };
+        Facts { token, ..whole.facts() }
     }
 
     fn hold(&self, told: &Value, question: &Question) {

@@ -47,23 +47,23 @@ const PROJECTIONS: [&str; 9] = [
     "operator_tokens",
 ];
 
-struct World {
-    database: TestDatabase,
+pub struct World {
+    pub database: TestDatabase,
     key_file: PathBuf,
-    foundation: Foundation,
-    house: House,
+    pub foundation: Foundation,
+    pub house: House,
 }
 
 impl World {
-    async fn open() -> World {
+    pub async fn open() -> World {
         let database = Postgres::database().await;
         let key_file = PathBuf::from(format!("/tmp/credledger-{}.key", uuid::Uuid::now_v7().simple()));
         let foundation = Foundation::lay(&database.settings(), false, &key_file).await.expect("a foundation");
-        let house = House::open(&foundation, uuid::Uuid::now_v7()).await.expect("a house");
+        let house = House::open(&foundation, uuid::Uuid::now_v7(), None).await.expect("a house");
         World { database, key_file, foundation, house }
     }
 
-    async fn execute(&self, stream: StreamId, command: Command) {
+    pub async fn execute(&self, stream: StreamId, command: Command) {
         let order = Order::of(
             stream,
             command,
@@ -73,7 +73,7 @@ impl World {
     }
 
     /// A tenant, its members, an operator with a token, and keys and clients that have lived in different ways.
-    async fn live(&self) {
+    pub async fn live(&self) {
         let tenant = TenantId(uuid::Uuid::now_v7());
         let settings = Settings::starting(KeyFormat::default());
         let create =

@@ -9,6 +9,7 @@ pub mod document;
 pub mod holder;
 pub mod json_schema;
 pub mod pieces;
+pub mod scanner;
 pub mod service;
 
 use credledger::db::{Database, DatabaseUrl, Settings};

@@ -276,6 +276,22 @@ impl Actor {
         self.send(&self.request("GET", path))
     }
 
+    /// The same, asked again while what is read has not caught up with the ledger: a busy machine may take longer than a read waits.
+    #[track_caller]
+    pub fn get_caught_up(&self, path: &str) -> Response {
+        self.send_caught_up(&self.request("GET", path))
+    }
+
+    #[track_caller]
+    pub fn send_caught_up(&self, request: &Request) -> Response {
+        let asked = eventually(|| {
+            let answer = self.send(request);
+            let behind = answer.status == 503 && answer.json()["code"] == "behind";
+            (!behind).then_some(answer)
+        });
+        asked.expect("it catches up")
+    }
+
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Response {
         self.send(&self.request("POST", path).json(body))
@@ -383,6 +399,19 @@ impl Key<'_> {
     #[track_caller]
     pub fn read(&self) -> Value {
         self.admin.get(&self.path).expect(200)
+    }
+
+    /// As it is but for its use, which every call moves.
+    #[track_caller]
+    pub fn read_unused(&self) -> Value {
+        let mut read = self.read();
+        let secrets = read["secrets"].as_array_mut().into_iter().flatten();
+        for used in secrets.flat_map(Value::as_object_mut) {
+            used.retain(|member, _| !member.starts_with("last_used_"));
+        }
+        let members = read.as_object_mut().expect("a resource");
+        members.retain(|member, _| !member.starts_with("last_used_"));
+        read
     }
 
     #[track_caller]

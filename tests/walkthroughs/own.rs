@@ -4,6 +4,79 @@ use serde_json::json;
 
 use crate::support::service::{Service, millis, text};
 
+/// A key that was widened, used, restricted, and found to be leaked: what an auditor is asked about weeks later.
+#[test]
+fn n2_one_credential_is_told_as_it_was_at_any_instant_and_at_any_position() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint_with(json!({"name": "ci-runner", "scopes": ["orders:read"]}));
+    let widened = key.edit(json!({"scopes": ["orders:*"], "name": "ci-runner 2"}));
+    key.edit(json!({"ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}}));
+    key.revoke("leaked");
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let at = |moment: &str| auditor.get(&format!("{}?{moment}", key.path)).expect(200);
+
+    let minted = at(&format!("position={}", key.minted["position"]));
+    assert_eq!((&minted["name"], &minted["scopes"]), (&json!("ci-runner"), &json!(["orders:read"])));
+    assert_eq!((&minted["status"], &minted["version"]), (&json!("active"), &json!(1)));
+    let then = at(&format!("position={}", widened["position"]));
+    assert_eq!((&then["name"], &then["scopes"]), (&json!("ci-runner 2"), &json!(["orders:*"])));
+    assert_eq!(then["ip_rules"]["allow"], json!([]));
+
+    // At the instant of each event, and of none: whatever had happened by then.
+    for event in key.history() {
+        let shown = at(&format!("at={}", text(&event["at"])));
+        let last = key.history().into_iter().rfind(|other| other["at"] == event["at"]).expect("itself");
+        assert_eq!(shown, at(&format!("position={}", last["position"])));
+    }
+    let revoked = at(&format!("at={}", text(&key.history().last().expect("an event")["at"])));
+    assert_eq!((&revoked["status"], &revoked["revoked"]["reason"]), (&json!("revoked"), &json!("leaked")));
+    let early = auditor.get(&format!("{}?at=2020-01-01T00:00:00Z", key.path));
+    early.problem(404, "not_found");
+}
+
+#[test]
+fn n3_a_past_decision_is_replayed_with_the_events_that_decided_it() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint_with(json!({"name": "ci-runner", "scopes": ["orders:read"]}));
+    let rules = json!({"ip_rules": {"allow": [{"cidr": "192.0.2.0/24"}]}});
+    let ruled = key.edit(rules)["position"].clone();
+    let call = json!({"credential": key.secret, "client_ip": "198.51.100.7", "scopes": ["orders:read"]});
+    let refused = gateway.verify_as(call).is_refused("ip_denied").clone();
+    // Somebody mends it, and later the key goes.
+    let mended = key.edit(json!({"ip_rules": null}))["position"].clone();
+    key.revoke("unused");
+
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let decide = |moment: &serde_json::Value| {
+        let mut body =
+            json!({"prefix": refused["prefix"], "client_ip": "198.51.100.7", "scopes": ["orders:read"]});
+        body.as_object_mut().expect("a question").extend(moment.as_object().expect("members").clone());
+        auditor.post(&format!("{}/decide", tenant.path()), &body).expect(200)
+    };
+    let replayed = decide(&json!({"position": refused["position"], "at": refused["judged_at"]}));
+    for member in ["valid", "reason", "detail", "credential_id", "secret_id", "name", "position", "judged_at"]
+    {
+        assert_eq!(replayed[member], refused[member], "{member}");
+    }
+    assert_eq!(replayed["decided_by"], json!([key.minted["position"], ruled]));
+    // The events that it names are those of the history.
+    let history = key.history();
+    let named = history.iter().filter(|event| event["position"] == ruled).collect::<Vec<_>>();
+    assert_eq!(named[0]["type"], "api_key.restricted");
+
+    let after = decide(&json!({"position": mended}));
+    assert_eq!(
+        (&after["valid"], after["decided_by"].as_array().and_then(|all| all.last())),
+        (&json!(true), Some(&mended))
+    );
+    let now = decide(&json!({"at": history.last().expect("an event")["at"]}));
+    assert_eq!(now["reason"], "revoked");
+}
+
 #[test]
 fn n5_a_rotation_is_one_thing_with_one_id_one_history_and_several_dated_secrets() {
     let service = Service::start();
@@ -49,6 +122,49 @@ fn n5_a_grace_window_can_be_lengthened_shortened_and_closed() {
     gateway.verify(&new_secret).is_accepted();
     let told = ["created", "rotated", "grace_moved", "grace_moved", "secret_revoked"];
     assert_eq!(key.told(), told.map(|word| format!("api_key.{word}")));
+}
+
+#[test]
+fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_found() {
+    let service = Service::start();
+    let (root, gateway, finder) = (service.root(), service.gateway(), service.anonymous());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint("long-lived");
+    let (successor, _) = key.rotate(json!({"grace_seconds": 3600}));
+    let report = |token: &str, url: &str| {
+        let body = json!({"token": token, "source": "a public repository", "url": url});
+        finder.post("/api/v1/leaks", &body).expect(202)
+    };
+
+    // Of a secret that is on its way out, that one ends; whoever finds it learns nothing.
+    let told = report(&key.secret, "https://git.example/1");
+    gateway.verify(&key.secret).is_refused("revoked");
+    gateway.verify(&successor).is_accepted();
+    assert_eq!(told, report("nothing that is here", "https://git.example/2"));
+
+    // Of the active one, the key ends.
+    report(&successor, "https://git.example/3");
+    gateway.verify(&successor).is_refused("revoked");
+    let shown = key.read();
+    assert_eq!((&shown["status"], &shown["revoked"]["reason"]), (&json!("revoked"), &json!("leaked")));
+    assert_eq!(shown["leak"]["url"], "https://git.example/3");
+    assert_eq!(shown["leak"]["prefix"], shown["secrets"][1]["prefix"]);
+    let words = ["created", "rotated", "leak_reported", "secret_revoked", "leak_reported", "revoked"];
+    assert_eq!(key.told(), words.map(|word| format!("api_key.{word}")));
+    for event in &key.history()[2..] {
+        assert_eq!((&event["actor"]["kind"], &event["actor"]["id"]), (&json!("holder"), &json!(key.id)));
+        assert!(event["client_ip"].is_string() && event["request_id"].is_string(), "{event}");
+    }
+
+    // A tenant that would rather decide by itself is told alone.
+    root.patch(&tenant.path(), &json!({"settings": {"on_leak": "flag"}})).expect(200);
+    let other = tenant.mint("flagged");
+    report(&other.secret, "https://git.example/4");
+    gateway.verify(&other.secret).is_accepted();
+    assert_eq!(
+        (&other.read()["status"], &other.read()["leak"]["url"]),
+        (&json!("active"), &json!("https://git.example/4"))
+    );
 }
 
 /// Somebody else's table, as it was exported: ids, digests, and when each was made.

@@ -1,25 +1,20 @@
-//! One import over plain HTTP/1.1: the body goes out as the file is read, while another thread reads the answer, as the service
-//! wants it. TLS ends before the service in any case; on its own machine it is asked without.
+//! One import: the body goes out as the file is read, while another thread reads the answer, as the service wants it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cli::remote::{Answer, Remote, cut, is_segment, reason};
 use crate::limits;
 use crate::ops::StartError;
 
-/// How long neither side may be silent: beyond what the service waits for its database.
-const SILENCE: Duration = Duration::from_secs(120);
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Of what is wrong with a first line.
-const FAULTS_TOLD: usize = 5;
 
 pub struct Upload {
-    host: String,
+    remote: Remote,
     head: String,
 }
 
@@ -42,38 +37,19 @@ pub struct Body {
 }
 
 impl Upload {
-    pub fn new(url: &str, tenant: &str, token: &str) -> Result<Self, StartError> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            return Err(StartError::new(format!(
-                "--url {url} is not plain http. Run this where the service listens, or send the lines with curl: see docs/MOVING-IN.md."
-            )));
-        };
-        let (host, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let sound = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !sound(host) || !sound(tenant) || tenant.contains(['/', '?', '#', '%']) {
-            return Err(StartError::new("--url or --tenant is not well formed."));
+    pub fn new(remote: Remote, tenant: &str) -> Result<Self, StartError> {
+        if !is_segment(tenant) {
+            return Err(StartError::new("--tenant is not well formed."));
         }
-        if !sound(token) {
-            return Err(StartError::new("The token file holds no operator token."));
-        }
-        let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        let base = base.trim_end_matches('/');
-        let head = format!(
-            "POST {base}/api/admin/v1/tenants/{tenant}/keys/import HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        );
-        Ok(Upload { host, head })
+        let head = remote.head("POST", &format!("/api/admin/v1/tenants/{tenant}/keys/import"))
+            + "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+        Ok(Upload { remote, head })
     }
 
     pub fn begin(&self) -> Result<Body, StartError> {
-        let failed = |error: std::io::Error| {
-            StartError::new(format!("The service at {} can't be reached: {error}.", self.host))
-        };
-        let mut addresses = self.host.to_socket_addrs().map_err(failed)?;
-        let address = addresses.next().ok_or_else(|| StartError::new("The host has no address."))?;
-        let mut out = TcpStream::connect_timeout(&address, limits::CONNECT_WAIT).map_err(failed)?;
-        out.set_read_timeout(Some(SILENCE)).map_err(failed)?;
-        out.set_write_timeout(Some(SILENCE)).map_err(failed)?;
+        let mut out = self.remote.connect()?;
+        let failed =
+            |error: std::io::Error| StartError::new(format!("The service can't be reached: {error}."));
         out.write_all(self.head.as_bytes()).map_err(failed)?;
         let answer = out.try_clone().map_err(failed)?;
         // As many lines as one piece of the file has: it is of bounded size.
@@ -132,28 +108,19 @@ fn broken(error: impl std::fmt::Display) -> StartError {
     StartError::new(format!("The connection broke: {error}. Run the same again; what is imported stays."))
 }
 
-/// A read that failed: mostly, because the service has ended.
-fn cut(error: std::io::Error) -> StartError {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    match error.kind() {
-        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => broken("the service went away"),
-        _ => broken(error),
-    }
-}
-
-fn read_answer(mut answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Result<(), StartError> {
-    let (status, chunked) = read_head(&mut answer)?;
+fn read_answer(answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Result<(), StartError> {
+    let answer = Answer::read(answer).map_err(broken)?;
+    let (status, mut lines) = (answer.status, answer.body());
+    let cut = |error| broken(cut(error));
     if status != 200 {
         let mut problem = Vec::new();
-        answer.take(limits::BODY_BYTES as u64).read_to_end(&mut problem).map_err(cut)?;
-        let text = String::from_utf8_lossy(&problem);
-        let problem: Value = serde_json::from_str(text.trim()).unwrap_or_default();
+        lines.take(limits::BODY_BYTES as u64).read_to_end(&mut problem).map_err(cut)?;
+        let problem: Value = serde_json::from_slice(&problem).unwrap_or_default();
         return Err(StartError::new(format!(
             "The service refused the import ({status}): {}",
             reason(&problem)
         )));
     }
-    let mut lines = BufReader::new(Chunks { answer, left: 0, ended: !chunked });
     let mut text = String::new();
     loop {
         text.clear();
@@ -171,72 +138,9 @@ fn read_answer(mut answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Resu
     }
 }
 
-/// What a problem says, with the first few of the places that it lists.
-fn reason(problem: &Value) -> String {
-    let detail = problem["detail"].as_str().unwrap_or("it gave no reason");
-    let mut text = format!("{}.", detail.trim_end_matches('.'));
-    let faults = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for fault in faults.iter().take(FAULTS_TOLD) {
-        let place = fault["pointer"].as_str().unwrap_or_default();
-        text.push_str(&format!("\n  {place}: {}", fault["detail"].as_str().unwrap_or_default()));
-    }
-    if faults.len() > FAULTS_TOLD {
-        text.push_str(&format!("\n  and {} more", faults.len() - FAULTS_TOLD));
-    }
-    text
-}
-
-/// The status, and whether the body comes in chunks.
-fn read_head(answer: &mut impl BufRead) -> Result<(u16, bool), StartError> {
-    let mut head = String::new();
-    let mut bounded = answer.take(limits::HEAD_BYTES as u64);
-    while !head.ends_with("\r\n\r\n") {
-        if bounded.read_line(&mut head).map_err(cut)? == 0 {
-            return Err(broken("the service went away without an answer"));
-        }
-    }
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Ok((status.ok_or_else(|| broken("there is no status"))?, chunked))
-}
-
-/// A chunked body, read as one.
-struct Chunks {
-    answer: BufReader<TcpStream>,
-    left: usize,
-    ended: bool,
-}
-
-impl Read for Chunks {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        while self.left == 0 && !self.ended {
-            let mut size = String::new();
-            if self.answer.by_ref().take(64).read_line(&mut size)? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            // The end of the chunk before.
-            if size.trim().is_empty() && !size.is_empty() {
-                continue;
-            }
-            let bad = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "a chunk has no size");
-            self.left = usize::from_str_radix(size.trim(), 16).map_err(bad)?;
-            self.ended = self.left == 0;
-        }
-        let most = self.left.min(out.len());
-        let read = self.answer.read(&mut out[..most])?;
-        if read == 0 && most > 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        self.left -= read;
-        Ok(read)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{Shutdown, TcpListener};
-
-    use serde_json::json;
 
     use super::*;
 
@@ -244,7 +148,8 @@ mod tests {
     fn after(said: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let upload = Upload::new(&url, "acme", "token").expect("well formed");
+        let remote = Remote::new(&url, "token").expect("well formed");
+        let upload = Upload::new(remote, "acme").expect("well formed");
         let body = upload.begin().expect("it listens");
         let (mut service, _) = listener.accept().expect("a connection");
         service.write_all(said.as_bytes()).expect("written");
@@ -268,16 +173,5 @@ mod tests {
             assert!(told.contains("the service went away"), "{said:?}: {told}");
             assert!(told.ends_with("Run the same again; what is imported stays."), "{told}");
         }
-    }
-
-    #[test]
-    fn a_refusal_names_the_first_places() {
-        let faults: Vec<Value> =
-            (0..7).map(|each| json!({"pointer": format!("/m{each}"), "detail": "not known"})).collect();
-        let problem = json!({"detail": "7 things are wrong with it; see errors.", "errors": faults});
-        let text = reason(&problem);
-        assert!(text.starts_with("7 things are wrong with it; see errors.\n  /m0: not known\n"), "{text}");
-        assert!(text.contains("/m4") && !text.contains("/m5") && text.ends_with("and 2 more"), "{text}");
-        assert_eq!(reason(&Value::Null), "it gave no reason.");
     }
 }

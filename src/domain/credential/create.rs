@@ -136,6 +136,7 @@ impl Created {
             expiry_since: recorded.at,
             warned_of: None,
             secrets: vec![Secret::new(self.secret, recorded.at, recorded.version)],
+            leaks: Vec::new(),
             created_at: recorded.at,
             created_by: recorded.actor,
             origin: None,

@@ -183,6 +183,7 @@ impl Imported {
         secret.foreign = Some(self.secret.foreign());
         Ok(Credential {
             secrets: vec![secret],
+            leaks: Vec::new(),
             created_at: self.created_at.unwrap_or(recorded.at),
             origin: Some(Origin {
                 source: self.source,

@@ -9,6 +9,7 @@ pub mod create;
 pub mod edit;
 pub mod grace;
 pub mod import;
+pub mod leak;
 pub mod limit;
 pub mod record_due;
 pub mod registration;
@@ -49,6 +50,7 @@ pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
 pub use grace::{GraceMoved, MoveGrace};
 pub use import::{ForeignSecret, Import, Imported, ImportedSecret};
+pub use leak::{Finding, Leak, LeakReported, OnLeak, ReportLeak, Reporter};
 pub use limit::{Limit, Limited};
 pub use record_due::{Expired, RecordDue, SecretExpired};
 pub use registration::{AuthMethod, Client, ClientRotation, Kind, Registration, Resource};
@@ -81,6 +83,7 @@ family! { CredentialEvent,
     SecretRevoked = "api_key.secret_revoked" | "oauth_client.secret_revoked" v 1 personal [];
     SecretExpired = "api_key.secret_expired" | "oauth_client.secret_expired" v 1 personal [];
     TokensRevoked = "oauth_client.tokens_revoked" v 1 personal [];
+    LeakReported = "api_key.leak_reported" | "oauth_client.leak_reported" v 1 personal ["source", "url"];
     Suspended = "api_key.suspended" | "oauth_client.suspended" v 1 personal [];
     Resumed = "api_key.resumed" | "oauth_client.resumed" v 1 personal [];
     ExpiringSoon = "api_key.expiring_soon" | "oauth_client.expiring_soon" v 1 personal [];
@@ -104,6 +107,7 @@ pub enum CredentialCommand {
     MoveGrace(MoveGrace),
     RevokeSecret(RevokeSecret),
     RevokeTokens(RevokeTokens),
+    ReportLeak(ReportLeak),
     Suspend(Suspend),
     Resume(Resume),
     Revoke(Revoke),
@@ -150,6 +154,7 @@ impl CredentialCommand {
             Self::MoveGrace(grace) => grace.decide(credential, tenant, context),
             Self::RevokeSecret(revoke) => revoke.decide(credential, context),
             Self::RevokeTokens(revoke) => revoke.decide(credential, context),
+            Self::ReportLeak(report) => report.decide(credential, tenant, context),
             Self::Suspend(suspend) => suspend.decide(credential, context),
             Self::Resume(resume) => resume.decide(credential, context),
             Self::Revoke(revoke) => revoke.decide(credential, context),
@@ -182,6 +187,8 @@ pub struct Credential {
     pub warned_of: Option<Timestamp>,
     /// oldest first
     pub secrets: Vec<Secret>,
+    /// what was reported of them, oldest first
+    pub leaks: Vec<Leak>,
     pub created_at: Timestamp,
     pub created_by: Actor,
     /// of an imported one: where it comes from
@@ -347,6 +354,7 @@ impl Credential {
             CredentialEvent::GraceMoved(event) => event.apply(self, recorded.version)?,
             CredentialEvent::SecretRevoked(event) => event.apply(self, recorded)?,
             CredentialEvent::SecretExpired(event) => event.apply(self, recorded.version)?,
+            CredentialEvent::LeakReported(event) => event.apply(self, recorded)?,
             CredentialEvent::Suspended(_) => self.suspended_at = Some(recorded.at),
             CredentialEvent::Resumed(_) => self.suspended_at = None,
             CredentialEvent::ExpiringSoon(event) => event.apply(self)?,

@@ -10,7 +10,8 @@ use crate::domain::refusal::Refusal;
 use crate::limits;
 
 /// The two kinds of credentials. One aggregate: they live the same life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     ApiKey,
     OauthClient,

@@ -7,6 +7,7 @@ pub mod create;
 pub mod disable;
 pub mod enable;
 pub mod invite;
+pub mod leak;
 pub mod mint_token;
 pub mod revoke_token;
 
@@ -35,6 +36,7 @@ pub use create::{Create, Created};
 pub use disable::{Disable, Disabled};
 pub use enable::{Enable, Enabled};
 pub use invite::{Invite, Invited};
+pub use leak::ReportLeak;
 pub use mint_token::{MintToken, TokenMinted};
 pub use revoke_token::{RevokeToken, TokenRevoked};
 
@@ -45,7 +47,7 @@ family! { OperatorEvent,
     Disabled = "operator.disabled" v 1 personal [];
     Enabled = "operator.enabled" v 1 personal [];
     TokenMinted = "operator.token_minted" v 1 personal ["name"];
-    TokenRevoked = "operator.token_revoked" v 1 personal [];
+    TokenRevoked = "operator.token_revoked" v 1 personal ["source", "url"];
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ pub enum OperatorCommand {
     Enable(Enable),
     MintToken(MintToken),
     RevokeToken(RevokeToken),
+    ReportLeak(ReportLeak),
 }
 
 /// Which tenants an operator may see and act on.
@@ -214,7 +217,8 @@ impl OperatorCommand {
             | Self::Admit(_)
             | Self::Enable(_)
             | Self::MintToken(_)
-            | Self::RevokeToken(_) => &[],
+            | Self::RevokeToken(_)
+            | Self::ReportLeak(_) => &[],
         }
     }
 
@@ -244,6 +248,7 @@ impl OperatorCommand {
             Self::Enable(enable) => enable.decide(operator),
             Self::MintToken(mint) => mint.decide(operator, beside, context),
             Self::RevokeToken(revoke) => revoke.decide(operator),
+            Self::ReportLeak(report) => report.decide(operator),
         }
     }
 }

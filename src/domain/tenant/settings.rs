@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::client_format::ClientFormat;
-use crate::domain::credential::ClientRotation;
+use crate::domain::credential::{ClientRotation, OnLeak};
 use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::refusal::Refusal;
@@ -33,6 +33,7 @@ pub struct Settings {
     pub operations: BTreeMap<String, ConcreteScope>,
     /// of the credentials that say nothing else; none: no limit
     pub default_rate_limit: Option<RateLimit>,
+    pub on_leak: OnLeak,
 }
 
 /// A merge patch: absent members stay; an inner `None` is null.
@@ -52,6 +53,7 @@ pub struct SettingsPatch {
     /// merged by operation; null takes one out, or all of them
     pub operations: Option<Option<BTreeMap<String, Option<ConcreteScope>>>>,
     pub default_rate_limit: Option<Option<RateLimit>>,
+    pub on_leak: Option<OnLeak>,
 }
 
 /// Members of a key format; the format as a whole is checked once they are merged.
@@ -133,6 +135,7 @@ impl Settings {
             allowed_scopes: None,
             operations: BTreeMap::new(),
             default_rate_limit: None,
+            on_leak: OnLeak::Revoke,
         }
     }
 
@@ -221,6 +224,7 @@ impl SettingsPatch {
             allowed_scopes: new(&self.allowed_scopes, &present.allowed_scopes),
             operations: self.merged_operations(&present.operations),
             default_rate_limit: new(&self.default_rate_limit, &present.default_rate_limit),
+            on_leak: new(&self.on_leak, &present.on_leak),
         })
     }
 

@@ -17,6 +17,7 @@ pub mod grace;
 pub mod import_keys;
 pub mod mint_token;
 mod reach;
+pub mod report_calls;
 pub mod resume_credential;
 pub mod resume_tenant;
 pub mod revoke;
@@ -26,7 +27,7 @@ pub mod revoke_token;
 pub mod revoke_tokens;
 pub mod rotate;
 pub mod rotate_signing_keys;
-mod secret_free;
+pub mod secret_free;
 pub mod self_revoke;
 pub mod set_plan;
 pub mod suspend_credential;
@@ -53,6 +54,7 @@ use super::problem::Problem;
 use super::request::RequestContext;
 use super::resources::credential::{collection, kind_of, member};
 use super::resources::{member as account, operator, tenant};
+use crate::activity::usage::read::{LastUses, last_uses_brought};
 use crate::db::Errand;
 use crate::domain::Caller;
 use crate::domain::authority::Action;
@@ -250,7 +252,7 @@ impl Write {
         let vault = self.app.ledger.vault();
         let id = CredentialId(vault.uuid(self.app.now().millis()));
         let target = Target { tenant, kind: kind_of(&self.request)?, id };
-        let render = self.render_credential(target, 201).await?;
+        let render = self.render_used(target, LastUses::default(), 201).await?;
         let order = || {
             let command = target.command(vec![CredentialCommand::Create(create.clone())]);
             self.order(id.into(), command, document, render.clone())
@@ -330,12 +332,25 @@ impl Write {
 
     /// The credential, and where the command made something to show, that, with a curl line that tries it.
     pub async fn render_credential(&self, target: Target, status: u16) -> Result<Render, Problem> {
+        let (database, whose) =
+            (self.app.ledger.database(), (self.app.ledger.reader().ledger, target.tenant));
+        let uses = last_uses_brought(database, Errand::Command, whose, &[target.id.0]).await?;
+        self.render_used(target, uses, status).await
+    }
+
+    /// `uses`: what the database has of them; what is in memory is looked at when the secrets are known. A use that is brought
+    /// between the two looks shows in the next answer.
+    async fn render_used(&self, target: Target, uses: LastUses, status: u16) -> Result<Render, Problem> {
         let kept = self.app.ledger.tenant_kept(Errand::Command, target.tenant).await?;
         let warning_seconds = kept.state.tenant().map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
         let app = self.app.clone();
         Ok(Arc::new(move |state, secret, now| {
             let credential = state.credential();
-            let resource = credential.map(|credential| app.credential(credential, now, warning_seconds));
+            let resource = credential.map(|credential| {
+                let mut uses = uses.clone();
+                app.usage.last_uses_here(credential.secrets.iter().map(|secret| secret.facts.id), &mut uses);
+                app.credential(credential, &uses, now, warning_seconds)
+            });
             let mut body = Map::from_iter([(member(target.kind).to_owned(), json!(resource))]);
             if let Some(credential) = credential {
                 body.extend(shown(&app.public_url, credential, secret, status));

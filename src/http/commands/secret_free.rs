@@ -42,7 +42,7 @@ fn fault(pointer: &str) -> Fault {
 }
 
 /// As a whole, or as a word of it; a word may have dots within, as access tokens do, or end in one.
-fn holds(text: &str, is_a_secret: &dyn Fn(&str) -> bool) -> bool {
+pub fn holds(text: &str, is_a_secret: &dyn Fn(&str) -> bool) -> bool {
     let apart = |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
     let with_dots = text.split(|letter| letter != '.' && apart(letter)).map(|word| word.trim_matches('.'));
     is_a_secret(text) || text.split(apart).chain(with_dots).any(is_a_secret)

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::domain::authority::Action;
 use crate::domain::ids::{ErasureId, TenantId};
 use crate::http::app::App;
+use crate::http::moment::When;
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -43,5 +44,5 @@ async fn one(
     let loaded = app.ledger.erasure_now(tenant, id).await?;
     let erasure = loaded.state.erasure().filter(|erasure| erasure.tenant == tenant);
     let erasure = erasure.ok_or_else(Problem::not_found)?;
-    Ok(super::resource(resources::erasure::erasure(erasure, &|actor| app.actor_name(actor))))
+    Ok(super::resource_of(When::Now, resources::erasure::erasure(erasure, &|actor| app.actor_name(actor))))
 }

@@ -3,12 +3,13 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::plan::PlanName;
 use crate::http::app::App;
+use crate::http::moment::{When, when};
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
 use crate::http::resources;
 
 pub async fn handle(
@@ -19,9 +20,14 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::ReadTenant)?;
     let name = PlanName::parse(&path).map_err(|_| Problem::not_found())?;
-    let query = Query::parse(request.query_string())?;
-    app.reached(query.decode(|query| query.number("min_position"))?).await?;
-    let loaded = app.ledger.plan_now(name.id()).await?;
+    let when = when(&app, &request).await?;
+    let loaded = match when {
+        When::Now => app.ledger.plan_now(name.id()).await?,
+        When::Then(moment) => {
+            let (sight, streams) = (Sight::Decision(None), [name.id().into()]);
+            app.ledger.then(sight, &streams, moment.position).await?.pop().unwrap_or_default()
+        }
+    };
     let plan = loaded.state.plan().ok_or_else(Problem::not_found)?;
-    Ok(super::resource(resources::plan::plan(plan)))
+    Ok(super::resource_of(when, resources::plan::plan(plan)))
 }

@@ -3,11 +3,12 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::http::app::App;
+use crate::http::moment::{When, when};
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
 use crate::http::resources;
 
 pub async fn handle(
@@ -16,10 +17,15 @@ pub async fn handle(
     path: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let tenant = operator.tenant(&app, &path, Action::ReadTenant)?;
-    let query = Query::parse(request.query_string())?;
-    app.reached(query.decode(|query| query.number("min_position"))?).await?;
-    let loaded = app.ledger.tenant_now(tenant.id).await?;
+    let id = operator.tenant(&app, &path, Action::ReadTenant)?.id;
+    let when = when(&app, &request).await?;
+    let loaded = match when {
+        When::Now => app.ledger.tenant_now(id).await?,
+        When::Then(moment) => {
+            let sight = Sight::Tenant(id.0);
+            app.ledger.then(sight, &[id.into()], moment.position).await?.pop().unwrap_or_default()
+        }
+    };
     let tenant = loaded.state.tenant().ok_or_else(Problem::not_found)?;
-    Ok(super::resource(resources::tenant::tenant(tenant)))
+    Ok(super::resource_of(when, resources::tenant::tenant(tenant)))
 }

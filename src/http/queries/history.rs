@@ -1,4 +1,5 @@
-//! GET …/{keys,clients}/{id}/history: every event of the credential, and what each changed.
+//! GET …/{keys,clients}/{id}/history: every event of the credential, and what each changed; a page of it, or the whole as NDJSON or
+//! CSV.
 
 use std::ops::Range;
 
@@ -6,6 +7,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
+use super::audit::newest_first;
 use super::listing::listing;
 use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
@@ -14,23 +16,39 @@ use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::stream::StreamState;
 use crate::http::app::App;
+use crate::http::export::{self, FORMS, Form, Pages, Seat};
 use crate::http::operator::Operator;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Query};
+use crate::http::request::RequestContext;
 use crate::http::resources;
 use crate::http::resources::credential::kind_of;
+use crate::http::resources::event::COLUMNS;
 use crate::ledger::read::{Positioned, ReadError};
+use crate::limits;
+use crate::projections::trail::told::Told;
 
 pub async fn handle(
     app: Data<App>,
     operator: Operator,
     path: Path<(String, String)>,
     request: HttpRequest,
+    context: RequestContext,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, id) = operator.credential(&app, (&path.0, &path.1), Action::ReadCredentials)?;
     let query = Query::parse(request.query_string())?;
-    let (asked, newest_first) = read(&query)?;
+    let (asked, newest_first, form) = read(&query)?;
+    let form = Form::chosen(request.headers(), form, FORMS)?;
+    // Whoever records what auditors read does it here: all that they read of a history comes by, in whatever form.
+    if form != Form::Page {
+        asked.is_whole()?;
+        app.reached(asked.min_position).await?;
+        let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
+        let events = history(&app, tenant.id, kind_of(&request)?, id).await?;
+        let whole = Whole::of(app, events, newest_first);
+        return export::answer(form, COLUMNS, seat, whole, context.request_id).await;
+    }
     let listing = listing(&app, &request, &query, asked).await?;
     let after = listing.after(|place| place.try_into().ok().map(u64::from_be_bytes))?;
     let events = history(&app, tenant.id, kind_of(&request)?, id).await?;
@@ -72,30 +90,70 @@ fn page(events: &[Positioned], after: Option<u64>, limit: usize, newest_first: b
     }
 }
 
-fn read(query: &Query<'_>) -> Result<(Asked, bool), Problem> {
+fn read(query: &Query<'_>) -> Result<(Asked, bool, Option<Form>), Problem> {
     query.decode(|query| {
-        let asked = query.asked();
-        let newest_first = query.optional("order", |word| match word {
-            "asc" => Ok(false),
-            "desc" => Ok(true),
-            _ => Err("expected asc or desc"),
-        });
-        Some((asked?, newest_first?.unwrap_or(false)))
+        let (asked, newest_first, form) = (query.asked(), newest_first(query), Form::asked(query, FORMS));
+        Some((asked?, newest_first?, form?))
     })
 }
 
 /// Each event of the page as it reads, with the states before and after it. The ones before the page are only folded.
 fn told(app: &App, events: Vec<Positioned>, page: Range<usize>) -> Result<Vec<Value>, Problem> {
-    let names = |actor| app.actor_name(actor);
     let mut state = StreamState::Empty;
     let mut told = Vec::with_capacity(page.len());
     for (index, event) in events.into_iter().enumerate().take(page.end) {
-        let shown = (index >= page.start).then(|| (state.credential().cloned(), event.clone()));
-        let Positioned { position, recorded } = event;
-        state = state.folded(recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
-        if let (Some((before, event)), Some(after)) = (shown, state.credential()) {
-            told.push(resources::event::event(&event, before.as_ref(), after, &names));
+        if index >= page.start {
+            told.push(told_next(app, &mut state, event)?);
+        } else {
+            let Positioned { position, recorded } = event;
+            state = state.folded(recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
         }
     }
     Ok(told)
+}
+
+/// The next event of a stream as it reads.
+fn told_next(app: &App, state: &mut StreamState, event: Positioned) -> Result<Value, Problem> {
+    let before = std::mem::take(state);
+    let (position, recorded) = (event.position, event.recorded.clone());
+    *state = before.clone().folded(recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
+    let names = |actor| app.actor_name(actor);
+    Ok(resources::event::event(&Told::of(&before, event, state), &names))
+}
+
+/// All of it, a page at a time. Newest first, it is told whole before the first page of it goes out: a history has an end.
+struct Whole {
+    app: Data<App>,
+    events: std::vec::IntoIter<Positioned>,
+    state: StreamState,
+    turned: Option<Vec<Value>>,
+}
+
+impl Whole {
+    fn of(app: Data<App>, events: Vec<Positioned>, newest_first: bool) -> Self {
+        let turned = newest_first.then(Vec::new);
+        Whole { app, events: events.into_iter(), state: StreamState::Empty, turned }
+    }
+
+    fn some(&mut self) -> Result<Vec<Value>, Problem> {
+        let some = self.events.by_ref().take(limits::EXPORT_PAGE);
+        some.map(|event| told_next(&self.app, &mut self.state, event)).collect()
+    }
+}
+
+impl Pages for Whole {
+    async fn next(&mut self) -> Result<Option<Vec<Value>>, Problem> {
+        let mut some = self.some()?;
+        let Some(mut turned) = self.turned.take() else {
+            return Ok((!some.is_empty()).then_some(some));
+        };
+        while !some.is_empty() {
+            turned.extend(some);
+            tokio::task::yield_now().await;
+            some = self.some()?;
+        }
+        let page = turned.split_off(turned.len().saturating_sub(limits::EXPORT_PAGE));
+        self.turned = Some(turned);
+        Ok((!page.is_empty()).then(|| page.into_iter().rev().collect()))
+    }
 }

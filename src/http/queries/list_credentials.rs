@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::get_credential::warning_seconds;
 use super::listing::listing;
 use crate::clock::Timestamp;
-use crate::db::Sight;
+use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
+use crate::domain::credential::Credential;
 use crate::domain::ids::{MemberId, StreamId};
 use crate::domain::scope::Scope;
 use crate::http::app::App;
@@ -49,8 +50,16 @@ pub async fn handle(
     let (loaded, next_cursor) =
         listing.page(scope, found, |found| (StreamId(found.id), sealed(found))).await?;
     let credentials = loaded.iter().filter_map(|loaded| loaded.state.credential());
-    let data: Vec<Value> =
-        credentials.map(|credential| app.credential(credential, now, warning_seconds)).collect();
+    let uses = app.last_uses(Errand::Reading, tenant, credentials.clone()).await?;
+    // What was used a moment ago, and is on its way to the database, is left out of the page that the database made.
+    let is_used = |credential: &&Credential| {
+        let mut uses = credential.secrets.iter().filter_map(|secret| uses.of(secret.facts.id));
+        filter.unused_since.is_some_and(|since| uses.any(|used| used.at_ms >= since.millis()))
+    };
+    let data: Vec<Value> = credentials
+        .filter(|credential| !is_used(credential))
+        .map(|credential| app.credential(credential, &uses, now, warning_seconds))
+        .collect();
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
 }
 
@@ -67,6 +76,7 @@ fn read(query: &Query<'_>) -> Result<(Asked, CredentialFilter), Problem> {
         });
         let scope = query.optional("scope", |text| Scope::parse(text).map(|scope| scope.to_string()));
         let expires_before = query.optional("expires_before", Timestamp::read);
+        let unused_since = query.optional("unused_since", Timestamp::read);
         let text = query.text("q");
         let owner =
             query.optional("owner", |text| text.parse::<MemberId>().map_err(|_| "expected a member's id"));
@@ -75,6 +85,7 @@ fn read(query: &Query<'_>) -> Result<(Asked, CredentialFilter), Problem> {
             name: name?,
             scope: scope?,
             expires_before: expires_before?,
+            unused_since: unused_since?,
             prefix: prefix?,
             text: text?,
             owner: owner?,

@@ -11,11 +11,14 @@ use crate::http::problem::Problem;
 use crate::http::query::{Asked, Query};
 use crate::ledger::read::Loaded;
 
-pub struct Listing<'a, M> {
+pub struct Listing<'a> {
     app: &'a App,
     asked: Asked,
-    cursors: Cursors<M>,
+    cursors: Cursors<Mac<'a>>,
 }
+
+/// Makes the macs of cursors.
+type Mac<'a> = Box<dyn Fn(&[u8]) -> [u8; 32] + 'a>;
 
 /// Waits until the ledger is where the reader asked for.
 pub async fn listing<'a>(
@@ -23,13 +26,18 @@ pub async fn listing<'a>(
     request: &HttpRequest,
     query: &Query<'_>,
     asked: Asked,
-) -> Result<Listing<'a, impl Fn(&[u8]) -> [u8; 32] + 'a>, Problem> {
+) -> Result<Listing<'a>, Problem> {
     app.reached(asked.min_position).await?;
-    let mac = |bytes: &[u8]| app.ledger.vault().lookup("cursor", bytes);
-    Ok(Listing { app, asked, cursors: Cursors::of(&query.identity(request.path()), mac) })
+    Ok(Listing::of(app, query, asked, request.path()))
 }
 
-impl<M: Fn(&[u8]) -> [u8; 32]> Listing<'_, M> {
+impl<'a> Listing<'a> {
+    /// Of whoever has waited already.
+    pub fn of(app: &'a App, query: &Query<'_>, asked: Asked, path: &str) -> Self {
+        let mac: Mac<'a> = Box::new(|bytes: &[u8]| app.ledger.vault().lookup("cursor", bytes));
+        Listing { app, asked, cursors: Cursors::of(&query.identity(path), mac) }
+    }
+
     pub fn limit(&self) -> usize {
         self.asked.limit as usize
     }

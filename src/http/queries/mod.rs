@@ -1,5 +1,7 @@
 //! Requests that change nothing.
 
+pub mod audit;
+pub mod decide;
 pub mod get_credential;
 pub mod get_erasure;
 pub mod get_member;
@@ -8,6 +10,8 @@ pub mod get_plan;
 pub mod get_session;
 pub mod get_tenant;
 pub mod history;
+pub mod ledger_events;
+pub mod list_calls;
 pub mod list_credentials;
 pub mod list_erasures;
 pub mod list_members;
@@ -16,17 +20,20 @@ pub mod list_plans;
 pub mod list_signing_keys;
 pub mod list_tenants;
 mod listing;
+pub mod usage;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::ETAG;
 use serde_json::Value;
 
 use super::etag::etag;
+use super::moment::When;
 
-/// One resource, tagged with its version.
-fn resource(body: Value) -> HttpResponse {
+/// One resource, tagged with its version. What is past changes no more: there is nothing that a tag of it could guard.
+fn resource_of(when: When, body: Value) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if let Some(version) = body.get("version").and_then(Value::as_u64) {
+    let version = body.get("version").and_then(Value::as_u64);
+    if let Some(version) = version.filter(|_| when == When::Now) {
         response.insert_header((ETAG, etag(version)));
     }
     response.json(body)

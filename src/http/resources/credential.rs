@@ -3,11 +3,13 @@
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor, revocation, shown, shown_text};
+use super::{Names, actor, revocation, shown};
+use crate::activity::usage::read::{LastUse, LastUses};
 use crate::clock::Timestamp;
-use crate::domain::credential::{Credential, Kind, Registration, Secret};
+use crate::domain::credential::{Credential, Kind, Leak, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
+use crate::domain::shown::{of_credential, typed_of_credential};
 use crate::http::problem::Problem;
 
 /// What the routes of each kind are called by.
@@ -37,6 +39,7 @@ pub fn credential(
     credential: &Credential,
     owner: Option<&[Scope]>,
     names: Names<'_>,
+    uses: &LastUses,
     now: Timestamp,
     warning_seconds: u32,
 ) -> Value {
@@ -50,9 +53,16 @@ pub fn credential(
         ("created_at".to_owned(), json!(credential.created_at)),
         ("created_by".to_owned(), actor(credential.created_by, names(credential.created_by))),
         ("revoked".to_owned(), json!(revoked)),
-        ("secrets".to_owned(), credential.secrets.iter().map(|each| secret(credential, each, now)).collect()),
+        ("leak".to_owned(), json!(credential.leaks.last().map(|said| leak(credential, said)))),
+        (
+            "secrets".to_owned(),
+            credential.secrets.iter().map(|each| secret(credential, each, uses, now)).collect(),
+        ),
         ("version".to_owned(), json!(credential.version)),
     ]);
+    let used =
+        credential.secrets.iter().filter_map(|secret| uses.of(secret.facts.id)).max_by_key(|used| used.at_ms);
+    members.extend(last_used(used));
     if let Some(origin) = &credential.origin {
         let origin =
             json!({"source": origin.source, "old_id": shown(&origin.old_id), "at": origin.imported_at});
@@ -68,7 +78,27 @@ pub fn credential(
     Value::Object(members)
 }
 
-fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
+/// What was reported last; the history has every report.
+fn leak(credential: &Credential, leak: &Leak) -> Value {
+    let prefix = credential.secret(leak.secret).map(|secret| &secret.facts.prefix);
+    json!({
+        "reported_at": leak.reported_at,
+        "reporter": leak.reporter,
+        "source": shown(&leak.source),
+        "url": leak.url.as_ref().map(shown),
+        "secret_id": leak.secret,
+        "prefix": prefix,
+    })
+}
+
+/// Null of what was never let in; the address, of what was let in from nobody knows where.
+pub fn last_used(used: Option<LastUse>) -> [(String, Value); 2] {
+    let at = used.and_then(|used| Timestamp::from_millis(used.at_ms));
+    let client_ip = used.and_then(|used| used.client_ip);
+    [("last_used_at".to_owned(), json!(at)), ("last_used_ip".to_owned(), json!(client_ip))]
+}
+
+fn secret(credential: &Credential, secret: &Secret, uses: &LastUses, now: Timestamp) -> Value {
     let ended = secret.revoked_at.into_iter().chain(credential.window_end(secret)).min();
     let mut told = json!({
         "id": secret.facts.id,
@@ -77,6 +107,9 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
         "created_at": secret.created_at,
         "expires_at": ended,
     });
+    for (member, value) in last_used(uses.of(secret.facts.id)) {
+        told[member] = value;
+    }
     if let Some(client_id) = &secret.facts.client_id {
         told["client_id"] = json!(client_id);
     }
@@ -84,26 +117,8 @@ fn secret(credential: &Credential, secret: &Secret, now: Timestamp) -> Value {
 }
 
 /// What people set, under the names they set it by.
-pub fn members(credential: &Credential) -> Map<String, Value> {
-    let registration = credential.client.iter().flat_map(|client| {
-        let Registration { token_endpoint_auth_method, resources, jwks, dpop_bound_access_tokens } =
-            &client.registration;
-        let of_any = [
-            ("token_endpoint_auth_method".to_owned(), json!(token_endpoint_auth_method)),
-            ("resources".to_owned(), json!(resources)),
-            ("dpop_bound_access_tokens".to_owned(), json!(dpop_bound_access_tokens)),
-        ];
-        of_any.into_iter().chain(jwks.as_ref().map(|jwks| ("jwks".to_owned(), json!(jwks))))
-    });
-    let of_any = [
-        ("name".to_owned(), shown(&credential.name.value)),
-        ("description".to_owned(), shown_text(&credential.description.value)),
-        ("metadata".to_owned(), shown(&credential.metadata.value)),
-        ("scopes".to_owned(), json!(credential.scopes)),
-        ("ip_rules".to_owned(), json!(credential.ip_rules)),
-        ("rate_limit".to_owned(), json!(credential.rate_limit)),
-        ("owner".to_owned(), json!(credential.owner)),
-        ("expires_at".to_owned(), json!(credential.expires_at)),
-    ];
-    of_any.into_iter().chain(registration).collect()
+fn members(credential: &Credential) -> Map<String, Value> {
+    let typed = typed_of_credential(credential).into_iter();
+    let typed = typed.map(|(name, value)| (name.to_owned(), shown(&value)));
+    typed.chain(of_credential(credential)).collect()
 }

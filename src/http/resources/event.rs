@@ -1,59 +1,101 @@
-//! An event in an answer: who, when, from where, and what it changed.
+//! An event in an answer: who, when, from where, and what it changed. A value that was erased reads `{"erased": true}`, which is
+//! neither null (there was none) nor absent (it did not change).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Names, actor, credential, erased, shown};
-use crate::domain::credential::Credential;
-use crate::domain::event::Recorded;
-use crate::ledger::read::Positioned;
+use super::{Names, actor, erased, shown};
+use crate::domain::event::Event;
+use crate::domain::ids::TenantId;
+use crate::domain::operator::Reach;
+use crate::domain::shown::tenants_seen;
+use crate::http::export::Column;
+use crate::projections::trail::family;
+use crate::projections::trail::told::Told;
 
-/// `before` and `after` are the credential's states around the event.
-pub fn event(
-    positioned: &Positioned,
-    before: Option<&Credential>,
-    after: &Credential,
-    names: Names<'_>,
-) -> Value {
-    let recorded = &positioned.recorded;
+/// Of a table of events, in this order for good; a new one is added at the end.
+pub const COLUMNS: &[Column] = &[
+    Column::of(&["position"]),
+    Column::of(&["type"]),
+    Column::of(&["at"]),
+    Column::of(&["tenant_id"]),
+    Column::within("subject_kind", &["subject", "kind"]),
+    Column::within("subject_id", &["subject", "id"]),
+    Column::within("subject_name", &["subject", "name"]),
+    Column::of(&["version"]),
+    Column::within("actor_kind", &["actor", "kind"]),
+    Column::within("actor_id", &["actor", "id"]),
+    Column::within("actor_name", &["actor", "name"]),
+    Column::of(&["client_ip"]),
+    Column::of(&["request_id"]),
+    Column::of(&["changes"]),
+    Column::of(&["data"]),
+];
+
+pub fn event(told: &Told, names: Names<'_>) -> Value {
+    let recorded = &told.event.recorded;
+    let kind = recorded.event.kind().name;
+    let changes = told
+        .changes
+        .iter()
+        .map(|change| (change.member.clone(), json!({"from": shown(&change.from), "to": shown(&change.to)})));
     json!({
-        "position": positioned.position,
-        "type": recorded.event.kind().name,
+        "position": told.event.position,
+        "type": kind,
         "at": recorded.at,
         "tenant_id": recorded.tenant,
-        "subject": {"kind": after.kind().word(), "id": after.id, "name": shown(&after.name.value)},
-        "version": after.version,
+        "subject": {"kind": family(kind), "id": told.subject, "name": name(told)},
+        "version": told.shown_version,
         "actor": actor(recorded.actor, names(recorded.actor)),
         "client_ip": recorded.client_ip.as_ref().map(shown),
         "request_id": recorded.request_id,
-        "changes": changes(before, after),
-        "data": data(recorded),
+        "changes": changes.collect::<Map<_, _>>(),
+        "data": data(told),
     })
 }
 
-/// Each member that people set and the event changed, from what to what.
-fn changes(before: Option<&Credential>, after: &Credential) -> Value {
-    let old = before.map(credential::members).unwrap_or_default();
-    let new = credential::members(after);
-    let changed = new.into_iter().filter(|(name, value)| old.get(name) != Some(value));
-    let changes = changed.map(|(name, value)| {
-        let from = old.get(&name).cloned().unwrap_or(Value::Null);
-        (name, json!({"from": from, "to": value}))
-    });
-    Value::Object(changes.collect())
+/// The one that a person gave it, or the one that it is found by.
+fn name(told: &Told) -> Value {
+    match (&told.name, &told.event.recorded.event) {
+        (Some(name), _) => shown(name),
+        (None, Event::Plan(crate::domain::plan::PlanEvent::Set(set))) => json!(set.name),
+        (None, Event::Imports(crate::domain::imports::ImportsEvent::Declared(declared))) => {
+            json!(declared.prefix)
+        }
+        (None, _) => Value::Null,
+    }
 }
 
-/// The event's own members. A secret's digest is the ledger's business: in answers a secret is its id and prefix, and of an imported
-/// one how its digest was made.
-fn data(recorded: &Recorded) -> Value {
+/// The event's own members. A secret's digest is the ledger's business, and so is whatever is sealed: in answers a secret is its id
+/// and prefix, and of an imported one how its digest was made.
+fn data(told: &Told) -> Value {
+    let recorded = &told.event.recorded;
     let mut members = recorded.event.members();
-    for gone in recorded.event.kind().personal {
-        if let Some(gone) = members.get_mut(*gone).filter(|value| value.is_null()) {
+    for secret in ["secret", "token"] {
+        if let Some(Value::Object(secret)) = members.get_mut(secret) {
+            secret.retain(|name, _| matches!(&**name, "id" | "client_id" | "prefix" | "format" | "scheme"));
+        }
+    }
+    if let Some(Value::Object(scheme)) = members.get_mut("scheme") {
+        scheme.retain(|name, _| matches!(&**name, "algorithm" | "side" | "start_chars"));
+    }
+    for digest in ["content", "identity", "address"] {
+        members.remove(digest);
+    }
+    for member in recorded.event.kind().personal {
+        if let Some(gone) = members.get_mut(*member).filter(|value| value.is_null()) {
             *gone = erased();
         }
     }
-    if let Some(Value::Object(secret)) = members.get_mut("secret") {
-        secret.retain(|name, _| matches!(&**name, "id" | "client_id" | "prefix" | "format" | "scheme"));
+    // A tenant sees of an operator's tenants itself alone.
+    let seen_by = told.tenant.filter(|_| recorded.tenant.is_none());
+    if let (Some(seen_by), Some(reach)) = (seen_by, members.get_mut("reach")) {
+        trim(reach, seen_by);
     }
-    members.remove("content");
     Value::Object(members)
+}
+
+fn trim(reach: &mut Value, seen_by: TenantId) {
+    if let Ok(read @ Reach::Tenants(_)) = serde_json::from_value::<Reach>(reach.clone()) {
+        *reach = json!({"tenants": tenants_seen(&read, Some(seen_by))});
+    }
 }

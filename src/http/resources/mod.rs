@@ -1,5 +1,6 @@
 //! How resources read in answers: state in, JSON out. Statuses are computed at the instant that is asked about.
 
+pub mod call;
 pub mod credential;
 pub mod erasure;
 pub mod event;

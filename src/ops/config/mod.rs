@@ -1,5 +1,6 @@
 //! The configuration of `credledger serve`, and the only place that reads the environment.
 
+mod scanners;
 mod sign_in;
 mod sources;
 
@@ -18,6 +19,7 @@ use crate::domain::key_format::{Checksum, KeyFormat};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::tenant::Settings;
 use crate::limits;
+pub use scanners::GithubScanning;
 pub use sign_in::SignIn;
 use sources::read_bounded;
 pub use sources::{Given, MEMBERS, Member, Source, Values};
@@ -52,8 +54,14 @@ pub struct Config {
     pub operator_rate_limit: Option<RateLimit>,
     /// none: nobody signs in, operators come with tokens
     pub sign_in: Option<SignIn>,
+    /// none: messages of GitHub's secret scanning are refused
+    pub github: Option<GithubScanning>,
     /// how long a key signs tokens before another takes its place
     pub signing_key_rotation: Duration,
+    /// how long what was counted of usage stays in memory alone
+    pub usage_flush: Duration,
+    /// for how long calls that were served are kept
+    pub activity_retention_days: u32,
     pub ready_file: Option<PathBuf>,
     pub master_key_file: PathBuf,
     pub log: String,
@@ -151,8 +159,13 @@ impl Config {
                 None => Some(DEFAULT_OPERATOR_RATE_LIMIT),
             },
             sign_in: SignIn::read(&mut values)?,
+            github: GithubScanning::read(&mut values)?,
             signing_key_rotation: member(&mut values, "signing-key-rotation-days", rotation_days)?
                 .unwrap_or(days(limits::SIGNING_KEY_ROTATION_DAYS)),
+            usage_flush: member(&mut values, "usage-flush-seconds", flush_seconds)?
+                .unwrap_or(Duration::from_secs(limits::USAGE_FLUSH_SECONDS.into())),
+            activity_retention_days: member(&mut values, "activity-retention-days", retention_days)?
+                .unwrap_or(limits::ACTIVITY_RETENTION_DAYS_DEFAULT),
             ready_file: member(&mut values, "ready-file", path)?,
             master_key_file: member(&mut values, "master-key-file", path)?
                 .unwrap_or_else(|| data_dir.join("master.key")),
@@ -333,6 +346,26 @@ fn rotation_days(given: &Given) -> Result<Duration, ConfigError> {
     let number = given.text.parse().ok().filter(|number| (1..=most).contains(number));
     number.map(days).ok_or_else(|| {
         ConfigError::at(&given.source, format!("must be days, from 1 to {most}, not {:?}", given.text))
+    })
+}
+
+fn flush_seconds(given: &Given) -> Result<Duration, ConfigError> {
+    let bounds = limits::USAGE_FLUSH_SECONDS_BOUNDS;
+    let number: Option<u32> = given.text.parse().ok().filter(|number| bounds.contains(number));
+    number.map(|number| Duration::from_secs(number.into())).ok_or_else(|| {
+        let problem =
+            format!("must be seconds, from {} to {}, not {:?}", bounds.start(), bounds.end(), given.text);
+        ConfigError::at(&given.source, problem)
+    })
+}
+
+fn retention_days(given: &Given) -> Result<u32, ConfigError> {
+    let range = limits::ACTIVITY_RETENTION_DAYS;
+    let number = given.text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    number.ok_or_else(|| {
+        let detail = format!("must be days, from {least} to {most}, not {:?}", given.text);
+        ConfigError::at(&given.source, detail)
     })
 }
 

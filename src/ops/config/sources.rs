@@ -62,10 +62,27 @@ pub const MEMBERS: &[Member] = &[
     member("session-seconds", "SECONDS", "every session ends after so long [43200]"),
     member("invitation-seconds", "SECONDS", "how long an invitation can be accepted [604800]"),
     member(
+        "github-secret-scanning-keys-url",
+        "URL",
+        "take messages of GitHub's secret scanning, by the keys that it publishes there [none are taken]",
+    ),
+    member("github-secret-scanning-keys-file", "FILE", "the same keys in a file, where there is no way out"),
+    member(
+        "github-secret-scanning-ca-file",
+        "FILE",
+        "PEM roots that certificate must lead to [the system's]",
+    ),
+    member(
         "signing-key-rotation-days",
         "DAYS",
         "how long a key signs access tokens before another takes its place [90]",
     ),
+    member(
+        "usage-flush-seconds",
+        "SECONDS",
+        "how often counted usage is written; a crash loses what was not [10]",
+    ),
+    member("activity-retention-days", "DAYS", "how long calls that were served are kept [90]"),
     member("ready-file", "FILE", "write the address there, as JSON, as soon as requests are served"),
     member("master-key-file", "FILE", "the key that secrets are kept under [<data-dir>/master.key]"),
     member("log", "FILTER", "what to log: a level, or target=level,… [info,actix_server=warn]"),

@@ -1,17 +1,22 @@
 //! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
-//! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
+//! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with, and
+//! adds up what credentials were used for. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
+mod calls;
 mod crowd;
 mod ends;
 mod forget;
 mod pace;
 mod signing_keys;
+mod usage;
 mod warnings;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::activity::usage::Usage;
+use crate::activity::usage::roll_up::Round;
 use crate::clock::BootTime;
 use crate::cluster::lease::Lease;
 use crate::db::{DbError, Lent, Outage};
@@ -21,6 +26,7 @@ use crate::ledger::read::ReadError;
 use crate::ledger::together::Failed;
 use crate::limits;
 use crate::tokens::keyring::Keyring;
+pub use calls::Served;
 use crowd::Crowd;
 use pace::Recorded;
 use warnings::Warnings;
@@ -31,13 +37,15 @@ pub use crowd::Verdicts;
 pub async fn run(
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
-    keyring: Arc<Keyring>,
+    kept: Kept,
     verdicts: Verdicts,
     mut stop: watch::Receiver<bool>,
 ) {
     let crowd = Crowd::of(verdicts);
+    let Kept { keyring, usage, calls } = kept;
+    let outages = Outages::default();
     let mut house =
-        House { ledger, lease, keyring, crowd, outages: Outages::default(), overdue_told_at: None };
+        House { ledger, lease, keyring, usage, round: None, calls, crowd, outages, overdue_told_at: None };
     let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
     loop {
         tokio::select! {
@@ -50,7 +58,11 @@ pub async fn run(
         }
         let began = BootTime::now();
         let forget = forgotten_at.is_none_or(|at| began.since(at) >= limits::FORGET_PAUSE);
+        let sealed = house.tend_calls().await;
+        house.outages.sealing.after(&sealed);
         if forget {
+            let days = house.tend_days().await;
+            house.outages.days.after(&days);
             forgotten_at = Some(began);
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
@@ -72,6 +84,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
     house.outages.finding.after(&recorded);
     let warned = warnings.record(house).await;
     house.outages.looking.after(&warned);
+    let added_up = house.roll_up_usage().await;
+    house.outages.usage.after(&added_up);
     if forget {
         let forgotten = house.forget_answers().await;
         house.outages.forgetting.after(&forgotten);
@@ -81,7 +95,17 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
         house.outages.claimed.after(&forgotten);
         let tended = house.tend_signing_keys().await;
         house.outages.signing_keys.after(&tended);
+        let forgotten = house.forget_usage_flushes().await;
+        house.outages.usage.after(&forgotten);
     }
+}
+
+/// What housekeeping looks after beside the ledger.
+pub struct Kept {
+    pub keyring: Arc<Keyring>,
+    pub usage: Arc<Usage>,
+    /// calls that were served; none where nobody takes them in
+    pub calls: Option<Served>,
 }
 
 /// What every chore is done with.
@@ -89,6 +113,11 @@ struct House {
     ledger: Arc<Ledger>,
     lease: Arc<Lease>,
     keyring: Arc<Keyring>,
+    usage: Arc<Usage>,
+    /// of adding up usage, where it is
+    round: Option<Round>,
+    /// calls that were served
+    calls: Option<Served>,
     crowd: Crowd,
     outages: Outages,
     /// when it was last said that a signing key is overdue
@@ -106,6 +135,9 @@ struct Outages {
     sessions: Outage,
     claimed: Outage,
     signing_keys: Outage,
+    usage: Outage,
+    sealing: Outage,
+    days: Outage,
 }
 
 impl Default for Outages {
@@ -119,6 +151,9 @@ impl Default for Outages {
             sessions: Outage::of("forgetting sessions that are over"),
             claimed: Outage::of("forgetting claims that are over"),
             signing_keys: Outage::of("looking after the signing keys"),
+            usage: Outage::of("adding up usage"),
+            sealing: Outage::of("sealing calls that were served"),
+            days: Outage::of("making and dropping days of calls"),
         }
     }
 }

@@ -66,8 +66,8 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Credential(kind, event) => credential(edit, recorded, *kind, event),
         Event::Operator(event) => operator(edit, recorded, event),
         Event::Member(event) => member(edit, recorded, event),
-        // Bounds what is made, and no verdict.
-        Event::Plan(_) => Ok(()),
+        // Bounds what is made, and no verdict; or is about what was called.
+        Event::Plan(_) | Event::ActivityLog(_) => Ok(()),
         Event::Imports(event) => declare(edit, recorded, event),
         Event::SigningKeys(event) => signing_keys(edit, recorded, event),
         Event::Erasure(ErasureEvent::SubjectErased(erased)) => erase(edit, erased),
@@ -280,6 +280,8 @@ fn credential(
         }
         CredentialEvent::Suspended(_) => credential.suspended = true,
         CredentialEvent::Resumed(_) => credential.suspended = false,
+        // What leaked goes on as it is, until the event that ends it.
+        CredentialEvent::LeakReported(_) => {}
         // Its end stands in the record, and is judged at the instant of the question.
         CredentialEvent::ExpiringSoon(_) | CredentialEvent::Expired(_) => {}
         CredentialEvent::Revoked(_) => edit.revoke(ordinal, &mut credential)?,

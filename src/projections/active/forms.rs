@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Cache};
 
 use super::foreign::Foreign;
 use crate::domain::formats::{Formats, Misfit};
+use crate::domain::leak_rules::{LeakRules, Tail, What};
 
 /// Of one moment, and replaced whole.
 #[derive(Default)]
@@ -32,6 +33,28 @@ impl Forms {
             false if self.foreign.fits(text) => Form::Foreign,
             false => Form::None(self.own.misfit(text)),
         }
+    }
+}
+
+impl Forms {
+    pub fn leak_rules(&self) -> LeakRules {
+        let mut rules = LeakRules::default();
+        let own = [(What::Key, &self.own), (What::ClientSecret, &self.client_secrets)];
+        for (what, formats) in own {
+            formats.each().for_each(|(prefix, chars)| rules.add(what, prefix, Tail::base62(chars)));
+        }
+        for known in self.foreign.prefixes() {
+            for shape in &known.shapes {
+                let tail = |whole: u8| usize::from(whole).saturating_sub(known.prefix.len());
+                let (shortest, longest) = (tail(shape.shortest), tail(shape.longest));
+                rules.add(
+                    What::ImportedKey,
+                    &known.prefix,
+                    Tail { alphabet: shape.alphabet, shortest, longest },
+                );
+            }
+        }
+        rules
     }
 }
 

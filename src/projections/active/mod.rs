@@ -50,13 +50,14 @@ use crate::domain::event::Recorded;
 use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId};
 use crate::domain::key_format::{self, KeyFormat};
+use crate::domain::leak_rules::{LeakRules, Tail, What};
 use crate::domain::operator::Reach;
 use crate::domain::personal::Personal;
 use crate::domain::signing_keys::Keys;
 use crate::ledger::Applier;
 use crate::limits;
 use crate::vault::Vault;
-use forms::Form;
+use forms::{Form, Forms};
 use layout::Credential;
 use store::{Books, Store};
 
@@ -156,6 +157,16 @@ impl ActiveView {
                     || forms.client_secrets.fits(text)
                     || forms.foreign.fits_with_a_prefix(text)
             })
+    }
+
+    /// How every secret that there is may be written.
+    pub fn leak_rules(&self) -> Result<LeakRules, NotAnswering> {
+        let rules = self.look(|store| Some(store.forms.ask(Forms::leak_rules)))?;
+        let mut rules = rules.ok_or(NotAnswering)?;
+        let tokens = &self.token_format;
+        let tail = tokens.chars() - tokens.prefix().len();
+        rules.add(What::OperatorToken, tokens.prefix(), Tail::base62(tail));
+        Ok(rules)
     }
 
     /// The operator token that this text is; `None` for any other text. Whether it works: [`OperatorPass::token_works`].

@@ -12,10 +12,16 @@ fn is_import(path: &str) -> bool {
     path.ends_with("/keys/import")
 }
 
+/// Asks in a body and changes nothing.
+fn is_question(path: &str) -> bool {
+    path.ends_with("/decide")
+}
+
 /// For whoever holds a credential, about itself: there is nothing that it may not.
 const BY_ITS_HOLDER: [&str; 3] = ["/api/v1/self/revoke", "/api/v1/oauth/token", "/api/v1/oauth/revoke"];
 
 /// May name a tenant in its query; and it is tagged by its bytes, of no resource's version.
+const LEAKS: &str = "/api/v1/leaks";
 const REVOCATIONS: &str = "/api/v1/revocations";
 
 /// What an operation can answer besides what it is for, by what it is.
@@ -24,14 +30,16 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
     // A proxy would make a 500 of them.
     let for_proxies = *path == "/api/v1/authorize";
     let documents = ["/openapi.json", "/docs", "/docs/problems"].contains(path);
-    let changes = path.starts_with("/api/admin/") && *method != "get";
+    let changes = path.starts_with("/api/admin/") && *method != "get" && !is_question(path);
     let people = path.starts_with("/console");
     let has = |name: &str| {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         parameters.map(|parameter| api.followed(parameter)).any(|parameter| parameter["name"] == name)
     };
-    let keyed = changes && !is_import(path);
-    let rules: [(bool, &[u16]); 10] = [
+    // What was called is written beside the ledger, and its answers are kept as others are.
+    let reports = *path == "/api/v1/activity";
+    let keyed = (changes && !is_import(path)) || reports;
+    let rules: [(bool, &[u16]); 12] = [
         (true, &[414, 431, 500]),
         (!for_proxies, &[405, 406]),
         (!people && operation["security"] != json!([]), &[401, 429, 503]),
@@ -41,7 +49,10 @@ fn problems_of(described: &Described<'_>, api: &Validator) -> BTreeSet<u16> {
         // What is erased is named in the body, and may be somebody else's.
         (path.contains('{') || *path == REVOCATIONS || (changes && path.ends_with("/erasures")), &[404]),
         (!people && *method != "get", &[408, 413, 415]),
-        (changes, &[409]),
+        (path.starts_with(LEAKS), &[429, 503]),
+        // Who is no scanner is told so.
+        (path.strip_prefix(LEAKS).is_some_and(|scanner| !scanner.is_empty()), &[403]),
+        (changes || reports, &[409]),
         (keyed, &[422]),
     ];
     let mut statuses: BTreeSet<u16> =
@@ -102,16 +113,18 @@ fn every_operation_declares_each_problem_that_it_can_answer() {
 fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
     let api = api();
     for Described { method, path, operation } in
-        operations(&api).into_iter().filter(|each| !is_import(each.path))
+        operations(&api).into_iter().filter(|each| !is_import(each.path) && !is_question(each.path))
     {
         let of_one = path.contains('{') && path.starts_with("/api/admin/");
-        let list = ["/keys", "/clients", "/members", "/erasures"].iter().any(|end| path.ends_with(end));
+        let ends = ["/keys", "/clients", "/members", "/activity", "/erasures"];
+        let list = ends.iter().any(|end| path.ends_with(end));
         // What is yet to be made takes it as well, and says that there is nothing to match. Signing keys have no version at all.
         let of_keys = path.starts_with("/api/admin/v1/signing-keys");
         let writes = path.starts_with("/api/admin/") && method != "get" && !of_keys;
         let takes = words_of_parameters(&api, operation).contains(&"If-Match");
         assert_eq!(takes, writes, "{method} {path}");
-        let single = of_one && !path.ends_with("/history") && !(list && method == "get");
+        let told_of_one = ["/history", "/usage", "/audit"].iter().any(|end| path.ends_with(end));
+        let single = of_one && !told_of_one && !(list && method == "get");
         // Operator tokens have no version of their own either.
         let of_token = path.contains("/operators/") && path.contains("/tokens");
         let unversioned = of_token || of_keys;
@@ -148,7 +161,9 @@ fn a_body_takes_no_member_that_the_document_does_not_name() {
         let documents = members(&operation["requestBody"]["content"]).filter(|_| !is_import(path));
         for (media_type, content) in documents {
             let schema = api.followed(&content["schema"]);
-            assert_eq!(schema["additionalProperties"], false, "{method} {path}");
+            // What somebody else writes may say more one day.
+            let theirs = path.strip_prefix(LEAKS).is_some_and(|scanner| !scanner.is_empty());
+            assert_eq!(schema["additionalProperties"] == false, !theirs, "{method} {path}");
             let described = api.operation(method, path);
             assert!(
                 described.check_request(media_type, &json!({"unheard_of": 1})).is_err(),

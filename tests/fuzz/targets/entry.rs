@@ -64,7 +64,7 @@ fn recorded(event: CredentialEvent) -> Recorded {
 
 /// Whatever is read says the same when it is written again: personal values aside, which are not in the bytes.
 fn check_entry(input: &[u8]) -> bool {
-    let nothing = entry::Slots::default();
+    let nothing = entry::StoredSlots::default();
     assert!(entry::decode(LEDGER + 1, input, &nothing).is_err() || !input.starts_with(&[1, 0, 0, 0, 1]));
     let Ok(read) = entry::decode(LEDGER, input, &nothing) else { return false };
     assert!(input.starts_with(&[1, 0, 0, 0, 1]) && input.ends_with(b"}"));

@@ -146,6 +146,7 @@ impl Run<'_> {
             | StreamState::Imports(_)
             | StreamState::SigningKeys(_)
             | StreamState::Erasure(_)
+            | StreamState::ActivityLog(_)
             | StreamState::AccessToken(_) => {
                 panic!("no step makes this: {body}")
             }

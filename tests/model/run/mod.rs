@@ -2,6 +2,7 @@
 
 mod erase;
 mod hold;
+mod leaks;
 mod send;
 mod take_in;
 mod tokens;
@@ -47,6 +48,8 @@ pub struct Run<'a> {
     pub met: BTreeMap<String, usize>,
     /// what each request must have left in the ledger, and the position that its answer told
     pub requests: Vec<(String, Vec<Recorded>, Option<u64>)>,
+    /// which of them reported a leak, and of what
+    reported: BTreeMap<String, StreamId>,
 }
 
 /// What a step is about, as far as it is there.
@@ -76,6 +79,7 @@ impl<'a> Run<'a> {
             tokens: BTreeMap::new(),
             met: BTreeMap::new(),
             requests: Vec::new(),
+            reported: BTreeMap::new(),
         };
         run.take_in_root();
         (0..TENANTS).for_each(|number| run.take_in_tenant(number));
@@ -96,6 +100,7 @@ impl<'a> Run<'a> {
             Action::GiveBack { token } => return self.give_back(target, *token),
             Action::Erase { event, members } if !step.foreign => return self.erase(target, *event, members),
             Action::Erase { .. } => return,
+            Action::ReportLeak { secret, source } => return self.report_leak(target, *secret, *source),
             _ => {}
         }
         if self.would_lock_everybody_out(step, target) {

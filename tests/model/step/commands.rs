@@ -191,6 +191,7 @@ impl Configured {
             expiry_warning_seconds: self.expiry_warning_seconds,
             client_rotation: self.client_rotation,
             token_lifetime_seconds: self.token_lifetime_seconds,
+            on_leak: self.on_leak,
             ..SettingsPatch::default()
         }
     }

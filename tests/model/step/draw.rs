@@ -1,7 +1,7 @@
 //! Drawing steps.
 
 use credledger::domain::authority::Role;
-use credledger::domain::credential::{ClientRotation, Reason};
+use credledger::domain::credential::{ClientRotation, OnLeak, Reason};
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
 use credledger::limits;
 use proptest::option;
@@ -63,6 +63,7 @@ fn action() -> impl Strategy<Value = Action> {
         4 => (0..6u8).prop_map(|token| Action::GiveBack { token }),
         5 => (0..12u8, prop::sample::subsequence(vec!["description", "metadata", "name", "note"], 1..=2))
             .prop_map(|(event, members)| Action::Erase { event, members }),
+        2 => (0..6u8, 0..2u8).prop_map(|(secret, source)| Action::ReportLeak { secret, source }),
         3 => (option::of(name()), option::of(select(vec!["", "a@b.example"])), option::of(scopes())).prop_map(
             |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }
         ),
@@ -91,7 +92,7 @@ fn of_operators() -> impl Strategy<Value = Action> {
         2 => Just(Action::OperatorDelete),
         3 => Just(Action::OperatorEdit { role: None, reaching: None, disabled: Some(false) }),
         4 => (name(), seconds()).prop_map(|(name, seconds)| Action::TokenMint { name, seconds }),
-        3 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
+        6 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
     ]
 }
 
@@ -204,6 +205,7 @@ fn configured() -> impl Strategy<Value = Configured> {
     let of_clients = (
         option::weighted(0.5, select(ClientRotation::ALL.to_vec())),
         option::weighted(0.4, select(vec![600, 7200, 86_400])),
+        option::weighted(0.7, select(vec![OnLeak::Flag, OnLeak::Flag, OnLeak::Revoke])),
     );
     (graces, lives, option::weighted(0.3, allowed), option::of(operations), (limits, warning), of_clients)
         .prop_map(
@@ -213,7 +215,7 @@ fn configured() -> impl Strategy<Value = Configured> {
                 allowed_scopes,
                 operations,
                 (default_rate_limit, expiry_warning_seconds),
-                (client_rotation, token_lifetime_seconds),
+                (client_rotation, token_lifetime_seconds, on_leak),
             )| {
                 Configured {
                     max_grace_seconds,
@@ -226,6 +228,7 @@ fn configured() -> impl Strategy<Value = Configured> {
                     expiry_warning_seconds,
                     client_rotation,
                     token_lifetime_seconds,
+                    on_leak,
                 }
             },
         )

@@ -6,7 +6,7 @@ mod requests;
 
 use credledger::clock::Timestamp;
 use credledger::domain::authority::Role;
-use credledger::domain::credential::{ClientRotation, Kind, Reason};
+use credledger::domain::credential::{ClientRotation, Kind, OnLeak, Reason};
 use credledger::domain::ids::{MemberId, OperatorId, SecretId, TenantId, TokenId};
 use credledger::domain::plan::PlanName;
 use credledger::domain::rate_limit::{OwnRateLimit, RateLimit};
@@ -23,6 +23,8 @@ pub const TENANTS: u8 = 2;
 pub const MEMBERS: u8 = 2;
 /// that may be set, and a tenant be put on
 pub const PLANS: u8 = 2;
+/// where secrets are found
+pub const LEAK_SOURCES: [&str; 2] = ["a public paste", "a build log"];
 /// whom tokens are asked for
 pub const RESOURCES: [&str; 3] = ["https://a.example", "https://b.example/v1", "urn:model:c"];
 
@@ -102,6 +104,11 @@ pub enum Action {
         event: u8,
         members: Vec<&'static str>,
     },
+    /// by whoever found it
+    ReportLeak {
+        secret: u8,
+        source: u8,
+    },
     MemberEdit {
         name: Option<String>,
         email: Option<String>,
@@ -175,6 +182,7 @@ pub struct Configured {
     pub expiry_warning_seconds: Option<u32>,
     pub client_rotation: Option<ClientRotation>,
     pub token_lifetime_seconds: Option<u32>,
+    pub on_leak: Option<OnLeak>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,7 +46,10 @@ impl Action {
             }
             Action::Delete => ("DELETE", String::new(), None),
             Action::TokensRevoke => ("POST", "/tokens/revoke".to_owned(), None),
-            Action::Exchange { .. } | Action::GiveBack { .. } | Action::Erase { .. } => {
+            Action::Exchange { .. }
+            | Action::GiveBack { .. }
+            | Action::ReportLeak { .. }
+            | Action::Erase { .. } => {
                 unreachable!("no operator asks for it")
             }
             Action::MemberDisable => ("POST", "/disable".to_owned(), None),
@@ -140,6 +143,7 @@ impl Configured {
             ("expiry_warning_seconds", self.expiry_warning_seconds.map(|seconds| json!(seconds))),
             ("client_rotation", self.client_rotation.map(|rotation| json!(rotation))),
             ("token_lifetime_seconds", self.token_lifetime_seconds.map(|seconds| json!(seconds))),
+            ("on_leak", self.on_leak.map(|policy| json!(policy))),
             ("default_rate_limit", self.default_rate_limit.map(|limit| json!(limit))),
         ];
         let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));

@@ -10,14 +10,14 @@ use crate::domain::ids::AccessTokenId;
 use crate::domain::testing::scopes;
 
 #[derive(Clone, Debug)]
-struct Question {
+pub struct Question {
     ip: Option<std::net::IpAddr>,
     scopes: Vec<ConcreteScope>,
     operation: bool,
     tenant: Option<u8>,
     audience: Option<&'static str>,
     reach: Reach,
-    after: i8,
+    pub after: i8,
     possession: Possession,
 }
 
@@ -25,7 +25,7 @@ struct Question {
 const AUDIENCES: [&str; 3] = ["https://a.example", "https://b.example", "https://c.example"];
 
 prop_compose! {
-    fn questions()(
+    pub fn questions()(
         ip in proptest::sample::select(vec![None, Some("10.1.2.3"), Some("11.1.2.3")]),
         scopes in proptest::sample::subsequence(vec!["logs:read", "billing.read", "admin"], 0..3),
         operation: bool,
@@ -47,7 +47,7 @@ prop_compose! {
 }
 
 impl Question {
-    fn request(&self) -> Request<'_> {
+    pub fn request(&self) -> Request<'_> {
         Request {
             possession: self.possession,
             client_ip: self.ip,
@@ -59,7 +59,7 @@ impl Question {
         }
     }
 
-    fn now(&self, world: &World) -> Timestamp {
+    pub fn now(&self, world: &World) -> Timestamp {
         Timestamp::from_millis(world.now.millis() + i64::from(self.after) * 1000).expect("an instant")
     }
 }

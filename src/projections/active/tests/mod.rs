@@ -5,6 +5,7 @@ mod endings;
 mod imports;
 mod loading;
 mod readers;
+mod replayed;
 mod steps;
 mod world;
 

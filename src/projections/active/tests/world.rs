@@ -12,11 +12,12 @@ use super::super::{ActiveView, Issued, Loader, StoredRow};
 use super::endings;
 use super::steps::*;
 use crate::clock::Timestamp;
-use crate::domain::access::{self, Facts, Owner, Reason, Refused, Request, Token, Verdict};
+use crate::domain::access::{self, Facts, Reason, Refused, Request, Token, Verdict};
 use crate::domain::access_token;
 use crate::domain::client_format::{self, ClientFormat};
 use crate::domain::command::{Asked, Command, Seen};
 use crate::domain::credential::*;
+use crate::domain::decided::Whole;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{ClientId, MemberId, SecretId, StreamId, TenantId, TokenId};
 use crate::domain::ip_rules::IpRules;
@@ -474,20 +475,8 @@ impl World {
             scopes: &token.scopes,
             audience: &token.audience,
         });
-        let facts = Facts {
-            tenant: tenant.id,
-            token,
-            revoked: credential.revoked.is_some(),
-            secret_revoked: secret.revoked_at.is_some(),
-            secret_ends_at: secret.ends_at,
-            expires_at: credential.expires_at,
-            tenant_suspended: tenant.suspended_at.is_some(),
-            suspended: credential.suspended_at.is_some(),
-            owner: owner.map(|owner| Owner { disabled: owner.disabled_at.is_some(), scopes: &owner.scopes }),
-            scopes: &credential.scopes,
-            ip_rules: &credential.ip_rules,
-            operations: &tenant.settings.operations,
-        };
+        let whole = Whole { credential, secret, tenant, owner };
+        let facts = Facts { token, ..whole.facts() };
         (access::judge(&facts, request, now.max(self.last_at())), Some((credential, secret)))
     }
 }

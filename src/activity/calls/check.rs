@@ -1,0 +1,103 @@
+//! A node's rows, read again: to be sealed after a crash, and to be held against the seal that the ledger has of them.
+
+use tokio_postgres::Row as DbRow;
+use uuid::Uuid;
+
+use super::leaf::{Salts, hash};
+use super::merkle::Tree;
+use super::row::{Outcome, Row, Told, first_of, last_of};
+use crate::db::{Database, DbError};
+use crate::domain::activity_log::Sealed;
+use crate::domain::base64url;
+use crate::domain::credential::Kind;
+use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::limits;
+
+/// How rows stand to their seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// they are what was sealed
+    Whole,
+    /// Rows were taken away, or added under a number that another has: these.
+    Numbers { missing: Vec<u64>, doubled: Vec<u64> },
+    /// They are all there, and not what they were.
+    Changed,
+}
+
+/// Whether the rows that a seal covers are those of then.
+pub async fn check(database: &Database, ledger: i32, sealed: &Sealed) -> Result<Finding, DbError> {
+    let mut tree = Tree::default();
+    let (mut missing, mut doubled) = (Vec::new(), Vec::new());
+    let (mut from, end) = (sealed.first_seq, sealed.end());
+    let mut next = from;
+    while from < end {
+        let to = end.min(from + limits::ACTIVITY_ROWS_READ);
+        let places = (first_of(sealed.first_at.millis()), last_of(sealed.last_at.millis()));
+        for (seq, row) in rows(database, ledger, sealed.node, (from, to), places).await? {
+            if seq < next {
+                note(&mut doubled, seq);
+                continue;
+            }
+            (next..seq).for_each(|gone| note(&mut missing, gone));
+            tree.push(hash(&row, sealed.node, seq));
+            next = seq + 1;
+        }
+        (next..to).for_each(|gone| note(&mut missing, gone));
+        (from, next) = (to, to);
+    }
+    Ok(match () {
+        () if !missing.is_empty() || !doubled.is_empty() => Finding::Numbers { missing, doubled },
+        () if base64url::encode(&tree.root()) != sealed.root => Finding::Changed,
+        () => Finding::Whole,
+    })
+}
+
+fn note(named: &mut Vec<u64>, seq: u64) {
+    if named.len() < limits::ACTIVITY_ROWS_NAMED {
+        named.push(seq);
+    }
+}
+
+/// In the order of their numbers.
+pub(super) async fn rows(
+    database: &Database,
+    ledger: i32,
+    node: Uuid,
+    (from, to): (u64, u64),
+    (first, last): (Uuid, Uuid),
+) -> Result<Vec<(u64, Row)>, DbError> {
+    const READ: &str = "select seq, id, completes, judged, tenant_id, credential_id, secret_id, kind, outcome, status, latency_ms, \
+        operation, provider, model, error, client_ip, request_id, salt from credledger.read_activity_rows($1, $2, $3, $4, $5, $6)";
+    let rows = database
+        .people(READ, &[&ledger, &node, &from.cast_signed(), &to.cast_signed(), &first, &last])
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &DbRow) -> Result<(u64, Row), DbError> {
+    let unreadable = || DbError::Unreadable("a call's row is none that this service wrote".into());
+    let seq: i64 = row.try_get(0)?;
+    let outcome: Option<&str> = row.try_get(8)?;
+    let row = Row {
+        id: row.try_get(1)?,
+        completes: row.try_get(2)?,
+        judged: row.try_get(3)?,
+        tenant: TenantId(row.try_get(4)?),
+        credential: CredentialId(row.try_get(5)?),
+        secret: row.try_get::<_, Option<Uuid>>(6)?.map(SecretId),
+        kind: Kind::from_word(row.try_get(7)?).ok_or_else(unreadable)?,
+        outcome: outcome.map(Outcome::parse).transpose().map_err(|_| unreadable())?,
+        status: row.try_get(9)?,
+        latency_ms: row.try_get(10)?,
+        told: Told {
+            operation: row.try_get(11)?,
+            provider: row.try_get(12)?,
+            model: row.try_get(13)?,
+            error: row.try_get(14)?,
+            client_ip: row.try_get(15)?,
+            request_id: row.try_get(16)?,
+        },
+        salts: Salts::read(row.try_get(17)?).ok_or_else(unreadable)?,
+    };
+    Ok((seq.cast_unsigned(), row))
+}

@@ -1,0 +1,245 @@
+//! A tenant's calls, newest first. Each page asks one day after the other, so that one index of one partition is read in its order;
+//! and it looks at so many rows and no more, however few of them a combination of filters leaves: then the page is short, and says
+//! where the next one begins.
+
+use std::net::IpAddr;
+
+use tokio_postgres::Row as DbRow;
+use uuid::Uuid;
+
+use super::row::{first_of, instant_of, last_of};
+use super::writer::DAY_MS;
+use crate::clock::Timestamp;
+use crate::db::{DbError, Scope};
+use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::limits;
+
+/// What rows are filtered by, all of it together.
+#[derive(Debug, Default)]
+pub struct Filter {
+    pub credential: Option<CredentialId>,
+    pub secret: Option<SecretId>,
+    pub operation: Option<String>,
+    pub outcome: Option<&'static str>,
+    pub client_ip: Option<IpAddr>,
+    pub request_id: Option<String>,
+    /// from this instant on
+    pub from: Option<Timestamp>,
+    /// before this one
+    pub to: Option<Timestamp>,
+}
+
+/// A call as it is shown: a row, or a verdict's and the report that completes it.
+#[derive(Debug)]
+pub struct Call {
+    pub id: Uuid,
+    pub at: Timestamp,
+    pub credential: CredentialId,
+    pub secret: Option<SecretId>,
+    pub prefix: Option<String>,
+    pub kind: String,
+    pub operation: Option<String>,
+    pub outcome: Option<String>,
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub status: Option<i16>,
+    pub latency_ms: Option<i32>,
+    pub error: Option<String>,
+    pub client_ip: Option<IpAddr>,
+    pub request_id: Option<String>,
+    pub decision_id: Option<Uuid>,
+    pub completes: Option<Uuid>,
+}
+
+/// Behind which row a page begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub Uuid, pub Uuid);
+
+impl Place {
+    pub fn bytes(self) -> Vec<u8> {
+        [self.0.as_bytes().as_slice(), self.1.as_bytes()].concat()
+    }
+
+    pub fn read(bytes: &[u8]) -> Option<Place> {
+        let (place, id) = bytes.split_at_checked(16)?;
+        Some(Place(Uuid::from_slice(place).ok()?, Uuid::from_slice(id).ok()?))
+    }
+}
+
+/// Whose calls, and which part of them.
+pub struct Asked<'a> {
+    pub ledger: i32,
+    pub tenant: TenantId,
+    pub filter: &'a Filter,
+    /// the oldest day that is kept begins here
+    pub oldest: Timestamp,
+    pub now: Timestamp,
+    pub after: Option<Place>,
+    pub limit: usize,
+}
+
+impl Filter {
+    /// The one that finds the fewest rows, as a rule.
+    fn driver(&self) -> &'static str {
+        let Filter { credential, secret, operation, outcome, client_ip, request_id, .. } = self;
+        match () {
+            () if request_id.is_some() => "request_id",
+            () if secret.is_some() => "secret",
+            () if credential.is_some() => "credential",
+            () if client_ip.is_some() => "client_ip",
+            () if operation.is_some() => "operation",
+            () if outcome.is_some() => "outcome",
+            () => "tenant",
+        }
+    }
+
+    fn count(&self) -> usize {
+        let Filter { credential, secret, operation, outcome, client_ip, request_id, .. } = self;
+        let filters = [
+            credential.is_some(),
+            secret.is_some(),
+            operation.is_some(),
+            outcome.is_some(),
+            client_ip.is_some(),
+            request_id.is_some(),
+        ];
+        filters.into_iter().filter(|given| *given).count()
+    }
+}
+
+/// The secret of this tenant whose whole prefix this is.
+pub async fn secret_of(
+    scope: &Scope,
+    ledger: i32,
+    tenant: TenantId,
+    prefix: &str,
+) -> Result<Option<SecretId>, DbError> {
+    let find = "select credledger.secret_of_prefix($1, $2, $3)";
+    let row = scope.query_opt(find, &[&ledger, &tenant.0, &prefix]).await?;
+    let id = row.map_or(Ok(None), |row| row.try_get::<_, Option<Uuid>>(0))?;
+    Ok(id.map(SecretId))
+}
+
+/// When the oldest day begins that is kept.
+pub fn oldest(now: Timestamp, kept_days: u32) -> Timestamp {
+    let today = now.millis().div_euclid(DAY_MS);
+    Timestamp::from_millis((today - i64::from(kept_days)) * DAY_MS).unwrap_or_default()
+}
+
+/// A page, and where the next one begins.
+pub async fn page(scope: &Scope, asked: &Asked<'_>) -> Result<(Vec<Call>, Option<Place>), DbError> {
+    let Asked { filter, limit, .. } = asked;
+    let newest = asked.now.millis() + limits::ACTIVITY_AHEAD.as_millis() as i64;
+    let to = filter.to.map_or(newest, |to| (to.millis() - 1).min(newest));
+    let from = filter.from.map_or(asked.oldest, |from| from.max(asked.oldest)).millis();
+    let mut before = match asked.after {
+        Some(after) => after,
+        None => Place(last_of(to), Uuid::max()),
+    };
+    // Each call is found by two rows at most; with more filters than one, most rows may be others.
+    let mut left = if filter.count() > 1 { limits::ACTIVITY_LOOKED_AT } else { limit * 2 + 2 };
+    scope.query("select credledger.read_in_order()", &[]).await?;
+    let (mut calls, mut days) = (Vec::new(), 1);
+    loop {
+        let at = instant_of_place(before.0);
+        if at < from {
+            return Ok((whole(calls), None));
+        }
+        // One day, then more and more together: a tenant of few calls is not asked about day by day.
+        let first = (at.div_euclid(DAY_MS) - (days - 1)) * DAY_MS;
+        let stretch = stretch(scope, asked, first.max(from), before, left).await?;
+        left = left.saturating_sub(stretch.looked_at);
+        calls.extend(stretch.found.into_iter().filter_map(|(place, call)| Some((place, call?))));
+        // One more than fit says that there is another page.
+        if calls.len() > *limit {
+            calls.truncate(*limit);
+            let next = calls.last().map(|(place, _)| *place);
+            return Ok((whole(calls), next));
+        }
+        if left == 0 {
+            return Ok((whole(calls), Some(stretch.last)));
+        }
+        before = Place(last_of(first - 1), Uuid::max());
+        days = (days * 2).min(limits::ACTIVITY_DAYS_AT_ONCE);
+    }
+}
+
+fn whole(calls: Vec<(Place, Call)>) -> Vec<Call> {
+    calls.into_iter().map(|(_, call)| call).collect()
+}
+
+/// What stands in some days.
+struct Stretch {
+    looked_at: usize,
+    last: Place,
+    found: Vec<(Place, Option<Call>)>,
+}
+
+async fn stretch(
+    scope: &Scope,
+    asked: &Asked<'_>,
+    first: i64,
+    before: Place,
+    most: usize,
+) -> Result<Stretch, DbError> {
+    let Asked { filter, .. } = asked;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = scope
+        .query(
+            "select * from credledger.read_activity($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            &[
+                &asked.ledger,
+                &asked.tenant.0,
+                &first_of(first),
+                &before.0,
+                &before.1,
+                &most,
+                &filter.driver(),
+                &filter.credential.map(|id| id.0),
+                &filter.secret.map(|id| id.0),
+                &filter.operation,
+                &filter.outcome,
+                &filter.client_ip,
+                &filter.request_id,
+            ],
+        )
+        .await?;
+    let looked_at = rows.first().map_or(Ok(0), |row| row.try_get::<_, i64>(3))?;
+    let found: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let last = found.last().map_or(before, |(place, _)| *place);
+    Ok(Stretch { looked_at: usize::try_from(looked_at).unwrap_or(0), last, found })
+}
+
+fn read(row: &DbRow) -> Result<(Place, Option<Call>), DbError> {
+    let place = Place(row.try_get(1)?, row.try_get(2)?);
+    if !row.try_get::<_, bool>(0)? {
+        return Ok((place, None));
+    }
+    let at =
+        instant_of(place.0).ok_or_else(|| DbError::Unreadable("a call has an id of no instant".into()))?;
+    let (judged, completes): (bool, Option<Uuid>) = (row.try_get(8)?, row.try_get(9)?);
+    let call = Call {
+        id: if judged { place.0 } else { place.1 },
+        at,
+        credential: CredentialId(row.try_get(4)?),
+        secret: row.try_get::<_, Option<Uuid>>(5)?.map(SecretId),
+        prefix: row.try_get(6)?,
+        kind: row.try_get(7)?,
+        outcome: row.try_get(10)?,
+        status: row.try_get(11)?,
+        latency_ms: row.try_get(12)?,
+        operation: row.try_get(13)?,
+        provider: row.try_get(14)?,
+        model: row.try_get(15)?,
+        error: row.try_get(16)?,
+        client_ip: row.try_get(17)?,
+        request_id: row.try_get(18)?,
+        decision_id: completes.or(judged.then_some(place.0)),
+        completes,
+    };
+    Ok((place, Some(call)))
+}
+
+fn instant_of_place(place: Uuid) -> i64 {
+    (place.as_u64_pair().0 >> 16).cast_signed()
+}

@@ -1,0 +1,36 @@
+//! How a call ended.
+
+use crate::domain::access::Reason;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Accepted,
+    Refused(Reason),
+    /// its verdict was good
+    RateLimited,
+}
+
+impl Outcome {
+    pub const COUNT: usize = Reason::ALL.len() + 2;
+
+    pub fn all() -> impl Iterator<Item = Outcome> {
+        let refused = Reason::ALL.map(Outcome::Refused);
+        [Outcome::Accepted].into_iter().chain(refused).chain([Outcome::RateLimited])
+    }
+
+    pub fn place(self) -> usize {
+        match self {
+            Outcome::Accepted => 0,
+            Outcome::Refused(reason) => reason as usize + 1,
+            Outcome::RateLimited => Reason::ALL.len() + 1,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Accepted => "accepted",
+            Outcome::Refused(reason) => reason.word(),
+            Outcome::RateLimited => "rate_limited",
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `credledger decide`: a past decision judged again by a running service, with the events that decided it.
+
+use std::io::Write;
+
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use serde_json::{Map, Value, json};
+
+use super::remote::{self, Remote, is_segment};
+use crate::ops::StartError;
+
+/// Each flag that is a member of the question, and what it says.
+const MEMBERS: [(&str, &str, &str, &str); 7] = [
+    ("credential", "credential_id", "ID", "a key or a client by its id: its newest secret of then"),
+    ("secret", "secret_id", "ID", "a secret by its id"),
+    ("prefix", "prefix", "TEXT", "a secret by how it begins, as lists and logs tell it"),
+    ("at", "at", "INSTANT", "when: after the last event that had happened by then (RFC 3339)"),
+    ("client-ip", "client_ip", "ADDRESS", "from where the call came"),
+    ("operation", "operation", "LABEL", "what the call did"),
+    ("for-tenant", "tenant", "TENANT", "whose resource the call was about, by id or slug"),
+];
+
+pub fn describe() -> Command {
+    let flag = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).num_args(1).help(help)
+    };
+    let position =
+        flag("position", "N", "when: after the event at this position; with --at, judged at that instant");
+    Command::new("decide")
+        .about("Judge a past call again: the verdict of then, and the events that decided it")
+        .arg(flag("tenant", "TENANT", "whose credential it is, by id or slug").required(true))
+        .args(MEMBERS.map(|(name, _, value, help)| flag(name, value, help)))
+        .arg(position.value_parser(clap::value_parser!(u64)))
+        .arg(
+            flag("scope", "SCOPE", "what the call needed; may stand several times").action(ArgAction::Append),
+        )
+        .args(remote::flags("a file with the token of an operator who may read the tenant's credentials"))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("write the answer as the service gives it"),
+        )
+        .group(ArgGroup::new("whose").args(["credential", "secret", "prefix"]).required(true))
+        .group(ArgGroup::new("when").args(["at", "position"]).multiple(true).required(true))
+}
+
+/// A refusal is an answer: what was asked is what the verdict was.
+pub fn run(given: &ArgMatches) -> Result<(), StartError> {
+    let tenant = given.get_one::<String>("tenant").map(String::as_str).unwrap_or_default();
+    if !is_segment(tenant) {
+        return Err(StartError::new("--tenant is not well formed."));
+    }
+    let path = format!("/api/admin/v1/tenants/{tenant}/decide");
+    let told = Remote::of(given)?.post(&path, &question(given))?;
+    let text = match given.get_flag("json") {
+        true => format!("{told}\n"),
+        false => in_words(&told),
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| StartError::new(format!("The verdict could not be written out: {error}.")))
+}
+
+fn question(given: &ArgMatches) -> Value {
+    let mut question = Map::new();
+    for (name, member, ..) in MEMBERS {
+        question.extend(given.get_one::<String>(name).map(|text| (member.to_owned(), json!(text))));
+    }
+    question
+        .extend(given.get_one::<u64>("position").map(|position| ("position".to_owned(), json!(position))));
+    let scopes: Vec<&String> = given.get_many("scope").into_iter().flatten().collect();
+    question.insert("scopes".to_owned(), json!(scopes));
+    Value::Object(question)
+}
+
+/// What is told of a verdict, where it is there: a line for each, under one name.
+const LINES: [(&str, &str); 11] = [
+    ("why", "detail"),
+    ("missing scopes", "missing_scopes"),
+    ("credential", "credential_id"),
+    ("name", "name"),
+    ("secret", "secret_id"),
+    ("prefix", "prefix"),
+    ("scopes", "effective_scopes"),
+    ("owner", "owner"),
+    ("ends", "expires_at"),
+    ("judged at", "judged_at"),
+    ("position", "position"),
+];
+
+fn in_words(told: &Value) -> String {
+    let verdict = match told["reason"].as_str() {
+        None => "accepted".to_owned(),
+        Some(reason) => format!("refused: {reason}"),
+    };
+    let mut text = line("verdict", &verdict);
+    for (name, member) in LINES {
+        text.extend(told.get(member).and_then(words).map(|words| line(name, &words)));
+    }
+    let nothing = || "no event: there was no such secret then".to_owned();
+    text + &line("decided by", &words(&told["decided_by"]).unwrap_or_else(nothing))
+}
+
+fn line(name: &str, words: &str) -> String {
+    format!("{name:<15} {words}\n")
+}
+
+/// Null and an empty list are nothing to tell.
+fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) if items.is_empty() => None,
+        Value::Array(items) => Some(items.iter().filter_map(words).collect::<Vec<_>>().join(", ")),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_reads_as_a_table_without_what_is_not_there() {
+        let told = json!({
+            "valid": false, "reason": "insufficient_scope", "detail": "It lacks one.", "missing_scopes": ["a.b", "c"],
+            "name": null, "prefix": "cl_live_x", "position": 7, "decided_by": [3, 7]
+        });
+        let expected = "verdict         refused: insufficient_scope\nwhy             It lacks one.\n\
+                        missing scopes  a.b, c\nprefix          cl_live_x\nposition        7\ndecided by      3, 7\n";
+        assert_eq!(in_words(&told), expected);
+        let nothing = in_words(&json!({"valid": false, "reason": "not_found", "decided_by": []}));
+        assert!(nothing.ends_with("decided by      no event: there was no such secret then\n"), "{nothing}");
+    }
+}
