@@ -23,6 +23,10 @@ pub async fn rebuild_projections(
     for step in projection_steps(schema).filter(|step| names.contains(&step.name)) {
         run(&change, &step).await?;
     }
+    // Those whose body names a table went with it.
+    for step in steps(Kind::Function, schema.functions) {
+        run(&change, &step).await?;
+    }
     let rebuilt = rebuild(reader, &InlineProjections, source, &change, names).await;
     let rebuilt = rebuilt.map_err(|cause| MigrateError::Unreadable(Box::new(cause)))?;
     // Last: they lock every table for a moment, the events too, which were read just now.
