@@ -131,7 +131,7 @@ impl Reader {
         streams: &[StreamId],
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>> + use<>, ReadError> {
         let streams: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
-        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &streams];
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &streams, &NO_LAST.cast_signed()];
         let rows = client.query_raw(STREAMS, params).await?;
         let reader = self.clone();
         Ok(rows.map(move |row| reader.positioned(&row?)))

@@ -98,10 +98,15 @@ pub struct SubjectErased {
 impl SubjectErased {
     /// Whether a missing value is missing because of it.
     pub fn covers(&self, stream: Uuid, version: u32, member: &str) -> bool {
-        let members = self.members.as_ref();
         self.subject.id == stream
             && (self.first_version..=self.last_version).contains(&version)
-            && members.is_none_or(|members| members.iter().any(|named| named == member))
+            && self.erases(member)
+    }
+
+    /// Whether such values are among what went.
+    pub fn erases(&self, member: &str) -> bool {
+        let members = self.members.as_ref();
+        members.is_none_or(|members| members.iter().any(|named| named == member))
     }
 }
 
