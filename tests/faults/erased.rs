@@ -82,10 +82,17 @@ fn everything_that_is_told(root: &Actor, tenant: &Tenant<'_>) -> Vec<u8> {
         format!("{path}/keys/{key}/history"),
         format!("{path}/members"),
         format!("{path}/erasures"),
+        format!("{path}/audit?limit=500"),
+        format!("{path}/audit?format=csv"),
+        format!("{path}/audit?format=ndjson"),
+        format!("{path}/keys/{key}/history?format=csv"),
+        "/api/admin/v1/ledger/events?format=ndjson".to_owned(),
         "/api/admin/v1/operators".to_owned(),
         "/api/admin/v1/erasures".to_owned(),
     ] {
-        answers.extend(root.get(&path).expect(200).to_string().into_bytes());
+        let answer = root.get_caught_up(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        answers.extend(answer.text().into_bytes());
     }
     answers
 }
@@ -110,18 +117,21 @@ fn n10_what_was_erased_is_in_no_byte_of_the_tables_and_in_no_answer() {
         for (under, body) in &erasures {
             root.post(under, body).expect(201);
         }
+        // The one who came from there last of all is erased as well, by where that stands.
+        let body = json!({"text": {"position": upto, "members": ["client_ip"]}, "reason": "retention"});
+        root.post(&format!("{}/erasures", tenant.path()), &body).expect(201);
         needles.are_not_in("an answer", &everything_that_is_told(&root, &tenant));
         assert_eq!(library::block_on(proved(&service, upto)), before, "every proof still holds");
         for (position, entry, _, leaf) in before {
             assert_eq!(sha256(&[&[0], &entry]).to_vec(), leaf, "{position}");
         }
-        // The one who came from there last of all is erased as well, by where that stands.
-        let body = json!({"text": {"position": upto, "members": ["client_ip"]}, "reason": "retention"});
-        root.post(&format!("{}/erasures", tenant.path()), &body).expect(201);
     }
     library::block_on(async {
         let superuser = library::superuser(&service).await;
-        superuser.batch_execute("vacuum full credledger.personal").await.expect("as docs/ERASURE.md says");
+        superuser
+            .batch_execute("vacuum full credledger.personal, credledger.trail")
+            .await
+            .expect("as docs/ERASURE.md says");
     });
     for (path, bytes) in tables(&service) {
         needles.are_not_in(&path.display().to_string(), &bytes);
