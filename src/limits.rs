@@ -588,6 +588,12 @@ pub const WARNINGS_ALL_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// How often answers that are too old to be repeated are forgotten, and how many at a time.
 pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 pub const FORGET_PAGE: i32 = 10_000;
+// ---- erasing ----
+/// The highest position that may be named: numbers in JSON are exact up to here.
+pub const POSITION_MOST: i64 = (1 << 53) - 1;
+/// How many members of an event an erasure may name. No event has as many that are personal.
+pub const ERASED_MEMBERS: usize = 16;
+
 /// The first operator's token lives for 7 days.
 pub const FIRST_TOKEN_SECONDS: u32 = 7 * 24 * 60 * 60;
 

@@ -18,7 +18,7 @@ create table credledger.trail (
   subject_id uuid not null,
   -- zeros: the service itself
   actor_id uuid not null,
-  -- to find it by; what is shown stands in the event's personal row. It may be erased.
+  -- to find it by; what is shown stands in the event's personal row. It goes when the erasure's own event is taken in.
   client_ip inet,
   -- the subject's version after it, as resources tell it
   shown_version int not null,
@@ -30,6 +30,8 @@ create table credledger.trail (
 );
 -- queries/feed.sql
 create unique index trail_by_position on credledger.trail (ledger_id, position) where not is_copy;
+-- apply.sql, where addresses were erased
+create unique index trail_copies on credledger.trail (ledger_id, position, tenant_id) where is_copy;
 -- queries/all.sql
 create unique index trail_of_tenant on credledger.trail (ledger_id, tenant_id, position) where tenant_id is not null;
 -- queries/of_types.sql
@@ -49,12 +51,18 @@ create table credledger.trail_progress (
   applied bigint not null,
   primary key (ledger_id)
 ) with (fillfactor = 10);
+-- An address that was erased is vacuumed away on the server's next round, as it is from the personal rows.
+alter table credledger.trail set (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 -- A row as it is handed over: its columns in the order of their names.
 create type credledger.trail_row as (
   actor_id uuid,
   at_ms bigint,
   changes text,
   client_ip inet,
+  -- of an event that erased addresses: of which versions of which stream
+  erased_first int,
+  erased_last int,
+  erased_of uuid,
   family text,
   is_copy boolean,
   mac bytea,

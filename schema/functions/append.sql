@@ -26,6 +26,11 @@ create or replace function credledger.append(
   -- those of one projection stand together
   row_command int[], row_projection text[], row_id uuid[], row_tenant uuid[], row_version int[], row_record bytea[],
   row_mac bytea[], row_facts text[],
+  -- of each command: how many events were known where its decision was read. An erasure among later ones has it decided again
+  seen bigint[],
+  -- what goes from the personal rows with a command's event: of these versions of a stream these members (null: all), so many values
+  erasure_command int[], erasure_stream uuid[], erasure_first int[], erasure_last int[], erasure_members text[],
+  erasure_values bigint[],
   out outcome smallint, out last_at_ms bigint, out first_position bigint, out verdicts smallint[], out positions bigint[]
 ) language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -41,6 +46,8 @@ declare
   -- limits::IDEMPOTENCY_KEPT: an answer older than this counts as absent, whether it is forgotten yet or not
   kept_ms constant bigint := 86400000;
   head bigint;
+  erased_at bigint;
+  erasing boolean := false;
   held_epoch bigint;
   held_batch uuid;
   plain boolean;
@@ -54,8 +61,10 @@ declare
   tight boolean := false;
   lost boolean;
   n bigint;
+  tally bigint;
+  told boolean;
 begin
-  select h.head, h.last_at_ms into head, last_at_ms from credledger.heads h where h.ledger_id = ledger for update;
+  select h.head, h.last_at_ms, h.erased_at into head, last_at_ms, erased_at from credledger.heads h where h.ledger_id = ledger for update;
   if not found then
     raise exception using errcode = 'CL001', message = 'this ledger has no head yet: register a writer first';
   end if;
@@ -83,7 +92,10 @@ begin
           cardinality(answer_status), cardinality(answer_body)],
     array[cardinality(row_command), cardinality(row_projection), cardinality(row_id), cardinality(row_tenant),
           cardinality(row_version), cardinality(row_record), cardinality(row_mac), cardinality(row_facts)],
-    guard_command || event_command || personal_command || claim_command || quota_command || answer_command || row_command);
+    array[cardinality(erasure_command), cardinality(erasure_stream), cardinality(erasure_first), cardinality(erasure_last),
+          cardinality(erasure_members), cardinality(erasure_values)],
+    cardinality(seen),
+    guard_command || event_command || personal_command || claim_command || quota_command || answer_command || row_command || erasure_command);
 
   -- conflicts: nearly always each stream is where all its guards saw it, and written by none but the one command that guards it
   select array_position(guard_version, null) is null and coalesce(bool_and(g.low = g.high
@@ -108,6 +120,13 @@ begin
   if not plain then
     moved := credledger.judge_guards(
       ledger, guard_command, guard_stream, guard_version, event_command, event_stream, event_version);
+  end if;
+
+  -- What was erased may stand in whatever was read before: such a command decides again, and so does each behind an erasure here.
+  if erased_at > any (seen) or cardinality(erasure_command) > 0 then
+    moved := moved || array(
+      select u.place::int - 1 from unnest(seen) with ordinality as u(seen, place)
+        where u.seen < erased_at or u.place - 1 > (select min(e) from unnest(erasure_command) as e));
   end if;
 
   if cardinality(answer_command) > 0 then
@@ -268,9 +287,27 @@ begin
     end if;
   end if;
 
+  if cardinality(erasure_command) > 0 then
+    select coalesce(sum(credledger.erase_values(ledger, e.stream, e.first, e.last, e.members::text[])), 0),
+           coalesce(sum(e.expected), 0), count(*) > 0,
+           bool_and(exists (
+             select from unnest(event_command, event_type) as v(command, type)
+               where v.command = e.command and v.type = 'ledger.subject_erased'))
+      into n, tally, erasing, told
+      from unnest(erasure_command, erasure_stream, erasure_first, erasure_last, erasure_members, erasure_values)
+        as e(command, stream, first, last, members, expected)
+      where verdicts[e.command + 1] = 0;
+    if n <> tally or not told then
+      raise exception using errcode = 'CL002',
+        message = 'what is erased is not what was there, or no event of its command says that it was';
+    end if;
+  end if;
+
   if written > 0 then
     last_at_ms := append.at_ms;
-    update credledger.heads h set head = h.head + written, last_at_ms = append.at_ms where h.ledger_id = ledger;
+    update credledger.heads h set head = h.head + written, last_at_ms = append.at_ms,
+        erased_at = case when erasing then h.head + written else h.erased_at end
+      where h.ledger_id = ledger;
   end if;
   update credledger.writers w
     set batch = append.batch, first_position = append.first_position, verdicts = append.verdicts, positions = append.positions

@@ -33,6 +33,9 @@ begin
       when 'signing_keys' then
         perform credledger.apply_signing_keys(
           ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
+      when 'erasures' then
+        perform credledger.apply_erasures(
+          ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);
       when 'members' then
         perform credledger.apply_members(
           ledger, row_id[a:z], row_tenant[a:z], row_version[a:z], row_record[a:z], row_mac[a:z], row_facts[a:z]);

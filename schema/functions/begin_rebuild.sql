@@ -1,6 +1,6 @@
 -- The first step of building projections anew: appends wait from here to the end of the transaction, and the old tables go with
--- it; so do policies of other tables that read them, which the privileges, at the transaction's end, make again. For the owner alone,
--- inside a transaction.
+-- it; so do functions whose body reads them, and policies of other tables that do: functions and privileges, applied in the same
+-- transaction, make these again. For the owner alone, inside a transaction.
 create or replace function credledger.begin_rebuild(projections text[]) returns void
 language plpgsql
 as $function$

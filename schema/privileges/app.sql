@@ -3,9 +3,11 @@ grant select on credledger.events, credledger.personal, credledger.tenants, cred
     credledger.credentials, credledger.secrets
   to credledger_app;
 grant select on credledger.plans to credledger_app;
+grant select on credledger.erasures to credledger_app;
 grant select on credledger.operators, credledger.operator_tokens to credledger_app;
 grant select on credledger.idempotency to credledger_app;
 grant execute on function credledger.read_streams to credledger_app;
+grant execute on function credledger.read_at to credledger_app;
 grant execute on function credledger.read_answer to credledger_app;
 grant execute on function credledger.position_at to credledger_app;
 grant execute on function credledger.time_of to credledger_app;

@@ -65,6 +65,10 @@ $ledger$;
 drop policy if exists app_reads_plans on credledger.plans;
 create policy app_reads_plans on credledger.plans for select to credledger_app
   using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));
+-- What was erased of the platform's own streams.
+drop policy if exists app_reads_erasures on credledger.erasures;
+create policy app_reads_erasures on credledger.erasures for select to credledger_app
+  using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));
 -- An operator's kept answers are its own.
 alter table credledger.idempotency enable row level security;
 alter table credledger.idempotency force row level security;

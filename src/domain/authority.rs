@@ -57,6 +57,10 @@ pub enum Action {
     ReadMetrics,
     /// the keys that sign tokens: read and rotate them
     ManageSigningKeys,
+    /// what is personal in a tenant's own streams
+    Erase,
+    /// operators, and what is personal in the platform's own streams
+    EraseOfPlatform,
 }
 
 impl Role {
@@ -74,6 +78,7 @@ impl Role {
                     | ManageMembers
                     | ManageOperators
                     | ReadOperators
+                    | Erase
             ),
             Role::Auditor => {
                 matches!(
@@ -90,7 +95,11 @@ impl Role {
 fn needs_whole_reach(action: Action) -> bool {
     matches!(
         action,
-        Action::RunTenants | Action::ReadLedger | Action::ReadMetrics | Action::ManageSigningKeys
+        Action::RunTenants
+            | Action::ReadLedger
+            | Action::ReadMetrics
+            | Action::ManageSigningKeys
+            | Action::EraseOfPlatform
     )
 }
 
@@ -172,7 +181,7 @@ mod tests {
     #[test]
     fn the_table_of_roles() {
         use Action::*;
-        let rows: [(Action, &[Role]); 13] = [
+        let rows: [(Action, &[Role]); 15] = [
             (RunTenants, &[Role::Root]),
             (ConfigureTenant, &[Role::Root, Role::OrgAdmin]),
             (ReadTenant, &[Role::Root, Role::OrgAdmin, Role::Auditor]),
@@ -186,6 +195,8 @@ mod tests {
             (ReadLedger, &[Role::Root, Role::Auditor]),
             (ReadMetrics, &[Role::Root, Role::Auditor]),
             (ManageSigningKeys, &[Role::Root]),
+            (Erase, &[Role::Root, Role::OrgAdmin]),
+            (EraseOfPlatform, &[Role::Root]),
         ];
         for (action, allowed) in rows {
             let may: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(action)).collect();

@@ -5,6 +5,7 @@ use super::access_token;
 use super::activity_log::ActivityLogCommand;
 use super::authority::{self, Action, Role};
 use super::credential::{Credential, CredentialCommand, Kind};
+use super::erasure::{Erase, Held};
 use super::event::{Actor, Event, Recorded};
 use super::ids::{MemberId, OperatorId, StreamId, TenantId, TokenId};
 use super::imports::Declare;
@@ -32,6 +33,8 @@ pub enum Command {
     /// what a tenant's import says of its keys
     Declare(TenantId, Declare),
     SigningKeys(SigningKeysCommand),
+    /// of what stands under a tenant, or under none
+    Erase(Option<TenantId>, Erase),
     /// the service's own
     ActivityLog(ActivityLogCommand),
 }
@@ -48,6 +51,8 @@ pub struct Seen {
     pub plan: Option<Plan>,
     /// an operator of [`Command::other_roots`] who is an active root
     pub other_root: Option<Operator>,
+    /// what is personal in the stream that the command erases of
+    pub held: Option<Held>,
 }
 
 /// A command with everything that its decision needs: the decision is a function of (state, this).
@@ -68,6 +73,7 @@ impl Command {
             | Command::Member(tenant, _)
             | Command::AccessToken(tenant, _)
             | Command::Declare(tenant, _) => Some(*tenant),
+            Command::Erase(tenant, _) => *tenant,
             Command::Operator(_) | Command::Plan(_) | Command::SigningKeys(_) | Command::ActivityLog(_) => {
                 None
             }
@@ -90,6 +96,7 @@ impl Command {
             | Command::Plan(_)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
+            | Command::Erase(..)
             | Command::ActivityLog(_) => None,
         }
     }
@@ -110,6 +117,7 @@ impl Command {
             | Command::Declare(..)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
+            | Command::Erase(..)
             | Command::ActivityLog(_) => None,
         }
     }
@@ -134,6 +142,7 @@ impl Command {
             }
             Command::Member(_, actions) => matches!(actions.first(), Some(MemberCommand::Create(_))),
             Command::Operator(actions) => actions.first().is_some_and(OperatorCommand::begins),
+            Command::Erase(..) => true,
             // Its stream is the same whether there is one or not.
             Command::Plan(_)
             | Command::Declare(..)
@@ -162,6 +171,7 @@ impl Command {
             | Command::Declare(..)
             | Command::AccessToken(..)
             | Command::SigningKeys(_)
+            | Command::Erase(..)
             | Command::ActivityLog(_) => &[],
         }
     }
@@ -183,6 +193,8 @@ impl Command {
             Command::Member(..) => Action::ManageMembers,
             Command::Plan(_) => Action::RunTenants,
             Command::SigningKeys(_) => Action::ManageSigningKeys,
+            Command::Erase(Some(_), _) => Action::Erase,
+            Command::Erase(None, _) => Action::EraseOfPlatform,
             // No door leads there.
             Command::ActivityLog(_) => Action::RunTenants,
         }
@@ -233,6 +245,13 @@ impl Asked {
                     Ok(events.into_iter().map(Event::from).collect())
                 })
             }
+            Command::Erase(tenant, erase) => {
+                let held = self.seen_held(*tenant)?;
+                self.in_turn(stream, state, std::slice::from_ref(erase), |erase, state| {
+                    let events = erase.decide(state.erasure(), held)?;
+                    Ok(events.into_iter().map(Event::Erasure).collect())
+                })
+            }
             Command::ActivityLog(action) => {
                 self.in_turn(stream, state, std::slice::from_ref(action), |action, state| {
                     let events = action.decide(state.activity_log(), &self.context)?;
@@ -258,6 +277,17 @@ impl Asked {
 
     fn seen_tenant(&self, named: TenantId) -> Result<&Tenant, Refusal> {
         self.seen.tenant.as_ref().filter(|seen| seen.id == named).ok_or_else(Refusal::not_found)
+    }
+
+    /// What is erased of stands under the tenant that is named, and where it is an operator's, nobody it may not change.
+    fn seen_held(&self, tenant: Option<TenantId>) -> Result<Option<&Held>, Refusal> {
+        let held = self.seen.held.as_ref().filter(|held| held.tenant == tenant);
+        if let (Some((role, reach)), Some(asker)) =
+            (held.and_then(|held| held.operator.as_ref()), self.beside().asker)
+        {
+            authority::permit_over(asker.role, &asker.reach, (*role, reach))?;
+        }
+        Ok(held)
     }
 
     fn authorize(&self, stream: StreamId) -> Result<(), Refusal> {
@@ -314,6 +344,8 @@ impl Asked {
                 credential.tenant == *tenant && kind.is_none_or(|kind| credential.kind() == kind)
             }),
             Command::Member(tenant, _) => state.member().is_some_and(|member| member.tenant == *tenant),
+            // What it erases of is looked for where that is decided.
+            Command::Erase(..) => true,
         };
         if found { Ok(()) } else { Err(Refusal::not_found()) }
     }

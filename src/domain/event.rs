@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::access_token::AccessTokenEvent;
 use super::activity_log::ActivityLogEvent;
 use super::credential::{self, CredentialEvent};
+use super::erasure::ErasureEvent;
 use super::ids::{OperatorId, StreamId, TenantId};
 use super::imports::ImportsEvent;
 use super::member::MemberEvent;
@@ -77,6 +78,35 @@ pub struct Recorded {
     pub event: Event,
 }
 
+/// The address that an event came from, as a personal value of it.
+pub const CLIENT_IP: &str = "client_ip";
+/// What something is called.
+pub const NAME: &str = "name";
+
+impl Recorded {
+    /// Its personal values that are still there.
+    pub fn known(&self) -> Vec<&'static str> {
+        self.personal(|value| !value.is_null(), |ip| ip.known().is_some())
+    }
+
+    /// Its personal values that were erased: null in the members, where an absent one is absent.
+    pub fn erased_values(&self) -> Vec<&'static str> {
+        self.personal(Value::is_null, |ip| ip.known().is_none())
+    }
+
+    fn personal(
+        &self,
+        is_so: impl Fn(&Value) -> bool,
+        ip_is_so: impl Fn(&Personal<IpAddr>) -> bool,
+    ) -> Vec<&'static str> {
+        let members = self.event.members();
+        let named = self.event.kind().personal.iter().copied();
+        let mut so: Vec<_> = named.filter(|name| members.get(*name).is_some_and(&is_so)).collect();
+        so.extend(self.client_ip.as_ref().is_some_and(ip_is_so).then_some(CLIENT_IP));
+        so
+    }
+}
+
 /// Makes an enum of one family's events from the table of its members, and everything that depends on the table. An event
 /// that happens to several kinds of subjects has a name for each.
 macro_rules! family {
@@ -131,6 +161,7 @@ pub enum Event {
     Imports(ImportsEvent),
     AccessToken(AccessTokenEvent),
     SigningKeys(SigningKeysEvent),
+    Erasure(ErasureEvent),
     ActivityLog(ActivityLogEvent),
 }
 
@@ -146,6 +177,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         AccessTokenEvent::KINDS,
         SigningKeysEvent::KINDS,
         ActivityLogEvent::KINDS,
+        ErasureEvent::KINDS,
     ];
     families.into_iter().flatten()
 }
@@ -182,6 +214,7 @@ impl Event {
             Event::Imports(event) => event.kind("import"),
             Event::AccessToken(event) => event.kind("access_token"),
             Event::SigningKeys(event) => event.kind("ledger"),
+            Event::Erasure(event) => event.kind("ledger"),
             Event::ActivityLog(event) => event.kind("ledger"),
         }
     }
@@ -197,6 +230,7 @@ impl Event {
             Event::Imports(event) => event.members(),
             Event::AccessToken(event) => event.members(),
             Event::SigningKeys(event) => event.members(),
+            Event::Erasure(event) => event.members(),
             Event::ActivityLog(event) => event.members(),
         }
     }
@@ -216,6 +250,9 @@ impl Event {
             "import" => ImportsEvent::read(name, schema, members).map(|read| read.map(Event::Imports)),
             "access_token" => {
                 AccessTokenEvent::read(name, schema, members).map(|read| read.map(Event::AccessToken))
+            }
+            "ledger" if ErasureEvent::KINDS.iter().any(|kind| kind.name == name) => {
+                ErasureEvent::read(name, schema, members).map(|read| read.map(Event::Erasure))
             }
             "ledger" if ActivityLogEvent::KINDS.iter().any(|kind| kind.name == name) => {
                 ActivityLogEvent::read(name, schema, members).map(|read| read.map(Event::ActivityLog))
@@ -238,6 +275,7 @@ impl Event {
             | Event::Plan(_)
             | Event::Imports(_)
             | Event::SigningKeys(_)
+            | Event::Erasure(_)
             | Event::ActivityLog(_)
             | Event::AccessToken(_) => Vec::new(),
         }
@@ -277,6 +315,12 @@ impl From<ImportsEvent> for Event {
 impl From<SigningKeysEvent> for Event {
     fn from(event: SigningKeysEvent) -> Self {
         Event::SigningKeys(event)
+    }
+}
+
+impl From<ErasureEvent> for Event {
+    fn from(event: ErasureEvent) -> Self {
+        Event::Erasure(event)
     }
 }
 

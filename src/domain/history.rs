@@ -77,6 +77,7 @@ fn bytes(event: &Event) -> u64 {
         Event::Imports(event) => event.length(),
         Event::AccessToken(event) => event.length(),
         Event::SigningKeys(event) => event.length(),
+        Event::Erasure(event) => event.length(),
         Event::ActivityLog(event) => event.length(),
     };
     u64::try_from(length).unwrap_or(u64::MAX)

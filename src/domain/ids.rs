@@ -49,7 +49,8 @@ ids! {
     AccessTokenId;
     MemberId;
     PlanId;
-    /// One stream of events: a tenant's, a credential's, an operator's, a member's or a plan's id.
+    ErasureId;
+    /// One stream of events: a tenant's, a credential's, an operator's, a member's, a plan's or an erasure's id.
     StreamId;
 }
 
@@ -61,6 +62,12 @@ impl From<TenantId> for StreamId {
 
 impl From<PlanId> for StreamId {
     fn from(id: PlanId) -> Self {
+        StreamId(id.0)
+    }
+}
+
+impl From<ErasureId> for StreamId {
+    fn from(id: ErasureId) -> Self {
         StreamId(id.0)
     }
 }

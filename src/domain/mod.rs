@@ -14,6 +14,7 @@ pub mod command;
 pub mod credential;
 pub mod decided;
 pub mod effective;
+pub mod erasure;
 pub mod event;
 pub mod formats;
 pub mod grant;

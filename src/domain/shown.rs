@@ -29,6 +29,7 @@ pub fn plain(state: &StreamState, seen_by: Option<TenantId>) -> Map<String, Valu
         | StreamState::Imports(_)
         | StreamState::AccessToken(_)
         | StreamState::SigningKeys(_)
+        | StreamState::Erasure(_)
         | StreamState::ActivityLog(_) => Map::new(),
     }
 }
@@ -51,6 +52,7 @@ pub fn typed(state: &StreamState) -> Vec<(&'static str, Personal<Value>)> {
         | StreamState::Imports(_)
         | StreamState::AccessToken(_)
         | StreamState::SigningKeys(_)
+        | StreamState::Erasure(_)
         | StreamState::ActivityLog(_) => Vec::new(),
     }
 }

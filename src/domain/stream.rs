@@ -9,6 +9,7 @@ use super::access_token::{self, AccessToken};
 use super::activity_log::{self, ActivityLog};
 use super::command::Asked;
 use super::credential::{self, Credential};
+use super::erasure::{self, Erasure};
 use super::event::{Event, Recorded};
 use super::history::History;
 use super::ids::StreamId;
@@ -34,6 +35,7 @@ pub enum StreamState {
     Imports(Imports),
     AccessToken(AccessToken),
     SigningKeys(SigningKeys),
+    Erasure(Erasure),
     ActivityLog(ActivityLog),
 }
 
@@ -55,6 +57,7 @@ impl StreamState {
             StreamState::AccessToken(token) => token.history,
             StreamState::SigningKeys(keys) => keys.history,
             StreamState::ActivityLog(log) => log.history,
+            StreamState::Erasure(erasure) => erasure.history,
         }
     }
 
@@ -70,6 +73,7 @@ impl StreamState {
             StreamState::Imports(imports) => imports.version,
             StreamState::AccessToken(token) => token.version,
             StreamState::SigningKeys(keys) => keys.version,
+            StreamState::Erasure(erasure) => erasure.version,
             // No people do anything to it.
             StreamState::ActivityLog(_) => 0,
         }
@@ -101,6 +105,10 @@ impl StreamState {
 
     pub fn signing_keys(&self) -> Option<&SigningKeys> {
         if let StreamState::SigningKeys(keys) = self { Some(keys) } else { None }
+    }
+
+    pub fn erasure(&self) -> Option<&Erasure> {
+        if let StreamState::Erasure(erasure) = self { Some(erasure) } else { None }
     }
 
     pub fn activity_log(&self) -> Option<&ActivityLog> {
@@ -159,6 +167,12 @@ impl StreamState {
             }
             (StreamState::SigningKeys(state), Event::SigningKeys(event)) => {
                 signing_keys::fold(Some(state), event, &recorded).map(StreamState::SigningKeys)
+            }
+            (StreamState::Empty, Event::Erasure(event)) => {
+                erasure::fold(None, event, &recorded).map(StreamState::Erasure)
+            }
+            (StreamState::Erasure(state), Event::Erasure(event)) => {
+                erasure::fold(Some(state), event, &recorded).map(StreamState::Erasure)
             }
             (StreamState::Empty, Event::ActivityLog(event)) => {
                 activity_log::fold(None, event, &recorded).map(StreamState::ActivityLog)

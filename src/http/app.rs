@@ -27,6 +27,7 @@ use crate::domain::event::Actor;
 use crate::domain::formats::Misfit;
 use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::Cidr;
+use crate::domain::personal::Personal;
 use crate::domain::tenant;
 use crate::ledger::execute::{ExecuteError, Ledger};
 use crate::ledger::once::{ClaimError, Once};
@@ -189,9 +190,9 @@ impl App {
         resources::credential::credential(credential, owner, &names, uses, now, warning_seconds)
     }
 
-    pub fn actor_name(&self, actor: Actor) -> Option<String> {
+    pub fn actor_name(&self, actor: Actor) -> Option<Personal<String>> {
         match actor {
-            Actor::Operator(id) => self.view.operator_name(id).ok().flatten().map(|name| name.to_string()),
+            Actor::Operator(id) => self.view.operator_name(id).ok().flatten(),
             Actor::Holder(_) | Actor::System => None,
         }
     }

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::Sight;
 use crate::domain::event::Actor;
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
+use crate::domain::personal::Personal;
 use crate::ledger::past::Moment;
 use crate::limits;
 
@@ -107,10 +108,7 @@ impl App {
         }
         let streams: Vec<StreamId> = operators.iter().map(|operator| StreamId::from(*operator)).collect();
         let loaded = self.ledger.then(Sight::Decision(Some(tenant.0)), &streams, moment.position).await?;
-        let names = loaded.iter().map(|loaded| {
-            let name = loaded.state.operator().and_then(|operator| operator.name.known());
-            name.cloned()
-        });
+        let names = loaded.iter().map(|loaded| loaded.state.operator().map(|operator| operator.name.clone()));
         Ok(NamesThen(operators.into_iter().zip(names).collect()))
     }
 }
@@ -126,10 +124,10 @@ fn not_ahead(at: Timestamp, now: Timestamp, place: FaultPlace) -> Result<(), Pro
 
 /// What operators were called at a moment.
 #[derive(Debug, Default)]
-pub struct NamesThen(BTreeMap<OperatorId, Option<String>>);
+pub struct NamesThen(BTreeMap<OperatorId, Option<Personal<String>>>);
 
 impl NamesThen {
-    pub fn of(&self, actor: Actor) -> Option<String> {
+    pub fn of(&self, actor: Actor) -> Option<Personal<String>> {
         self.0.get(&actor.operator()?).cloned().flatten()
     }
 }

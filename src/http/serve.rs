@@ -140,6 +140,13 @@ fn admin(service: &mut ServiceConfig) {
         .service(
             Routes::at("/plans/{plan}").get(read::get_plan::handle).put(command::set_plan::handle).done(),
         )
+        .service(
+            Routes::at("/erasures")
+                .get(read::list_erasures::of_platform)
+                .post(command::erase::of_platform)
+                .done(),
+        )
+        .service(Routes::at("/erasures/{erasure}").get(read::get_erasure::of_platform).done())
         .service(Routes::at("/usage").get(read::usage::of_all).done())
         .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
@@ -169,6 +176,13 @@ fn tenant(service: &mut ServiceConfig) {
                 .post(command::create_member::handle)
                 .done(),
         )
+        .service(
+            Routes::at("/erasures")
+                .get(read::list_erasures::of_tenant)
+                .post(command::erase::of_tenant)
+                .done(),
+        )
+        .service(Routes::at("/erasures/{erasure}").get(read::get_erasure::of_tenant).done())
         .service(web::scope("/members/{member}").configure(member))
         .service(Routes::at("/decide").post(read::decide::handle).done());
 }

@@ -9,6 +9,7 @@ use super::entry::{self, TooLarge};
 use super::proposal::{Proposal, Quota, StoredAnswer};
 use super::{Inline, InlineRow};
 use crate::clock::Timestamp;
+use crate::domain::erasure::SubjectErased;
 use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
 use crate::domain::stream::{Lifecycle, StreamState};
@@ -16,7 +17,8 @@ use crate::vault::{MAC_BYTES, Purpose, Vault};
 
 pub const APPEND: &str = "select outcome, last_at_ms, first_position, verdicts, positions from credledger.append(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, \
-    $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46)";
+    $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, \
+    $51, $52, $53)";
 
 /// One proposal with its events encoded, but for their time. Whoever submits it makes it, so that the one sequencer has
 /// only the rest to do.
@@ -187,6 +189,14 @@ pub struct Columns<'a> {
     row_record: Vec<&'a [u8]>,
     row_mac: Vec<&'a [u8]>,
     row_facts: Vec<&'a str>,
+    seen: Vec<i64>,
+    erasure_command: Vec<i32>,
+    erasure_stream: Vec<Uuid>,
+    erasure_first: Vec<i32>,
+    erasure_last: Vec<i32>,
+    /// as PostgreSQL reads an array; none: every member
+    erasure_members: Vec<Option<String>>,
+    erasure_values: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -214,8 +224,12 @@ impl<'a> Columns<'a> {
             self.guard_stream.push(stream.0);
             self.guard_version.push(version.cast_signed());
         }
+        self.seen.push(proposal.seen.cast_signed());
         for event in events {
             self.push_event(command, event);
+        }
+        for erased in proposal.erasures() {
+            self.push_erasure(command, erased);
         }
         for (stream, kind, key) in proposal.claims() {
             self.claim_command.push(command);
@@ -255,6 +269,17 @@ impl<'a> Columns<'a> {
         }
     }
 
+    fn push_erasure(&mut self, command: i32, erased: &SubjectErased) {
+        self.erasure_command.push(command);
+        self.erasure_stream.push(erased.subject.id);
+        self.erasure_first.push(erased.first_version.cast_signed());
+        self.erasure_last.push(erased.last_version.cast_signed());
+        // The names of members are ours: plain words.
+        let members = erased.members.as_ref().map(|members| format!("{{{}}}", members.join(",")));
+        self.erasure_members.push(members);
+        self.erasure_values.push(erased.values.into());
+    }
+
     fn push_quota(&mut self, command: i32, quota: &Quota) {
         self.quota_command.push(command);
         self.quota_subject.push(quota.subject);
@@ -275,7 +300,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The parameters after the batch's own six.
-    pub fn parameters(&self) -> [&(dyn ToSql + Sync); 40] {
+    pub fn parameters(&self) -> [&(dyn ToSql + Sync); 47] {
         [
             &self.guard_command,
             &self.guard_stream,
@@ -317,6 +342,13 @@ impl<'a> Columns<'a> {
             &self.row_record,
             &self.row_mac,
             &self.row_facts,
+            &self.seen,
+            &self.erasure_command,
+            &self.erasure_stream,
+            &self.erasure_first,
+            &self.erasure_last,
+            &self.erasure_members,
+            &self.erasure_values,
         ]
     }
 }

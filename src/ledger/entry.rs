@@ -16,14 +16,13 @@ pub(super) use super::slots::SALT_BYTES;
 pub use super::slots::{Slots, StoredSlots};
 use crate::clock::Timestamp;
 use crate::domain::canonical;
-use crate::domain::event::{Actor, Event, Recorded, Unreadable, kinds};
+use crate::domain::event::{Actor, CLIENT_IP, Event, Recorded, Unreadable, kinds};
 use crate::domain::ids::{OperatorId, StreamId, TenantId};
 use crate::domain::personal::Personal;
 use crate::limits;
 use crate::vault::sha256;
 
 const FORMAT: u8 = 1;
-pub(super) const CLIENT_IP: &str = "client_ip";
 /// Where the time stands: after format, ledger, stream, version and tenant.
 const TIME: std::ops::Range<usize> = 41..49;
 const FIXED_BYTES: usize = 1 + 4 + 16 + 4 + 16 + 8 + 1 + 16 + 2;

@@ -199,7 +199,7 @@ impl Ledger {
         let position = committed.position.or(loaded.subject.position);
         let state = committed.after.first().unwrap_or(&loaded.subject.state);
         if committed.position.is_some() {
-            self.streams.keep(order.stream, &Loaded { state: state.clone(), position });
+            self.streams.keep(order.stream, &Loaded { state: state.clone(), position }, loaded.seen);
         }
         let enforced = self.enforced(order, position).await;
         let answer = secrets.show(|secret| (order.render)(state, secret, now));
@@ -221,6 +221,7 @@ impl Ledger {
                 owner,
                 plan,
                 other_root,
+                held: loaded.held.as_ref().map(|read| read.held.clone()),
             },
             context: Context { now: self.clock.now(), caller: order.caller.clone(), fresh: fresh.clone() },
             if_versions: order.if_versions.clone(),
@@ -246,7 +247,7 @@ impl Ledger {
             true => Vec::new(),
             false => vec![Write { stream: order.stream, before: loaded.subject.state.clone(), events }],
         };
-        Proposal { writes, guards, quotas, answer }
+        Proposal { seen: loaded.seen, writes, guards, quotas, answer }
     }
 
     /// Whether this node's verdicts follow the position; waits for it, boundedly, where the order asks for that.

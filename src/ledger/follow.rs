@@ -173,6 +173,8 @@ impl Follow {
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Halt> {
         self.applier.apply(self.next, recorded).map_err(Halt::Poisoned)?;
         self.next += 1;
+        // Before anybody is told that it is applied: a decision on kept states is one on what is not erased.
+        self.streams.erased(recorded, self.next);
         Ok(())
     }
 

@@ -3,13 +3,16 @@
 //! tenant's.
 
 use super::execute::{ExecuteError, Ledger, Order};
+use super::held::HeldAt;
 use super::read::Loaded;
 use crate::db::{Errand, Sight};
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, StreamId, TenantId};
+use crate::domain::ids::{CredentialId, ErasureId, MemberId, OperatorId, PlanId, StreamId, TenantId};
 use crate::domain::operator::Operator;
 use crate::domain::signing_keys;
 
 pub(super) struct LoadedStreams {
+    /// how many events were applied here before anything was read: what was erased among them is in none of it
+    pub seen: u64,
     pub subject: Loaded,
     pub tenant: Option<Loaded>,
     tenant_stream: Option<StreamId>,
@@ -23,6 +26,8 @@ pub(super) struct LoadedStreams {
     plan_stream: Option<StreamId>,
     /// the active root that a decision which may end one stands on
     pub other_root: Option<Loaded>,
+    /// what is erased of
+    pub held: Option<HeldAt>,
 }
 
 impl LoadedStreams {
@@ -39,12 +44,15 @@ impl LoadedStreams {
         let plan = version(self.plan_stream, &self.plan);
         let root = self.other_root.as_ref();
         let root = root.and_then(|root| Some((root.state.operator()?.id.into(), root.state.version())));
-        [subject, tenant, operator, owner, plan, root].into_iter().flatten().collect()
+        // An operator who erases of itself is read twice, and at one version.
+        let held = self.held.as_ref().map(<(StreamId, u32)>::from).filter(|_| !writes_nothing);
+        [subject, tenant, operator, owner, plan, root, held].into_iter().flatten().collect()
     }
 }
 
 impl Ledger {
     pub(super) async fn load(&self, order: &Order, fresh: bool) -> Result<LoadedStreams, ExecuteError> {
+        let seen = self.progress().applied;
         let tenant = order.command.reads_tenant().map(StreamId::from);
         let owner = order.command.owner().map(StreamId::from);
         let operator = order.caller.actor.operator().map(StreamId::from);
@@ -64,8 +72,13 @@ impl Ledger {
             Some(plan) => self.read(Errand::Command, sight, &[plan], fresh, false).await?.pop(),
             None => None,
         };
+        let held = self.held(order).await?;
+        let mut subject = found(order.stream);
+        // Where there is nothing left to erase, the answer tells where the last event of it stands.
+        subject.position = subject.position.or(held.as_ref().and_then(|held| held.position));
         Ok(LoadedStreams {
-            subject: found(order.stream),
+            seen,
+            subject,
             tenant,
             plan,
             plan_stream,
@@ -75,6 +88,7 @@ impl Ledger {
             owner_stream: owner,
             tenant_stream,
             other_root: self.other_root(order, fresh).await?,
+            held,
         })
     }
 
@@ -89,6 +103,7 @@ impl Ledger {
         tenant: TenantId,
         credentials: &[CredentialId],
     ) -> Result<Vec<LoadedStreams>, ExecuteError> {
+        let seen = self.progress().applied;
         let tenant_stream = StreamId::from(tenant);
         let subjects = credentials.iter().map(|credential| StreamId::from(*credential));
         let wanted: Vec<StreamId> = std::iter::once(tenant_stream).chain(subjects).collect();
@@ -96,6 +111,8 @@ impl Ledger {
         let mut streams = self.read(Errand::Command, sight, &wanted, true, false).await?.into_iter();
         let tenant = streams.next();
         let loaded = streams.map(|subject| LoadedStreams {
+            seen,
+            held: None,
             subject,
             tenant: tenant.clone(),
             tenant_stream: Some(tenant_stream),
@@ -116,6 +133,7 @@ impl Ledger {
         tenant: TenantId,
         orders: &[Order],
     ) -> Result<Vec<LoadedStreams>, ExecuteError> {
+        let seen = self.progress().applied;
         let tenant_stream = StreamId::from(tenant);
         let operator_stream =
             orders.first().and_then(|order| order.caller.actor.operator()).map(StreamId::from);
@@ -138,6 +156,8 @@ impl Ledger {
         let loaded = orders.iter().map(|order| {
             let owner_stream = order.command.owner().map(StreamId::from);
             LoadedStreams {
+                seen,
+                held: None,
                 subject: found(order.stream),
                 tenant: Some(of_tenant.clone()),
                 tenant_stream: Some(tenant_stream),
@@ -176,6 +196,7 @@ impl Ledger {
         fresh: bool,
         creates: bool,
     ) -> Result<Vec<Loaded>, ExecuteError> {
+        let seen = self.progress().applied;
         let kept: Vec<Option<Loaded>> = wanted
             .iter()
             .enumerate()
@@ -191,7 +212,7 @@ impl Ledger {
         if !missing.is_empty() {
             read = self.reader.streams(&self.database, errand, sight, &missing).await?;
             for (stream, loaded) in missing.iter().zip(&read) {
-                self.streams.keep(*stream, loaded);
+                self.streams.keep(*stream, loaded, seen);
             }
         }
         let mut read = read.into_iter();
@@ -221,6 +242,16 @@ impl Ledger {
     /// A plan's state as the database has it now.
     pub async fn plan_now(&self, plan: PlanId) -> Result<Loaded, ExecuteError> {
         self.one(Errand::Reading, Sight::Decision(None), plan.into(), true).await
+    }
+
+    /// An erasure's state as the database has it now; one of another tenant is not seen.
+    pub async fn erasure_now(
+        &self,
+        tenant: Option<TenantId>,
+        erasure: ErasureId,
+    ) -> Result<Loaded, ExecuteError> {
+        let sight = tenant.map_or(Sight::Decision(None), |tenant| Sight::Tenant(tenant.0));
+        self.one(Errand::Reading, sight, erasure.into(), true).await
     }
 
     /// The signing keys' state as the database has it now.

@@ -11,8 +11,9 @@ use serde::forward_to_deserialize_any;
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-use super::entry::{BadEntry, CLIENT_IP};
+use super::entry::BadEntry;
 use super::slots::{StoredSlots, Text};
+use crate::domain::event::CLIENT_IP;
 use crate::domain::personal::Personal;
 
 pub(super) struct Members<'a, 'de> {

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod execute;
 pub mod follow;
 mod fresh;
+mod held;
 pub mod imports;
 mod inline;
 mod lanes;

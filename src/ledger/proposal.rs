@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::domain::erasure::SubjectErased;
 use crate::domain::event::{ClaimKind, Recorded};
 use crate::domain::ids::{OperatorId, StreamId};
 use crate::domain::stream::StreamState;
@@ -11,6 +12,9 @@ use crate::domain::stream::StreamState;
 /// All or nothing. Guards are the versions of every other stream that the decision read: when one has moved, nothing is
 /// written and the command is decided again.
 pub struct Proposal {
+    /// how many events were applied before the decision read anything: after an erasure among later ones it is decided again,
+    /// so that nothing which was erased is written once more
+    pub seen: u64,
     pub writes: Vec<Write>,
     pub guards: Vec<(StreamId, u32)>,
     pub quotas: Vec<Quota>,
@@ -101,6 +105,11 @@ impl std::fmt::Display for CommitError {
 impl std::error::Error for CommitError {}
 
 impl Proposal {
+    /// What its events erase, in the same transaction.
+    pub fn erasures(&self) -> impl Iterator<Item = &SubjectErased> {
+        self.writes.iter().flat_map(|write| write.events.iter().filter_map(Recorded::erased))
+    }
+
     /// The names that its events take for good.
     pub fn claims(&self) -> impl Iterator<Item = (StreamId, ClaimKind, String)> + '_ {
         self.writes.iter().flat_map(|write| {

@@ -23,6 +23,7 @@ const STREAMS: &str =
 /// Of a stream that is read to its end.
 const NO_LAST: u64 = i64::MAX.cast_unsigned();
 const ENDINGS: &str = "select position, stream_id, entry, mac, slots from credledger.read_endings($1, $2)";
+const AT: &str = "select position, stream_id, entry, mac, slots from credledger.read_at($1, $2)";
 const NAMED: &str =
     "select position, stream_id, entry, mac, slots from credledger.read_named($1, $2, $3, $4)";
 const EVENTS: &str = "select position, stream_id, entry, mac, slots from credledger.read_events($1, $2, $3)";
@@ -130,7 +131,7 @@ impl Reader {
         streams: &[StreamId],
     ) -> Result<impl Stream<Item = Result<Positioned, ReadError>> + use<>, ReadError> {
         let streams: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
-        let params: [&(dyn ToSql + Sync); 2] = [&self.ledger, &streams];
+        let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &streams, &NO_LAST.cast_signed()];
         let rows = client.query_raw(STREAMS, params).await?;
         let reader = self.clone();
         Ok(rows.map(move |row| reader.positioned(&row?)))
@@ -226,16 +227,18 @@ impl Reader {
     pub async fn history(
         &self,
         database: &Database,
+        errand: Errand,
         sight: Sight<'_>,
         stream: StreamId,
     ) -> Result<Vec<Positioned>, ReadError> {
-        self.history_until(database, sight, stream, NO_LAST).await
+        self.history_until(database, errand, sight, stream, NO_LAST).await
     }
 
     /// The same up to a position.
     pub async fn history_until(
         &self,
         database: &Database,
+        errand: Errand,
         sight: Sight<'_>,
         stream: StreamId,
         last: u64,
@@ -246,8 +249,19 @@ impl Reader {
             Ok::<_, ReadError>(())
         };
         let params: [&(dyn ToSql + Sync); 3] = [&self.ledger, &vec![stream.0], &last.cast_signed()];
-        database.ask_each(Errand::Reading, sight, STREAMS, &params, keep).await?;
+        database.ask_each(errand, sight, STREAMS, &params, keep).await?;
         Ok(events)
+    }
+
+    /// The event at a position, where that sight reaches it.
+    pub async fn at(
+        &self,
+        database: &Database,
+        sight: Sight<'_>,
+        position: u64,
+    ) -> Result<Option<Positioned>, ReadError> {
+        let rows = database.ask(sight, AT, &[&self.ledger, &position.cast_signed()]).await?;
+        rows.first().map(|row| self.positioned(row)).transpose()
     }
 
     fn positioned(&self, row: &Row) -> Result<Positioned, ReadError> {

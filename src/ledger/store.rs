@@ -106,6 +106,7 @@ impl LedgerStore {
         events: Vec<Recorded>,
     ) -> Result<u32, StoreError> {
         for _ in 0..limits::DECISION_ATTEMPTS {
+            let seen = self.ledger.progress().applied;
             let before = read::fold(self.all_of(stream).await?)?.state;
             let version = before.version();
             if matches!(expected, Expected::Exact(wanted) if wanted != version) {
@@ -118,7 +119,7 @@ impl LedgerStore {
                 Expected::Exact(_) => events.clone(),
                 Expected::Any => renumbered(&events, version),
             };
-            match self.commit(stream, before, events).await {
+            match self.commit(stream, seen, before, events).await {
                 // Whoever expects no version lets another go first.
                 Err(StoreError::Commit(CommitError::Conflict)) if expected == Expected::Any => {}
                 outcome => return outcome,
@@ -131,13 +132,14 @@ impl LedgerStore {
     async fn commit(
         &self,
         stream: StreamId,
+        seen: u64,
         before: Arc<StreamState>,
         events: Vec<Recorded>,
     ) -> Result<u32, StoreError> {
         let after = foldable(stream, &before, &events)?;
         let quotas = quotas(&before, &events, None);
         let writes = vec![Write { stream, before, events }];
-        let proposal = Proposal { writes, guards: Vec::new(), quotas, answer: None };
+        let proposal = Proposal { seen, writes, guards: Vec::new(), quotas, answer: None };
         self.ledger.submit.commit(proposal, Lane::People).await.map_err(StoreError::Commit)?;
         Ok(after.version())
     }

@@ -5,13 +5,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::read::Loaded;
+use crate::domain::event::Recorded;
 use crate::domain::ids::StreamId;
 use crate::domain::stream::StreamState;
 use crate::limits;
 
 #[derive(Default)]
 pub struct Streams {
-    kept: Mutex<HashMap<StreamId, Loaded>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    states: HashMap<StreamId, Loaded>,
+    /// how many events stood in the ledger with the last erasure among them: what was read before that may hold what is erased
+    erased_at: u64,
 }
 
 fn is_kept(state: &StreamState) -> bool {
@@ -28,21 +36,27 @@ fn is_kept(state: &StreamState) -> bool {
         StreamState::Empty
         | StreamState::Credential(_)
         | StreamState::AccessToken(_)
+        | StreamState::Erasure(_)
         | StreamState::ActivityLog(_) => false,
     }
 }
 
 impl Streams {
     pub fn get(&self, stream: StreamId) -> Option<Loaded> {
-        self.lock().get(&stream).cloned()
+        self.lock().states.get(&stream).cloned()
     }
 
-    /// Keeps the newer of two states of a stream.
-    pub fn keep(&self, stream: StreamId, loaded: &Loaded) {
+    /// Keeps the newer of two states of a stream, unless something was erased since it was read: `seen` is how many events had
+    /// been applied when the reading began.
+    pub fn keep(&self, stream: StreamId, loaded: &Loaded, seen: u64) {
         if !is_kept(&loaded.state) {
             return;
         }
         let mut kept = self.lock();
+        if seen < kept.erased_at {
+            return;
+        }
+        let kept = &mut kept.states;
         if kept.len() >= limits::STREAMS_KEPT && !kept.contains_key(&stream) {
             kept.clear();
         }
@@ -53,11 +67,19 @@ impl Streams {
     }
 
     pub fn forget(&self, stream: StreamId) {
-        self.lock().remove(&stream);
+        self.lock().states.remove(&stream);
+    }
+
+    /// Forgets what an applied event erased of; `applied` counts it.
+    pub fn erased(&self, recorded: &Recorded, applied: u64) {
+        let Some(erased) = recorded.erased() else { return };
+        let mut kept = self.lock();
+        kept.erased_at = applied;
+        kept.states.remove(&StreamId(erased.subject.id));
     }
 
     /// A panic elsewhere leaves the map whole: every change of it is one call.
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<StreamId, Loaded>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -73,6 +73,7 @@ fn name(state: &StreamState) -> Option<String> {
         | StreamState::Plan(_)
         | StreamState::Imports(_)
         | StreamState::SigningKeys(_)
+        | StreamState::Erasure(_)
         | StreamState::ActivityLog(_)
         | StreamState::AccessToken(_) => return None,
     };

@@ -5,11 +5,12 @@ use futures::future::BoxFuture;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::erasures::under;
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Lent, Scope, Sight};
 use crate::domain::authority::Role;
 use crate::domain::credential::Kind;
-use crate::domain::ids::{CredentialId, MemberId, OperatorId, PlanId, TenantId};
+use crate::domain::ids::{CredentialId, ErasureId, MemberId, OperatorId, PlanId, TenantId};
 use crate::domain::secret::Digest;
 use crate::ledger::Ended;
 use crate::limits;
@@ -21,6 +22,8 @@ const TENANTS: &str =
 const MEMBERS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/members/queries/page.sql"));
 const PLANS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/plans/queries/page.sql"));
+const ERASURES: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/erasures/queries/page.sql"));
 const ENDED: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/ended.sql"));
 const OPERATORS: &str =
@@ -115,6 +118,17 @@ pub async fn members(
     let rows =
         scope.query(MEMBERS, &[&ledger, &tenant.0, &after, &rows, &filter.status, &filter.name]).await?;
     Ok(rows.iter().map(|row| MemberId(row.get(0))).collect())
+}
+
+/// A tenant's, or the platform's; newest first, after the last of the page before.
+pub async fn erasures(
+    scope: &Scope,
+    (ledger, tenant): (i32, Option<TenantId>),
+    after: Uuid,
+    rows: i64,
+) -> Result<Vec<ErasureId>, DbError> {
+    let rows = scope.query(ERASURES, &[&ledger, &under(tenant), &after, &rows]).await?;
+    Ok(rows.iter().map(|row| ErasureId(row.get(0))).collect())
 }
 
 /// By name, after the last of the page before.

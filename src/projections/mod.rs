@@ -7,6 +7,7 @@ pub mod active;
 pub mod behind;
 pub mod bytes;
 pub mod credentials;
+pub mod erasures;
 pub mod find;
 pub mod imports;
 pub mod list;
@@ -51,6 +52,7 @@ impl Inline for InlineProjections {
             StreamState::Plan(plan) => vec![plans::row(plan)],
             StreamState::Imports(declared) => vec![imports::row(declared)],
             StreamState::SigningKeys(keys) => vec![signing_keys::row(keys)],
+            StreamState::Erasure(erasure) => vec![erasures::row(erasure)],
             StreamState::Credential(credential) => {
                 let mut rows = vec![credentials::row(credential)];
                 rows.extend(secrets::rows(credential, since));

@@ -7,8 +7,9 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 21] = [
+const GROWING: [&str; 22] = [
     "activity",
+    "erasures",
     "events",
     "credentials",
     "members",
@@ -49,6 +50,8 @@ insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, 
   select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
 insert into credledger.plans (ledger_id, id, version, record, mac, name)
   select 1, pg_temp.id(5, n), 1, '', '', 'plan-' || n from generate_series(1, 20000) n;
+insert into credledger.erasures (ledger_id, id, tenant_id, version, record, mac, under_id)
+  select 1, pg_temp.id(7, n), pg_temp.id(0, n % 100), 1, '', '', pg_temp.id(0, n % 100) from generate_series(1, 20000) n;
 insert into credledger.secrets (ledger_id, id, tenant_id, version, record, mac, client_id, credential_id, prefix)
   select 1, pg_temp.id(2, n), pg_temp.id(0, n % 100), 1, '', '', case when n % 7 = 0 then 'cl_client_' || md5(n::text) end, pg_temp.id(1, n),
          'cl_live_' || md5(n::text)
@@ -133,6 +136,7 @@ fn arguments(name: &str) -> Vec<String> {
         "members/page" => ["null, null", "'disabled', null", "null, 'Ada'"]
             .map(|filters| format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50, {filters}"))
             .to_vec(),
+        "erasures/page" => vec![format!("1, {TENANT}, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 50")],
         "plans/page" => vec!["1, 'free', 50".to_owned()],
         "read_last_uses" => vec![format!("1, {TENANT}, array['00000001-0000-0000-0000-000000000007'::uuid]")],
         "read_usage" => [false, true]
@@ -192,6 +196,7 @@ fn arguments(name: &str) -> Vec<String> {
             vec!["1, '', 50, null".to_owned(), format!("1, 'tenant-3', 50, array[{TENANT}::uuid]")]
         }
         "read_events" => vec!["1, 30000, 1000".to_owned()],
+        "read_at" => vec!["1, 30000".to_owned()],
         "read_named" => vec![
             "1, array[7, 30000], array['00000001-0000-0000-0000-000000000007'::uuid], array[1]".to_owned(),
         ],
@@ -241,6 +246,7 @@ fn queries() -> Vec<(String, String)> {
     }
     for (name, parameters) in [
         ("read_events", &["ledger", "first", "at_most"][..]),
+        ("read_at", &["ledger", "at"]),
         ("read_streams", &["ledger", "streams", "last_position"]),
         ("position_at", &["ledger", "until_ms"]),
         ("time_of", &["ledger", "of_position"]),

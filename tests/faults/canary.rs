@@ -2,7 +2,7 @@
 
 mod clients;
 mod leaks;
-mod search;
+pub mod search;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -357,7 +357,7 @@ fn p7_columns_that_only_lists_go_by_change_no_verdict() {
 
 /// Names are people's text, and stand where they can be erased: told beside a verdict, they are as bound as the rest of it.
 #[test]
-fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not() {
+fn p7_a_name_changed_or_deleted_in_the_database_stops_the_start_and_an_erased_one_does_not() {
     let mut ledger = Ledger::new();
     ledger.service.stop();
     let of = |id: &str| format!("where stream_id = '{id}' and version = 1");
@@ -383,9 +383,30 @@ fn p7_a_name_changed_in_the_database_stops_the_start_and_an_erased_one_does_not(
                  where (held.stream_id, held.version) = (kept.stream_id, kept.version)",
             );
         }
+        // No erasure took it: the mac that bound it is still there.
+        ledger
+            .run(&format!("update credledger.personal set slots = (slots::jsonb - 'name')::json {}", of(id)));
+        let said = refusal(&ledger.service).unwrap_or_else(|| panic!("{projection}: the service started"));
+        assert!(
+            said.contains(&format!("row {id} of projection \"{projection}\" is refused: its name is gone")),
+            "{said}"
+        );
+        ledger.run(
+            "update credledger.personal held set slots = kept.slots from kept_names kept \
+             where (held.stream_id, held.version) = (kept.stream_id, kept.version)",
+        );
         ledger.run("drop table kept_names");
     }
-    ledger.run(&format!("update credledger.personal set slots = (slots::jsonb - 'name')::json {}", of(&key)));
     ledger.service.start_again();
+    let root = ledger.service.root();
+    root.post("/api/admin/v1/erasures", &json!({"operator": operator, "reason": "requested"})).expect(201);
+    let key = format!("/api/admin/v1/tenants/{}/keys/{key}", ledger.tenant);
+    let created = root.get(&format!("{key}/history")).expect(200)["data"][0]["position"].clone();
+    let erasures = format!("/api/admin/v1/tenants/{}/erasures", ledger.tenant);
+    root.post(&erasures, &json!({"text": {"position": created, "members": ["name"]}, "reason": "requested"}))
+        .expect(201);
+    ledger.service.stop();
+    ledger.service.start_again();
+    assert_eq!(ledger.service.root().get(&key).expect(200)["name"], json!({"erased": true}));
     ledger.gateway().verify(&ledger.wide.text).is_accepted();
 }

@@ -20,6 +20,7 @@ mod canary;
 mod clock;
 mod crash;
 mod cut_off;
+mod erased;
 mod expiring;
 mod forged_trail;
 mod forgery;

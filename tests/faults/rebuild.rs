@@ -19,8 +19,16 @@ use uuid::Uuid;
 use crate::library;
 use crate::support::service::Service;
 
-const PROJECTIONS: [&str; 7] =
-    ["signing_keys", "tenants", "members", "operators", "operator_tokens", "credentials", "secrets"];
+const PROJECTIONS: [&str; 8] = [
+    "signing_keys",
+    "tenants",
+    "members",
+    "operators",
+    "operator_tokens",
+    "credentials",
+    "secrets",
+    "erasures",
+];
 
 /// Of a service that is at rest. Returns the ledger's events.
 pub fn assert_equal_to_a_rebuild(service: &Service) -> Vec<Positioned> {

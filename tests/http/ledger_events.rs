@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::acme;
 use crate::support::service::{Actor, Service, eventually, text};
 
-const FEED: &str = "/api/admin/v1/ledger/events";
+pub const FEED: &str = "/api/admin/v1/ledger/events";
 
 fn head_of(root: &Actor) -> u64 {
     let lines = root.get_caught_up(&format!("{FEED}?format=ndjson")).text();
@@ -89,13 +89,13 @@ fn nothing_secret_is_told() {
 }
 
 /// One who follows.
-struct Follower {
+pub struct Follower {
     reader: BufReader<TcpStream>,
     status: String,
 }
 
 impl Follower {
-    fn begin(service: &Service, actor: &Actor, query: &str, last: Option<u64>) -> Follower {
+    pub fn begin(service: &Service, actor: &Actor, query: &str, last: Option<u64>) -> Follower {
         let mut stream = TcpStream::connect(service.address()).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
         let token = actor.token.as_ref().expect("a token");
@@ -111,7 +111,7 @@ impl Follower {
     }
 
     /// The next event: its id and what it tells. None at the end of the connection.
-    fn next(&mut self) -> Option<(u64, Value)> {
+    pub fn next(&mut self) -> Option<(u64, Value)> {
         let mut id = None;
         loop {
             let mut line = String::new();

@@ -16,6 +16,8 @@ mod client_input;
 mod clients;
 mod decide;
 mod document;
+mod erased_everywhere;
+mod erasures;
 mod expiring_soon;
 mod full_history;
 mod guessing;

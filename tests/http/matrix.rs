@@ -119,6 +119,17 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/admin/v1/tenants/{tenant}/members/{member}/enable", "{}", WRITERS),
     row(
         "POST",
+        "/api/admin/v1/tenants/{tenant}/erasures",
+        r#"{"member":"{member}","reason":"other"}"#,
+        WRITERS,
+    ),
+    row("GET", "/api/admin/v1/tenants/{tenant}/erasures", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/erasures/{erasure}", "", READERS),
+    whole("POST", "/api/admin/v1/erasures", r#"{"operator":"{operator}","reason":"other"}"#, ROOT),
+    whole("GET", "/api/admin/v1/erasures", "", LEDGER_READERS),
+    whole("GET", "/api/admin/v1/erasures/{erasure}", "", LEDGER_READERS),
+    row(
+        "POST",
         "/api/admin/v1/tenants/{tenant}/decide",
         r#"{"credential_id":"{key}","position":1}"#,
         READERS,
@@ -196,6 +207,9 @@ pub struct Named {
     pub member: String,
     /// of the signing key that is published ahead
     kid: String,
+    pub erasure: String,
+    /// one of the platform stands under no tenant
+    erasure_of_platform: String,
 }
 
 impl Named {
@@ -209,14 +223,18 @@ impl Named {
         let (secret, of_client) = (window(&key, "key"), window(&client, "client"));
         let window = format!("{}/secrets/{of_client}", client.id);
         let kid = crate::signing_key_ends::of_status(tenant.admin, "next");
-        Named { key: key.id, secret, client: client.id, window, member: member_of(tenant), kid }
+        let erasure = erasure_of(tenant);
+        let erasure_of_platform = format!("admin/v1/erasures/{}", erasure_of_platform(tenant.admin));
+        let member = member_of(tenant);
+        Named { key: key.id, secret, client: client.id, window, member, kid, erasure, erasure_of_platform }
     }
 
     /// Each of them is called so.
     pub fn all(id: &str) -> Named {
         let window = format!("{id}/secrets/{id}");
-        let [key, secret, client, member, kid] = [id; 5].map(str::to_owned);
-        Named { key, secret, client, window, member, kid }
+        let [key, secret, client, member, kid, erasure] = [id; 6].map(str::to_owned);
+        let erasure_of_platform = format!("admin/v1/erasures/{id}");
+        Named { key, secret, client, window, member, kid, erasure, erasure_of_platform }
     }
 
     /// These secrets, under something of this id.
@@ -230,7 +248,7 @@ impl Named {
         tenant: &'a str,
         operator: &'a str,
         token: &'a str,
-    ) -> [(&'static str, &'a str); 10] {
+    ) -> [(&'static str, &'a str); 12] {
         [
             ("{tenant}", tenant),
             ("{client}/secrets/{secret}", &self.window),
@@ -242,6 +260,8 @@ impl Named {
             ("{token}", token),
             ("{plan}", "free"),
             ("{kid}", &self.kid),
+            ("admin/v1/erasures/{erasure}", &self.erasure_of_platform),
+            ("{erasure}", &self.erasure),
         ]
     }
 }
@@ -251,6 +271,19 @@ pub fn member_of(tenant: &Tenant<'_>) -> String {
     let body = json!({"kind": "person", "name": "m", "scopes": []});
     let made = tenant.admin.post(&format!("{}/members", tenant.path()), &body).expect(201);
     text(&made["member"]["id"])
+}
+
+/// A name of a tenant's that was erased.
+fn erasure_of(tenant: &Tenant<'_>) -> String {
+    let body = json!({"member": member_of(tenant), "reason": "other"});
+    let made = tenant.admin.post(&format!("{}/erasures", tenant.path()), &body).expect(201);
+    text(&made["erasure"]["id"])
+}
+
+/// The same of an operator's.
+fn erasure_of_platform(root: &Actor) -> String {
+    let body = json!({"operator": operator_of(root, "gateway", &[]).0, "reason": "other"});
+    text(&root.post("/api/admin/v1/erasures", &body).expect(201)["erasure"]["id"])
 }
 
 /// An operator that reaches these tenants (none: all of them), and its token.
@@ -380,10 +413,10 @@ fn a_role_does_what_it_may_in_its_own_tenant_and_nothing_else_is_there_for_it() 
                 assert_eq!(told(&send(&foreign.id, &theirs)), told(&absent), "{place}");
                 assert_eq!(told(&send("foreign", &theirs)), told(&absent), "{place}");
             }
-            if ["{key}", "{client}", "{member}"].iter().any(|part| row.path.contains(part)) {
+            if ["{key}", "{client}", "{member}", "{erasure}"].iter().any(|part| row.path.contains(part)) {
                 // Under one's own tenant a foreign one is like one that is not there, and so is what is another thing or none.
                 let under_own = |id: &str| told(&send(&own.id, &theirs.under(id)));
-                let foreign_ones = [&theirs.key, &theirs.client, &theirs.member];
+                let foreign_ones = [&theirs.key, &theirs.client, &theirs.member, &theirs.erasure];
                 let of_another_kind =
                     [("{key}", &named.key), ("{client}", &named.client), ("{member}", &named.member)]
                         .into_iter()

@@ -342,6 +342,7 @@ async fn every_inline_projection_takes_its_rows() {
             None,
             format!(r#"{{"all_tenants": false, "disabled": true, "identity": null, "invited_as": null, "name_version": 1, "reached": ["{id}"], "role": "gateway"}}"#),
         ),
+        ("erasures", Some(id), format!(r#"{{"under_id": "{id}"}}"#)),
         ("operator_tokens", None, format!(r#"{{"operator_id": "{id}", "prefix": "op_abc"}}"#)),
     ];
     let mut batch = Batch::new();
@@ -355,10 +356,10 @@ async fn every_inline_projection_takes_its_rows() {
         .await
         .query_one(
             "select c.scopes, c.due_at_ms, c.expires_at_ms, s.prefix, s.ends_at_ms, t.slug, o.version, k.prefix, o.reached,
-                    c.owner_id, m.disabled, c.kind, s.client_id
+                    c.owner_id, m.disabled, c.kind, s.client_id, x.under_id
                from credledger.credentials c join credledger.secrets s using (id) join credledger.tenants t using (id)
                join credledger.operators o using (id) join credledger.operator_tokens k using (id)
-               join credledger.members m using (id)",
+               join credledger.members m using (id) join credledger.erasures x using (id)",
             &[],
         )
         .await
@@ -369,7 +370,7 @@ async fn every_inline_projection_takes_its_rows() {
     assert_eq!((row.get(6), row.get(7)), (1i32, "op_abc"));
     assert_eq!(row.get::<_, Vec<Uuid>>(8), [id]);
     assert_eq!((row.get(9), row.get(10)), (id, true));
-    assert_eq!((row.get(11), row.get(12)), ("oauth_client", "cl_client_abc"));
+    assert_eq!((row.get(11), row.get(12), row.get(13)), ("oauth_client", "cl_client_abc", id));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod support;
 mod activity;
 mod append_sql;
 mod doorbell;
+mod erasing;
 mod leases;
 mod once;
 mod order;

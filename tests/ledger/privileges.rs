@@ -25,6 +25,7 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.personal.push((command, tenant, 1, Some(tenant)));
         let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "kind": "api_key",
                 "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
+        let erasure = format!(r#"{{"under_id": "{tenant}"}}"#);
         let member = r#"{"disabled": false, "name_version": 1}"#;
         let secret = format!(
             r#"{{"client_id": null, "credential_id": "{tenant}", "ends_at_ms": null, "prefix": "p"}}"#
@@ -34,6 +35,7 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
             ("credentials", credential),
             ("secrets", secret.as_str()),
             ("members", member),
+            ("erasures", erasure.as_str()),
         ] {
             batch.rows.push((command, projection, tenant, Some(tenant), 1, facts.to_owned()));
         }
@@ -161,7 +163,7 @@ async fn a_scope_sees_its_own_tenant_and_no_other() {
     let database = Postgres::database().await;
     let [own, other] = two_tenants(&database).await;
     let service = database.open().await;
-    for table in ["events", "personal", "tenants", "credentials", "secrets"] {
+    for table in ["events", "personal", "tenants", "credentials", "secrets", "erasures"] {
         for tenant in [own, other, Uuid::now_v7()] {
             let scope = service.scope(Sight::Tenant(tenant)).await.expect("a scope");
             let rows =

@@ -45,6 +45,8 @@ const MET: &[(&str, usize)] = &[
     ("exchange.refused", 15),
     ("exchange.not_granted", 12),
     ("token.taken", 12),
+    ("ledger.subject_erased", 20),
+    ("erasure.refused", 10),
     ("token.given_back", 2),
     ("api_key.leak_reported", 10),
     ("oauth_client.leak_reported", 5),

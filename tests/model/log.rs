@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use credledger::domain::credential::{CredentialEvent, SecretFacts};
+use credledger::domain::erasure::ErasureEvent;
 use credledger::domain::event::{Actor, Event, Recorded};
 use credledger::domain::operator::OperatorEvent;
 use credledger::domain::personal::Personal;
@@ -106,6 +107,10 @@ fn comparable(recorded: &Recorded) -> (uuid::Uuid, Option<uuid::Uuid>, Event) {
         Event::Credential(_, CredentialEvent::Created(created)) => Some(&mut created.secret),
         Event::Credential(_, CredentialEvent::Rotated(rotated)) => Some(&mut rotated.secret),
         Event::Operator(OperatorEvent::TokenMinted(minted)) => Some(&mut minted.token),
+        Event::Erasure(ErasureEvent::SubjectErased(erased)) => {
+            (erased.first_version, erased.last_version) = (0, 0);
+            None
+        }
         _ => None,
     };
     if let Some(facts) = facts {

@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use credledger::domain::event::Recorded;
+use credledger::domain::erasure::SubjectErased;
+use credledger::domain::event::{Event, Recorded};
 use credledger::domain::ids::StreamId;
 use credledger::domain::stream::StreamState;
 use credledger::ledger::store::StoreError;
 use eventually::store::{EventStore, EventStream, Expected, Persisted, Select};
 use futures::future::{BoxFuture, ready};
 use futures::{FutureExt, StreamExt, stream};
+use serde_json::Value;
 
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Mutex<Vec<Recorded>>>);
@@ -22,6 +24,12 @@ impl MemoryStore {
     pub fn state(&self, stream: StreamId) -> StreamState {
         let events = self.all().into_iter().filter(|event| event.stream == stream);
         events.fold(StreamState::Empty, |state, event| state.folded(event).expect("it was checked"))
+    }
+
+    /// Its values are gone from every event that it covers.
+    pub fn erase(&self, erased: &SubjectErased) {
+        let mut events = self.0.lock().expect("no test panicked in here");
+        events.iter_mut().for_each(|recorded| erase(recorded, erased));
     }
 
     fn append_now(&self, id: StreamId, expected: Expected, events: Vec<Recorded>) -> Result<u32, StoreError> {
@@ -52,6 +60,15 @@ impl MemoryStore {
         });
         stream::iter(persisted.collect::<Vec<_>>()).boxed()
     }
+}
+
+pub fn erase(recorded: &mut Recorded, erased: &SubjectErased) {
+    let (kind, mut members) = (recorded.event.kind(), recorded.event.members());
+    let gone = |member: &&&str| erased.covers(recorded.stream.0, recorded.version, member);
+    for member in kind.personal.iter().filter(gone) {
+        members.get_mut(*member).into_iter().for_each(|value| *value = Value::Null);
+    }
+    recorded.event = Event::read(kind.name, kind.schema, members).expect("an event reads with values erased");
 }
 
 fn first(select: Select) -> u32 {

@@ -7,6 +7,7 @@ use credledger::clock::Timestamp;
 use credledger::domain::client_format::ClientFormat;
 use credledger::domain::command::{Asked, Command, Seen};
 use credledger::domain::credential::{Credential, CredentialEvent, SecretFacts};
+use credledger::domain::erasure::Held;
 use credledger::domain::event::{Actor, Event, Recorded};
 use credledger::domain::ids::{ClientId, OperatorId, PlanId, SecretId, StreamId, TenantId};
 use credledger::domain::key_format::KeyFormat;
@@ -33,6 +34,8 @@ pub struct Oracle {
     pub now: Timestamp,
     /// who asks
     pub root: Option<OperatorId>,
+    /// what an erasure is decided on
+    pub held: Option<Held>,
 }
 
 /// Hands out the one secret that the service's answer tells of.
@@ -95,7 +98,7 @@ impl Default for Oracle {
     fn default() -> Self {
         let memory = MemoryStore::default();
         let repository = Repository::new(AggregateRootBuilder::from(Lifecycle), memory.clone());
-        Oracle { memory, repository, now: Timestamp::default(), root: None }
+        Oracle { memory, repository, now: Timestamp::default(), root: None, held: None }
     }
 }
 
@@ -134,6 +137,7 @@ impl Oracle {
                 plan,
                 operator: root.map(|root| (root, None)),
                 other_root: self.active_root_of(command.other_roots()),
+                held: self.held.clone(),
             },
             command,
             context: Context { now, caller, fresh },

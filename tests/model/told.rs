@@ -5,14 +5,24 @@ use credledger::domain::credential::{Credential, SecretStatus};
 use credledger::domain::effective::Effective;
 use credledger::domain::member::Member;
 use credledger::domain::operator::{Operator, Reach, Token};
+use credledger::domain::personal::Personal;
 use credledger::domain::plan::Plan;
 use credledger::domain::tenant::Tenant;
 use serde_json::{Value, json};
 
+/// What was erased is told as that, and is no null.
+fn shown<T: serde::Serialize>(value: &Personal<T>) -> Value {
+    value.known().map_or_else(|| json!({"erased": true}), |value| json!(value))
+}
+
+fn shown_text(text: &Personal<String>) -> Value {
+    if text.known().is_some_and(String::is_empty) { Value::Null } else { shown(text) }
+}
+
 /// The members of an answer that are the model's to say.
 pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, now: Timestamp) -> Value {
     let revoked = key.revoked.as_ref().map(|revoked| {
-        let note = revoked.note.as_ref().and_then(|note| note.known());
+        let note = revoked.note.as_ref().map(shown);
         json!({"reason": revoked.reason.word(), "note": note})
     });
     let secrets: Vec<Value> = key
@@ -37,17 +47,17 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
         .collect();
     let leak = key.leaks.last().map(|leak| {
         let prefix = key.secret(leak.secret).map(|secret| &secret.facts.prefix);
-        let (source, url) = (leak.source.known(), leak.url.as_ref().and_then(|url| url.known()));
+        let (source, url) = (shown(&leak.source), leak.url.as_ref().map(shown));
         json!({"reporter": "finder", "source": source, "url": url, "secret_id": leak.secret, "prefix": prefix})
     });
-    let description = key.description.value.known().filter(|text| !text.is_empty());
+    let description = shown_text(&key.description.value);
     let mut told = json!({
         "id": key.id,
         "kind": if key.client.is_some() { "oauth_client" } else { "api_key" },
         "tenant_id": key.tenant,
-        "name": key.name.value.known(),
+        "name": shown(&key.name.value),
         "description": description,
-        "metadata": key.metadata.value.known(),
+        "metadata": shown(&key.metadata.value),
         "status": key.status(now, tenant.settings.expiry_warning_seconds),
         "scopes": key.scopes,
         "ip_rules": key.ip_rules,

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use credledger::domain::Caller;
 use credledger::domain::authority::Role;
 use credledger::domain::command::Command;
-use credledger::domain::ids::{OperatorId, TenantId};
+use credledger::domain::erasure::{Erase, Reason, Target};
+use credledger::domain::event::{Actor, CLIENT_IP};
+use credledger::domain::ids::{ErasureId, OperatorId, TenantId};
 use credledger::domain::key_format::KeyFormat;
 use credledger::domain::operator::{self, Assign, OperatorCommand, Reach};
 use credledger::domain::tenant::{self, Settings, TenantCommand};
+use credledger::ledger::execute::Order;
 use credledger::ledger::read::Reader;
 use credledger::ops::house::LEDGER;
 use credledger::projections::behind::{self, Projector};
@@ -17,6 +21,7 @@ use crate::rebuild::World;
 
 /// Far beyond what it may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+const ADDRESS: &str = "203.0.113.7";
 
 impl World {
     /// Every row of the trail, once it is where the ledger is.
@@ -34,23 +39,22 @@ impl World {
     }
 
     async fn take_in_one_more(&self) {
+        self.take_in(&format!("last-{}", uuid::Uuid::now_v7().simple())).await;
+    }
+
+    async fn take_in(&self, slug: &str) -> TenantId {
         let tenant = TenantId(uuid::Uuid::now_v7());
         let settings = Settings::starting(KeyFormat::default());
-        let create =
-            tenant::Create { slug: "last".to_owned(), name: "last".to_owned(), plan: None, settings };
+        let create = tenant::Create { slug: slug.to_owned(), name: slug.to_owned(), plan: None, settings };
         self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
+        tenant
     }
 
     /// Two tenants, and an operator that is given one after the other.
     async fn assign(&self) {
         let mut tenants = Vec::new();
         for slug in ["north", "south"] {
-            let tenant = TenantId(uuid::Uuid::now_v7());
-            let settings = Settings::starting(KeyFormat::default());
-            let create =
-                tenant::Create { slug: slug.to_owned(), name: slug.to_owned(), plan: None, settings };
-            self.execute(tenant.into(), Command::Tenant(vec![TenantCommand::Create(create)])).await;
-            tenants.push(tenant);
+            tenants.push(self.take_in(slug).await);
         }
         let id = OperatorId(uuid::Uuid::now_v7());
         let reach = |tenants: &[TenantId]| Reach::Tenants(tenants.iter().copied().collect());
@@ -66,6 +70,28 @@ impl World {
             let assign = Assign { role: None, reach: Some(reach), other_roots: Vec::new() };
             self.execute(id.into(), Command::Operator(vec![OperatorCommand::Assign(assign)])).await;
         }
+    }
+}
+
+impl World {
+    /// An operator is given two tenants by somebody who came from that address.
+    async fn assign_from_there(&self) {
+        let mut tenants = Vec::new();
+        for slug in ["east", "west"] {
+            tenants.push(self.take_in(slug).await);
+        }
+        let id = OperatorId(uuid::Uuid::now_v7());
+        let create = operator::Create {
+            name: "ops".to_owned(),
+            role: Role::Auditor,
+            reach: Reach::Tenants(tenants.into_iter().collect()),
+            first: false,
+            token: None,
+        };
+        let client_ip = Some(ADDRESS.parse().expect("an address"));
+        let caller = Caller { actor: Actor::System, client_ip, request_id: "test".to_owned() };
+        let create = Command::Operator(vec![OperatorCommand::Create(create)]);
+        self.house.ledger.execute(Order::of(id.into(), create, caller)).await.expect("a command");
     }
 }
 
@@ -115,5 +141,42 @@ async fn two_that_fill_one_trail_leave_each_event_in_it_once() {
         admin.query_one("select count(*), max(position) from credledger.trail where not is_copy", &[]).await;
     let own = own.expect("a count");
     assert_eq!((own.get::<_, i64>(0), own.get::<_, i64>(1)), (events as i64, events as i64 - 1));
+    assert_eq!(world.trail_now().await, rows);
+}
+
+/// As after a start: what stood before in the streams is not in memory, and has to be read.
+#[tokio::test]
+async fn one_that_begins_in_the_midst_of_streams_goes_on_as_if_it_had_seen_their_beginnings() {
+    let world = World::open().await;
+    world.live().await;
+    world.assign().await;
+    let rows = world.trail().await;
+    let admin = world.database.admin().await;
+    for first in (1..world.house.ledger.progress().applied).step_by(7) {
+        let back = format!(
+            "delete from credledger.trail where position >= {first}; update credledger.trail_progress set applied = {first}"
+        );
+        admin.batch_execute(&back).await.expect("as it was then");
+        world.take_in_one_more().await;
+        assert_eq!(world.trail().await[..rows.len()], rows, "from {first} on");
+    }
+}
+
+#[tokio::test]
+async fn an_erased_address_is_in_no_row_whether_it_followed_or_is_built_anew() {
+    let world = World::open().await;
+    world.assign_from_there().await;
+    let told = world.trail().await;
+    let with_address = |rows: &[String]| rows.iter().filter(|row| row.contains(ADDRESS)).count();
+    assert_eq!(with_address(&told), 3, "in the feed, and in the trails of two tenants: {told:?}");
+    let position = world.house.ledger.progress().applied - 1;
+    let erase = Erase {
+        target: Target::Text { position, members: Some(vec![CLIENT_IP.to_owned()]) },
+        reason: Reason::Requested,
+    };
+    world.execute(ErasureId(uuid::Uuid::now_v7()).into(), Command::Erase(None, erase)).await;
+    let rows = world.trail().await;
+    assert_eq!((with_address(&rows), rows.len()), (0, told.len() + 1));
+    world.foundation.rebuild(&world.database.settings(), &[trail::NAME]).await.expect("a rebuild");
     assert_eq!(world.trail_now().await, rows);
 }

@@ -35,7 +35,8 @@ use serde_json::Map;
 
 use crate::support::{Postgres, TestDatabase};
 
-const PROJECTIONS: [&str; 8] = [
+const PROJECTIONS: [&str; 9] = [
+    "erasures",
     "imports",
     "signing_keys",
     "tenants",

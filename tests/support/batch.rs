@@ -12,6 +12,9 @@ pub const SLOTS: &str = r#"{"metadata":["salt",{"n":1e+308}],"name":["salt","a n
 /// command, projection, id, tenant, version, facts
 pub type InlineRow = (i32, &'static str, Uuid, Option<Uuid>, i32, String);
 
+/// command, stream, first and last version, members (none: all), how many values
+pub type Erasure = (i32, Uuid, i32, i32, Option<&'static str>, i64);
+
 #[derive(Clone, Default)]
 pub struct Batch {
     pub id: Uuid,
@@ -23,6 +26,11 @@ pub struct Batch {
     pub quotas: Vec<(i32, Uuid, i64, Option<i64>)>,
     pub answers: Vec<(i32, Uuid, Vec<u8>)>,
     pub rows: Vec<InlineRow>,
+    /// how many events were known when its commands were decided; all there may be, unless said
+    pub seen: Option<i64>,
+    pub erasures: Vec<Erasure>,
+    /// its erasures are told by no event
+    pub untold: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +51,11 @@ impl Batch {
     pub fn command(&mut self) -> i32 {
         self.commands += 1;
         self.commands - 1
+    }
+
+    fn kind_of(&self, command: i32) -> &'static str {
+        let erases = !self.untold && self.erasures.iter().any(|erasure| erasure.0 == command);
+        if erases { "ledger.subject_erased" } else { "test.happened" }
     }
 
     /// A command that adds one event to `stream`, which it saw at `seen`.
@@ -98,7 +111,7 @@ impl Writer {
             (column(&b.guards, |g| g.0), column(&b.guards, |g| g.1), column(&b.guards, |g| g.2));
         let (ec, es, ev) =
             (column(&b.events, |e| e.0), column(&b.events, |e| e.1), column(&b.events, |e| e.2));
-        let (et, ek) = (column(&b.events, |e| e.3), column(&b.events, |_| "test.happened"));
+        let (et, ek) = (column(&b.events, |e| e.3), column(&b.events, |e| b.kind_of(e.0)));
         let (ee, em) = (column(&b.events, |_| entry.clone()), column(&b.events, |_| digest.clone()));
         let (pc, ps, pv) =
             (column(&b.personal, |p| p.0), column(&b.personal, |p| p.1), column(&b.personal, |p| p.2));
@@ -120,7 +133,11 @@ impl Writer {
         let (rc, rp, ri) = (column(&rows, |r| r.0), column(&rows, |r| r.1), column(&rows, |r| r.2));
         let (rt, rv, rf) = (column(&rows, |r| r.3), column(&rows, |r| r.4), column(&rows, facts_text));
         let (rr, rm) = (column(&rows, |_| entry.clone()), column(&rows, |_| digest.clone()));
-        let params: [&(dyn ToSql + Sync); 46] = [
+        let seen = vec![b.seen.unwrap_or(i64::MAX); b.commands.unsigned_abs() as usize];
+        let (xc, xs) = (column(&b.erasures, |x| x.0), column(&b.erasures, |x| x.1));
+        let (xf, xl) = (column(&b.erasures, |x| x.2), column(&b.erasures, |x| x.3));
+        let (xm, xv) = (column(&b.erasures, |x| x.4), column(&b.erasures, |x| x.5));
+        let params: [&(dyn ToSql + Sync); 53] = [
             &LEDGER,
             &self.writer,
             &self.epoch,
@@ -167,6 +184,13 @@ impl Writer {
             &rr,
             &rm,
             &rf,
+            &seen,
+            &xc,
+            &xs,
+            &xf,
+            &xl,
+            &xm,
+            &xv,
         ];
         let marks: Vec<String> = (1..=params.len()).map(|number| format!("${number}")).collect();
         let call = format!("select * from credledger.append({})", marks.join(", "));

@@ -247,3 +247,34 @@ fn n9_people_move_in_with_the_keys_they_have_and_nobody_is_given_another_one() {
     assert_eq!(history["data"][0]["data"]["source"], "unkey");
     assert!(!history.to_string().contains(customers[0].1["digest"].as_str().expect("a digest")));
 }
+
+#[test]
+fn n10_personal_data_is_erased_on_request_and_everything_else_goes_on() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("acme", json!({}));
+    let person =
+        json!({"kind": "person", "name": "Ada Lovelace", "email": "ada@acme.example", "scopes": ["*"]});
+    let member = root.post(&format!("{}/members", tenant.path()), &person).expect(201)["member"].clone();
+    let key =
+        tenant.mint_with(json!({"name": "Ada's laptop", "owner": member["id"], "scopes": ["orders:read"]}));
+    key.edit(json!({"description": "lent to Ada"}));
+    let erasures = format!("{}/erasures", tenant.path());
+
+    // She asks to be forgotten: her account, and what names her in the histories of her keys.
+    root.post(&erasures, &json!({"member": member["id"], "reason": "requested"})).expect(201);
+    for event in key.history() {
+        let body = json!({"text": {"position": event["position"]}, "reason": "requested"});
+        root.post(&erasures, &body).expect(201);
+    }
+    let told = [key.read(), json!(key.history()), root.get(&erasures).expect(200)];
+    let told = format!("{told:?} {:?}", root.get(&format!("{}/members", tenant.path())).expect(200));
+    assert!(!told.contains("Ada") && !told.contains("127.0.0.1"), "{told}");
+
+    // What happened, and when, and by whom, stands as it stood; the key works, and so does everything with it.
+    assert_eq!(key.told(), ["api_key.created", "api_key.edited"]);
+    assert_eq!(gateway.verify(&key.secret).is_accepted()["owner"], member["id"]);
+    let (second, _) = key.rotate(json!({"grace_seconds": 0}));
+    assert_eq!(key.edit(json!({"name": "laptop 7"}))["key"]["name"], "laptop 7");
+    assert_eq!(gateway.verify(&second).is_accepted()["name"], "laptop 7");
+}

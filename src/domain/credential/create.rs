@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AuthMethod, Client, Credential, CredentialEvent, Registration, Secret, SecretFacts, Typed, rescope,
+    AuthMethod, Client, Credential, CredentialEvent, Registration, Secret, SecretFacts, Typed, edit, rescope,
     set_expiry, set_owner,
 };
 use crate::clock::Timestamp;
@@ -69,6 +69,7 @@ impl Create {
         rescope::allowed(&scopes, tenant)?;
         set_expiry::allowed(self.expires_at, tenant, context.now, context.now)?;
         set_owner::allowed(self.owner, tenant, member)?;
+        edit::unlike_erased(Some(&self.metadata))?;
         if let Some(registration) = &self.registration {
             registration.checked()?;
         }

@@ -51,8 +51,22 @@ impl Edit {
                 format!("Merged, it is over {} bytes.", limits::METADATA_BYTES),
             ));
         }
+        unlike_erased(edited.metadata.as_ref().and_then(Personal::known))?;
         Ok(vec![CredentialEvent::Edited(edited)])
     }
+}
+
+/// Nobody sets what stands for metadata that was erased.
+pub(super) fn unlike_erased(metadata: Option<&Map<String, Value>>) -> Result<(), Refusal> {
+    let is_alike = |metadata: &Map<String, Value>| {
+        metadata.len() == 1 && metadata.get("erased") == Some(&Value::Bool(true))
+    };
+    if metadata.is_some_and(is_alike) {
+        let detail =
+            "Metadata that was erased reads so. Keep something else beside it, or under another name.";
+        return Err(Refusal::invalid("/metadata", detail));
+    }
+    Ok(())
 }
 
 /// In the form in which it is stored and read back.
@@ -134,6 +148,19 @@ mod tests {
         assert_eq!(after.metadata.value.known().cloned().map(Value::Object), Some(expected));
         let clear = CredentialCommand::Edit(Edit { metadata: Some(None), ..Edit::default() });
         assert_eq!(given_state(after).when(clear).state().metadata.value, Personal::Known(Map::new()));
+    }
+
+    #[test]
+    fn nobody_sets_what_stands_for_erased_metadata() {
+        let set = |value: serde_json::Value| {
+            let metadata = Some(value.as_object().cloned());
+            CredentialCommand::Edit(Edit { metadata, ..Edit::default() })
+        };
+        let alike = || set(serde_json::json!({"erased": true}));
+        given([created()]).when(alike()).refused(RefusalKind::Invalid, Some("/metadata"));
+        let beside = given([created()]).when(set(serde_json::json!({"team": "core"}))).state();
+        let merged = given_state(beside).when(alike()).state();
+        assert_eq!(merged.metadata.value.known().map(Map::len), Some(2));
     }
 
     #[test]

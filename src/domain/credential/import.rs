@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Create, Created, Credential, CredentialEvent, Foreign, Origin, Salt, Secret, SecretFacts};
-use super::{rescope, set_expiry, set_owner};
+use super::{edit, rescope, set_expiry, set_owner};
 use crate::clock::Timestamp;
 use crate::domain::Context;
 use crate::domain::base64url;
@@ -100,6 +100,7 @@ impl Import {
         rescope::allowed(&scopes, tenant)?;
         set_expiry::allowed(create.expires_at, tenant, context.now, context.now)?;
         set_owner::allowed(create.owner, tenant, member)?;
+        edit::unlike_erased(Some(&create.metadata))?;
         if self.created_at.is_some_and(|at| at > context.now) {
             let detail = format!("It lies ahead of now ({}).", context.now);
             return Err(Refusal::invalid("/created_at", detail));

@@ -12,6 +12,7 @@ pub mod edit_member;
 pub mod edit_operator;
 pub mod edit_tenant;
 pub mod enable_member;
+pub mod erase;
 pub mod grace;
 pub mod import_keys;
 pub mod mint_token;

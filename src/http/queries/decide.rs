@@ -9,7 +9,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clock::Timestamp;
-use crate::db::Sight;
+use crate::db::{Errand, Sight};
 use crate::domain::access::{Possession, Reason, Refused, Request, Verdict, judge};
 use crate::domain::authority::Action;
 use crate::domain::credential::{Credential, Secret, SecretStatus};
@@ -208,9 +208,11 @@ struct Past {
 impl Past {
     async fn read(app: &App, tenant: TenantId, sought: Sought, moment: Moment) -> Result<Past, Problem> {
         let (reader, database, sight) = (app.ledger.reader(), app.ledger.database(), Sight::Tenant(tenant.0));
-        let until = async |stream| reader.history_until(database, sight, stream, moment.position).await;
+        let until = async |stream| {
+            reader.history_until(database, Errand::Reading, sight, stream, moment.position).await
+        };
         // Read whole: what came later is there, and was not then; what is not there at all is told otherwise.
-        let mut events = reader.history(database, sight, sought.credential.into()).await?;
+        let mut events = reader.history(database, Errand::Reading, sight, sought.credential.into()).await?;
         let is_its_credential = |first: &Positioned| {
             first.recorded.tenant == Some(tenant) && matches!(first.recorded.event, Event::Credential(..))
         };

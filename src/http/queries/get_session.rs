@@ -9,6 +9,7 @@ use crate::http::app::App;
 use crate::http::operator::{By, Operator};
 use crate::http::problem::Problem;
 use crate::http::query;
+use crate::http::resources::erased;
 
 pub async fn handle(
     app: Data<App>,
@@ -33,7 +34,7 @@ pub async fn handle(
         "kind": kind,
         "operator": {
             "id": who.operator.id,
-            "name": who.operator.name.as_deref().map_or(Value::Null, Value::from),
+            "name": who.operator.name.as_deref().map_or_else(erased, Value::from),
             "role": who.operator.role,
             "tenants": tenants,
             "all_tenants": all,

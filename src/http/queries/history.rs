@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::audit::newest_first;
 use super::listing::listing;
-use crate::db::Sight;
+use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
 use crate::domain::credential::Kind;
 use crate::domain::event::Event;
@@ -71,7 +71,7 @@ async fn history(
     id: CredentialId,
 ) -> Result<Vec<Positioned>, Problem> {
     let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.0));
-    let events = app.ledger.reader().history(database, sight, id.into()).await?;
+    let events = app.ledger.reader().history(database, Errand::Reading, sight, id.into()).await?;
     let is_credential = events.first().is_some_and(|first| {
         first.recorded.tenant == Some(tenant)
             && matches!(first.recorded.event, Event::Credential(of, _) if of == kind)

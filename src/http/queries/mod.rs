@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod decide;
 pub mod get_credential;
+pub mod get_erasure;
 pub mod get_member;
 pub mod get_operator;
 pub mod get_plan;
@@ -12,6 +13,7 @@ pub mod history;
 pub mod ledger_events;
 pub mod list_calls;
 pub mod list_credentials;
+pub mod list_erasures;
 pub mod list_members;
 pub mod list_operators;
 pub mod list_plans;

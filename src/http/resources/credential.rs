@@ -3,13 +3,13 @@
 use actix_web::HttpRequest;
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor, revocation};
+use super::{Names, actor, revocation, shown};
 use crate::activity::usage::read::{LastUse, LastUses};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Kind, Leak, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
-use crate::domain::shown;
+use crate::domain::shown::{of_credential, typed_of_credential};
 use crate::http::problem::Problem;
 
 /// What the routes of each kind are called by.
@@ -64,7 +64,8 @@ pub fn credential(
         credential.secrets.iter().filter_map(|secret| uses.of(secret.facts.id)).max_by_key(|used| used.at_ms);
     members.extend(last_used(used));
     if let Some(origin) = &credential.origin {
-        let origin = json!({"source": origin.source, "old_id": origin.old_id, "at": origin.imported_at});
+        let origin =
+            json!({"source": origin.source, "old_id": shown(&origin.old_id), "at": origin.imported_at});
         members.insert("imported".to_owned(), origin);
     }
     if let Some(owner) = owner {
@@ -83,8 +84,8 @@ fn leak(credential: &Credential, leak: &Leak) -> Value {
     json!({
         "reported_at": leak.reported_at,
         "reporter": leak.reporter,
-        "source": leak.source,
-        "url": leak.url,
+        "source": shown(&leak.source),
+        "url": leak.url.as_ref().map(shown),
         "secret_id": leak.secret,
         "prefix": prefix,
     })
@@ -115,9 +116,9 @@ fn secret(credential: &Credential, secret: &Secret, uses: &LastUses, now: Timest
     told
 }
 
-/// What people set, under the names they set it by. What was erased is null.
+/// What people set, under the names they set it by.
 fn members(credential: &Credential) -> Map<String, Value> {
-    let typed = shown::typed_of_credential(credential).into_iter();
-    let typed = typed.map(|(name, value)| (name.to_owned(), value.known().cloned().unwrap_or(Value::Null)));
-    typed.chain(shown::of_credential(credential)).collect()
+    let typed = typed_of_credential(credential).into_iter();
+    let typed = typed.map(|(name, value)| (name.to_owned(), shown(&value)));
+    typed.chain(of_credential(credential)).collect()
 }

@@ -3,11 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Names, actor};
+use super::{Names, actor, erased, shown};
 use crate::domain::event::Event;
 use crate::domain::ids::TenantId;
 use crate::domain::operator::Reach;
-use crate::domain::personal::Personal;
 use crate::domain::shown::tenants_seen;
 use crate::http::export::Column;
 use crate::projections::trail::family;
@@ -35,10 +34,10 @@ pub const COLUMNS: &[Column] = &[
 pub fn event(told: &Told, names: Names<'_>) -> Value {
     let recorded = &told.event.recorded;
     let kind = recorded.event.kind().name;
-    let changes = told.changes.iter().map(|change| {
-        let (from, to) = (shown(change.from.clone()), shown(change.to.clone()));
-        (change.member.clone(), json!({"from": from, "to": to}))
-    });
+    let changes = told
+        .changes
+        .iter()
+        .map(|change| (change.member.clone(), json!({"from": shown(&change.from), "to": shown(&change.to)})));
     json!({
         "position": told.event.position,
         "type": kind,
@@ -47,28 +46,17 @@ pub fn event(told: &Told, names: Names<'_>) -> Value {
         "subject": {"kind": family(kind), "id": told.subject, "name": name(told)},
         "version": told.shown_version,
         "actor": actor(recorded.actor, names(recorded.actor)),
-        "client_ip": recorded.client_ip.as_ref().map(|ip| shown(value(ip))),
+        "client_ip": recorded.client_ip.as_ref().map(shown),
         "request_id": recorded.request_id,
         "changes": changes.collect::<Map<_, _>>(),
         "data": data(told),
     })
 }
 
-fn value<T: serde::Serialize>(value: &Personal<T>) -> Personal<Value> {
-    value.known().map_or(Personal::Erased, |value| Personal::Known(json!(value)))
-}
-
-fn shown(value: Personal<Value>) -> Value {
-    match value {
-        Personal::Known(value) => value,
-        Personal::Erased => json!({"erased": true}),
-    }
-}
-
 /// The one that a person gave it, or the one that it is found by.
 fn name(told: &Told) -> Value {
     match (&told.name, &told.event.recorded.event) {
-        (Some(name), _) => shown(name.clone()),
+        (Some(name), _) => shown(name),
         (None, Event::Plan(crate::domain::plan::PlanEvent::Set(set))) => json!(set.name),
         (None, Event::Imports(crate::domain::imports::ImportsEvent::Declared(declared))) => {
             json!(declared.prefix)
@@ -94,8 +82,8 @@ fn data(told: &Told) -> Value {
         members.remove(digest);
     }
     for member in recorded.event.kind().personal {
-        if let Some(erased) = members.get_mut(*member).filter(|value| value.is_null()) {
-            *erased = shown(Personal::Erased);
+        if let Some(gone) = members.get_mut(*member).filter(|value| value.is_null()) {
+            *gone = erased();
         }
     }
     // A tenant sees of an operator's tenants itself alone.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::{shown, shown_text};
 use crate::clock::Timestamp;
 use crate::domain::operator::{Operator, Reach, Token};
 
@@ -12,8 +13,8 @@ pub fn operator(operator: &Operator, now: Timestamp) -> Value {
     };
     json!({
         "id": operator.id,
-        "name": operator.name,
-        "email": operator.email.known().filter(|email| !email.is_empty()),
+        "name": shown(&operator.name),
+        "email": shown_text(&operator.email),
         "role": operator.role,
         "tenants": tenants,
         "all_tenants": operator.reach == Reach::All,
@@ -42,7 +43,7 @@ pub fn token(token: &Token, now: Timestamp) -> Value {
     };
     json!({
         "id": token.id(),
-        "name": token.name,
+        "name": shown(&token.name),
         "prefix": token.facts.prefix,
         "status": status,
         "created_at": token.created_at,

@@ -9,7 +9,7 @@ pub fn tenant(tenant: &Tenant) -> Value {
     json!({
         "id": tenant.id,
         "slug": tenant.slug,
-        "name": tenant.name,
+        "name": super::shown(&tenant.name),
         "status": status,
         "plan": tenant.plan,
         "settings": tenant.settings,

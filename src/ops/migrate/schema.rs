@@ -48,12 +48,12 @@ impl Schema {
         tables: files!("schema/tables":
             "0001_migrations" "0002_heads" "0003_writers" "0004_events" "0005_personal" "0006_claims" "0007_counters"
             "0008_idempotency" "0009_nodes" "0010_sessions" "0011_sealed_keys" "0012_claimed_once" "0013_endings"
-            "0014_usage" "0015_activity"),
+            "0014_usage" "0015_activity" "0016_erased"),
         projections: projections!("tenants" "plans" "imports" "signing_keys" "members" "credentials" "secrets" "operators" "operator_tokens"
-            "trail"),
+            "trail" "erasures"),
         functions: files!("schema/functions":
-            "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "append" "settle"
-            "register_writer" "forget_answers" "read_head" "position_at" "time_of" "read_streams" "read_events" "read_by_stream" "read_named" "first_position_since" "read_endings" "read_answer" "read_answers"
+            "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "erase_values" "append" "settle"
+            "register_writer" "forget_answers" "read_head" "position_at" "time_of" "read_streams" "read_at" "read_events" "read_by_stream" "read_named" "first_position_since" "read_endings" "read_answer" "read_answers"
             "reseal_answers" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring"
             "open_session" "read_session" "touch_session" "end_session" "end_sessions" "forget_sessions" "spend_sign_in"
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"

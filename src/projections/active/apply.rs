@@ -10,6 +10,7 @@ use super::layout::Credential;
 use super::store::{Books, Store};
 use crate::domain::access_token::AccessTokenEvent;
 use crate::domain::credential::{Client, Created, CredentialEvent, Imported, Kind, Rotated, SecretFacts};
+use crate::domain::erasure::{ErasureEvent, SubjectErased};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, TenantId, TokenId};
 use crate::domain::imports::{self, ForeignPrefix, ImportsEvent};
@@ -69,6 +70,7 @@ fn change(edit: &mut Edit<'_>, recorded: &Recorded) -> Result<(), Why> {
         Event::Plan(_) | Event::ActivityLog(_) => Ok(()),
         Event::Imports(event) => declare(edit, recorded, event),
         Event::SigningKeys(event) => signing_keys(edit, recorded, event),
+        Event::Erasure(ErasureEvent::SubjectErased(erased)) => erase(edit, erased),
         Event::AccessToken(AccessTokenEvent::Revoked(revoked)) => {
             edit.revoke_token(recorded.stream, revoked.ends_at, recorded.at)
         }
@@ -95,6 +97,22 @@ fn signing_keys(edit: &mut Edit<'_>, recorded: &Recorded, event: &SigningKeysEve
     let mut keys = Keys::clone(&edit.store.signing_keys.load());
     keys.apply(event, recorded.at)?;
     edit.set_signing_keys(recorded.version, keys.without_ended());
+    Ok(())
+}
+
+/// Of what is personal the view holds what credentials and operators are called now.
+fn erase(edit: &mut Edit<'_>, erased: &SubjectErased) -> Result<(), Why> {
+    let id = erased.subject.id;
+    if !erased.unnames {
+        return Ok(());
+    }
+    if let Some(ordinal) = edit.store.credential_ordinal(id) {
+        let mut credential = edit.credential(ordinal)?;
+        edit.set_name(&mut credential, None)?;
+        edit.write_credential(ordinal, &credential);
+    } else if let Ok((ordinal, entry)) = edit.store.operators.find(id) {
+        edit.store.operators.put(ordinal, OperatorEntry { name: None, ..OperatorEntry::clone(&entry) });
+    }
     Ok(())
 }
 

@@ -72,8 +72,9 @@ impl StoredRow<'_> {
         if !vault.mac_holds(Purpose::Row, &parts, own) {
             return Err(self.refused("its mac does not hold"));
         }
-        // An erased name leaves its mac behind until the row is next written: a name that is gone needs none.
+        // An erasure takes the name's mac with the name: one that is left over tells of a name that went another way.
         match self.name {
+            None if !of_name.is_empty() => Err(self.refused("its name is gone, and no erasure took it")),
             Some(name) if !vault.mac_holds(Purpose::Name, &[own, name.as_bytes()], of_name) => {
                 Err(self.refused("its name is not the one that was given: the name's mac does not hold"))
             }

@@ -52,6 +52,7 @@ use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId}
 use crate::domain::key_format::{self, KeyFormat};
 use crate::domain::leak_rules::{LeakRules, Tail, What};
 use crate::domain::operator::Reach;
+use crate::domain::personal::Personal;
 use crate::domain::signing_keys::Keys;
 use crate::ledger::Applier;
 use crate::limits;
@@ -232,11 +233,11 @@ impl ActiveView {
         })
     }
 
-    /// `None` for an unknown operator, and for one whose name was erased.
-    pub fn operator_name(&self, id: OperatorId) -> Result<Option<Arc<str>>, NotAnswering> {
+    /// `None` for an unknown operator.
+    pub fn operator_name(&self, id: OperatorId) -> Result<Option<Personal<String>>, NotAnswering> {
         self.look(|store| {
             let operator = store.operators.at(store.operators.ordinal(id.0)?)?;
-            operator.name.clone()
+            Some(operator.name.as_deref().map_or(Personal::Erased, |name| Personal::Known(name.to_owned())))
         })
     }
 

@@ -28,6 +28,12 @@ impl Kept {
         }
     }
 
+    pub fn forget(&mut self, stream: StreamId) {
+        if let Some(folded) = self.folds.remove(&stream) {
+            self.bytes = self.bytes.saturating_sub(weight(&folded));
+        }
+    }
+
     pub fn clear(&mut self) {
         *self = Kept::default();
     }

@@ -124,6 +124,11 @@ impl Projector {
             return Ok(false);
         }
         let end = first + page.len() as u64;
+        let erased: Vec<StreamId> = page
+            .iter()
+            .filter_map(|event| event.recorded.erased())
+            .map(|erased| StreamId(erased.subject.id))
+            .collect();
         let before = self.folds_before(&page).await?;
         let (rows, upto, folds) = self.rows(page, before)?;
         let held = self.apply(first, upto, &rows).await?;
@@ -136,6 +141,8 @@ impl Projector {
         for (stream, folded) in folds {
             self.kept.keep(stream, folded);
         }
+        // What was folded before may say what is erased since.
+        erased.into_iter().for_each(|stream| self.kept.forget(stream));
         self.tell(upto);
         Ok(full || cut || upto < end)
     }

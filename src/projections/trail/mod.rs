@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::behind::{Behind, Step};
 use crate::domain::canonical;
-use crate::domain::event::{Actor, Event};
+use crate::domain::event::{Actor, CLIENT_IP, Event};
 use crate::domain::ids::TenantId;
 use crate::domain::imports::ImportsEvent;
 use crate::domain::operator::{OperatorEvent, Reach};
@@ -80,11 +80,16 @@ fn row(vault: &Vault, step: &Step<'_>, tenant: Option<TenantId>, is_copy: bool) 
     };
     let mac = bound.with_parts(|parts| vault.mac(Purpose::Row, parts));
     let client_ip = recorded.client_ip.as_ref().and_then(Personal::known);
+    // By what an address is found goes with the address, and only once: with the event's own row.
+    let erased = recorded.erased().filter(|erased| !is_copy && erased.erases(CLIENT_IP));
     json!({
         "actor_id": actor_id(recorded.actor),
         "at_ms": recorded.at.millis(),
         "changes": changes,
         "client_ip": client_ip,
+        "erased_first": erased.map(|erased| erased.first_version),
+        "erased_last": erased.map(|erased| erased.last_version),
+        "erased_of": erased.map(|erased| erased.subject.id),
         "family": family(kind),
         "is_copy": is_copy,
         "mac": hexadecimal(&mac),

@@ -145,11 +145,21 @@ impl Run<'_> {
             StreamState::Empty
             | StreamState::Imports(_)
             | StreamState::SigningKeys(_)
+            | StreamState::Erasure(_)
             | StreamState::ActivityLog(_)
             | StreamState::AccessToken(_) => {
                 panic!("no step makes this: {body}")
             }
         }
+    }
+
+    /// Whoever reads it is told what the model says.
+    pub(super) fn holds_key(&self, tenant: TenantId, subject: StreamId) {
+        let key = self.oracle.credential(subject).expect("a key of the history");
+        let (owner, of) = (self.oracle.owner(&key), self.oracle.tenant(tenant));
+        let expected = key_as_told(&key, owner.as_ref(), &of, self.oracle.now);
+        let path = format!("/api/admin/v1/tenants/{tenant}/{}/{subject}", collection(key.kind()));
+        assert_eq!(comparable_key(&self.root.get(&path).expect(200)), expected, "after an erasure");
     }
 
     fn keep_secret(&mut self, body: &Value) {

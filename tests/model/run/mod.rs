@@ -1,5 +1,6 @@
 //! One history on its way through the service, and what the oracle says of each step.
 
+mod erase;
 mod hold;
 mod leaks;
 mod send;
@@ -97,6 +98,8 @@ impl<'a> Run<'a> {
                 return self.exchange(target, *secret, *scope, resources);
             }
             Action::GiveBack { token } => return self.give_back(target, *token),
+            Action::Erase { event, members } if !step.foreign => return self.erase(target, *event, members),
+            Action::Erase { .. } => return,
             Action::ReportLeak { secret, source } => return self.report_leak(target, *secret, *source),
             _ => {}
         }

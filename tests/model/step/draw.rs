@@ -61,6 +61,8 @@ fn action() -> impl Strategy<Value = Action> {
         10 => (0..6u8, option::weighted(0.5, asked_scope()), resources())
             .prop_map(|(secret, scope, resources)| Action::Exchange { secret, scope, resources }),
         4 => (0..6u8).prop_map(|token| Action::GiveBack { token }),
+        5 => (0..12u8, prop::sample::subsequence(vec!["description", "metadata", "name", "note"], 1..=2))
+            .prop_map(|(event, members)| Action::Erase { event, members }),
         2 => (0..6u8, 0..2u8).prop_map(|(secret, source)| Action::ReportLeak { secret, source }),
         3 => (option::of(name()), option::of(select(vec!["", "a@b.example"])), option::of(scopes())).prop_map(
             |(name, email, scopes)| Action::MemberEdit { name, email: email.map(str::to_owned), scopes }

@@ -99,6 +99,11 @@ pub enum Action {
     GiveBack {
         token: u8,
     },
+    /// of one of the key's events, what of these is personal in it
+    Erase {
+        event: u8,
+        members: Vec<&'static str>,
+    },
     /// by whoever found it
     ReportLeak {
         secret: u8,

@@ -46,7 +46,10 @@ impl Action {
             }
             Action::Delete => ("DELETE", String::new(), None),
             Action::TokensRevoke => ("POST", "/tokens/revoke".to_owned(), None),
-            Action::Exchange { .. } | Action::GiveBack { .. } | Action::ReportLeak { .. } => {
+            Action::Exchange { .. }
+            | Action::GiveBack { .. }
+            | Action::ReportLeak { .. }
+            | Action::Erase { .. } => {
                 unreachable!("no operator asks for it")
             }
             Action::MemberDisable => ("POST", "/disable".to_owned(), None),

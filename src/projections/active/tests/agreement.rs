@@ -244,7 +244,7 @@ proptest! {
                 prop_assert_eq!((pass.entry.id, pass.token, pass.entry.role), (operator.id, token.id(), operator.role));
                 prop_assert_eq!(&*pass.entry.reach, &operator.reach);
                 let name = view.operator_name(operator.id).expect("answering");
-                prop_assert_eq!(name.as_deref(), operator.name.known().map(String::as_str));
+                prop_assert_eq!(name.as_ref(), Some(&operator.name));
             }
         }
     }
