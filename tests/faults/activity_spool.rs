@@ -1,8 +1,19 @@
 //! Calls that can't be written at once: they wait on disk, and are there once; what the database will never take keeps no other from it.
 
-use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
 
-use crate::activity::{Owner, ids, report};
+use credledger::activity::calls::{Calls, NotTaken, Outcome, Row, Told, Writer};
+use credledger::clock::Clock;
+use credledger::domain::credential::Kind;
+use credledger::domain::ids::{CredentialId, TenantId};
+use credledger::limits;
+use credledger::ops::house::Foundation;
+use futures::FutureExt;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::activity::{LEDGER, Owner, ids, report};
 use crate::library;
 use crate::proxy::Proxy;
 use crate::support::client::Response;
@@ -195,4 +206,50 @@ fn where_neither_database_nor_disk_takes_it_nothing_is_said_to_be_taken_in() {
     // Repeated as it says, there is one of it.
     eventually(|| (gateway.send(&request).status == 200).then_some(())).expect("it is taken in");
     assert_eq!((counted(&owner, "before"), counted(&owner, "during")), (2, 1));
+}
+
+fn row(calls: &Calls, clock: &Clock) -> Row {
+    let (id, salts) = calls.fresh(clock.now());
+    Row {
+        id,
+        completes: None,
+        judged: true,
+        tenant: TenantId(Uuid::nil()),
+        credential: CredentialId(Uuid::nil()),
+        secret: None,
+        kind: Kind::ApiKey,
+        outcome: Some(Outcome::ACCEPTED),
+        status: None,
+        latency_ms: None,
+        told: Told::default(),
+        salts,
+    }
+}
+
+#[test]
+fn what_finds_no_room_is_refused_at_once_and_what_verdicts_would_leave_is_counted() {
+    let service = Service::start();
+    library::block_on(async {
+        let Foundation { database, vault, .. } = library::foundation(&service).await;
+        let micros = || time::OffsetDateTime::now_utc().unix_timestamp_nanos() as i64 / 1000;
+        let clock = Clock::read(async || Ok::<_, Infallible>(micros())).await.expect("a clock");
+        let clock = Arc::new(clock);
+        let node = (LEDGER, Uuid::now_v7(), Uuid::now_v7());
+        // Nobody takes out what is put in.
+        let (calls, _writer) =
+            Writer::begin(database, vault, clock.clone(), node, None).await.expect("it begins");
+        let row = || row(&calls, &clock);
+        let mut waits = Box::pin(calls.report((0..limits::ACTIVITY_WAITING).map(|_| row()).collect(), None));
+        assert_eq!(waits.as_mut().now_or_never(), None);
+        assert_eq!(calls.report(vec![row()], None).await, Err(NotTaken::Full));
+        assert_eq!(calls.waiting(), limits::ACTIVITY_WAITING);
+        (0..limits::ACTIVITY_RECORDS).for_each(|_| calls.record(row()));
+        assert_eq!((calls.tally.dropped(), calls.tally.take_unrecorded()), (0, None));
+        let began = clock.now();
+        (0..3).for_each(|_| calls.record(row()));
+        assert_eq!(calls.tally.dropped(), 3);
+        let (count, span) = calls.tally.take_unrecorded().expect("they are to be recorded");
+        assert!(count == 3 && began <= span.first && span.first <= span.last, "{count} {span:?}");
+        assert_eq!(calls.tally.take_unrecorded(), None, "once");
+    });
 }
