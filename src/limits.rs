@@ -458,6 +458,8 @@ pub const ACTIVITY_RETRY: Duration = Duration::from_millis(500);
 pub const ACTIVITY_LOCATED: usize = 100_000;
 /// Of batches that wait on disk while the database is away.
 pub const ACTIVITY_SPOOL_BYTES: u64 = 256 * 1024 * 1024;
+/// Batches that the database refused for good, each in a file of its own; of more than these nothing but their number is kept.
+pub const ACTIVITY_REFUSED_FILES: usize = 100;
 /// How long the database may take for one batch, before that waits on disk.
 pub const ACTIVITY_WRITE_WAIT: Duration = Duration::from_secs(4);
 /// How often a node seals what it wrote, and after how many rows it does so sooner.

@@ -140,7 +140,7 @@ impl Exchange {
     fn begin(request: &mut ServiceRequest, shared: &Rc<Shared>) -> Self {
         let unread = Unread::of(request);
         let headers = request.headers();
-        let sent = RequestId::from_headers(headers).filter(|sent| !(shared.is_a_secret)(sent.as_str()));
+        let sent = RequestId::from_headers(headers).filter(|sent| !sent.holds(&shared.is_a_secret));
         let request_id = sent.unwrap_or_else(|| RequestId::minted((shared.random)()));
         let method = request.method().clone();
         let path = request.path();

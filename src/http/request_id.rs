@@ -33,6 +33,15 @@ impl RequestId {
         (fits && text.iter().all(plain)).then(|| Self(Text::Sent(only.clone())))
     }
 
+    /// Whether a secret stands in it: as the whole, or as a word of it, whatever a client sets before and behind. It is asked of every
+    /// request: words that no secret is as short as, such as a UUID's, cost nothing.
+    pub fn holds(&self, is_a_secret: &dyn Fn(&str) -> bool) -> bool {
+        let text = self.as_str();
+        let behind = text.match_indices(['.', '_', '-']).filter_map(|(place, _)| text.get(place + 1..));
+        let mut words = std::iter::once(text).chain(behind).filter_map(|rest| rest.split(['.', '-']).next());
+        is_a_secret(text) || words.any(|word| word.len() >= limits::FOREIGN_SECRET_CHARS && is_a_secret(word))
+    }
+
     /// From 16 random bytes, as 32 hexadecimal digits.
     pub fn minted(random: [u8; 16]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -137,6 +146,23 @@ mod tests {
         let too_long = "a".repeat(129);
         for bad in [&[][..], &[""], &["a b"], &["a/b"], &["\"a\""], &[too_long.as_str()], &["a", "b"]] {
             assert_eq!(RequestId::from_headers(&headers(HEADER, bad)), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_it_stands_in_it() {
+        let is_a_secret = |text: &str| text.starts_with("cl_live_") && text.len() == 20;
+        let holds = |text: &str| {
+            RequestId::from_headers(&headers(HEADER, &[text])).expect("a request id").holds(&is_a_secret)
+        };
+        for with in ["", "req-", "req_", "a.b.", "x-y_z."] {
+            for behind in ["", "-1", ".retry-2"] {
+                assert!(holds(&format!("{with}cl_live_0123456789ab{behind}")), "{with} {behind}");
+            }
+        }
+        for without in ["cl_live_0123456789a", "0d9c8b7a-6f03-4b22-8a51-0d9c8b7a6f03", "cl-live-0123456789ab"]
+        {
+            assert!(!holds(without), "{without}");
         }
     }
 

@@ -167,7 +167,7 @@ fn tenant(service: &mut ServiceConfig) {
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_tenant).done())
-        .service(Routes::at("/activity").get(read::list_calls::handle).done())
+        .service(Routes::at("/activity").on(Method::GET, export::FORMS, read::list_calls::handle).done())
         .service(web::scope("/keys").app_data(Kind::ApiKey).configure(keys))
         .service(web::scope("/clients").app_data(Kind::OauthClient).configure(clients))
         .service(

@@ -1,19 +1,16 @@
 //! Calls that were served: what is sealed is held against its rows, nothing that was told as taken in is lost or there twice, and days go.
 
-use credledger::activity::calls::check::{Finding, check};
+use credledger::activity::calls::check::{Finding, check, unsealed};
 use credledger::db::Database;
 use credledger::domain::activity_log::Sealed;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::library;
-use crate::proxy::Proxy;
 use crate::support::service::{Actor, Service, Tenant, eventually, text};
-use crate::support::{Postgres, TestDatabase};
 
-const LEDGER: i32 = 1;
+pub(crate) const LEDGER: i32 = 1;
 
-fn report(gateway: &Actor, credential: &str, count: usize) {
+pub(crate) fn report(gateway: &Actor, credential: &str, count: usize) {
     let calls = vec![
         json!({"credential_id": credential, "operation": "x", "client_ip": "192.0.2.1", "error": "e"});
         count
@@ -23,14 +20,14 @@ fn report(gateway: &Actor, credential: &str, count: usize) {
 }
 
 /// The database behind a service, in the hands of its owner.
-struct Owner {
+pub(crate) struct Owner {
     runtime: tokio::runtime::Runtime,
     admin: Client,
     database: Database,
 }
 
 impl Owner {
-    fn of(service: &Service) -> Owner {
+    pub(crate) fn of(service: &Service) -> Owner {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let held = service.database.as_ref().expect("a database");
         let (admin, database) = runtime.block_on(async { (held.admin().await, held.open().await) });
@@ -38,17 +35,17 @@ impl Owner {
         Owner { runtime, admin, database }
     }
 
-    fn run(&self, sql: &str) {
+    pub(crate) fn run(&self, sql: &str) {
         self.runtime
             .block_on(self.admin.batch_execute(sql))
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
-    fn one(&self, sql: &str) -> Result<tokio_postgres::Row, tokio_postgres::Error> {
+    pub(crate) fn one(&self, sql: &str) -> Result<tokio_postgres::Row, tokio_postgres::Error> {
         self.runtime.block_on(self.admin.query_one(sql, &[]))
     }
 
-    fn events(&self, kind: &str) -> Vec<Value> {
+    pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
         let ask = "select entry from credledger.events where type = $1 order by position";
         let rows = self.runtime.block_on(self.admin.query(ask, &[&kind])).expect("events");
         let body = |row: &tokio_postgres::Row| {
@@ -68,7 +65,7 @@ impl Owner {
     }
 
     /// Once all rows that are there are sealed.
-    fn sealed(&self) -> Vec<Sealed> {
+    pub(crate) fn sealed(&self) -> Vec<Sealed> {
         let found = eventually(|| {
             let row = self.one("select coalesce(max(seq), 0) + 1 from credledger.activity").expect("a row");
             let seals = self.seals();
@@ -77,12 +74,12 @@ impl Owner {
         found.expect("all rows are sealed")
     }
 
-    fn check(&self, seal: &Sealed) -> Finding {
+    pub(crate) fn check(&self, seal: &Sealed) -> Finding {
         self.runtime.block_on(check(&self.database, LEDGER, seal)).expect("a check")
     }
 }
 
-fn ids(tenant: &Tenant<'_>) -> Vec<String> {
+pub(crate) fn ids(tenant: &Tenant<'_>) -> Vec<String> {
     let (mut ids, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = tenant.admin.get(&format!("{}/activity?limit=500{cursor}", tenant.path())).expect(200);
@@ -221,63 +218,43 @@ fn a_day_that_was_kept_for_long_enough_goes_and_the_ledger_says_so_once() {
     assert!(young.is_err());
 }
 
-/// A service whose database can be taken away.
-fn behind(proxy: &Proxy, database: &TestDatabase) -> Service {
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    Service::start_private(&flags)
-}
-
-/// Reports until the service says that it can't know who reports: how many calls were taken in.
-fn reports_until_refused(gateway: &Actor, credential: &str) -> usize {
-    let mut taken = 0;
-    loop {
-        let calls = vec![json!({"credential_id": credential, "request_id": format!("r{taken}")}); 3];
-        let answer = gateway.post("/api/v1/activity", &json!({"calls": calls}));
-        match answer.status {
-            200 => taken += 3,
-            503 => return taken,
-            other => panic!("{other}: {}", answer.text()),
-        }
-    }
-}
-
 #[test]
-fn what_is_taken_in_while_the_database_is_away_waits_on_disk_and_is_there_once_also_after_a_kill() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let mut service = behind(&proxy, &database);
+fn rows_that_are_gone_before_their_seal_stop_no_other_from_being_sealed_and_stand_between_seals() {
+    let mut service = Service::start();
     let token = service.gateway().token.expect("a token");
     let id = service.root().tenant("acme", json!({})).mint("k").id.clone();
-    let spool = service.data_dir().join("activity-spool");
-    let waits = || std::fs::metadata(&spool).expect("the spool").len();
-    let mut taken = 0;
-    for killed in [false, true, true] {
-        let gateway = service.actor(&token);
-        // Whose key this is, is known from then on.
-        report(&gateway, &id, 7);
-        taken += 7;
-        proxy.refuse();
-        let now = reports_until_refused(&gateway, &id);
-        assert!(now > 0 && waits() > 0, "{now} were taken in, {} bytes wait", waits());
-        taken += now;
-        if killed {
-            service.kill();
+    let owner = Owner::of(&service);
+    // Until enough of them wait for their seal when the service dies.
+    let first = loop {
+        report(&service.actor(&token), &id, 100);
+        service.kill();
+        let row = owner.one("select coalesce(max(seq), 0) + 1 from credledger.activity").expect("a row");
+        let (end, sealed) =
+            (row.get::<_, i64>(0).cast_unsigned(), owner.seals().last().map_or(1, Sealed::end));
+        if end - sealed >= 100 {
+            break end - 100;
         }
-        proxy.heal();
-        if killed {
-            service.start_again();
-        }
-        eventually(|| (waits() == 0).then_some(())).expect("nothing waits any more");
-        eventually(|| (service.anonymous().get("/readyz").status == 200).then_some(())).expect("it is ready");
-        let root = service.root();
-        let tenant_id = text(&root.get("/api/admin/v1/tenants/acme").expect(200)["id"]);
-        let found = ids(&Tenant { admin: &root, id: tenant_id });
-        let different: std::collections::BTreeSet<_> = found.iter().collect();
-        assert_eq!((found.len(), different.len()), (taken, taken), "killed: {killed}");
+        service.start_again();
+    };
+    let gone = [first + 30..first + 33, first + 50..first + 51, first + 97..first + 100];
+    for rows in &gone {
+        owner.run(&format!(
+            "delete from credledger.activity where seq >= {} and seq < {}",
+            rows.start, rows.end
+        ));
     }
-    let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&spool).expect("the spool").permissions());
-    assert_eq!(mode & 0o777, 0o600);
+    service.start_again();
+    report(&service.actor(&token), &id, 10);
+    service.kill();
+    service.start_again();
+    let seals = owner.sealed();
+    let before = std::iter::once(None).chain(seals.iter().map(Some));
+    let found = before.zip(&seals).map(|(before, after)| unsealed(before, after));
+    assert_eq!(found.filter(|rows| !rows.is_empty()).collect::<Vec<_>>(), gone);
+    for seal in &seals {
+        assert_eq!(owner.check(seal), Finding::Whole, "{seal:?}");
+    }
+    assert_eq!(seals.last().map(Sealed::end), Some(first + 110));
+    let told = service.log().matches("gone before they were sealed").count();
+    assert!((1..=2).contains(&told), "once by each of the two processes at most, not {told} times");
 }

@@ -234,9 +234,30 @@ fn mistakes(service: &Service, gateway: &Actor, secret: &str) {
     gateway.send(&gateway.request("POST", "/api/v1/verify").header("X-Request-Id", secret).json(&question));
     let calls = json!({"calls": [{"credential_id": uuid::Uuid::now_v7(), "operation": secret, "model": format!("m {secret}")}]});
     gateway.send(&gateway.request("POST", "/api/v1/activity").json(&calls));
+    let calls =
+        json!({"calls": [{"credential_id": uuid::Uuid::now_v7(), "request_id": format!("req-{secret}")}]});
+    gateway.send(&gateway.request("POST", "/api/v1/activity").json(&calls));
+    request_ids(gateway, secret);
     let broken = format!("{{\"credential\": \"{secret}\"");
     let request = gateway.request("POST", "/api/v1/verify").header("Content-Type", "application/json");
     gateway.send(&request.body(broken.into_bytes())).problem(400, "invalid_request");
+}
+
+/// Whatever stands around it: the log, events and rows of calls tell another id, and so does the answer.
+fn request_ids(gateway: &Actor, secret: &str) {
+    for id in
+        [secret.to_owned(), format!("req-{secret}"), format!("req_{secret}.2"), format!("{secret}-retry-1")]
+    {
+        let question = json!({"credential": secret, "record": true});
+        let judged = gateway.request("POST", "/api/v1/verify").header("X-Request-Id", &id).json(&question);
+        let refused =
+            gateway.request("POST", "/api/admin/v1/tenants").header("X-Request-Id", &id).json(&json!({}));
+        for request in [judged, refused] {
+            let answer = gateway.send(&request);
+            let told = answer.header("X-Request-Id").expect("a request id").to_owned();
+            assert!(!told.contains(secret) && !answer.text().contains(secret), "{}", told.len());
+        }
+    }
 }
 
 fn repeats(admin: &Actor, key: &Key<'_>, hidden: &mut Needles) {

@@ -16,6 +16,7 @@ mod proxy;
 mod random;
 
 mod activity;
+mod activity_spool;
 mod canary;
 mod clock;
 mod crash;

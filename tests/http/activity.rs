@@ -295,3 +295,61 @@ fn a_repeat_under_one_key_has_one_effect_and_the_first_answer() {
     assert_eq!(send(json!([]), "none").header("Idempotency-Replayed"), Some("true"));
     assert_eq!(log(&tenant, "").len(), 1);
 }
+
+#[test]
+fn an_export_is_the_whole_as_the_pages_tell_it() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let (key, other) = (tenant.mint("=k"), tenant.mint("other"));
+    let calls = |key: &Key<'_>, count: usize| -> Vec<Value> {
+        let call = |n: usize| json!({"credential_id": key.id, "operation": format!("op{}", n % 2), "request_id": format!("r{n}")});
+        (0..count).map(call).collect()
+    };
+    // More than one page of an export.
+    report(&gateway, json!(calls(&key, 700)));
+    report(&gateway, json!(calls(&other, 20)));
+    let path = |query: &str| format!("{}/activity?{query}", tenant.path());
+    for filters in
+        ["", "operation=op1", &format!("operation=op1&credential={}", other.id), "prefix=cl_live_unknown"]
+    {
+        let mut whole = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = root.get(&path(&format!("{filters}&limit=500{cursor}"))).expect(200);
+            whole.extend(page["data"].as_array().expect("a page").iter().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let lines = root.send(&root.request("GET", &path(filters)).header("Accept", "application/x-ndjson"));
+        assert_eq!((lines.status, lines.header("content-type")), (200, Some("application/x-ndjson")));
+        let text = lines.text();
+        let read: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(read, whole, "{filters}");
+        let csv = root.get(&path(&format!("{filters}&format=csv")));
+        assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
+        let text = csv.text();
+        let rows: Vec<Vec<&str>> =
+            text.split_terminator("\r\n").map(|row| row.split(',').collect()).collect();
+        assert_eq!(rows[0].join(","), COLUMNS);
+        assert_eq!(rows.len(), whole.len() + 1);
+        for (row, call) in rows[1..].iter().zip(&whole) {
+            for (name, cell) in rows[0].iter().zip(row) {
+                let told = match &call[*name] {
+                    Value::Null => String::new(),
+                    Value::String(name) if name == "=k" => "'=k".to_owned(),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                assert_eq!(*cell, told, "{name}");
+            }
+        }
+    }
+    for bad in ["format=csv&limit=10", "format=ndjson&cursor=x", "format=sse", "format=csv&outcome=served"] {
+        root.get(&path(bad)).problem(400, "invalid_request");
+    }
+    root.send(&root.request("GET", &path("")).header("Accept", "text/html")).problem(406, "not_acceptable");
+}
+
+const COLUMNS: &str = "id,at,tenant_id,credential_id,secret_id,prefix,name,kind,operation,outcome,provider,model,status,latency_ms,error,\
+    client_ip,request_id,decision_id,completes";

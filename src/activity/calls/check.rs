@@ -52,6 +52,11 @@ pub async fn check(database: &Database, ledger: i32, sealed: &Sealed) -> Result<
     })
 }
 
+/// The rows that were gone before anything was said of them: those between a node's seal and its next one, or before the first.
+pub fn unsealed(before: Option<&Sealed>, after: &Sealed) -> std::ops::Range<u64> {
+    before.map_or(1, Sealed::end)..after.first_seq
+}
+
 fn note(named: &mut Vec<u64>, seq: u64) {
     if named.len() < limits::ACTIVITY_ROWS_NAMED {
         named.push(seq);

@@ -47,6 +47,22 @@ impl Open {
         self.first_seq + self.tree.count()
     }
 
+    /// With rows in the order of their numbers, up to one that is not there. What begins with rows that are not there begins after them.
+    /// Of two with one number the first is taken: who holds them against the seal finds the other.
+    fn extend(&mut self, rows: Vec<(u64, Row)>, node: Uuid) {
+        for (seq, row) in rows {
+            if seq > self.end() && self.tree.count() > 0 {
+                return;
+            }
+            if seq > self.end() {
+                self.first_seq = seq;
+            }
+            if seq == self.end() {
+                self.push(&row, node, seq);
+            }
+        }
+    }
+
     /// None of nothing.
     fn sealed(&self, node: Uuid, day: Day) -> Option<Sealed> {
         let Span { first, last } = self.span?;
@@ -111,8 +127,9 @@ pub struct Sealer {
     unsealed: Unsealed,
     /// taken from there and not sealed yet
     sealing: Option<Open>,
-    /// until it is known what was left unsealed before
-    recovered: bool,
+    /// From here on it is not known yet what another process left unsealed; none: nor where that begins.
+    left: Option<u64>,
+    told_of_loss: bool,
     day: Day,
     sealed_at: Option<BootTime>,
 }
@@ -150,14 +167,22 @@ impl From<ExecuteError> for SealFault {
 impl Sealer {
     pub fn new(ledger: Arc<Ledger>, begun: Begun, unsealed: Unsealed) -> Self {
         let day = begun.sealing_day;
-        Sealer { ledger, begun, unsealed, sealing: None, recovered: false, day, sealed_at: None }
+        Sealer {
+            ledger,
+            begun,
+            unsealed,
+            sealing: None,
+            left: None,
+            told_of_loss: false,
+            day,
+            sealed_at: None,
+        }
     }
 
     /// Seals what is due.
     pub async fn tend(&mut self) -> Result<(), SealFault> {
-        if !self.recovered {
+        if self.sealing.is_none() {
             self.sealing = self.left_unsealed().await?;
-            self.recovered = true;
         }
         if self.sealing.is_none() {
             let rested =
@@ -184,30 +209,52 @@ impl Sealer {
         Ok(())
     }
 
-    /// What another process of this node wrote and did not seal. The ledger says how far that had come.
-    async fn left_unsealed(&self) -> Result<Option<Open>, SealFault> {
-        let Begun { hand, next_seq, unsealed_seq, sealing_day } = self.begun;
-        let loaded = self.ledger.activity_log_now(node_stream(hand.node, sealing_day)).await?;
-        let sealed = loaded.state.activity_log().and_then(|log| log.next_seq());
-        let mut open = Open::at(sealed.unwrap_or(unsealed_seq).max(unsealed_seq));
-        let database = self.ledger.database();
-        while open.end() < next_seq {
-            let to = next_seq.min(open.end() + limits::ACTIVITY_ROWS_READ);
+    /// The next stretch of what another process of this node wrote and did not seal. A row that is gone before its seal can't be sealed; it
+    /// ends the stretch, and stands between two seals for ever.
+    async fn left_unsealed(&mut self) -> Result<Option<Open>, SealFault> {
+        let Begun { hand, next_seq, .. } = self.begun;
+        let mut open = Open::at(match self.left {
+            Some(first) => first,
+            None => self.first_unsealed().await?,
+        });
+        while open.end() < next_seq && open.tree.count() < limits::ACTIVITY_SEAL_ROWS {
+            let (from, first) = (open.end(), open.first_seq);
+            let to = next_seq.min(from + limits::ACTIVITY_ROWS_READ);
             let ends = (Uuid::nil(), Uuid::max());
-            let rows = check::rows(database, hand.ledger, hand.node, (open.end(), to), ends).await?;
-            for (seq, row) in rows {
-                if seq != open.end() {
-                    let lost = format!("row {} of this node is not there to be sealed", open.end());
-                    return Err(DbError::Unreadable(lost.into()).into());
-                }
-                open.push(&row, hand.node, seq);
+            let rows = check::rows(self.ledger.database(), hand.ledger, hand.node, (from, to), ends).await?;
+            open.extend(rows, hand.node);
+            if open.tree.count() == 0 {
+                open = Open::at(to);
+            }
+            if open.first_seq > first {
+                self.tell_of_loss(first, open.first_seq);
             }
             if open.end() < to {
-                let lost = format!("row {} of this node is not there to be sealed", open.end());
-                return Err(DbError::Unreadable(lost.into()).into());
+                break;
             }
         }
+        self.left = Some(open.end());
         Ok((open.tree.count() > 0).then_some(open))
+    }
+
+    /// The ledger says how far the process before had come.
+    async fn first_unsealed(&self) -> Result<u64, SealFault> {
+        let Begun { hand, unsealed_seq, sealing_day, .. } = self.begun;
+        let loaded = self.ledger.activity_log_now(node_stream(hand.node, sealing_day)).await?;
+        let sealed = loaded.state.activity_log().and_then(|log| log.next_seq());
+        Ok(sealed.unwrap_or(unsealed_seq).max(unsealed_seq))
+    }
+
+    /// Once: there may be many, and the seals say which they are.
+    fn tell_of_loss(&mut self, first: u64, end: u64) {
+        if !std::mem::replace(&mut self.told_of_loss, true) {
+            let (node, last) = (self.begun.hand.node, end - 1);
+            tracing::error!(
+                %node, first, last,
+                "calls of the activity log were gone before they were sealed: somebody took them away, or their day went; the seals around \
+                 them say which numbers these and others had (docs/ACTIVITY.md)"
+            );
+        }
     }
 
     /// What there was no room for, where there was anything.

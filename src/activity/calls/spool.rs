@@ -4,13 +4,18 @@
 //!
 //! A frame is `length ‖ first 8 bytes of SHA-256 ‖ the batch as JSON`. A process that ends in the middle of one leaves a torn tail, of
 //! which nobody was told that it is taken in: the next start cuts it off and says so.
+//!
+//! A batch that the database refuses for good is set aside: it goes to a file of its own, `activity-refused-…` beside the spool, and a frame
+//! says so. From that one on those behind it have its numbers, so that a node's rows stay dense.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
 use crate::limits;
@@ -20,11 +25,31 @@ const HEADER: usize = 4 + DIGEST;
 const DIGEST: usize = 8;
 
 pub struct Spool {
+    path: PathBuf,
     file: Arc<File>,
-    /// where frames begin, and how long what they hold is
-    frames: VecDeque<(u64, usize)>,
+    frames: VecDeque<Frame>,
     end: u64,
 }
+
+/// One that holds a batch.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    begin: u64,
+    /// of what it holds
+    bytes: usize,
+    /// How many rows before it were set aside after it was written: its numbers count them still.
+    aside: u64,
+}
+
+/// What a frame holds that is none: the one that begins there was set aside.
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    refused: u64,
+    rows: u64,
+}
+
+/// How the JSON of that begins, and of no batch.
+const REFUSED: &[u8] = b"{\"refused\":";
 
 /// Why a batch can't wait here.
 #[derive(Debug)]
@@ -60,9 +85,12 @@ impl Spool {
         file.seek(SeekFrom::Start(0))?;
         let mut reader = io::BufReader::new(&file);
         let (mut frames, mut end) = (VecDeque::new(), 0);
-        while let Some(bytes) = whole_frame(&mut reader, length - end)? {
-            frames.push_back((end, bytes));
-            end += (HEADER + bytes) as u64;
+        while let Some(body) = whole_frame(&mut reader, length - end)? {
+            match body.starts_with(REFUSED) {
+                true => serde_json::from_slice::<Refused>(&body)?.leave_out(&mut frames),
+                false => frames.push_back(Frame { begin: end, bytes: body.len(), aside: 0 }),
+            }
+            end += (HEADER + body.len()) as u64;
         }
         if end < length {
             tracing::warn!(
@@ -72,7 +100,7 @@ impl Spool {
             file.set_len(end)?;
             file.sync_data()?;
         }
-        Ok(Spool { file: Arc::new(file), frames, end })
+        Ok(Spool { path: path.to_owned(), file: Arc::new(file), frames, end })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -99,12 +127,12 @@ impl Spool {
         }
     }
 
-    async fn read(&self, (begin, bytes): (u64, usize)) -> io::Result<Batch> {
+    async fn read(&self, frame: Frame) -> io::Result<Batch> {
         let file = self.file.clone();
         blocking(move || {
-            let mut body = vec![0; bytes];
-            file.read_exact_at(&mut body, begin + HEADER as u64)?;
-            serde_json::from_slice(&body).map_err(io::Error::from)
+            let mut batch: Batch = serde_json::from_slice(&frame.body(&file)?)?;
+            batch.first_seq = batch.first_seq.saturating_sub(frame.aside);
+            Ok(batch)
         })
         .await
     }
@@ -117,9 +145,17 @@ impl Spool {
         if end > limits::ACTIVITY_SPOOL_BYTES {
             return Err(SpoolFault::Full);
         }
+        self.append(body).await?;
+        self.frames.push_back(Frame { begin: self.end, bytes, aside: 0 });
+        self.end = end;
+        Ok(())
+    }
+
+    /// On disk, or not there.
+    async fn append(&self, body: Vec<u8>) -> io::Result<()> {
         let (file, begin) = (self.file.clone(), self.end);
-        let pushed = blocking(move || {
-            let length = u32::try_from(bytes).map_err(io::Error::other)?;
+        blocking(move || {
+            let length = u32::try_from(body.len()).map_err(io::Error::other)?;
             let frame = [length.to_be_bytes().as_slice(), &sha256(&[&body])[..DIGEST], &body].concat();
             let written = file.write_all_at(&frame, begin).and_then(|()| file.sync_data());
             if written.is_err() {
@@ -127,16 +163,32 @@ impl Spool {
                 let _ = file.set_len(begin);
             }
             written
-        });
-        pushed.await?;
-        self.frames.push_back((self.end, bytes));
-        self.end = end;
-        Ok(())
+        })
+        .await
+    }
+
+    /// The first one, of so many rows, is refused for good. Where it is kept; none where as many are kept as may be.
+    pub async fn set_aside(&mut self, rows: u64) -> io::Result<Option<PathBuf>> {
+        let Some(frame) = self.frames.front().copied() else { return Ok(None) };
+        let (file, beside) = (self.file.clone(), self.path.parent().map(Path::to_owned).unwrap_or_default());
+        let kept = blocking(move || keep(&beside, &frame.body(&file)?)).await?;
+        let refused = Refused { refused: frame.begin, rows };
+        let body = serde_json::to_vec(&refused)?;
+        let bytes = body.len();
+        self.append(body).await?;
+        self.end += (HEADER + bytes) as u64;
+        refused.leave_out(&mut self.frames);
+        self.cut_if_empty().await?;
+        Ok(kept)
     }
 
     /// The first one is in the database. Once none is left, the file is empty.
     pub async fn done(&mut self) -> io::Result<()> {
         self.frames.pop_front();
+        self.cut_if_empty().await
+    }
+
+    async fn cut_if_empty(&mut self) -> io::Result<()> {
         if self.frames.is_empty() {
             self.end = 0;
             let file = self.file.clone();
@@ -146,8 +198,42 @@ impl Spool {
     }
 }
 
-/// How long what the next frame holds is; none where no whole one is left.
-fn whole_frame(reader: &mut impl Read, left: u64) -> io::Result<Option<usize>> {
+impl Frame {
+    fn body(&self, file: &File) -> io::Result<Vec<u8>> {
+        let mut body = vec![0; self.bytes];
+        file.read_exact_at(&mut body, self.begin + HEADER as u64)?;
+        Ok(body)
+    }
+}
+
+impl Refused {
+    /// All that stand there stand behind it, or were written already.
+    fn leave_out(&self, frames: &mut VecDeque<Frame>) {
+        frames.retain(|frame| frame.begin != self.refused);
+        let behind = frames.iter_mut().filter(|frame| frame.begin > self.refused);
+        behind.for_each(|frame| frame.aside += self.rows);
+    }
+}
+
+/// Under a name of its own: kept twice it is there once.
+fn keep(beside: &Path, body: &[u8]) -> io::Result<Option<PathBuf>> {
+    const NAME: &str = "activity-refused-";
+    let names = std::fs::read_dir(beside)?.filter_map(Result::ok).map(|entry| entry.file_name());
+    if names.filter(|name| name.to_string_lossy().starts_with(NAME)).count() >= limits::ACTIVITY_REFUSED_FILES
+    {
+        return Ok(None);
+    }
+    let digest = sha256(&[body])[..DIGEST].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let path = beside.join(format!("{NAME}{digest}.json"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(body)?;
+    file.sync_all()?;
+    File::open(beside)?.sync_all()?;
+    Ok(Some(path))
+}
+
+/// What the next frame holds; none where no whole one is left.
+fn whole_frame(reader: &mut impl Read, left: u64) -> io::Result<Option<Vec<u8>>> {
     let mut header = [0; HEADER];
     if left < HEADER as u64 {
         return Ok(None);
@@ -160,7 +246,7 @@ fn whole_frame(reader: &mut impl Read, left: u64) -> io::Result<Option<usize>> {
     }
     let mut body = vec![0; length as usize];
     reader.read_exact(&mut body)?;
-    Ok((sha256(&[&body])[..DIGEST] == *digest).then_some(body.len()))
+    Ok((sha256(&[&body])[..DIGEST] == *digest).then_some(body))
 }
 
 /// A disk may be slow, and nobody else has to wait for it.
@@ -220,5 +306,35 @@ mod tests {
         std::fs::write(&path, &bent).expect("bent");
         assert_eq!(Spool::open(&path).expect("a spool").frames.len(), 1);
         std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[tokio::test]
+    async fn what_is_set_aside_is_kept_and_those_behind_it_have_its_numbers_also_of_another_process() {
+        let folder = scratch("aside");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("activity-spool");
+        let mut spool = Spool::open(&path).expect("a spool");
+        for seq in [1, 5, 9] {
+            spool.push(&batch(seq)).await.expect("room");
+        }
+        spool.done().await.expect("done");
+        let kept = spool.set_aside(4).await.expect("set aside").expect("a file");
+        let whole: Batch = serde_json::from_slice(&std::fs::read(&kept).expect("kept")).expect("a batch");
+        assert_eq!(whole, batch(5));
+        assert_eq!(spool.first().await.expect("a read"), Some(batch(5)));
+        // What comes after that is numbered as it is to be.
+        spool.push(&batch(9)).await.expect("room");
+        drop(spool);
+        let mut spool = Spool::open(&path).expect("a spool");
+        for seq in [1, 5, 9] {
+            assert_eq!(spool.first().await.expect("a read"), Some(batch(seq)), "{seq}");
+            if seq < 9 {
+                spool.done().await.expect("done");
+            }
+        }
+        spool.set_aside(1).await.expect("set aside").expect("a file");
+        assert!(spool.is_empty() && std::fs::metadata(&path).expect("the file").len() == 0);
+        assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 3);
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

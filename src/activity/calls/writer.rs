@@ -308,10 +308,12 @@ impl Writer {
     /// Until it is written, waits on disk, or is refused for good: what was sent once may have happened, and the numbers of its rows are
     /// nobody else's.
     async fn write(&mut self, rows: Vec<Row>, kept: Vec<Kept>) -> Result<(), NotTaken> {
-        let batch = Batch { first_seq: self.next_seq, rows, kept };
+        let mut batch = Batch { first_seq: self.next_seq, rows, kept };
         loop {
-            // What waits on disk goes first.
-            if self.replay().await {
+            // What waits on disk goes first. What of it is set aside gives its numbers back, and then this was never sent.
+            let replayed = self.replay().await;
+            batch.first_seq = self.next_seq;
+            if replayed {
                 match self.send(&batch).await {
                     Ok(()) => {
                         self.next_seq = batch.end();
@@ -361,21 +363,49 @@ impl Writer {
                 self.away(&cause);
                 return false;
             }
-            let Some(spool) = &mut self.spool else { return true };
-            if let Err(cause) = spool.done().await {
-                // Found written already, should it be met again.
-                tracing::error!(%cause, "the activity spool could not be emptied");
-            }
+            let Some(spool) = &self.spool else { return true };
             self.tally.spooled.store(spool.bytes(), Ordering::Relaxed);
         }
     }
 
     /// It was taken in: that its answer can't be kept any more, since another request took the key meanwhile, takes nothing of it.
-    async fn send_spooled(&mut self, batch: Batch) -> Result<(), DbError> {
-        match self.send(&batch).await {
-            Err(DbError::Conflict { .. }) => self.send(&Batch { kept: Vec::new(), ..batch }).await,
-            outcome => outcome,
+    async fn send_spooled(&mut self, mut batch: Batch) -> Result<(), DbError> {
+        let mut sent = self.send(&batch).await;
+        if let Err(DbError::Conflict { .. }) = sent {
+            batch.kept.clear();
+            sent = self.send(&batch).await;
         }
+        match sent {
+            Err(cause) if is_refused_for_good(&cause) => self.set_aside(&batch, &cause).await,
+            Err(cause) => Err(cause),
+            Ok(()) => {
+                let Some(spool) = &mut self.spool else { return Ok(()) };
+                if let Err(cause) = spool.done().await {
+                    // Found written already, should it be met again.
+                    tracing::error!(%cause, "the activity spool could not be emptied");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// So that one batch does not keep all those behind it from being written.
+    async fn set_aside(&mut self, batch: &Batch, cause: &DbError) -> Result<(), DbError> {
+        let Some(spool) = &mut self.spool else { return Ok(()) };
+        let rows = batch.rows.len() as u64;
+        let kept = spool.set_aside(rows).await.map_err(|cause| DbError::Unreadable(cause.into()))?;
+        self.next_seq -= rows;
+        let at = |row: &Row| instant_of(row.completes.unwrap_or(row.id)).unwrap_or_default();
+        if let Some(span) = batch.rows.iter().map(at).map(Span::of).reduce(Span::over) {
+            self.tally.note_dropped(rows, span);
+        }
+        let file = kept
+            .map_or_else(|| "none: too many are kept already".to_owned(), |path| path.display().to_string());
+        tracing::error!(
+            %cause, rows, file,
+            "calls that waited on disk are refused by the database for good; they are set aside in this file, and recorded as dropped"
+        );
+        Ok(())
     }
 
     async fn send(&mut self, batch: &Batch) -> Result<(), DbError> {
@@ -423,6 +453,15 @@ pub async fn make_days(database: &Database, now: Timestamp) -> Result<(), DbErro
 /// Whether the same again would be refused again.
 fn is_refused(cause: &DbError) -> bool {
     matches!(cause, DbError::Rejected { .. } | DbError::Forbidden(_) | DbError::Breach(..))
+}
+
+/// Whether that is for what a batch holds: not for a right or a function that is missing, which come back.
+fn is_refused_for_good(cause: &DbError) -> bool {
+    match cause {
+        DbError::Conflict { .. } => true,
+        DbError::Rejected { state, .. } => state.starts_with("22") || state.starts_with("23"),
+        _ => false,
+    }
 }
 
 impl Report {

@@ -232,3 +232,23 @@ impl From<NotTaken> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::RETRY_AFTER;
+
+    use super::*;
+    use crate::http::request_id::RequestId;
+
+    #[test]
+    fn who_finds_no_room_or_gets_no_answer_is_told_when_to_come_again() {
+        for (error, code) in [(NotTaken::Full, Code::Unavailable), (NotTaken::Unknown, Code::OutcomeUnknown)]
+        {
+            let problem = Problem::from(error);
+            assert_eq!(problem.code(), code);
+            let answer = problem.answer(&RequestId::minted([0; 16]));
+            assert_eq!(answer.status(), 503);
+            assert!(answer.headers().contains_key(RETRY_AFTER));
+        }
+    }
+}

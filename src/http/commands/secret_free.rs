@@ -41,11 +41,13 @@ fn fault(pointer: &str) -> Fault {
     Fault { place: FaultPlace::Pointer(pointer.to_owned()), detail: detail.into() }
 }
 
-/// As a whole, or as a word of it; a word may have dots within, as access tokens do, or end in one.
+/// As a whole, or as a word of it; a word may have dots within, as access tokens do, or end in one. A hyphen may stand in a word, or
+/// between two.
 pub fn holds(text: &str, is_a_secret: &dyn Fn(&str) -> bool) -> bool {
     let apart = |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'));
     let with_dots = text.split(|letter| letter != '.' && apart(letter)).map(|word| word.trim_matches('.'));
-    is_a_secret(text) || text.split(apart).chain(with_dots).any(is_a_secret)
+    let without_hyphens = text.split(|letter| letter == '-' || apart(letter));
+    is_a_secret(text) || text.split(apart).chain(with_dots).chain(without_hyphens).any(is_a_secret)
 }
 
 #[cfg(test)]
@@ -59,6 +61,7 @@ mod tests {
             (r#"{"name":"sk_123456"}"#, "/name"),
             (r#"{"note":"found (sk_123456) in a log."}"#, "/note"),
             (r#"{"note":"found eyJ.123456.x..."}"#, "/note"),
+            (r#"{"request_id":"req-sk_123456-1"}"#, "/request_id"),
             (r#"{"metadata":{"a":[1,"x",{"b":"sk_123456"}]}}"#, "/metadata/a/2/b"),
             (r#"{"metadata":{"sk_123456":1}}"#, "/metadata"),
         ] {

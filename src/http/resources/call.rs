@@ -4,6 +4,30 @@ use serde_json::{Value, json};
 
 use crate::activity::calls::read::Call;
 use crate::domain::ids::TenantId;
+use crate::http::export::Column;
+
+/// Of a table of calls, for good; new ones stand at the end.
+pub const COLUMNS: &[Column] = &[
+    Column::of(&["id"]),
+    Column::of(&["at"]),
+    Column::of(&["tenant_id"]),
+    Column::of(&["credential_id"]),
+    Column::of(&["secret_id"]),
+    Column::of(&["prefix"]),
+    Column::of(&["name"]),
+    Column::of(&["kind"]),
+    Column::of(&["operation"]),
+    Column::of(&["outcome"]),
+    Column::of(&["provider"]),
+    Column::of(&["model"]),
+    Column::of(&["status"]),
+    Column::of(&["latency_ms"]),
+    Column::of(&["error"]),
+    Column::of(&["client_ip"]),
+    Column::of(&["request_id"]),
+    Column::of(&["decision_id"]),
+    Column::of(&["completes"]),
+];
 
 pub fn call(call: &Call, tenant: TenantId, name: Option<&str>) -> Value {
     json!({
