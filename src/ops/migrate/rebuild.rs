@@ -23,11 +23,7 @@ pub async fn rebuild_projections(
     for step in projection_steps(schema).filter(|step| names.contains(&step.name)) {
         run(&change, &step).await?;
     }
-<<<<<<< HEAD
     // Those whose bodies are bound to the old tables went with them.
-=======
-    // Those whose body names a table went with it.
->>>>>>> w-erase
     for step in steps(Kind::Function, schema.functions) {
         run(&change, &step).await?;
     }
