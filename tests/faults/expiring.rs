@@ -115,7 +115,8 @@ fn p9_ends_that_came_at_once_are_decided_on_what_one_query_reads() {
     // What connections count is all there once they have ended.
     service.stop();
     let calls = as_owner(&service, async |admin| counted(admin, CALLS).await);
-    assert!((1..=4).contains(&calls), "{calls} queries for {KEYS} keys of one tenant");
+    // A few by the decisions, and a few by the trail, which reads what stood before each page of its own.
+    assert!((1..=10).contains(&calls), "{calls} queries for {KEYS} keys of one tenant");
 }
 
 #[test]
