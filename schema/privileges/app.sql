@@ -28,4 +28,3 @@ grant execute on function credledger.secret_of_prefix to credledger_app;
 grant execute on function credledger.read_in_order to credledger_app;
 grant select on credledger.trail to credledger_app;
 grant execute on function credledger.read_named to credledger_app;
-grant execute on function credledger.first_position_since to credledger_app;

@@ -26,6 +26,12 @@ impl Ledger {
         Ok(position.map(i64::cast_unsigned))
     }
 
+    /// Where the first event at or after an instant stands, or will.
+    pub async fn first_since(&self, since: Timestamp) -> Result<u64, ReadError> {
+        let before = self.number(POSITION_AT, since.millis() - 1).await?;
+        Ok(before.map_or(0, |position| position.cast_unsigned() + 1))
+    }
+
     /// When the event at a position happened; none beyond the ledger's head.
     pub async fn time_of(&self, position: u64) -> Result<Option<Timestamp>, ReadError> {
         let Ok(place) = i64::try_from(position) else { return Ok(None) };

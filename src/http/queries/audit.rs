@@ -20,7 +20,7 @@ use crate::http::query::{Asked, Parameters, Query};
 use crate::http::request::RequestContext;
 use crate::http::resources::event::{COLUMNS, event};
 use crate::limits;
-use crate::projections::trail::find::{Filter, Search, Span, TrailRow, Types, first_since};
+use crate::projections::trail::find::{Filter, Search, Span, TrailRow, Types};
 use crate::projections::trail::told::told;
 
 pub async fn handle(
@@ -41,7 +41,7 @@ pub async fn handle(
             question.asked.is_whole()?;
             let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
             app.reached(question.asked.min_position).await?;
-            let span = question.span(&app, tenant).await?;
+            let span = question.span(&app).await?;
             let pages = Exported { app, tenant, question, rest: Some(span) };
             export::answer(form, COLUMNS, seat, pages, context.request_id).await
         }
@@ -63,7 +63,7 @@ async fn page(
             app.trail_reached().await?;
             rest
         }
-        None => question.span(app, tenant).await?,
+        None => question.span(app).await?,
     };
     let (rows, rest) = question.rows(app, tenant, span, listing.limit()).await?;
     let data = tell(app, tenant, rows).await?;
@@ -74,8 +74,8 @@ async fn page(
 struct Question {
     asked: Asked,
     filter: Filter,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
+    from: Bound,
+    to: Bound,
     newest_first: bool,
     form: Option<Form>,
 }
@@ -104,9 +104,11 @@ fn read(query: &Query<'_>, now: Timestamp) -> Result<Question, Problem> {
     })
 }
 
+/// None where it is not bounded.
+type Bound = Option<Timestamp>;
+
 /// `from` is in it and `to` is not.
-#[allow(clippy::type_complexity)]
-fn times(query: &mut Parameters<'_>, now: Timestamp) -> Option<(Option<Timestamp>, Option<Timestamp>)> {
+fn times(query: &mut Parameters<'_>, now: Timestamp) -> Option<(Bound, Bound)> {
     let past = |text: &str| match Timestamp::read(text) {
         Ok(instant) if instant > now => Err("this instant has not come yet".to_owned()),
         read => read.map_err(|error| error.to_string()),
@@ -130,14 +132,11 @@ pub fn newest_first(query: &mut Parameters<'_>) -> Option<bool> {
 
 impl Question {
     /// All of the trail that there is now, within the instants that are asked for.
-    async fn span(&self, app: &App, tenant: TenantId) -> Result<Span, Problem> {
+    async fn span(&self, app: &App) -> Result<Span, Problem> {
         let head = app.trail_reached().await?;
         let at = async |instant: Option<Timestamp>, otherwise: u64| match instant {
             None => Ok(otherwise),
-            Some(instant) => {
-                let database = app.ledger.database();
-                first_since(database, Sight::Tenant(tenant.0), app.ledger.reader().ledger, instant).await
-            }
+            Some(instant) => app.ledger.first_since(instant).await,
         };
         Ok(Span { first: at(self.from, 0).await?, upto: at(self.to, head).await?.min(head) })
     }

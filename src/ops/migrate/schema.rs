@@ -53,7 +53,7 @@ impl Schema {
             "trail" "erasures"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "erase_values" "append" "settle"
-            "register_writer" "forget_answers" "read_head" "position_at" "time_of" "read_streams" "read_at" "read_events" "read_by_stream" "read_named" "first_position_since" "read_endings" "read_answer" "read_answers"
+            "register_writer" "forget_answers" "read_head" "position_at" "time_of" "read_streams" "read_at" "read_events" "read_by_stream" "read_named" "read_endings" "read_answer" "read_answers"
             "reseal_answers" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring"
             "open_session" "read_session" "touch_session" "end_session" "end_sessions" "forget_sessions" "spend_sign_in"
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"

@@ -8,8 +8,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{Bound, family};
-use crate::clock::Timestamp;
-use crate::db::{Database, DbError, Errand, Sight};
+use crate::db::{Database, Errand, Sight};
 use crate::domain::event::kinds;
 use crate::domain::ids::TenantId;
 use crate::ledger::read::ReadError;
@@ -28,7 +27,6 @@ const OF_ACTOR: &str =
 const OF_CLIENT_IP: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/of_client_ip.sql"));
 const FEED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/feed.sql"));
-const SINCE: &str = "select credledger.first_position_since($1, $2)";
 
 /// A row of the trail: what is told of an event beside the event itself.
 #[derive(Clone, Debug)]
@@ -231,22 +229,6 @@ pub async fn feed(
         }
     }
     Ok(found)
-}
-
-/// Where the first event at or after an instant stands.
-pub async fn first_since(
-    database: &Database,
-    sight: Sight<'_>,
-    ledger: i32,
-    since: Timestamp,
-) -> Result<u64, DbError> {
-    let mut position = 0;
-    let take = |row: Row| {
-        position = row.get::<_, i64>(0).cast_unsigned();
-        Ok::<_, DbError>(())
-    };
-    database.ask_each(Errand::Reading, sight, SINCE, &[&ledger, &since.millis()], take).await?;
-    Ok(position)
 }
 
 async fn ask(
