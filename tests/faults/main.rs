@@ -38,3 +38,18 @@ mod signing_keys;
 mod stopping;
 mod usage;
 mod warned;
+
+use proxy::Proxy;
+use support::service::Service;
+use support::{Postgres, TestDatabase};
+
+/// A service whose database can be made to hang, or to be away.
+pub fn behind_a_proxy(made: fn(&[&str]) -> Service, more: &[&str]) -> (Service, Proxy, TestDatabase) {
+    let database = library::block_on(Postgres::database());
+    let proxy = Proxy::to(&database.url);
+    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
+    let mut flags =
+        vec!["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
+    flags.extend(more);
+    (made(&flags), proxy, database)
+}

@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::library;
-use crate::proxy::Proxy;
-use crate::support::Postgres;
+use crate::behind_a_proxy;
 use crate::support::service::{Service, eventually};
 
 const BEGAN: &str = "waits for the database";
@@ -20,17 +18,8 @@ fn lines(service: &Service, what: &str, message: &str) -> Vec<Value> {
 
 #[test]
 fn each_loop_says_once_that_an_outage_began_and_once_how_long_it_took() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags = [
-        ("--database-url", url.as_str()),
-        ("--database-admin-url", &admin_url),
-        ("--allow-unsafe-database", "true"),
-        ("--log", "info,credledger=debug"),
-    ];
-    let flags: Vec<&str> = flags.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
-    let service = Service::start_private(&flags);
+    let (service, proxy, _database) =
+        behind_a_proxy(Service::start_private, &["--log", "info,credledger=debug"]);
     let root = service.root();
     let (following, lease, writing) = ("following the ledger", "the lease", "writing commands");
     for outage in 1..=2 {

@@ -7,24 +7,14 @@ use credledger::ops::StartError;
 use credledger::ops::first_operator::{self, NewOperator};
 use credledger::ops::house::{Foundation, House};
 
-use crate::library;
 use crate::proxy::Proxy;
+use crate::support::Postgres;
 use crate::support::service::{Service, eventually};
-use crate::support::{Postgres, TestDatabase};
-
-/// A service whose database can be made to hang.
-fn behind_a_proxy(made: fn(&[&str]) -> Service) -> (Service, Proxy, TestDatabase) {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags =
-        ["--database-url", &url, "--database-admin-url", &admin_url, "--allow-unsafe-database", "true"];
-    (made(&flags), proxy, database)
-}
+use crate::{behind_a_proxy, library};
 
 #[test]
 fn a_stop_with_nothing_in_hand_is_orderly_though_the_database_hangs() {
-    let (mut service, proxy, _database) = behind_a_proxy(Service::start_private);
+    let (mut service, proxy, _database) = behind_a_proxy(Service::start_private, &[]);
     proxy.freeze();
     assert_eq!(service.stop(), Some(0), "{}", service.log());
 }
@@ -70,7 +60,7 @@ fn rooms_that_cannot_finish_what_was_submitted_are_left_after_a_bound_and_named(
 
 #[test]
 fn a_start_that_waits_for_a_database_that_hangs_is_stopped_too() {
-    let (mut service, proxy, _database) = behind_a_proxy(Service::start_private);
+    let (mut service, proxy, _database) = behind_a_proxy(Service::start_private, &[]);
     assert_eq!(service.stop(), Some(0));
     proxy.freeze_at("credledger.lease_take");
     let mut starting = service.begin_start();
@@ -82,7 +72,7 @@ fn a_start_that_waits_for_a_database_that_hangs_is_stopped_too() {
 /// Whether its operator was made nobody knows, so the stop is not called an orderly one.
 #[test]
 fn a_first_start_that_waits_for_its_operator_is_stopped_too() {
-    let (service, proxy, _database) = behind_a_proxy(Service::placed);
+    let (service, proxy, _database) = behind_a_proxy(Service::placed, &[]);
     proxy.freeze_at("credledger.append(");
     let mut starting = service.begin_start();
     eventually(|| proxy.is_frozen().then_some(())).expect("the operator is being made");

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::library;
-use crate::proxy::Proxy;
-use crate::support::Postgres;
+use crate::behind_a_proxy;
 use crate::support::service::{Actor, Service, eventually};
 
 fn metric(service: &Service, name: &str) -> f64 {
@@ -20,17 +18,7 @@ fn totals(root: &Actor, path: &str) -> Option<Value> {
 
 #[test]
 fn while_the_database_is_away_calls_are_counted_and_afterwards_each_is_there_once() {
-    let database = library::block_on(Postgres::database());
-    let proxy = Proxy::to(&database.url);
-    let (url, admin_url) = (proxy.url(&database.url), database.admin_url.clone());
-    let flags = [
-        ("--database-url", url.as_str()),
-        ("--database-admin-url", &admin_url),
-        ("--allow-unsafe-database", "true"),
-        ("--usage-flush-seconds", "1"),
-    ];
-    let flags: Vec<&str> = flags.iter().flat_map(|(flag, value)| [*flag, *value]).collect();
-    let service = Service::start_private(&flags);
+    let (service, proxy, _database) = behind_a_proxy(Service::start_private, &["--usage-flush-seconds", "1"]);
     let (root, gateway) = (service.root(), service.gateway());
     let key = root.tenant("acme", json!({})).mint("k");
     let mut made = 0;
