@@ -75,7 +75,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(name, plan, settings)| Action::TenantEdit { name, plan, settings }),
         4 => (0..PLANS, option::weighted(0.9, 0..3u32))
             .prop_map(|(plan, active_credentials)| Action::PlanSet { plan, active_credentials }),
-        14 => of_operators(),
+        18 => of_operators(),
     ]
 }
 
@@ -91,7 +91,7 @@ fn of_operators() -> impl Strategy<Value = Action> {
             .prop_map(|(role, reaching, disabled)| Action::OperatorEdit { role, reaching, disabled }),
         2 => Just(Action::OperatorDelete),
         3 => Just(Action::OperatorEdit { role: None, reaching: None, disabled: Some(false) }),
-        4 => (name(), seconds()).prop_map(|(name, seconds)| Action::TokenMint { name, seconds }),
+        6 => (name(), seconds()).prop_map(|(name, seconds)| Action::TokenMint { name, seconds }),
         6 => (0..4u8).prop_map(|token| Action::TokenRevoke { token }),
     ]
 }
