@@ -26,7 +26,7 @@ use crate::ledger::{Applier, Press};
 use crate::limits;
 use crate::projections::InlineProjections;
 use crate::projections::active::ActiveView;
-use crate::projections::behind::{self, Behind, Projector, Reached};
+use crate::projections::behind::{self, Projector, Reached};
 use crate::projections::list::Lists;
 use crate::projections::load::load;
 use crate::projections::rebuild::Rebuilt;
@@ -159,7 +159,7 @@ impl House {
         let (ledger, _, mut rooms) = open_ledger(foundation, &clock, view.clone(), writer, applied);
         let once = open_once(foundation, &mut rooms);
         // What follows behind is the service's to fill.
-        let reached = Reached::of(&[]);
+        let reached = Reached::default();
         Ok(House {
             ledger,
             view,
@@ -262,30 +262,26 @@ fn open_ledger(
     (Arc::new(ledger), progress, rooms)
 }
 
-/// Each ends with the stop, whatever it has in hand: the next start takes it up from its checkpoint.
+/// It ends with the stop, whatever it has in hand: the next start takes it up from its checkpoints.
 fn open_behind(
     foundation: &Foundation,
     progress: &watch::Receiver<Progress>,
     stopped: &watch::Receiver<bool>,
     rooms: &mut Vec<Room>,
 ) -> Reached {
-    let projector = |behind: &Behind| {
-        Projector::new(*behind, foundation.reader(), foundation.database.clone(), progress.clone())
-    };
-    let projectors: Vec<Projector> = behind::ALL.iter().map(projector).collect();
-    let reached = Reached::of(&projectors);
-    let ending = projectors.into_iter().map(|projector| {
-        let mut stopped = stopped.clone();
-        room(projector.name(), async move {
-            tokio::select! {
-                () = projector.run() => {}
-                // An error says that nobody is left who could tell.
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-        })
+    let (reader, database) = (foundation.reader(), foundation.database.clone());
+    let projector = Projector::new(behind::ALL, reader, database, progress.clone());
+    let reached = projector.reached();
+    let mut stopped = stopped.clone();
+    let following = room("what follows behind the ledger", async move {
+        tokio::select! {
+            () = projector.run() => {}
+            // An error says that nobody is left who could tell.
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
     });
-    // Before the others, so that one which has ended is not named as one that was left.
-    rooms.splice(..0, ending);
+    // Before the others, so that it is not named as one that was left when it has ended.
+    rooms.insert(0, following);
     reached
 }
 

@@ -126,15 +126,14 @@ async fn two_that_fill_one_trail_leave_each_event_in_it_once() {
     let world = World::open().await;
     let reader = Reader { ledger: LEDGER, vault: world.foundation.vault.clone() };
     let progress = world.house.ledger.watch_progress();
-    let other = Projector::new(behind::ALL[0], reader, world.foundation.database.clone(), progress);
-    let mut reach = other.reach();
+    let other = Projector::new(behind::ALL, reader, world.foundation.database.clone(), progress);
+    let reached = other.reached();
     let filling = tokio::spawn(other.run());
     world.live().await;
     world.assign().await;
     let rows = world.trail().await;
     let events = world.house.ledger.progress().applied;
-    let both = tokio::time::timeout(PATIENCE, reach.wait_for(|reach| reach.applied >= events)).await;
-    assert!(both.expect("it gets there").is_ok());
+    reached.within(trail::NAME, events, PATIENCE).await.expect("it gets there");
     filling.abort();
     let admin = world.database.admin().await;
     let own =

@@ -55,7 +55,7 @@ pub struct Reach {
 }
 
 /// Tells readers how far each projection is.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Reached(Arc<Vec<(&'static str, watch::Receiver<Reach>)>>);
 
 /// Why what follows behind can't be read now.
@@ -67,10 +67,6 @@ pub enum NotReached {
 }
 
 impl Reached {
-    pub fn of(projectors: &[Projector]) -> Self {
-        Reached(Arc::new(projectors.iter().map(|each| (each.name(), each.reach())).collect()))
-    }
-
     /// Waits, within a bound, until so many events are in it.
     pub async fn within(&self, name: &str, events: u64, wait: std::time::Duration) -> Result<(), NotReached> {
         let found = self.0.iter().find(|(own, _)| *own == name);

@@ -1,16 +1,18 @@
-//! Takes events from the ledger to one projection, in their order, page by page.
+//! Takes events from the ledger to the projections that follow behind, in their order, page by page: each event is read and folded once
+//! for all of them.
 //!
 //! It stands behind people: on a connection of its own, a bounded page at a time, with a rest between two. It is told when the ledger
 //! has grown, and looks beside. An event that can't be folded stops it for good, loudly; nothing else of the service suffers.
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use tokio::sync::watch;
 
 use super::kept::Kept;
-use super::{Behind, Folded, Reach, Step};
+use super::{Behind, Folded, Reach, Reached, Step};
 use crate::db::{Database, DbError, Dedicated, Outage, Role};
 use crate::domain::ids::StreamId;
 use crate::ledger::follow::Progress;
@@ -19,16 +21,30 @@ use crate::ledger::row_text;
 use crate::limits;
 
 pub struct Projector {
-    behind: Behind,
+    fed: Vec<Fed>,
     reader: Reader,
     database: Database,
     progress: watch::Receiver<Progress>,
-    reach: watch::Sender<Reach>,
     connection: Option<Dedicated>,
     outage: Outage,
     kept: Kept,
+}
+
+/// One projection that it fills.
+struct Fed {
+    behind: Behind,
+    reach: watch::Sender<Reach>,
     /// how many events are in it; unknown until the database has said so
     applied: Option<u64>,
+}
+
+/// What a page came to.
+struct Made {
+    /// of each projection, those that it does not have yet
+    rows: Vec<Vec<String>>,
+    /// the position behind the last event that was worked on
+    upto: u64,
+    folds: HashMap<StreamId, Folded>,
 }
 
 enum Halt {
@@ -38,30 +54,30 @@ enum Halt {
 
 impl Projector {
     pub fn new(
-        behind: Behind,
+        behinds: &[Behind],
         reader: Reader,
         database: Database,
         progress: watch::Receiver<Progress>,
     ) -> Self {
+        let fed = |behind: &Behind| Fed {
+            behind: *behind,
+            reach: watch::channel(Reach::default()).0,
+            applied: None,
+        };
         Projector {
-            behind,
+            fed: behinds.iter().map(fed).collect(),
             reader,
             database,
             progress,
-            reach: watch::channel(Reach::default()).0,
             connection: None,
             outage: Outage::of("filling what follows behind the ledger"),
             kept: Kept::default(),
-            applied: None,
         }
     }
 
-    pub fn name(&self) -> &'static str {
-        self.behind.name
-    }
-
-    pub fn reach(&self) -> watch::Receiver<Reach> {
-        self.reach.subscribe()
+    /// How far each is.
+    pub fn reached(&self) -> Reached {
+        Reached(Arc::new(self.fed.iter().map(|fed| (fed.behind.name, fed.reach.subscribe())).collect()))
     }
 
     /// Runs until the ledger is followed no more.
@@ -78,17 +94,13 @@ impl Projector {
                 Err(Halt::Database(cause)) => {
                     self.outage.failed(&cause);
                     // What was sent may have been written all the same: the next turn asks how far it is.
-                    (self.connection, self.applied) = (None, None);
+                    self.connection = None;
+                    self.fed.iter_mut().for_each(|fed| fed.applied = None);
                     false
                 }
                 Err(Halt::Poisoned(why)) => {
-                    let name = self.behind.name;
-                    tracing::error!(
-                        name,
-                        why,
-                        "what follows behind the ledger stopped; it answers nothing more"
-                    );
-                    self.reach.send_modify(|reach| reach.stopped = true);
+                    tracing::error!(why, "what follows behind the ledger stopped; it answers nothing more");
+                    self.fed.iter().for_each(|fed| fed.reach.send_modify(|reach| reach.stopped = true));
                     return;
                 }
             };
@@ -108,19 +120,15 @@ impl Projector {
         }
     }
 
-    /// One page. Whether there may be more.
+    /// One page, from where the first of them stands. Whether there may be more.
     async fn turn(&mut self) -> Result<bool, Halt> {
-        let first = match self.applied {
-            Some(applied) => applied,
-            None => self.ask().await?,
-        };
+        let Some(first) = self.first().await? else { return Ok(false) };
         let reader = self.reader.clone();
-        let connection = self.connected().await?;
-        let events = reader.events(connection, first, limits::BEHIND_PAGE).await?;
+        let events = reader.events(self.connected().await?, first, limits::BEHIND_PAGE).await?;
         let full = events.len() as i64 == limits::BEHIND_PAGE;
         let (page, cut) = self.page(first, events)?;
         if page.is_empty() {
-            self.tell(first);
+            self.fed.iter_mut().for_each(Fed::tell);
             return Ok(false);
         }
         let end = first + page.len() as u64;
@@ -130,26 +138,44 @@ impl Projector {
             .map(|erased| StreamId(erased.subject.id))
             .collect();
         let before = self.folds_before(&page).await?;
-        let (rows, upto, folds) = self.rows(page, before)?;
-        let held = self.apply(first, upto, &rows).await?;
-        if held != upto {
+        let made = self.made(page, before)?;
+        if !self.hand_over(&made.rows, made.upto).await? {
             // Somebody else fills it as well.
             self.kept.clear();
-            self.applied = Some(held);
             return Ok(true);
         }
-        for (stream, folded) in folds {
+        for (stream, folded) in made.folds {
             self.kept.keep(stream, folded);
         }
         // What was folded before may say what is erased since.
         erased.into_iter().for_each(|stream| self.kept.forget(stream));
-        self.tell(upto);
-        Ok(full || cut || upto < end)
+        Ok(full || cut || made.upto < end)
     }
 
-    fn tell(&mut self, applied: u64) {
-        self.applied = Some(applied);
-        self.reach.send_if_modified(|reach| std::mem::replace(&mut reach.applied, applied) != applied);
+    /// Where the one that is furthest behind stands.
+    async fn first(&mut self) -> Result<Option<u64>, Halt> {
+        let nowhere = u64::MAX >> 1;
+        for place in 0..self.fed.len() {
+            if self.fed[place].applied.is_none() {
+                self.kept.clear();
+                let applied = self.apply(place, nowhere, nowhere, &[]).await?;
+                self.fed[place].applied = Some(applied);
+            }
+        }
+        Ok(self.fed.iter().filter_map(|fed| fed.applied).min())
+    }
+
+    /// To each what it does not have yet; each takes its rows together with how far it came. Whether all were where they were left.
+    async fn hand_over(&mut self, rows: &[Vec<String>], upto: u64) -> Result<bool, Halt> {
+        let mut all = true;
+        for (place, rows) in rows.iter().enumerate() {
+            let Some(applied) = self.fed[place].applied.filter(|applied| *applied < upto) else { continue };
+            let held = self.apply(place, applied, upto, rows).await?;
+            all &= held == upto;
+            self.fed[place].applied = Some(held);
+            self.fed[place].tell();
+        }
+        Ok(all)
     }
 
     /// As many events as may be worked on at once: what stood before them in their streams has to be read. At least one.
@@ -208,14 +234,9 @@ impl Projector {
         Ok(folds)
     }
 
-    /// The rows of the page, or of its beginning where they are very many; the position behind it, and the folds after it.
-    #[allow(clippy::type_complexity)]
-    fn rows(
-        &self,
-        page: Vec<Positioned>,
-        mut folds: HashMap<StreamId, Folded>,
-    ) -> Result<(Vec<String>, u64, HashMap<StreamId, Folded>), Halt> {
-        let (mut rows, mut upto) = (Vec::new(), 0);
+    /// The rows of the page, or of its beginning where they are very many.
+    fn made(&self, page: Vec<Positioned>, mut folds: HashMap<StreamId, Folded>) -> Result<Made, Halt> {
+        let (mut rows, mut upto) = (vec![Vec::new(); self.fed.len()], 0);
         for event in page {
             let stream = event.recorded.stream;
             let before = folds.remove(&stream).unwrap_or_default();
@@ -223,25 +244,22 @@ impl Projector {
             let after =
                 before.next(&event.recorded).map_err(|cause| ReadError::Unfoldable { position, cause })?;
             let step = Step { before: &before, event: &event, after: &after };
-            rows.extend((self.behind.rows)(&self.reader.vault, &step).iter().map(row_text));
+            for (fed, rows) in self.fed.iter().zip(&mut rows) {
+                if fed.applied.is_some_and(|applied| applied <= position) {
+                    rows.extend((fed.behind.rows)(&self.reader.vault, &step).iter().map(row_text));
+                }
+            }
             folds.insert(stream, after);
             upto = position + 1;
-            if rows.len() >= limits::BEHIND_ROWS {
+            if rows.iter().map(Vec::len).sum::<usize>() >= limits::BEHIND_ROWS {
                 break;
             }
         }
-        Ok((rows, upto, folds))
+        Ok(Made { rows, upto, folds })
     }
 
-    /// How far it is.
-    async fn ask(&mut self) -> Result<u64, Halt> {
-        self.kept.clear();
-        let nowhere = u64::MAX >> 1;
-        self.apply(nowhere, nowhere, &[]).await
-    }
-
-    async fn apply(&mut self, first: u64, upto: u64, rows: &[String]) -> Result<u64, Halt> {
-        let (ledger, apply) = (self.reader.ledger, self.behind.apply);
+    async fn apply(&mut self, place: usize, first: u64, upto: u64, rows: &[String]) -> Result<u64, Halt> {
+        let (ledger, apply) = (self.reader.ledger, self.fed[place].behind.apply);
         let connection = self.connected().await?;
         let (first, upto) = (first.cast_signed(), upto.cast_signed());
         let row = connection.query_one(apply, &[&ledger, &first, &upto, &rows]).await;
@@ -256,6 +274,14 @@ impl Projector {
         }
         let gone = || Halt::Database(DbError::Unavailable("its connection is gone".into()).into());
         self.connection.as_ref().ok_or_else(gone)
+    }
+}
+
+impl Fed {
+    fn tell(&mut self) {
+        if let Some(applied) = self.applied {
+            self.reach.send_if_modified(|reach| std::mem::replace(&mut reach.applied, applied) != applied);
+        }
     }
 }
 
