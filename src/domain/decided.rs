@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::Unfoldable;
-use super::access::{Facts, Owner, Reason, Request, Verdict};
+use super::access::{self, Facts, Owner, Reason, Request, Verdict};
 use super::credential::{Credential, Secret};
 use super::event::Recorded;
 use super::ids::{MemberId, SecretId, TenantId};
@@ -44,6 +44,31 @@ impl<'a> Whole<'a> {
             operations: &tenant.settings.operations,
         }
     }
+}
+
+/// Whether a credential works as such at an instant: whether its active secret does.
+pub fn stands(credential: &Credential, tenant: &Tenant, owner: Option<&Member>, at: Timestamp) -> bool {
+    let secret = credential.active_secret();
+    secret.is_some_and(|secret| access::stands(&Whole { credential, secret, tenant, owner }.facts(), at))
+}
+
+/// Whether anything of a tenant may work then, were nothing else against it.
+pub fn may_stand(tenant: &Tenant, at: Timestamp) -> bool {
+    let facts = Facts {
+        tenant: tenant.id,
+        token: None,
+        revoked: false,
+        secret_revoked: false,
+        secret_ends_at: None,
+        expires_at: None,
+        tenant_suspended: tenant.suspended_at.is_some(),
+        suspended: false,
+        owner: None,
+        scopes: &[],
+        ip_rules: &IpRules::default(),
+        operations: &tenant.settings.operations,
+    };
+    access::stands(&facts, at)
 }
 
 /// What an event may change, and a verdict rest on.
