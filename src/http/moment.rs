@@ -69,7 +69,10 @@ pub fn named(query: &mut Parameters<'_>, names: Names) -> Option<Option<Named>> 
     match (at?, position?) {
         (Some(_), Some(_)) => {
             let Names { at, position } = names;
-            query.refuse(position, format_args!("a moment is named by {at} or by {position}: leave out one of them"))
+            query.refuse(
+                position,
+                format_args!("a moment is named by {at} or by {position}: leave out one of them"),
+            )
         }
         (Some(at), None) => Some(Some(Named::At(at))),
         (None, position) => Some(position.map(Named::Position)),

@@ -68,7 +68,8 @@ pub async fn handle(
         asked.is_whole()?;
         let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
         let between = question.between(&app).await?;
-        let pages = Exported { changes: Changes::read(&app, tenant, between).await?, rest: Some(between.start()) };
+        let pages =
+            Exported { changes: Changes::read(&app, tenant, between).await?, rest: Some(between.start()) };
         return export::answer(form, COLUMNS, seat, pages, context.request_id).await;
     }
     let listing = Listing::of(&app, &query, asked, request.path());
@@ -87,7 +88,8 @@ pub async fn handle(
 
 struct Question {
     asked: Asked,
-    from: Named,
+    /// none: before there was anything
+    from: Option<Named>,
     /// none: now
     to: Option<Named>,
     form: Option<Form>,
@@ -96,11 +98,7 @@ struct Question {
 fn read(query: &Query<'_>) -> Result<Question, Problem> {
     query.decode(|query| {
         let asked = query.asked();
-        let from = match named(query, FROM) {
-            Some(None) => query.refuse("from", "say since when, by from or by from_position"),
-            Some(from) => from,
-            None => None,
-        };
+        let from = named(query, FROM);
         let to = named(query, TO);
         let form = Form::asked(query, FORMS);
         Some(Question { asked: asked?, from: from?, to: to?, form: form? })
@@ -116,7 +114,10 @@ struct Between {
 
 impl Question {
     async fn between(&self, app: &App) -> Result<Between, Problem> {
-        let from = app.moment(self.from, FROM).await?;
+        let from = match self.from {
+            Some(named) => app.moment(named, FROM).await?,
+            None => None,
+        };
         let to = match self.to {
             Some(named) => app.moment(named, TO).await?,
             None => Some(app.this_moment().await?),
@@ -230,9 +231,10 @@ impl Changes {
         wanted: usize,
     ) -> Result<Candidates, Problem> {
         // What was not there yet, the clock did not change.
-        let Some(before) = &self.before else { return Ok(Candidates { ids: vec![], looked_at: 0, rest: None }) };
-        let watched =
-            |then: &Then| Watched { moment: then.moment, warning_seconds: then.warning_seconds() };
+        let Some(before) = &self.before else {
+            return Ok(Candidates { ids: vec![], looked_at: 0, rest: None });
+        };
+        let watched = |then: &Then| Watched { moment: then.moment, warning_seconds: then.warning_seconds() };
         let search = by_clock::Search {
             database: self.app.ledger.database(),
             ledger: self.app.ledger.reader().ledger,

@@ -36,7 +36,8 @@ impl Owners {
 
     /// Each once.
     pub fn ids<'c>(credentials: impl IntoIterator<Item = &'c Credential>) -> Vec<MemberId> {
-        let mut ids: Vec<MemberId> = credentials.into_iter().filter_map(|credential| credential.owner).collect();
+        let mut ids: Vec<MemberId> =
+            credentials.into_iter().filter_map(|credential| credential.owner).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

@@ -60,7 +60,8 @@ impl Place {
     async fn then(&self, app: &Data<App>, moment: Moment) -> Result<Value, Problem> {
         let then = Then::read(app, self.tenant, moment).await?.ok_or_else(Problem::not_found)?;
         let credential = then.credentials(&[self.id]).await?.pop().flatten();
-        let credential = credential.filter(|found| found.kind() == self.kind).ok_or_else(Problem::not_found)?;
+        let credential =
+            credential.filter(|found| found.kind() == self.kind).ok_or_else(Problem::not_found)?;
         let owners = then.owners([&credential]).await?;
         let mut told = then.tell(&[&credential], &owners).await?;
         told.pop().ok_or_else(Problem::not_found)

@@ -44,8 +44,7 @@ impl Watched {
 /// of lives, expiries and windows are. Then the expiries beyond, into whose warning they may have come: all that were not expiring at
 /// one of the moments and were at the other lie between where the two moments' windows end.
 pub fn ranges(before: &Watched, after: &Watched) -> [Instants; RANGES] {
-    let between =
-        Instants { after_ms: before.moment.at.millis(), until_ms: after.moment.at.millis() };
+    let between = Instants { after_ms: before.moment.at.millis(), until_ms: after.moment.at.millis() };
     let (one, other) = (before.warns_until(), after.warns_until());
     let beyond = Instants { after_ms: one.min(other).max(between.until_ms), until_ms: one.max(other) };
     [between, beyond]
@@ -77,7 +76,8 @@ impl Search<'_> {
     /// The next of a range (0 or 1), behind a place; as many as asked for, where there are.
     pub async fn page(&self, range: usize, after: Option<Place>, rows: i64) -> Result<Vec<Ending>, DbError> {
         let ranges = ranges(&self.before, &self.after);
-        let (Some(own), earlier) = (ranges.get(range), if range == 0 { Instants::NONE } else { ranges[0] }) else {
+        let (Some(own), earlier) = (ranges.get(range), if range == 0 { Instants::NONE } else { ranges[0] })
+        else {
             return Ok(Vec::new());
         };
         let start = Place { at_ms: own.after_ms, credential: Uuid::max() };

@@ -15,7 +15,8 @@ use crate::ledger::past::Moment;
 use crate::limits;
 use crate::projections::list::{CredentialFilter, CredentialPlace};
 
-const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/validity/queries/page.sql"));
+const PAGE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/validity/queries/page.sql"));
 const PAGE_END: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/validity/queries/page_end.sql"));
 const OF_SOME: &str =

@@ -52,7 +52,8 @@ fn rows(_: &Vault, step: &Step<'_>) -> Vec<Value> {
     let (before, after) = step.states();
     let Some(credential) = after.credential() else { return Vec::new() };
     let (listed, ends) = (Listed::of(credential), ends(credential));
-    let stays = before.credential().is_some_and(|before| Listed::of(before) == listed && self::ends(before) == ends);
+    let stays =
+        before.credential().is_some_and(|before| Listed::of(before) == listed && self::ends(before) == ends);
     if stays {
         return Vec::new();
     }

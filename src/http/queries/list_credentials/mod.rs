@@ -47,7 +47,13 @@ pub async fn handle(
     let form = Form::chosen(request.headers(), question.form, FORMS)?;
     let asked = std::mem::take(&mut question.asked);
     app.reached(asked.min_position).await?;
-    let of = Of { app: app.clone(), tenant, kind: kind_of(&request)?, filter: question.filter, valid: question.valid };
+    let of = Of {
+        app: app.clone(),
+        tenant,
+        kind: kind_of(&request)?,
+        filter: question.filter,
+        valid: question.valid,
+    };
     if form != Form::Page {
         asked.is_whole()?;
         let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;

@@ -40,7 +40,10 @@ impl Present {
         if self.0.is_of_none() || self.0.valid == Some(true) && !self.may_work().await? {
             return Ok((Vec::new(), None));
         }
-        let look = Look { now: self.0.app.now(), warning_seconds: warning_seconds(&self.0.app, self.0.tenant).await? };
+        let look = Look {
+            now: self.0.app.now(),
+            warning_seconds: warning_seconds(&self.0.app, self.0.tenant).await?,
+        };
         let (mut data, mut place, mut folds) = (Vec::new(), after, 0);
         loop {
             let wanted = limit - data.len();
