@@ -65,7 +65,7 @@ pub async fn handle(
     let (walk, place) = match (question.named, listing.after(|bytes| opened(&bytes))?) {
         (named, None) => Walk::begin(of, named).await?,
         (None, Some((None, place))) => (Walk::Now(Present(of)), place),
-        (Some(_), Some((Some(moment), place))) => (Walk::Then(Past::read(of, moment).await?), place),
+        (Some(_), Some((Some(moment), place))) => (Walk::Then(Box::new(Past::read(of, moment).await?)), place),
         _ => return Err(Problem::internal("a cursor of this query says otherwise than it of when it is")),
     };
     let (data, rest) = walk.page(place, listing.limit()).await?;
@@ -166,7 +166,7 @@ impl Of {
 /// A list that is gone along.
 enum Walk {
     Now(Present),
-    Then(Past),
+    Then(Box<Past>),
 }
 
 impl Walk {
@@ -175,7 +175,7 @@ impl Walk {
         let Some(named) = named else { return Ok((Walk::Now(Present(of)), CredentialPlace::START)) };
         let moment = of.app.moment(named, moment::OF).await?.ok_or_else(Problem::not_found)?;
         let past = Past::read(of, moment).await?;
-        Ok((Walk::Then(past), crate::projections::validity::find::start(moment)))
+        Ok((Walk::Then(Box::new(past)), crate::projections::validity::find::start(moment)))
     }
 
     fn moment(&self) -> Option<Moment> {
