@@ -110,3 +110,35 @@ impl Search<'_> {
         Ok(found.iter().map(ending).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn at(seconds: i64, warning_seconds: u32) -> Watched {
+        let at = Timestamp::from_millis(seconds * 1000).expect("an instant");
+        Watched { moment: Moment { position: 0, at }, warning_seconds }
+    }
+
+    fn seconds(of: [Instants; RANGES]) -> [(i64, i64); RANGES] {
+        of.map(|instants| (instants.after_ms / 1000, instants.until_ms / 1000))
+    }
+
+    #[test]
+    fn expiries_that_came_into_the_window_or_fell_out_of_it_lie_in_the_second_range() {
+        for (before, after, expected) in [
+            // the window moves along with the clock
+            (at(100, 50), at(110, 50), [(100, 110), (150, 160)]),
+            // longer and shorter windows
+            (at(100, 50), at(110, 500), [(100, 110), (150, 610)]),
+            (at(100, 500), at(110, 50), [(100, 110), (160, 600)]),
+            // what lies between the moments is in the first
+            (at(100, 5), at(200, 5), [(100, 200), (200, 205)]),
+            (at(100, 0), at(200, 0), [(100, 200), (200, 200)]),
+            (at(100, 0), at(100, 0), [(100, 100), (100, 100)]),
+        ] {
+            assert_eq!(seconds(ranges(&before, &after)), expected, "{before:?} {after:?}");
+        }
+    }
+}

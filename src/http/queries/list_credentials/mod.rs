@@ -65,7 +65,9 @@ pub async fn handle(
     let (walk, place) = match (question.named, listing.after(|bytes| opened(&bytes))?) {
         (named, None) => Walk::begin(of, named).await?,
         (None, Some((None, place))) => (Walk::Now(Present(of)), place),
-        (Some(_), Some((Some(moment), place))) => (Walk::Then(Box::new(Past::read(of, moment).await?)), place),
+        (Some(_), Some((Some(moment), place))) => {
+            (Walk::Then(Box::new(Past::read(of, moment).await?)), place)
+        }
         _ => return Err(Problem::internal("a cursor of this query says otherwise than it of when it is")),
     };
     let (data, rest) = walk.page(place, listing.limit()).await?;

@@ -8,6 +8,7 @@ use crate::db::{Errand, Scope, Sight};
 use crate::domain::credential::Credential;
 use crate::domain::decided::{may_stand, stands};
 use crate::domain::ids::StreamId;
+use crate::domain::tenant::Tenant;
 use crate::http::problem::Problem;
 use crate::http::queries::credentials_then::Owners;
 use crate::http::queries::get_credential::warning_seconds;
@@ -37,7 +38,13 @@ impl Present {
         after: CredentialPlace,
         limit: usize,
     ) -> Result<(Vec<Value>, Option<CredentialPlace>), Problem> {
-        if self.0.is_of_none() || self.0.valid == Some(true) && !self.may_work().await? {
+        let loaded = match self.0.valid {
+            Some(_) => self.0.app.ledger.tenant_now(self.0.tenant).await?,
+            None => Loaded::default(),
+        };
+        let tenant = loaded.state.tenant();
+        let nothing_works = || tenant.is_some_and(|tenant| !may_stand(tenant, self.0.app.now()));
+        if self.0.is_of_none() || self.0.valid == Some(true) && nothing_works() {
             return Ok((Vec::new(), None));
         }
         let look = Look {
@@ -47,7 +54,7 @@ impl Present {
         let (mut data, mut place, mut folds) = (Vec::new(), after, 0);
         loop {
             let wanted = limit - data.len();
-            let found = self.found(look, place, wanted).await?;
+            let found = self.found((look, tenant), place, wanted).await?;
             folds += wanted;
             data.extend(self.told(look, &found.loaded).await?);
             let Some(rest) = found.rest else { return Ok((data, None)) };
@@ -59,12 +66,12 @@ impl Present {
         }
     }
 
-    async fn may_work(&self) -> Result<bool, Problem> {
-        let kept = self.0.app.ledger.tenant_now(self.0.tenant).await?;
-        Ok(kept.state.tenant().is_some_and(|tenant| may_stand(tenant, self.0.app.now())))
-    }
-
-    async fn found(&self, look: Look, after: CredentialPlace, limit: usize) -> Result<Found, Problem> {
+    async fn found(
+        &self,
+        (look, tenant_now): (Look, Option<&Tenant>),
+        after: CredentialPlace,
+        limit: usize,
+    ) -> Result<Found, Problem> {
         let Of { app, tenant, kind, filter, .. } = &self.0;
         let scope = app.ledger.database().scope(Sight::Tenant(tenant.0)).await?;
         let page = CredentialPage {
@@ -84,8 +91,8 @@ impl Present {
         let rest = places.last().copied().filter(|_| more);
         let streams: Vec<StreamId> = places.iter().map(|place| StreamId(place.id)).collect();
         let mut loaded = app.ledger.reader().streams_in(&scope, &streams).await?;
-        if let Some(valid) = self.0.valid {
-            loaded = self.working(&scope, loaded, (valid, look.now)).await?;
+        if let Some((valid, tenant)) = self.0.valid.zip(tenant_now) {
+            loaded = self.working(&scope, loaded, tenant, (valid, look.now)).await?;
         }
         scope.finish().await?;
         Ok(Found { loaded, rest })
@@ -96,17 +103,15 @@ impl Present {
         &self,
         scope: &Scope,
         loaded: Vec<Loaded>,
+        tenant: &Tenant,
         (valid, now): (bool, Timestamp),
     ) -> Result<Vec<Loaded>, Problem> {
         let reader = self.0.app.ledger.reader();
         let credentials = || loaded.iter().filter_map(|loaded| loaded.state.credential());
         let ids = Owners::ids(credentials());
-        let mut streams: Vec<StreamId> = ids.iter().map(|id| StreamId::from(*id)).collect();
-        streams.push(self.0.tenant.into());
-        let mut around = reader.streams_in(scope, &streams).await?;
-        let tenant = around.pop().unwrap_or_default();
-        let tenant = tenant.state.tenant().ok_or_else(Problem::not_found)?;
-        let owners = Owners::of(ids, around);
+        let streams: Vec<StreamId> = ids.iter().map(|id| StreamId::from(*id)).collect();
+        let owners = reader.streams_in(scope, &streams).await?;
+        let owners = Owners::of(ids, owners);
         let works = |credential: &Credential| stands(credential, tenant, owners.owner(credential), now);
         let asked_for = |loaded: &Loaded| loaded.state.credential().is_some_and(|own| works(own) == valid);
         Ok(loaded.into_iter().filter(asked_for).collect())
