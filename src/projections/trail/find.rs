@@ -26,8 +26,6 @@ const OF_ACTOR: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/of_actor.sql"));
 const OF_CLIENT_IP: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/of_client_ip.sql"));
-const TOUCHED: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/touched.sql"));
 const FEED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/trail/queries/feed.sql"));
 
 /// A row of the trail: what is told of an event beside the event itself.
@@ -233,39 +231,6 @@ pub async fn feed(
     Ok(found)
 }
 
-/// Something that happened to a key or a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Touch {
-    pub credential: Uuid,
-    pub position: u64,
-    /// nothing had happened to it since the span began
-    pub is_first: bool,
-}
-
-/// What happened to a tenant's keys and clients in a part of its trail, in order; the page begins at `from`.
-pub async fn touched(
-    database: &Database,
-    vault: &Vault,
-    (ledger, tenant): (i32, TenantId),
-    (span, from): (Span, u64),
-    rows: i64,
-) -> Result<Vec<Touch>, ReadError> {
-    let before = |position: u64| position.cast_signed() - 1;
-    let params: [&(dyn ToSql + Sync); 6] =
-        [&ledger, &tenant.0, &before(span.first), &before(from), &before(span.upto), &rows];
-    let mut found = Vec::new();
-    let take = |row: Row| {
-        let read = TrailRow::read(vault, &row)?;
-        if read.tenant != Some(tenant) {
-            return Err(ReadError::Forged { position: read.position });
-        }
-        found.push(Touch { credential: read.subject, position: read.position, is_first: row.get(12) });
-        Ok::<_, ReadError>(())
-    };
-    database.ask_each(Errand::Reading, Sight::Tenant(tenant.0), TOUCHED, &params, take).await?;
-    Ok(found)
-}
-
 async fn ask(
     database: &Database,
     sight: Sight<'_>,
@@ -284,7 +249,7 @@ async fn ask(
 
 impl TrailRow {
     /// One that a node of this ledger wrote.
-    fn read(vault: &Vault, row: &Row) -> Result<Self, ReadError> {
+    pub(super) fn read(vault: &Vault, row: &Row) -> Result<Self, ReadError> {
         let read = TrailRow {
             tenant: row.get::<_, Option<Uuid>>(0).map(TenantId),
             position: row.get::<_, i64>(1).cast_unsigned(),
