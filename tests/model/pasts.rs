@@ -71,7 +71,7 @@ fn moments(own: &[&Positioned]) -> Vec<Moment> {
     let mut ends: BTreeSet<Timestamp> = BTreeSet::new();
     for event in own {
         let state = states.remove(&event.recorded.stream).unwrap_or_default();
-        let state = state.folded((*event).recorded.clone()).expect("a stream");
+        let state = state.folded(event.recorded.clone()).expect("a stream");
         let found = state.credential().into_iter().flat_map(|key| {
             let windows = key.secrets.iter().filter_map(|secret| secret.ends_at);
             windows.chain(key.expires_at).chain(key.half_life())
