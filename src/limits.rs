@@ -549,6 +549,14 @@ pub const TRAIL_SCAN: i64 = 2000;
 /// Types that may be asked for together.
 pub const TRAIL_TYPES: usize = 20;
 
+// ---- what credentials were ----
+/// Credentials that one look of a page goes by, where few of them are what is asked for.
+pub const VALIDITY_SCAN: i64 = 2000;
+/// Streams that one page folds, where only a fold says whether something is what is asked for.
+pub const VALIDITY_FOLDS: usize = 1000;
+/// Credentials that are looked at by themselves where the beginning of a prefix says which; where it says more, it narrows nothing.
+pub const VALIDITY_PREFIXED: i64 = 1000;
+
 // ---- exports ----
 /// How many exports are read at once.
 pub const EXPORTS_AT_ONCE: usize = 8;

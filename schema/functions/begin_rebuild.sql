@@ -9,7 +9,8 @@ declare
 begin
   lock table credledger.heads in exclusive mode;
   foreach projection in array projections loop
-    execute format('drop table if exists credledger.%I, credledger.%I cascade', projection, projection || '_progress');
+    execute format('drop table if exists credledger.%I, credledger.%I, credledger.%I cascade',
+      projection, projection || '_progress', projection || '_ends');
     execute format('drop type if exists credledger.%I, credledger.%I', projection || '_facts', projection || '_row');
   end loop;
 end

@@ -28,3 +28,5 @@ grant execute on function credledger.secret_of_prefix to credledger_app;
 grant execute on function credledger.read_in_order to credledger_app;
 grant select on credledger.trail to credledger_app;
 grant execute on function credledger.read_named to credledger_app;
+grant select on credledger.validity, credledger.validity_ends to credledger_app;
+grant execute on function credledger.status_at to credledger_app;

@@ -13,4 +13,4 @@ grant execute on function credledger.read_by_stream to credledger_system;
 grant execute on function credledger.read_endings to credledger_system;
 grant execute on function credledger.read_answers to credledger_system;
 grant execute on function credledger.reseal_answers to credledger_system;
-grant execute on function credledger.apply_trail to credledger_system;
+grant execute on function credledger.apply_trail, credledger.apply_validity to credledger_system;

@@ -216,6 +216,15 @@ pub fn judge(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Verdict
     }
 }
 
+/// Whether it works as such: for some call, from somewhere. The same rule as [`judge`]: what is refused for the call alone (where it comes
+/// from, what it needs) may be accepted of another.
+pub fn stands(facts: &Facts<'_>, at: Timestamp) -> bool {
+    match refusal(facts, &Request::AT_ALL, at) {
+        None | Some(Reason::IpDenied) => true,
+        Some(_) => false,
+    }
+}
+
 /// The reasons in their order of precedence; the first that applies is the answer. An end is over in its own instant.
 fn refusal(facts: &Facts<'_>, request: &Request<'_>, at: Timestamp) -> Option<Reason> {
     let ended = |end: Option<Timestamp>| end.is_some_and(|end| end <= at);

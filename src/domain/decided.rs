@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::Unfoldable;
-use super::access::{Facts, Owner, Reason, Request, Verdict};
+use super::access::{self, Facts, Owner, Reason, Request, Verdict};
 use super::credential::{Credential, Secret};
 use super::event::Recorded;
 use super::ids::{MemberId, SecretId, TenantId};
@@ -44,6 +44,31 @@ impl<'a> Whole<'a> {
             operations: &tenant.settings.operations,
         }
     }
+}
+
+/// Whether a credential works as such at an instant: whether its active secret does.
+pub fn stands(credential: &Credential, tenant: &Tenant, owner: Option<&Member>, at: Timestamp) -> bool {
+    let secret = credential.active_secret();
+    secret.is_some_and(|secret| access::stands(&Whole { credential, secret, tenant, owner }.facts(), at))
+}
+
+/// Whether anything of a tenant may work then, were nothing else against it.
+pub fn may_stand(tenant: &Tenant, at: Timestamp) -> bool {
+    let facts = Facts {
+        tenant: tenant.id,
+        token: None,
+        revoked: false,
+        secret_revoked: false,
+        secret_ends_at: None,
+        expires_at: None,
+        tenant_suspended: tenant.suspended_at.is_some(),
+        suspended: false,
+        owner: None,
+        scopes: &[],
+        ip_rules: &IpRules::default(),
+        operations: &tenant.settings.operations,
+    };
+    access::stands(&facts, at)
 }
 
 /// What an event may change, and a verdict rest on.
@@ -220,5 +245,47 @@ impl Seen<'_> {
             Seen::Rules(rules) => Seen::Rules(Cow::Owned(rules.into_owned())),
             Seen::Demanded(scope) => Seen::Demanded(scope.map(|scope| Cow::Owned(scope.into_owned()))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::access::{Request, judge};
+    use crate::domain::credential::Status;
+    use crate::domain::testing::*;
+
+    /// Every way in which something may have come to an end, each by itself and with each other.
+    #[test]
+    fn what_stands_is_what_the_verdict_accepts_of_some_call_and_reads_as_active_or_expiring() {
+        let member = member_with(&["*"]);
+        let mut disabled = member.clone();
+        disabled.disabled_at = Some(at(0));
+        let ended = given([created(), revoked()]).state();
+        for ways in 0..32 {
+            let is = |way: u32| ways & (1 << way) != 0;
+            let created = if is(0) { created_until(at(5)) } else { created() };
+            let mut credential = given([created]).state();
+            credential.suspended_at = is(1).then(|| at(0));
+            credential.revoked = ended.revoked.clone().filter(|_| is(2));
+            let tenant = if is(3) { suspended_tenant() } else { tenant_with(|_| ()) };
+            let owner = if is(4) { &disabled } else { &member };
+            for (owner, against) in [(Some(owner), ways), (None, ways & !16)] {
+                let stands = stands(&credential, &tenant, owner, at(5));
+                assert_eq!(stands, against == 0, "{ways:b}");
+                let secret = credential.active_secret().expect("one");
+                let whole = Whole { credential: &credential, secret, tenant: &tenant, owner };
+                assert_eq!(stands, judge(&whole.facts(), &Request::AT_ALL, at(5)).is_ok(), "{ways:b}");
+                let status = credential.status(at(5), 0);
+                assert!(!stands || matches!(status, Status::Active | Status::Expiring), "{ways:b}");
+                assert!(!stands || may_stand(&tenant, at(5)), "{ways:b}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_calls_may_come_from_is_for_each_call() {
+        let credential = given([created(), restricted("192.0.2.0/24")]).state();
+        assert!(stands(&credential, &tenant_with(|_| ()), None, at(1)));
     }
 }

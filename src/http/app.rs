@@ -165,14 +165,20 @@ impl App {
     /// done. Answers how many events that are.
     pub async fn trail_reached(&self) -> Result<u64, Problem> {
         let head = self.ledger.progress().applied;
-        match self.reached.within(trail::NAME, head, limits::CATCH_UP_WAIT).await {
-            Ok(()) => Ok(head),
+        self.behind_reached(trail::NAME, head).await?;
+        Ok(head)
+    }
+
+    /// For whoever reads what follows behind: waits until so many events are in it.
+    pub async fn behind_reached(&self, name: &'static str, events: u64) -> Result<(), Problem> {
+        match self.reached.within(name, events, limits::CATCH_UP_WAIT).await {
+            Ok(()) => Ok(()),
             Err(NotReached::Behind) => Err(Problem::retry_later(
                 Code::Behind,
                 limits::RETRY_AFTER_SECONDS,
-                "the trail has not caught up with the ledger yet; ask again",
+                format!("the {name} has not caught up with the ledger yet; ask again"),
             )),
-            Err(NotReached::Stopped) => Err(trail_stopped()),
+            Err(NotReached::Stopped) => Err(stopped(name)),
         }
     }
 
@@ -208,7 +214,11 @@ pub fn not_answering() -> Problem {
 }
 
 pub fn trail_stopped() -> Problem {
-    let detail = "the trail is not being kept any more; the service's log says why";
+    stopped(trail::NAME)
+}
+
+fn stopped(name: &str) -> Problem {
+    let detail = format!("the {name} is not being kept any more; the service's log says why");
     Problem::unavailable(limits::RETRY_AFTER_SECONDS, detail)
 }
 

@@ -24,27 +24,33 @@ pub enum When {
 
 /// A moment by one of its two names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
+pub enum Named {
     At(Timestamp),
     Position(u64),
 }
+
+/// What the two names of a moment are called in a query.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    pub at: &'static str,
+    pub position: &'static str,
+}
+
+/// Of when a resource, or a list, is asked for.
+pub const OF: Names = Names { at: "at", position: "position" };
 
 /// What a GET of one resource takes, and nothing besides: whoever names no moment may wait for a position.
 pub async fn when(app: &App, request: &HttpRequest) -> Result<When, Problem> {
     let query = Query::parse(request.query_string())?;
     let (min_position, named) = query.decode(|query| {
         let min_position = query.number("min_position");
-        let named = named(query);
+        let named = named(query, OF);
         Some((min_position?, named?))
     })?;
     app.reached(min_position).await?;
     match named {
         None => Ok(When::Now),
-        Some(Named::At(at)) => app.moment_at(at, parameter("at")).await.map(When::Then),
-        Some(Named::Position(position)) => {
-            let at = app.time_of(position, parameter("position")).await?;
-            Ok(When::Then(Moment { position, at }))
-        }
+        Some(named) => app.moment(named, OF).await?.map(When::Then).ok_or_else(Problem::not_found),
     }
 }
 
@@ -52,17 +58,21 @@ fn parameter(name: &str) -> FaultPlace {
     FaultPlace::Parameter(name.to_owned())
 }
 
-fn named(query: &mut Parameters<'_>) -> Option<Option<Named>> {
-    let at = query.optional("at", |text| {
+pub fn named(query: &mut Parameters<'_>, names: Names) -> Option<Option<Named>> {
+    let at = query.optional(names.at, |text| {
         Timestamp::read(text).map_err(|wrong| match text.contains(' ') {
             true => format!("{wrong}; in a URL a + is written %2B"),
             false => wrong.to_string(),
         })
     });
-    let position = query.number("position");
+    let position = query.number(names.position);
     match (at?, position?) {
         (Some(_), Some(_)) => {
-            query.refuse("position", "a moment is named by at or by position: leave out one of them")
+            let Names { at, position } = names;
+            query.refuse(
+                position,
+                format_args!("a moment is named by {at} or by {position}: leave out one of them"),
+            )
         }
         (Some(at), None) => Some(Some(Named::At(at))),
         (None, position) => Some(position.map(Named::Position)),
@@ -72,10 +82,33 @@ fn named(query: &mut Parameters<'_>) -> Option<Option<Named>> {
 impl App {
     /// The state after the last event that had happened by then. Before the first there was nothing, and nothing is found.
     pub async fn moment_at(&self, at: Timestamp, place: FaultPlace) -> Result<Moment, Problem> {
+        self.past_at(at, place).await?.ok_or_else(Problem::not_found)
+    }
+
+    /// None before the first event.
+    async fn past_at(&self, at: Timestamp, place: FaultPlace) -> Result<Option<Moment>, Problem> {
         let now = self.of_the_ledger(self.now());
         not_ahead(at, now, place)?;
         let position = self.ledger.position_at(at).await?;
-        position.map(|position| Moment { position, at }).ok_or_else(Problem::not_found)
+        Ok(position.map(|position| Moment { position, at }))
+    }
+
+    /// A moment that a query names; none before the first event.
+    pub async fn moment(&self, named: Named, names: Names) -> Result<Option<Moment>, Problem> {
+        match named {
+            Named::At(at) => self.past_at(at, parameter(names.at)).await,
+            Named::Position(position) => {
+                let at = self.time_of(position, parameter(names.position)).await?;
+                Ok(Some(Moment { position, at }))
+            }
+        }
+    }
+
+    /// As far as the ledger has come, looked at now.
+    pub async fn this_moment(&self) -> Result<Moment, Problem> {
+        let now = self.of_the_ledger(self.now());
+        let position = self.ledger.position_at(now).await?.ok_or_else(Problem::not_found)?;
+        Ok(Moment { position, at: now })
     }
 
     /// When the event at a position happened.

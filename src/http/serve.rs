@@ -164,6 +164,7 @@ fn tenant(service: &mut ServiceConfig) {
     service
         .service(Routes::at("").get(read::get_tenant::handle).patch(command::edit_tenant::handle).done())
         .service(Routes::at("/audit").on(Method::GET, export::FORMS, read::audit::handle).done())
+        .service(Routes::at("/changes").on(Method::GET, export::FORMS, read::changes::handle).done())
         .service(Routes::at("/suspend").post(command::suspend_tenant::handle).done())
         .service(Routes::at("/resume").post(command::resume_tenant::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_tenant).done())
@@ -189,7 +190,12 @@ fn tenant(service: &mut ServiceConfig) {
 
 fn keys(service: &mut ServiceConfig) {
     service
-        .service(Routes::at("").get(read::list_credentials::handle).post(command::create_key::handle).done())
+        .service(
+            Routes::at("")
+                .on(Method::GET, export::FORMS, read::list_credentials::handle)
+                .post(command::create_key::handle)
+                .done(),
+        )
         .service(
             Routes::at("/import")
                 .on(Method::POST, &[command::import_keys::NDJSON], command::import_keys::handle)
@@ -201,7 +207,10 @@ fn keys(service: &mut ServiceConfig) {
 fn clients(service: &mut ServiceConfig) {
     service
         .service(
-            Routes::at("").get(read::list_credentials::handle).post(command::create_client::handle).done(),
+            Routes::at("")
+                .on(Method::GET, export::FORMS, read::list_credentials::handle)
+                .post(command::create_client::handle)
+                .done(),
         )
         .service(Routes::at("/{client}/tokens/revoke").post(command::revoke_tokens::handle).done())
         .service(web::scope("/{client}").configure(credential));

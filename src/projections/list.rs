@@ -36,7 +36,8 @@ const DUE: &str =
 /// Which of a tenant's credentials are asked for; absent filters let all pass.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialFilter {
-    pub status: Option<&'static str>,
+    /// one of these
+    pub statuses: Option<Vec<&'static str>>,
     pub name: Option<String>,
     pub scope: Option<String>,
     pub expires_before: Option<Timestamp>,
@@ -85,7 +86,7 @@ pub async fn credentials(scope: &Scope, page: &CredentialPage<'_>) -> Result<Vec
                 &page.rows,
                 &page.now.millis(),
                 &warning_ms,
-                &filter.status,
+                &filter.statuses,
                 &filter.name,
                 &filter.scope,
                 &filter.expires_before.map(Timestamp::millis),

@@ -22,6 +22,7 @@ pub mod secrets;
 pub mod signing_keys;
 pub mod tenants;
 pub mod trail;
+pub mod validity;
 pub mod warnings;
 
 #[cfg(test)]

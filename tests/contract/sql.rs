@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 22] = [
+const GROWING: [&str; 24] = [
     "activity",
     "erasures",
     "events",
@@ -30,6 +30,8 @@ const GROWING: [&str; 22] = [
     "usage_unknown",
     "usage_missing",
     "trail",
+    "validity",
+    "validity_ends",
 ];
 const TENANT: &str = "'00000000-0000-0000-0000-000000000007'";
 
@@ -69,6 +71,14 @@ insert into credledger.trail (ledger_id, tenant_id, position, is_copy, type, fam
          case when n % 9 = 0 then 'tenant' else 'api_key' end, n, pg_temp.id(1, (n + 1) / 2), 2 - n % 2, pg_temp.id(1, (n + 1) / 2),
          pg_temp.id(3, n % 1000), '192.0.2.0'::inet + n % 200, 1, 1, null, ''
     from generate_series(1, 40000) n;
+insert into credledger.validity (ledger_id, tenant_id, credential_id, from_position, created_at_ms, expires_at_ms, kind, description_version,
+    name_version, owner_id, revoked, scopes, suspended)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), 2 * n - p, n, case when n % 50 = 0 then 1000000 + n end,
+         case when n % 7 = 0 then 'oauth_client' else 'api_key' end, 1, 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end,
+         n % 89 = 0, array['orders.read'], n % 97 = 0
+    from generate_series(1, 20000) n, generate_series(1, 2) p;
+insert into credledger.validity_ends (ledger_id, tenant_id, credential_id, from_position, at_ms)
+  select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), 2 * n - p, 1000000 + n from generate_series(1, 20000) n, generate_series(1, 2) p;
 insert into credledger.operators (ledger_id, id, tenant_id, version, record, mac, all_tenants, disabled, identity, invited_as, name_version, reached, role)
   select 1, pg_temp.id(3, n), null, 1, '', '', false, n % 9 = 0, 'i' || n, case when n % 7 = 0 then 'a' || n % 1000 end, 1, array[pg_temp.id(0, n % 100)], 'gateway'
     from generate_series(1, 20000) n;
@@ -115,6 +125,23 @@ fn trail(more: &str) -> [String; 2] {
         .map(|(first, upto, turned)| format!("1, {TENANT}, {first}, {upto}, {turned}, 51{more}"))
 }
 
+/// A page of what a tenant's credentials were: of all, and of those that something more is asked of.
+fn past(more: &str) -> Vec<String> {
+    [
+        "null, null, null, null, null",
+        "array['active', 'expiring'], null, null, null, null",
+        "null, 'orders.read', 1000000, null, null",
+        "null, null, null, 'key 7', null",
+        "null, null, null, null, 'key'",
+    ]
+    .map(|filters| {
+        format!(
+            "1, {TENANT}, 'api_key', 15000, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 51, 30000, 2000, 500, 60, {filters}, {more}"
+        )
+    })
+    .to_vec()
+}
+
 /// With what each query is asked. `copy` queries read a whole projection, at the start, and are meant to.
 fn arguments(name: &str) -> Vec<String> {
     let page = |filters: &str| {
@@ -125,7 +152,7 @@ fn arguments(name: &str) -> Vec<String> {
     match name {
         "credentials/page" => vec![
             page("null, null, null, null, null, null, null, 'api_key', null"),
-            page("'active', null, 'orders.read', 9, null, null, null, 'api_key', null"),
+            page("array['active'], null, 'orders.read', 9, null, null, null, 'api_key', null"),
             page("null, 'key 7', null, null, null, null, null, 'api_key', null"),
             page("null, null, null, null, 'cl_live_ab', null, null, 'api_key', null"),
             page("null, null, null, null, null, 'key', null, 'api_key', null"),
@@ -212,6 +239,21 @@ fn arguments(name: &str) -> Vec<String> {
         }
         "trail/of_actor" => trail(", 0, '00000003-0000-0000-0000-000000000007', 51, null").to_vec(),
         "trail/of_client_ip" => trail(", 1999, '192.0.2.7', 51, array['api_key.created'], null").to_vec(),
+        "trail/touched" => vec![format!("1, {TENANT}, 20000, 30000, 39000, 51")],
+        "validity/page" => past("null"),
+        "validity/of_some" => past("null, array['00000001-0000-0000-0000-000000000007'::uuid]"),
+        "validity/of_owner" => past("'00000004-0000-0000-0000-000000000007'"),
+        "validity/page_end" => {
+            vec![format!("1, {TENANT}, 'api_key', 15000, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1999")]
+        }
+        "validity/of_owner_end" => vec![format!(
+            "1, {TENANT}, 'api_key', 15000, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1999, 30000, \
+             '00000004-0000-0000-0000-000000000007'"
+        )],
+        "validity/prefixed" => vec![format!("1, {TENANT}, 'cl_live_ab', 1001")],
+        "validity/by_clock" => vec![format!(
+            "1, {TENANT}, 30000, 39000, 1000000, 1010000, 1000100, '00000001-0000-0000-0000-000000000007', 51, 0, 0"
+        )],
         "read_endings" => vec!["1, 39000".to_owned()],
         "read_streams" => ["9223372036854775807", "20000", "7"]
             .map(|last| format!("1, array['00000001-0000-0000-0000-000000000007'::uuid], {last}"))

@@ -76,6 +76,8 @@ fn everything_that_is_told(root: &Actor, tenant: &Tenant<'_>) -> Vec<u8> {
     let path = tenant.path();
     let keys = root.get(&format!("{path}/keys")).expect(200);
     let key = text(&keys["data"][0]["id"]);
+    let history = root.get(&format!("{path}/keys/{key}/history?limit=1")).expect(200);
+    let made = history["data"][0]["position"].clone();
     for path in [
         format!("{path}/keys"),
         format!("{path}/keys/{key}"),
@@ -85,6 +87,10 @@ fn everything_that_is_told(root: &Actor, tenant: &Tenant<'_>) -> Vec<u8> {
         format!("{path}/audit?limit=500"),
         format!("{path}/audit?format=csv"),
         format!("{path}/audit?format=ndjson"),
+        format!("{path}/keys?format=csv"),
+        format!("{path}/changes?format=ndjson"),
+        format!("{path}/changes?to_position={made}&format=csv"),
+        format!("{path}/keys?position={made}&format=ndjson"),
         format!("{path}/keys/{key}/history?format=csv"),
         "/api/admin/v1/ledger/events?format=ndjson".to_owned(),
         "/api/admin/v1/operators".to_owned(),

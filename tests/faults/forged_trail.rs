@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::library;
 use crate::support::service::{Actor, Service, Tenant, eventually};
 
-fn execute(service: &Service, sql: &str) -> u64 {
+pub fn execute(service: &Service, sql: &str) -> u64 {
     let sql = sql.to_owned();
     library::block_on(async move {
         let admin = service.database.as_ref().expect("a database of the tests").admin().await;

@@ -24,6 +24,7 @@ mod cut_off;
 mod erased;
 mod expiring;
 mod forged_trail;
+mod forged_validity;
 mod forgery;
 mod lease;
 mod moving_in;

@@ -65,6 +65,11 @@ fn told(root: &Actor, tenant: &Tenant<'_>, typed: &Typed) -> Vec<(String, String
         format!("{FEED}?limit=500"),
         format!("{FEED}?format=ndjson"),
         format!("{}/keys?status=revoked", tenant.path()),
+        format!("{}/keys?position={}", tenant.path(), typed.created),
+        format!("{}/keys?position={}&format=csv", tenant.path(), typed.revoked),
+        format!("{}/keys?format=ndjson", tenant.path()),
+        format!("{}/changes?from_position={}", tenant.path(), typed.created),
+        format!("{}/changes?format=csv", tenant.path()),
     ]
     .into_iter()
     .map(|path| {

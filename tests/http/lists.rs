@@ -161,7 +161,8 @@ fn a_query_is_read_as_strictly_as_a_body() {
         (&history, "order=up", "order"),
         (&history, "status=active", "status"),
         (&history, "at=2026-01-01T00:00:00Z", "at"),
-        (&keys, "position=1", "position"),
+        (&members, "position=1", "position"),
+        (&keys, "position=x", "position"),
         (&tenant.path(), "limit=1", "limit"),
     ];
     for (path, query, parameter) in cases {

@@ -40,6 +40,8 @@ mod operators;
 mod operators_below;
 mod order_of_checks;
 mod past;
+mod past_by_clock;
+mod past_lists;
 mod plans;
 mod preconditions;
 mod secrets;

@@ -56,6 +56,7 @@ pub const ROWS: &[Row] = &[
     whole("POST", "/api/admin/v1/tenants/{tenant}/suspend", "{}", ROOT),
     whole("POST", "/api/admin/v1/tenants/{tenant}/resume", "{}", ROOT),
     row("GET", "/api/admin/v1/tenants/{tenant}/audit", "", READERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/changes", "", READERS),
     whole("GET", "/api/admin/v1/ledger/events", "", &["root", "auditor"]),
     row("GET", "/api/admin/v1/session", "", &ROLES),
     row("GET", "/api/admin/v1/plans", "", READERS),

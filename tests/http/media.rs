@@ -33,16 +33,19 @@ fn a_method_that_a_path_does_not_have_is_405_with_those_that_it_has() {
 fn who_accepts_no_json_is_406_before_anything_is_done() {
     let service = Service::start();
     let root = service.root();
-    let keys = format!("{}/keys", acme(&root).path());
+    let path = acme(&root).path();
+    let (keys, members) = (format!("{path}/keys"), format!("{path}/members"));
     without_an_event(&root, || {
         for accept in ["text/html", "application/xml;q=1", "application/json;q=0", "text/*"] {
             let mint = root.request("POST", &keys).json(&json!({"name": "k"})).header("Accept", accept);
             root.send(&mint).problem(406, "not_acceptable");
-            root.send(&root.request("GET", &keys).header("Accept", accept)).problem(406, "not_acceptable");
+            root.send(&root.request("GET", &members).header("Accept", accept)).problem(406, "not_acceptable");
         }
     });
     for accept in ["*/*", "application/*", "application/json", "text/html, */*;q=0.1"] {
-        root.send(&root.request("GET", &keys).header("Accept", accept)).expect(200);
+        for list in [&keys, &members] {
+            root.send(&root.request("GET", list).header("Accept", accept)).expect(200);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::replays::Record;
 use crate::run::Run;
 use crate::step::history;
 use crate::support::service::Service;
-use crate::{doors, lists, log, replays, trails, verdicts};
+use crate::{doors, lists, log, pasts, replays, trails, verdicts};
 
 const SHORT: (u32, usize) = (90, 75);
 const LONG: (u32, usize) = (1500, 90);
@@ -98,6 +98,7 @@ fn any_history_is_answered_stored_listed_and_judged_as_the_model_says() {
         verdicts::agree(&gateway, &mut run);
         lists::agree(&run);
         trails::agree(&service, &run);
+        pasts::agree(&service, &run);
         doors::agree(&service, &run);
         record.is_told_again(&run.root);
         said.borrow_mut().add(record.some());

@@ -13,12 +13,12 @@ use crate::step::{HOUR, later};
 /// Pages are smaller than most lists.
 const PAGE: usize = 3;
 
-struct Filter {
-    query: String,
-    admits: Box<dyn Fn(&Credential) -> bool>,
+pub struct Filter {
+    pub query: String,
+    pub admits: Box<dyn Fn(&Credential) -> bool>,
 }
 
-fn filter(name: &str, value: &str, admits: impl Fn(&Credential) -> bool + 'static) -> Filter {
+pub fn filter(name: &str, value: &str, admits: impl Fn(&Credential) -> bool + 'static) -> Filter {
     Filter { query: format!("{name}={}", escaped(value)), admits: Box::new(admits) }
 }
 
@@ -44,7 +44,7 @@ pub fn agree(run: &Run<'_>) {
 fn agrees(run: &Run<'_>, tenant: &Tenant, kind: Kind, keys: &[Credential]) {
     let list = List { run, tenant, kind, keys };
     list.holds(&[]);
-    let mut filters = filters(run, tenant, keys);
+    let mut filters = filters(run, tenant, keys, run.oracle.now);
     // A client is looked for by its id, and that is told by the walkthroughs.
     filters.retain(|filter| kind == Kind::ApiKey || !filter.query.starts_with("prefix="));
     for (number, one) in filters.iter().enumerate() {
@@ -65,8 +65,8 @@ struct List<'a> {
     keys: &'a [Credential],
 }
 
-fn filters(run: &Run<'_>, tenant: &Tenant, keys: &[Credential]) -> Vec<Filter> {
-    let now = run.oracle.now;
+/// Each of them at an instant.
+pub fn filters(run: &Run<'_>, tenant: &Tenant, keys: &[Credential], now: Timestamp) -> Vec<Filter> {
     let (warning, mut filters) = (tenant.settings.expiry_warning_seconds, Vec::new());
     for status in ["active", "expiring", "expired", "suspended", "revoked"] {
         filters.push(filter("status", status, move |key| {

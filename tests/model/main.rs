@@ -14,6 +14,7 @@ mod log;
 mod memory;
 mod near_ends;
 mod oracle;
+mod pasts;
 mod replays;
 mod run;
 mod step;

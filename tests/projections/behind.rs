@@ -15,7 +15,7 @@ use credledger::ledger::execute::Order;
 use credledger::ledger::read::Reader;
 use credledger::ops::house::LEDGER;
 use credledger::projections::behind::{self, Projector};
-use credledger::projections::trail;
+use credledger::projections::{trail, validity};
 
 use crate::rebuild::World;
 
@@ -34,6 +34,20 @@ impl World {
     async fn trail_now(&self) -> Vec<String> {
         let admin = self.database.admin().await;
         let query = "select t::text from credledger.trail t order by position, tenant_id nulls first";
+        let rows = admin.query(query, &[]).await.expect("rows");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Every period, and every end that the clock brings, once they are where the ledger is.
+    async fn validity(&self) -> Vec<String> {
+        let head = self.house.ledger.progress().applied;
+        self.house.reached.within(validity::NAME, head, PATIENCE).await.expect("it gets there");
+        self.validity_now().await
+    }
+
+    async fn validity_now(&self) -> Vec<String> {
+        let admin = self.database.admin().await;
+        let query = "select v::text from credledger.validity v union all select e::text from credledger.validity_ends e order by 1";
         let rows = admin.query(query, &[]).await.expect("rows");
         rows.iter().map(|row| row.get(0)).collect()
     }
@@ -178,4 +192,41 @@ async fn an_erased_address_is_in_no_row_whether_it_followed_or_is_built_anew() {
     assert_eq!((with_address(&rows), rows.len()), (0, told.len() + 1));
     world.foundation.rebuild(&world.database.settings(), &[trail::NAME]).await.expect("a rebuild");
     assert_eq!(world.trail_now().await, rows);
+}
+
+#[tokio::test]
+async fn periods_built_anew_and_from_the_midst_are_those_that_followed() {
+    let world = World::open().await;
+    world.live().await;
+    let (rows, events) = (world.validity().await, world.house.ledger.progress().applied);
+    let admin = world.database.admin().await;
+    let count = async |table: &str, of: &str| {
+        let query = format!("select count({of}) from credledger.{table}");
+        admin.query_one(&query, &[]).await.expect("a count").get::<_, i64>(0)
+    };
+    let (periods, ends) = (count("validity", "*").await, count("validity_ends", "*").await);
+    let credentials = count("credentials", "*").await;
+    assert_eq!(count("validity", "distinct credential_id").await, credentials);
+    assert!(periods > credentials && ends > 0, "{periods} periods and {ends} ends of {credentials}");
+    let damage = "delete from credledger.validity where from_position % 3 = 0;
+        update credledger.validity set revoked = not revoked;
+        delete from credledger.validity_ends;
+        update credledger.validity_progress set applied = 1";
+    admin.batch_execute(damage).await.expect("damage");
+    assert_ne!(world.validity_now().await, rows);
+    let rebuilt = world.foundation.rebuild(&world.database.settings(), &[validity::NAME]).await;
+    let rebuilt = rebuilt.expect("a rebuild");
+    assert_eq!((rebuilt.events, rebuilt.rows), (events, periods.unsigned_abs()));
+    assert_eq!(world.validity_now().await, rows);
+    for first in (1..events).step_by(7) {
+        let back = format!(
+            "delete from credledger.validity_ends where from_position >= {first};
+             delete from credledger.validity where from_position >= {first};
+             update credledger.validity_progress set applied = {first}"
+        );
+        admin.batch_execute(&back).await.expect("a step back");
+        // Whoever fills it finds that it is not where it left it, and goes on from there.
+        world.take_in_one_more().await;
+        assert_eq!(world.validity().await, rows, "from {first} on");
+    }
 }

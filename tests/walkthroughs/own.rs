@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::service::{Service, millis, text};
+use crate::support::service::{Actor, Service, Tenant, eventually, millis, text};
 
 /// A key that was widened, used, restricted, and found to be leaked: what an auditor is asked about weeks later.
 #[test]
@@ -34,6 +34,75 @@ fn n2_one_credential_is_told_as_it_was_at_any_instant_and_at_any_position() {
     assert_eq!((&revoked["status"], &revoked["revoked"]["reason"]), (&json!("revoked"), &json!("leaked")));
     let early = auditor.get(&format!("{}?at=2020-01-01T00:00:00Z", key.path));
     early.problem(404, "not_found");
+}
+
+/// "Which keys were valid at 14:03, from where, for what?", asked of a whole tenant long after; and what became of them since.
+#[test]
+fn n2_a_whole_tenant_is_told_as_it_was_and_two_moments_are_compared() {
+    let service = Service::start();
+    let root = service.root();
+    let tenant = root.tenant("acme", json!({}));
+    let rules = json!({"allow": [{"cidr": "192.0.2.0/24", "enabled": true}], "deny": []});
+    let mint = |name: &str, scopes: &[&str]| {
+        tenant.mint_with(json!({"name": name, "scopes": scopes, "ip_rules": rules}))
+    };
+    let (billing, backup) = (mint("billing", &["orders:read"]), mint("backup", &["files:*"]));
+    let (deploy, machine) = (mint("deploy", &["*"]), tenant.client("machine"));
+    deploy.revoke("superseded");
+    let trail = |query: &str| root.get_caught_up(&format!("{}/audit?{query}", tenant.path())).expect(200);
+    let then = text(&trail("order=desc&limit=1")["data"][0]["at"]);
+    goes_on_after(&root, &tenant, &then);
+    billing.edit(json!({"scopes": ["orders:*"], "ip_rules": null}));
+    backup.rotate(json!({"grace_seconds": 3600}));
+    backup.revoke("leaked");
+    root.post(&format!("{}/suspend", machine.path), &json!({})).expect(200);
+    let young = mint("young", &["orders:read"]);
+
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let list = |query: &str| {
+        let page = auditor.get_caught_up(&format!("{}/{query}", tenant.path())).expect(200);
+        page["data"].as_array().expect("a page").clone()
+    };
+    let valid = list(&format!("keys?at={then}&valid=true"));
+    let told: Vec<_> =
+        valid.iter().map(|key| (text(&key["name"]), &key["scopes"], &key["ip_rules"])).collect();
+    assert_eq!(
+        told,
+        [
+            ("backup".to_owned(), &json!(["files:*"]), &rules),
+            ("billing".to_owned(), &json!(["orders:read"]), &rules)
+        ]
+    );
+    assert_eq!(list(&format!("clients?at={then}&valid=true")).len(), 1);
+    assert_eq!(list(&format!("keys?at={then}&status=revoked"))[0]["name"], "deploy");
+    let now: Vec<String> = list("keys?valid=true").iter().map(|key| text(&key["name"])).collect();
+    assert_eq!(now, ["young", "billing"]);
+
+    // What became of them, each once, as it was and as it is.
+    let changes = list(&format!("changes?from={then}"));
+    let ids: Vec<&str> = changes.iter().map(|change| change["id"].as_str().expect("an id")).collect();
+    assert_eq!(ids, [&*billing.id, &*backup.id, &*machine.id, &*young.id]);
+    assert_eq!(changes[0]["before"]["scopes"], json!(["orders:read"]));
+    assert_eq!(changes[0]["after"]["scopes"], json!(["orders:*"]));
+    assert_eq!(
+        (&changes[1]["before"]["status"], &changes[1]["after"]["status"]),
+        (&json!("active"), &json!("revoked"))
+    );
+    assert_eq!(changes[3]["before"], json!(null));
+
+    // As tables for a spreadsheet.
+    for (query, lines) in [(format!("keys?at={then}&valid=true"), 3), (format!("changes?from={then}"), 5)] {
+        let table = auditor.get_caught_up(&format!("{}/{query}&format=csv", tenant.path()));
+        assert_eq!((table.status, table.text().lines().count()), (200, lines), "{query}");
+    }
+}
+
+/// Whatever happens next has another instant.
+fn goes_on_after(root: &Actor, tenant: &Tenant<'_>, then: &str) {
+    let next = millis(&json!(then)) + 1;
+    let next = credledger::clock::Timestamp::from_millis(next).expect("an instant");
+    let path = format!("{}?at={next}", tenant.path());
+    eventually(|| (root.get(&path).status == 200).then_some(())).expect("time goes on");
 }
 
 #[test]

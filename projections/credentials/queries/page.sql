@@ -1,17 +1,13 @@
 -- A page of a tenant's credentials, newest first. Statuses are computed at the instant that is asked about.
 -- $1 ledger, $2 tenant, $3 and $4 the last row of the page before (the highest values for the first page), $5 rows, $6 now,
--- $7 the tenant's warning window; then the filters, each null when it is not asked for: $8 status, $9 name, $10 a scope,
+-- $7 the tenant's warning window; then the filters, each null when it is not asked for: $8 statuses, $9 name, $10 a scope,
 -- $11 expires before, $12 how a prefix or a client's id begins, $13 a text in name or description, $14 a member that they belong to;
 -- $15 the kind; $16 since when none of its secrets was let in, added up or not yet, null when it is not asked for
 select c.id, c.created_at_ms
   from credledger.credentials c
   where c.ledger_id = $1 and c.tenant_id = $2 and c.kind = $15 and (c.created_at_ms, c.id) < ($3, $4)
-    and ($8::text is null or $8 = case
-      when c.revoked then 'revoked'
-      when c.expires_at_ms <= $6 then 'expired'
-      when c.suspended then 'suspended'
-      when c.expires_at_ms - least($7::bigint, (c.expires_at_ms - c.created_at_ms) / 2) <= $6 then 'expiring'
-      else 'active' end)
+    and ($8::text[] is null
+      or credledger.status_at(c.revoked, c.expires_at_ms, c.suspended, c.created_at_ms, $7::bigint, $6::bigint) = any ($8))
     and ($10::text is null or $10 = any (c.scopes))
     and ($14::uuid is null or c.owner_id = $14)
     and ($11::bigint is null or c.expires_at_ms < $11)

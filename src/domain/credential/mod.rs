@@ -268,6 +268,11 @@ impl Credential {
         Timestamp::from_millis(end - half_life.min(i64::from(warning_seconds) * 1000))
     }
 
+    /// From when on it may be expiring, however long its tenant's window is.
+    pub fn half_life(&self) -> Option<Timestamp> {
+        self.warning_starts(u32::MAX)
+    }
+
     /// A secret's status, which is over at the latest when the credential is.
     pub fn secret_status(&self, secret: &Secret, now: Timestamp) -> SecretStatus {
         match secret.status(now) {

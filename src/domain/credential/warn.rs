@@ -59,7 +59,7 @@ impl Credential {
     /// before its end was set. None when no warning is to come.
     pub fn warnable_from(&self) -> Option<Timestamp> {
         self.unwarned_end()?;
-        self.warning_starts(u32::MAX).map(|half| half.max(self.expiry_since))
+        self.half_life().map(|half| half.max(self.expiry_since))
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use crate::activity::usage::read::LastUses;
+use super::credentials_then::Then;
 use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
 use crate::domain::credential::{Credential, Kind};
@@ -13,7 +13,6 @@ use crate::http::app::App;
 use crate::http::moment::{When, when};
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
-use crate::http::resources;
 use crate::http::resources::credential::kind_of;
 use crate::ledger::past::Moment;
 use crate::ledger::read::Loaded;
@@ -58,26 +57,14 @@ impl Place {
         Ok(app.credential(credential, &uses, app.now(), warning))
     }
 
-    /// With its owner's scopes, its tenant's settings and everybody's names as they were then.
-    async fn then(&self, app: &App, moment: Moment) -> Result<Value, Problem> {
-        let sight = Sight::Tenant(self.tenant.0);
-        let streams = [self.id.into(), self.tenant.into()];
-        let loaded = app.ledger.then(sight, &streams, moment.position).await?;
-        let credential = self.found(loaded.first())?;
-        let tenant = loaded.get(1).and_then(|loaded| loaded.state.tenant());
-        let warning = tenant.map_or(0, |tenant| tenant.settings.expiry_warning_seconds);
-        let owner = match credential.owner {
-            Some(owner) => app.ledger.then(sight, &[owner.into()], moment.position).await?.pop(),
-            None => None,
-        };
-        let owner = owner.as_ref().and_then(|loaded| loaded.state.member());
-        let owner = owner.map(|owner| &*owner.scopes);
-        let revoker = credential.revoked.as_ref().map(|revoked| revoked.by);
-        let actors = std::iter::once(credential.created_by).chain(revoker);
-        let names = app.names_then(self.tenant, actors, moment).await?;
-        let names = |actor| names.of(actor);
-        let unknown = LastUses::default();
-        Ok(resources::credential::credential(credential, owner, &names, &unknown, moment.at, warning))
+    async fn then(&self, app: &Data<App>, moment: Moment) -> Result<Value, Problem> {
+        let then = Then::read(app, self.tenant, moment).await?.ok_or_else(Problem::not_found)?;
+        let credential = then.credentials(&[self.id]).await?.pop().flatten();
+        let credential =
+            credential.filter(|found| found.kind() == self.kind).ok_or_else(Problem::not_found)?;
+        let owners = then.owners([&credential]).await?;
+        let mut told = then.tell(&[&credential], &owners).await?;
+        told.pop().ok_or_else(Problem::not_found)
     }
 }
 

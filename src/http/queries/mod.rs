@@ -1,6 +1,8 @@
 //! Requests that change nothing.
 
 pub mod audit;
+pub mod changes;
+mod credentials_then;
 pub mod decide;
 pub mod get_credential;
 pub mod get_erasure;

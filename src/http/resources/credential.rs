@@ -10,6 +10,7 @@ use crate::domain::credential::{Credential, Kind, Leak, Secret};
 use crate::domain::effective::Effective;
 use crate::domain::scope::Scope;
 use crate::domain::shown::{of_credential, typed_of_credential};
+use crate::http::export::Column;
 use crate::http::problem::Problem;
 
 /// What the routes of each kind are called by.
@@ -33,6 +34,32 @@ pub fn kind_of(request: &HttpRequest) -> Result<Kind, Problem> {
     let kind = request.app_data::<Kind>().copied();
     kind.ok_or_else(|| Problem::internal("a route for credentials says of no kind that it is about it"))
 }
+
+/// Of a table of credentials, in this order for good; a new one is added at the end.
+pub const COLUMNS: &[Column] = &[
+    Column::of(&["id"]),
+    Column::of(&["kind"]),
+    Column::of(&["tenant_id"]),
+    Column::of(&["name"]),
+    Column::of(&["status"]),
+    Column::of(&["scopes"]),
+    Column::of(&["effective_scopes"]),
+    Column::of(&["ip_rules"]),
+    Column::of(&["owner"]),
+    Column::of(&["expires_at"]),
+    Column::of(&["secrets"]),
+    Column::of(&["created_at"]),
+    Column::within("created_by_id", &["created_by", "id"]),
+    Column::within("created_by_name", &["created_by", "name"]),
+    Column::within("revoked_at", &["revoked", "at"]),
+    Column::within("revoked_reason", &["revoked", "reason"]),
+    Column::of(&["last_used_at"]),
+    Column::of(&["last_used_ip"]),
+    Column::of(&["description"]),
+    Column::of(&["metadata"]),
+    Column::of(&["rate_limit"]),
+    Column::of(&["version"]),
+];
 
 /// `owner` are the scopes of the account that it belongs to, as far as this node knows it.
 pub fn credential(

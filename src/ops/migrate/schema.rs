@@ -50,7 +50,7 @@ impl Schema {
             "0008_idempotency" "0009_nodes" "0010_sessions" "0011_sealed_keys" "0012_claimed_once" "0013_endings"
             "0014_usage" "0015_activity" "0016_erased"),
         projections: projections!("tenants" "plans" "imports" "signing_keys" "members" "credentials" "secrets" "operators" "operator_tokens"
-            "trail" "erasures"),
+            "trail" "erasures" "validity"),
         functions: files!("schema/functions":
             "refuse_change" "append_only" "assert_batch" "assert_rows" "judge_guards" "judge_claims" "judge_quotas" "apply_inline" "erase_values" "append" "settle"
             "register_writer" "forget_answers" "read_head" "position_at" "time_of" "read_streams" "read_at" "read_events" "read_by_stream" "read_named" "read_endings" "read_answer" "read_answers"
@@ -59,7 +59,7 @@ impl Schema {
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"
             "record_usage" "record_unknown_usage" "roll_up_usage" "forget_usage_flushes" "read_last_uses" "read_usage"
             "read_tenant_usage" "read_usage_addresses" "read_unknown_usage" "read_missing_usage"
-            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "read_in_order"),
+            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "read_in_order" "status_at"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "writer" "app" "tenant_isolation"),
     };
 }

@@ -31,7 +31,7 @@ pub struct Behind {
 }
 
 /// All of them.
-pub const ALL: &[Behind] = &[super::trail::BEHIND];
+pub const ALL: &[Behind] = &[super::trail::BEHIND, super::validity::BEHIND];
 
 /// One event, with what its stream came to before and after it.
 pub struct Step<'a> {

@@ -249,7 +249,7 @@ async fn ask(
 
 impl TrailRow {
     /// One that a node of this ledger wrote.
-    fn read(vault: &Vault, row: &Row) -> Result<Self, ReadError> {
+    pub(super) fn read(vault: &Vault, row: &Row) -> Result<Self, ReadError> {
         let read = TrailRow {
             tenant: row.get::<_, Option<Uuid>>(0).map(TenantId),
             position: row.get::<_, i64>(1).cast_unsigned(),

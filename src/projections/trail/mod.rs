@@ -3,6 +3,7 @@
 
 pub mod find;
 pub mod told;
+pub mod touched;
 
 use std::collections::BTreeSet;
 
