@@ -13,8 +13,10 @@ use crate::ops::process::terminal_columns;
 
 /// Between two columns.
 const GAP: usize = 2;
-/// What a column that may be folded keeps at least.
+/// What a column that may be folded keeps at least; and the last one, or it goes below the others, so far in.
 const NARROWEST: usize = 10;
+const LAST_NARROWEST: usize = 30;
+const BELOW: usize = 4;
 
 /// Where a command's answer goes. `Break`: nobody reads any more, as behind `| head`.
 pub struct Out {
@@ -74,11 +76,13 @@ pub struct Table<'c> {
     columns: &'c [Column],
     room: Option<usize>,
     widths: Vec<usize>,
+    /// the last column stands below the others
+    below: bool,
 }
 
 impl<'c> Table<'c> {
     pub fn new(columns: &'c [Column], room: Option<usize>) -> Self {
-        Table { columns, room, widths: Vec::new() }
+        Table { columns, room, widths: Vec::new(), below: false }
     }
 
     pub fn rows(&mut self, rows: &[Vec<String>]) -> String {
@@ -96,7 +100,7 @@ impl<'c> Table<'c> {
         text
     }
 
-    /// As wide as what stands in them; where that is more than there is room for, the widest that may be folded gives way.
+    /// As wide as what stands in them, as far as there is room.
     fn settle(&mut self, rows: &[Vec<String>]) {
         let cell = |row: &Vec<String>, index: usize| row.get(index).map_or(0, |cell| width(cell));
         self.widths = (0..self.columns.len())
@@ -106,19 +110,19 @@ impl<'c> Table<'c> {
             })
             .collect();
         let Some(room) = self.room else { return };
-        let gaps = GAP * self.columns.len().saturating_sub(1);
-        while self.widths.iter().sum::<usize>() + gaps > room {
-            let folding = self.widths.iter_mut().zip(self.columns).filter(|(_, column)| column.folds);
-            let Some(widest) = folding.map(|(width, _)| width).max_by_key(|width| **width) else { return };
-            if *widest <= NARROWEST {
-                return;
-            }
-            *widest -= 1;
+        let needed = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+        let Some((last, others)) = self.widths.split_last_mut() else { return };
+        self.below = *last > LAST_NARROWEST && needed(others) + GAP + LAST_NARROWEST > room;
+        if self.below {
+            *last = room.saturating_sub(BELOW).max(NARROWEST);
+            narrow(others, self.columns, |others| needed(others) > room);
+        } else {
+            narrow(&mut self.widths, self.columns, |all| needed(all) > room);
         }
     }
 
     fn write(&self, row: &[String], text: &mut String) {
-        let cells: Vec<Vec<String>> = row
+        let mut cells: Vec<Vec<String>> = row
             .iter()
             .zip(self.columns.iter().zip(&self.widths))
             .map(|(cell, (column, width))| match self.room {
@@ -126,6 +130,7 @@ impl<'c> Table<'c> {
                 _ => vec![cell.clone()],
             })
             .collect();
+        let below = if self.below { cells.pop().unwrap_or_default() } else { Vec::new() };
         let height = cells.iter().map(Vec::len).max().unwrap_or_default();
         for line in 0..height {
             let mut written = String::new();
@@ -137,6 +142,20 @@ impl<'c> Table<'c> {
             text.push_str(written.trim_end());
             text.push('\n');
         }
+        for line in below.iter().filter(|line| !line.is_empty()) {
+            text.push_str(&format!("{:BELOW$}{line}\n", ""));
+        }
+    }
+}
+
+/// The widest that may be folded gives way, until it is narrow enough, or can't be.
+fn narrow(widths: &mut [usize], columns: &[Column], is_too_wide: impl Fn(&[usize]) -> bool) {
+    while is_too_wide(widths) {
+        let folding = widths.iter_mut().zip(columns).filter(|(_, column)| column.folds);
+        match folding.map(|(width, _)| width).max_by_key(|width| **width) {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => return,
+        }
     }
 }
 
@@ -145,18 +164,21 @@ fn folded(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text;
     while width(rest) > room {
-        let (mut used, mut end, mut after_mark) = (0, 0, 0);
+        let (mut used, mut end, mut after_blank, mut after_mark) = (0, 0, 0, 0);
         for (at, character) in rest.char_indices() {
             used += columns(character);
             if used > room && end > 0 {
                 break;
             }
             end = at + character.len_utf8();
-            if matches!(character, ' ' | ',' | ';' | '.' | '_' | '/' | '-') {
-                after_mark = end;
+            match character {
+                ' ' => after_blank = end,
+                ',' | '.' | '_' | '/' | '-' | ':' => after_mark = end,
+                _ => {}
             }
         }
-        let (line, left) = rest.split_at(if after_mark > 0 { after_mark } else { end });
+        let place = [after_blank, after_mark].into_iter().find(|place| *place > 0);
+        let (line, left) = rest.split_at(place.unwrap_or(end));
         lines.push(line.trim_end().to_owned());
         rest = left;
     }
@@ -195,7 +217,7 @@ fn visible_json(text: &str) -> String {
     shown
 }
 
-/// A value in words; null and an empty list are nothing to tell.
+/// A value in words; null, and a list or object of nothing else, are nothing to tell.
 pub fn words(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -204,6 +226,11 @@ pub fn words(value: &Value) -> Option<String> {
         Value::Array(items) => Some(items.iter().filter_map(words).collect::<Vec<_>>().join(", ")),
         Value::Object(members) if members.len() == 1 && members.get("erased") == Some(&Value::Bool(true)) => {
             Some("(erased)".to_owned())
+        }
+        Value::Object(members) => {
+            let told = members.iter().filter_map(|(name, value)| Some(format!("{name} {}", words(value)?)));
+            let told: Vec<String> = told.collect();
+            (!told.is_empty()).then(|| format!("{{{}}}", told.join(", ")))
         }
         other => Some(other.to_string()),
     }
@@ -262,17 +289,21 @@ mod tests {
 
     #[test]
     fn a_table_in_a_terminal_is_folded_into_its_width_and_nothing_is_lost() {
-        let text = Table::new(&COLUMNS, Some(32)).rows(&[row([
-            "12:00",
-            "first operator",
-            "scopes: orders.read, x",
-        ])]);
-        let expected = "AT     WHO         WHAT\n12:00  first       scopes:\n       operator    orders.read,\n                   x\n";
-        assert_eq!(text, expected);
-        assert!(text.lines().all(|line| width(line) <= 32), "{text}");
+        let what = "scopes: orders.read, orders.write → orders.*";
+        let told = |room: usize| {
+            let text = Table::new(&COLUMNS, Some(room)).rows(&[row(["12:00", "first operator", what])]);
+            assert!(text.lines().all(|line| width(line) <= room), "{text}");
+            text
+        };
+        let in_its_column = "AT     WHO             WHAT\n\
+                             12:00  first operator  scopes: orders.read, orders.write\n\
+                             \u{20}                      → orders.*\n";
+        assert_eq!(told(58), in_its_column);
+        let below = "AT     WHO\n    WHAT\n12:00  first\n       operator\n    scopes:\n    orders.read,\n    orders.write →\n    orders.*\n";
+        assert_eq!(told(20), below);
         // Narrower than it can be, it is as narrow as it can be; and what has no mark is cut where it must be.
-        let text = Table::new(&COLUMNS, Some(1)).rows(&[row(["12:00", "x", "abcdefghijklmnop"])]);
-        assert_eq!(text, "AT     WHO  WHAT\n12:00  x    abcdefghij\n            klmnop\n");
+        let text = Table::new(&COLUMNS, Some(1)).rows(&[row(["12:00", "abcdefghijklmnop", "x"])]);
+        assert_eq!(text, "AT     WHO         WHAT\n12:00  abcdefghij  x\n       klmnop\n");
     }
 
     #[test]
@@ -293,6 +324,10 @@ mod tests {
         assert_eq!((words(&Value::Null), words(&json!([]))), (None, None));
         assert_eq!(words(&json!(["a", "b"])).as_deref(), Some("a, b"));
         assert_eq!(words(&json!({"erased": true})).as_deref(), Some("(erased)"));
-        assert_eq!(words(&json!({"a": 1})).as_deref(), Some("{\"a\":1}"));
+        assert_eq!(
+            words(&json!({"a": 1, "b": null, "c": ["x", {"d": true}]})).as_deref(),
+            Some("{a 1, c x, {d true}}")
+        );
+        assert_eq!(words(&json!({"allow": [], "deny": [], "more": {}})), None);
     }
 }

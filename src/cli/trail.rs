@@ -24,10 +24,10 @@ pub fn describe() -> Command {
         )
         .group(ArgGroup::new("whose").args(["tenant", "ledger"]).required(true))
         .args(filters::flags(OF_TRAIL).map(|flag| flag.conflicts_with("ledger")))
-        .arg(position_flag().requires("ledger"))
+        .arg(position_flag().conflicts_with("tenant"))
         .arg(
             switch("follow", "with --ledger: go on with whatever comes, until it is stopped")
-                .requires("ledger"),
+                .conflicts_with("tenant"),
         )
         .args(events::flags())
         .args(remote::flags("a file with the token of an operator who may read the trail"))

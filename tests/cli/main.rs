@@ -5,8 +5,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asking;
 mod backup;
 mod decide;
+mod export;
+mod history;
 mod import;
 mod key;
 mod leak_rules;
@@ -15,3 +18,4 @@ mod operator;
 mod readme;
 mod rebuild;
 mod scripts;
+mod trail;
