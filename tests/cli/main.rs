@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod audit_page;
 mod backup;
 mod decide;
 mod export;
@@ -18,4 +19,5 @@ mod operator;
 mod readme;
 mod rebuild;
 mod scripts;
+mod tour;
 mod trail;
