@@ -1,42 +1,50 @@
-//! A running service, asked over plain HTTP/1.1 by commands beside it. TLS ends before the service in any case; on its own machine
-//! it is asked without.
+//! A running service, asked over HTTP/1.1: by auditors from wherever they are, through whatever ends TLS before it; and without TLS
+//! by commands beside it.
 
 mod answer;
 mod feed;
 mod pages;
+mod stream;
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, value_parser};
+use rustls::ClientConfig;
 use serde_json::Value;
 
 use super::complain;
 use crate::limits;
 use crate::ops::StartError;
+use crate::outbound::trust;
 
 pub use answer::{Answer, cut, reason};
 pub use feed::Feed;
 pub use pages::Pages;
+use stream::Stream;
 
 /// Where the service is, and by whom it is asked.
 pub struct Remote {
     address: Address,
     token: String,
     silence: Duration,
+    /// none: it is asked without TLS
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// Of a service: host and port, and what its paths begin with.
 #[derive(Clone, Debug)]
 pub struct Address {
+    is_https: bool,
     host: String,
     base: String,
 }
 
 /// What every command takes that asks a service. `role`: of the operator whose token it is.
-pub fn flags(role: &'static str) -> [Arg; 3] {
+pub fn flags(role: &'static str) -> [Arg; 4] {
     let flag =
         |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value).num_args(1);
     [
@@ -45,6 +53,9 @@ pub fn flags(role: &'static str) -> [Arg; 3] {
             .default_value("http://127.0.0.1:8080")
             .value_parser(Address::read),
         flag("token-file", "FILE").help(role).required(true).value_parser(value_parser!(PathBuf)),
+        flag("ca-file", "FILE")
+            .help("PEM roots that the certificate of an https URL must lead to [the system's]")
+            .value_parser(value_parser!(PathBuf)),
         flag("silence-seconds", "N")
             .help(format!(
                 "give up when the service is silent for so long [{}]",
@@ -70,18 +81,31 @@ pub fn tenant_path(given: &ArgMatches) -> String {
 
 impl Address {
     fn read(url: &str) -> Result<Address, StartError> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            return Err(StartError::new(format!(
-                "--url {url} is not plain http. Run this where the service listens, or ask it with curl: see docs/API.md."
-            )));
+        let forms = [(true, "https://", 443), (false, "http://", 80)];
+        let found = forms
+            .into_iter()
+            .find_map(|(is_https, scheme, port)| Some((is_https, url.strip_prefix(scheme)?, port)));
+        let Some((is_https, rest, port)) = found else {
+            return Err(StartError::new("--url begins neither with https:// nor with http://."));
         };
         let (host, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if !is_sound(host) || host.contains('@') || (!base.is_empty() && !is_sound(base)) {
             return Err(StartError::new("--url is not well formed."));
         }
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-        let host = if has_port { host.to_owned() } else { format!("{host}:80") };
-        Ok(Address { host, base: base.trim_end_matches('/').to_owned() })
+        let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
+        Ok(Address { is_https, host, base: base.trim_end_matches('/').to_owned() })
+    }
+
+    /// Without port and brackets.
+    fn name(&self) -> &str {
+        let name = self.host.rsplit_once(':').map_or(&*self.host, |(name, _)| name);
+        name.trim_matches(['[', ']'])
+    }
+
+    fn stays_on_this_machine(&self) -> bool {
+        let name = self.name();
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -94,6 +118,17 @@ impl Remote {
             token.map_err(|error| StartError::new(format!("{} can't be read: {error}.", file.display())))?;
         let address = given.get_one::<Address>("url").ok_or_else(|| StartError::new("--url is missing."))?;
         let mut remote = Remote::new(address.clone(), token.trim())?;
+        if address.is_https {
+            let roots = trust(given.get_one::<PathBuf>("ca-file").map(PathBuf::as_path));
+            let roots =
+                roots.map_err(|error| StartError::new(format!("--ca-file can't be read: {error}.")))?;
+            remote.tls = Some(roots);
+        } else if !address.stays_on_this_machine() {
+            complain(&format!(
+                "Everybody on the way to {} can read the token and the answers; https hides both.",
+                address.host
+            ));
+        }
         if let Some(seconds) = given.get_one::<u32>("silence-seconds") {
             remote.silence = Duration::from_secs((*seconds).into());
         }
@@ -104,18 +139,24 @@ impl Remote {
         if !is_sound(token) {
             return Err(StartError::new("The token file holds no operator token."));
         }
-        Ok(Remote { address, token: token.to_owned(), silence: limits::ASK_SILENCE })
+        Ok(Remote { address, token: token.to_owned(), silence: limits::ASK_SILENCE, tls: None })
     }
 
     /// The first lines of a request, without the one that ends them.
     pub fn head(&self, method: &str, path: &str) -> String {
-        let Remote { address: Address { host, base }, token, .. } = self;
+        let Remote { address: Address { host, base, .. }, token, .. } = self;
         format!(
             "{method} {base}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n"
         )
     }
 
-    pub fn connect(&self) -> Result<TcpStream, StartError> {
+    /// For whoever says and hears something at the same time, which goes without TLS alone.
+    pub fn connect_plain(&self) -> Result<TcpStream, StartError> {
+        if self.tls.is_some() {
+            return Err(StartError::new(
+                "This goes over plain http alone. Run it where the service listens, or ask it with curl: see docs/API.md.",
+            ));
+        }
         self.connect_for(self.silence)
     }
 
@@ -189,7 +230,15 @@ impl Remote {
     }
 
     fn exchange(&self, request: &str, silence: Duration) -> Result<Answer, StartError> {
-        let mut stream = self.connect_for(silence)?;
+        let tcp = self.connect_for(silence)?;
+        let mut stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some(tls) => {
+                let Address { host, .. } = &self.address;
+                let failed = |why| StartError::new(format!("There is no safe connection to {host}: {why}."));
+                Stream::secure(tcp, tls.clone(), self.address.name()).map_err(failed)?
+            }
+        };
         // A service that refuses the whole hangs up; its answer says why.
         let _ = stream.write_all(request.as_bytes());
         Answer::read(stream).map_err(broken)
@@ -265,7 +314,8 @@ mod tests {
     #[test]
     fn what_cannot_be_asked_is_told_before_anything_is_sent() {
         for url in [
-            "https://127.0.0.1",
+            "ftp://127.0.0.1",
+            "https://",
             "127.0.0.1:8080",
             "http://",
             "http://a b",

@@ -11,6 +11,7 @@ mod backup;
 mod decide;
 mod export;
 mod history;
+mod https;
 mod import;
 mod key;
 mod leak_rules;

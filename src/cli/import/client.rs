@@ -45,7 +45,7 @@ impl Upload {
     }
 
     pub fn begin(&self) -> Result<Body, StartError> {
-        let mut out = self.remote.connect()?;
+        let mut out = self.remote.connect_plain()?;
         let failed =
             |error: std::io::Error| StartError::new(format!("The service can't be reached: {error}."));
         out.write_all(self.head.as_bytes()).map_err(failed)?;
