@@ -3,6 +3,7 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
+use super::find;
 use super::remote::{self, Remote};
 use super::table::{Column, Out, Table, words};
 use crate::ops::StartError;
@@ -45,6 +46,9 @@ pub fn describe() -> Command {
 
 /// A refusal is an answer: what was asked is what the verdict was.
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
+    if let Some(prefix) = given.get_one::<String>("prefix") {
+        find::is_prefix(prefix)?;
+    }
     let path = format!("{}/decide", remote::tenant_path(given));
     let told = Remote::of(given)?.post(&path, &question(given))?;
     let mut out = Out::open();

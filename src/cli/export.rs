@@ -11,7 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use super::filters::{self, Filter, OF_ACTIVITY, OF_LIST, OF_TRAIL, filtered};
+use super::filters::{self, Filter, OF_ACTIVITY, OF_CHANGES, OF_LIST, OF_TRAIL, filtered};
 use super::remote::{self, Answer, Remote, cut, with};
 use super::table::{Out, visible};
 use super::{find, trail};
@@ -37,7 +37,7 @@ enum Of {
     Ledger,
 }
 
-const WHATS: [What; 6] = [
+const WHATS: [What; 7] = [
     What {
         name: "trail",
         about: "Export what happened in a tenant",
@@ -56,8 +56,24 @@ const WHATS: [What; 6] = [
         of: Of::Tenant("activity"),
         filters: OF_ACTIVITY,
     },
-    What { name: "keys", about: "Export a tenant's keys", of: Of::Tenant("keys"), filters: OF_LIST },
-    What { name: "clients", about: "Export a tenant's clients", of: Of::Tenant("clients"), filters: OF_LIST },
+    What {
+        name: "keys",
+        about: "Export a tenant's keys, as they are or as they were",
+        of: Of::Tenant("keys"),
+        filters: OF_LIST,
+    },
+    What {
+        name: "clients",
+        about: "Export a tenant's clients, as they are or as they were",
+        of: Of::Tenant("clients"),
+        filters: OF_LIST,
+    },
+    What {
+        name: "changes",
+        about: "Export which keys and clients of a tenant differ between two moments",
+        of: Of::Tenant("changes"),
+        filters: OF_CHANGES,
+    },
     What {
         name: "ledger",
         about: "Export every event of the ledger; for root and auditors of all",
@@ -134,7 +150,7 @@ pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     let output = given.get_one::<PathBuf>("output").cloned().unwrap_or_default();
     // What can't be written is told before anything is asked.
     let begun = Begun::at(&output, given.get_flag("force"))?;
-    let path = filtered(path(what.of, &remote, given)?, what.filters, given);
+    let path = filtered(path(what.of, &remote, given)?, what.filters, given)?;
     let (rows, bytes) = written(remote.get(&path, form.media_type())?, form, begun, what.name)?;
     let shown = output.display().to_string();
     let told = match given.get_flag("json") {

@@ -61,17 +61,28 @@ fn by_id(remote: &Remote, tenant: &str, id: Uuid) -> Result<String, StartError> 
     Err(StartError::new(format!("There is no key or client {id} in this tenant that this token may see.")))
 }
 
-/// What of a text goes into a URL. A whole secret has no place there, nor on a command line.
+/// What of a text goes into a URL.
 fn sent(text: &str) -> Result<&str, StartError> {
-    let tail = text.rfind('_').map_or(0, |at| at + 1);
-    if text.is_empty() || text.len() > LONGEST || text[tail..].len() > KNOWN_CHARS {
+    is_prefix(text)?;
+    let tail = tail(text);
+    let end = text[tail..].char_indices().nth(SENT_CHARS).map_or(text.len(), |(at, _)| tail + at);
+    Ok(&text[..end])
+}
+
+/// Refuses whole secrets: they have no place in a URL, nor on a command line.
+pub fn is_prefix(text: &str) -> Result<(), StartError> {
+    if text.is_empty() || text.len() > LONGEST || text[tail(text)..].len() > KNOWN_CHARS {
         return Err(StartError::new(
             "That is neither an id nor a prefix. Of a secret give the beginning alone, as lists tell it: a whole one has no place on \
              a command line, and is to be rotated or revoked when it stood there.",
         ));
     }
-    let end = text[tail..].char_indices().nth(SENT_CHARS).map_or(text.len(), |(at, _)| tail + at);
-    Ok(&text[..end])
+    Ok(())
+}
+
+/// Where what follows the last `_` begins.
+fn tail(text: &str) -> usize {
+    text.rfind('_').map_or(0, |at| at + 1)
 }
 
 /// How one of its secrets is told, that begins so.

@@ -41,9 +41,11 @@ impl Out {
         }
     }
 
-    /// JSON as the service wrote it. Before people's eyes what can't be seen is spelt as JSON spells it: the same value.
+    /// JSON as the service wrote it, on one line: a break is no part of any value. Before people's eyes what can't be seen is spelt as
+    /// JSON spells it: the same value.
     pub fn json(&mut self, text: &str) -> Result<ControlFlow<()>, StartError> {
-        let line = if self.is_terminal { visible_json(text) } else { text.to_owned() };
+        let line = text.replace(['\n', '\r'], " ");
+        let line = if self.is_terminal { visible_json(&line) } else { line };
         self.text(&(line + "\n"))
     }
 }

@@ -37,7 +37,7 @@ pub fn run(given: &ArgMatches) -> Result<(), StartError> {
     let remote = Remote::of(given)?;
     if !given.get_flag("ledger") {
         let trail = format!("{}/audit", remote::tenant_path(given));
-        let mut path = filters::filtered(trail, OF_TRAIL, given);
+        let mut path = filters::filtered(trail, OF_TRAIL, given)?;
         if given.get_flag("newest") {
             path = with(&path, "order", "desc");
         }

@@ -41,9 +41,13 @@ impl Asking {
         self.ran(self.command(args))
     }
 
-    /// On a terminal of so many columns, which stdout and stderr lead to.
     #[track_caller]
     pub fn run_on_terminal(&self, columns: u32, args: &[&str]) -> Ran {
+        self.ran(self.on_terminal(columns, args))
+    }
+
+    /// On a terminal of so many columns, which stdout and stderr lead to.
+    pub fn on_terminal(&self, columns: u32, args: &[&str]) -> Command {
         let words: Vec<String> = std::iter::once(env!("CARGO_BIN_EXE_credledger"))
             .chain(args.iter().copied())
             .chain(["--url", &self.url, "--token-file", "token"])
@@ -51,10 +55,8 @@ impl Asking {
             .collect();
         let mut command = Command::new("script");
         command.args(["-qec", &format!("stty cols {columns}; {}", words.join(" ")), "/dev/null"]);
-        self.ran({
-            command.current_dir(&self.folder).stdin(Stdio::null());
-            command
-        })
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        command
     }
 
     #[track_caller]

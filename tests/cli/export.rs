@@ -1,11 +1,16 @@
 //! `credledger export`: a file that is whole, or none.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::asking::{Asking, Folder, Ran};
-use crate::support::hostile::{Does, Hostile, answer, torn};
+use crate::support::hostile::{Does, Hostile, answer, head, torn};
 use crate::support::service::{Actor, Service};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -79,11 +84,17 @@ fn each_whole_is_written_as_the_service_gives_it_for_its_owner_alone() {
         &["export", "trail", "--tenant", "acme", "--format", "xml", "--output", "x"],
         &["export", "ledger", "--format", "csv", "--output", "x"],
         &["export", "keys", "--tenant", "acme", "--from", "2026-01-01T00:00:00Z", "--output", "x"],
+        &["export", "ledger", "--position", "-1", "--output", "x"],
     ] {
         asking.run(args).failed(2);
     }
     let narrow = Asking::of(&service, &service.operator("auditor", &[&tenant.id]));
     assert!(narrow.run(&["export", "ledger", "--output", "x"]).failed(1).contains("refused it (403)"));
+    // A whole secret goes into no URL.
+    let ran =
+        narrow.run(&["export", "activity", "--tenant", "acme", "--prefix", &key.secret, "--output", "x"]);
+    let err = ran.failed(1);
+    assert!(err.contains("no place on a command line") && !err.contains(&key.secret), "{err}");
     let inverted = ["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"];
     let ran =
         narrow.run(&[&["export", "trail", "--tenant", "acme", "--output", "x"][..], &inverted].concat());
@@ -171,26 +182,77 @@ fn a_file_that_is_there_is_replaced_by_force_alone_and_only_by_a_whole_one() {
     assert_eq!(folder.files(), ["link", "out"]);
 }
 
-/// A list as it was at an instant is asked for as any other whole, by path and parameters.
+/// Lists as they were, and what differs, are asked for as any other whole, by path and parameters.
 #[test]
-fn keys_and_clients_of_then_are_asked_for_by_at_and_progress_is_told_on_a_terminal_alone() {
+fn lists_of_then_and_differences_are_asked_for_by_what_the_api_calls_them() {
     let folder = Folder::new();
     let csv = || Does::Says(answer(200, "text/csv; charset=utf-8", "", "id,name\r\n1,\"a,\nb\"\r\n2,c\r\n"));
-    for what in ["keys", "clients"] {
+    let at = ["--at", "2026-07-24T14:03:00+02:00", "--valid", "true"];
+    let between = ["--from-position", "7", "--to", "2026-07-24T14:03:00Z"];
+    for (what, args, query) in [
+        ("keys", at, "at=2026-07-24T14%3A03%3A00%2B02%3A00&valid=true"),
+        ("clients", at, "at=2026-07-24T14%3A03%3A00%2B02%3A00&valid=true"),
+        ("changes", between, "from_position=7&to=2026-07-24T14%3A03%3A00Z"),
+    ] {
         let service = Hostile::that(vec![csv(), csv()]);
         let asking = Asking::at(service.url.clone(), &folder.0, "token");
-        let moment = ["--at", "2026-07-24T14:03:00+02:00", "--format", "csv", "--output", what];
-        let args = [&["export", what, "--tenant", "acme"][..], &moment].concat();
+        let mut args = [&["export", what, "--tenant", "acme"][..], &args].concat();
+        args.extend(["--format", "csv", "--output", what]);
         let ran = asking.run(&args);
-        assert_eq!(ran.err, "");
+        assert_eq!(ran.err, "", "progress is for terminals");
         assert_eq!(ran.done(), format!("2 rows (24 B) are in {what}.\n"));
-        let head = service.asked().remove(0);
-        let path = format!(
-            "GET /api/admin/v1/tenants/acme/{what}?at=2026-07-24T14%3A03%3A00%2B02%3A00 HTTP/1.1\r\n"
-        );
-        assert!(head.starts_with(&path) && head.contains("\r\nAccept: text/csv\r\n"), "{head}");
+        let mut head = service.asked().remove(0);
+        assert!(head.contains("\r\nAccept: text/csv\r\n"), "{head}");
+        let line = head.find("\r\n").expect("a line");
+        head.truncate(line);
+        let (path, asked) = head.split_once('?').expect("a query");
+        assert_eq!(path, format!("GET /api/admin/v1/tenants/acme/{what}"));
+        let mut asked: Vec<&str> = asked.trim_end_matches(" HTTP/1.1").split('&').collect();
+        asked.sort_unstable();
+        assert_eq!(asked.join("&"), query);
         // The line is taken away at the end.
         let told = asking.run_on_terminal(80, &[&args[..], &["--force"]].concat()).done();
         assert!(told.starts_with("\r\u{1b}[K") && told.ends_with(&format!("are in {what}.\r\n")), "{told:?}");
     }
+}
+
+#[test]
+fn on_a_terminal_it_is_told_how_far_it_is() {
+    let folder = Folder::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let asking = Asking::at(format!("http://{}", listener.local_addr().expect("bound")), &folder.0, "token");
+    let mut command = asking.on_terminal(60, &["export", "activity", "--tenant", "acme", "--output", "out"]);
+    let mut running = command.stdout(Stdio::piped()).spawn().expect("it runs");
+    let seen = Arc::new(AtomicBool::new(false));
+    let serving = std::thread::spawn({
+        let seen = seen.clone();
+        move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: {NDJSON}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            stream.write_all(head.as_bytes()).expect("room");
+            // A row, again and again, until somebody has seen that they come.
+            while !seen.load(Ordering::Relaxed) && stream.write_all(b"3\r\n{}\n\r\n").is_ok() {
+                std::thread::yield_now();
+            }
+            let _ = stream.write_all(b"0\r\n\r\n");
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+    });
+    let (mut told, mut out) = (Vec::new(), running.stdout.take().expect("a pipe"));
+    let mut byte = [0];
+    while out.read(&mut byte).expect("a terminal") == 1 {
+        told.push(byte[0]);
+        seen.fetch_or(told.ends_with(b"B/s"), Ordering::Relaxed);
+    }
+    let told = String::from_utf8(told).expect("text");
+    assert_eq!(running.wait().expect("it ends").code(), Some(0), "{told:?}");
+    serving.join().expect("it served");
+    let lines: Vec<&str> = told.split("\r\u{1b}[K").collect();
+    assert!(
+        lines[1].starts_with("activity: ") && lines[1].contains(" rows, ") && lines[1].len() < 60,
+        "{lines:?}"
+    );
+    let end = lines.last().expect("an end");
+    assert!(end.contains(" rows (") && end.ends_with(" are in out.\r\n"), "{lines:?}");
 }

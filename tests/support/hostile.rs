@@ -41,7 +41,8 @@ impl Hostile {
     }
 }
 
-fn head(stream: &TcpStream) -> String {
+/// Of the request that comes; a connection that is closed with something unread loses what was said on it.
+pub fn head(stream: &TcpStream) -> String {
     let mut lines = BufReader::new(stream.try_clone().expect("a clone"));
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
