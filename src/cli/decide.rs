@@ -34,6 +34,7 @@ pub fn describe() -> Command {
             flag("scope", "SCOPE", "what the call needed; may stand several times").action(ArgAction::Append),
         )
         .args(remote::flags("a file with the token of an operator who may read the tenant's credentials"))
+        .arg(remote::ca_flag())
         .arg(
             Arg::new("json")
                 .long("json")

@@ -141,6 +141,7 @@ fn describe_one(what: &'static What) -> Command {
         .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help("replace a file that is there"))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("say as JSON what was written"))
         .args(remote::flags("a file with the token of an operator who may read this"))
+        .arg(remote::ca_flag())
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {

@@ -14,6 +14,7 @@ pub fn describe() -> Command {
         .arg(remote::tenant_flag().required(true))
         .args(events::flags())
         .args(remote::flags("a file with the token of an operator who may read the tenant's credentials"))
+        .arg(remote::ca_flag())
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {

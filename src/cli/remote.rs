@@ -44,7 +44,7 @@ pub struct Address {
 }
 
 /// What every command takes that asks a service. `role`: of the operator whose token it is.
-pub fn flags(role: &'static str) -> [Arg; 4] {
+pub fn flags(role: &'static str) -> [Arg; 3] {
     let flag =
         |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value).num_args(1);
     [
@@ -53,9 +53,6 @@ pub fn flags(role: &'static str) -> [Arg; 4] {
             .default_value("http://127.0.0.1:8080")
             .value_parser(Address::read),
         flag("token-file", "FILE").help(role).required(true).value_parser(value_parser!(PathBuf)),
-        flag("ca-file", "FILE")
-            .help("PEM roots that the certificate of an https URL must lead to [the system's]")
-            .value_parser(value_parser!(PathBuf)),
         flag("silence-seconds", "N")
             .help(format!(
                 "give up when the service is silent for so long [{}]",
@@ -63,6 +60,15 @@ pub fn flags(role: &'static str) -> [Arg; 4] {
             ))
             .value_parser(value_parser!(u32).range(1..)),
     ]
+}
+
+/// What a command takes besides that may ask over TLS.
+pub fn ca_flag() -> Arg {
+    Arg::new("ca-file")
+        .long("ca-file")
+        .value_name("FILE")
+        .help("PEM roots that the certificate of an https URL must lead to [the system's]")
+        .value_parser(value_parser!(PathBuf))
 }
 
 /// The flag that says whose.
@@ -119,7 +125,9 @@ impl Remote {
         let address = given.get_one::<Address>("url").ok_or_else(|| StartError::new("--url is missing."))?;
         let mut remote = Remote::new(address.clone(), token.trim())?;
         if address.is_https {
-            let roots = trust(given.get_one::<PathBuf>("ca-file").map(PathBuf::as_path));
+            // Not every command takes it.
+            let file = given.try_get_one::<PathBuf>("ca-file").ok().flatten();
+            let roots = trust(file.map(PathBuf::as_path));
             let roots =
                 roots.map_err(|error| StartError::new(format!("--ca-file can't be read: {error}.")))?;
             remote.tls = Some(roots);
@@ -334,6 +342,15 @@ mod tests {
                 .head("GET", "/healthz")
                 .starts_with("GET /ledger/healthz HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
         );
+        for (url, stays) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]", true),
+            ("http://localhost/base", true),
+            ("http://192.0.2.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(Address::read(url).expect("well formed").stays_on_this_machine(), stays, "{url}");
+        }
         for (url, host) in
             [("http://[::1]", "[::1]:80"), ("http://[::1]:8080", "[::1]:8080"), ("http://a:1/", "a:1")]
         {

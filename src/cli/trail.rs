@@ -31,6 +31,7 @@ pub fn describe() -> Command {
         )
         .args(events::flags())
         .args(remote::flags("a file with the token of an operator who may read the trail"))
+        .arg(remote::ca_flag())
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {

@@ -228,6 +228,7 @@ fn on_a_terminal_it_is_told_how_far_it_is() {
         let seen = seen.clone();
         move || {
             let (mut stream, _) = listener.accept().expect("a connection");
+            head(&stream);
             let head =
                 format!("HTTP/1.1 200 OK\r\nContent-Type: {NDJSON}\r\nTransfer-Encoding: chunked\r\n\r\n");
             stream.write_all(head.as_bytes()).expect("room");

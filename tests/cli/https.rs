@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::asking::{Asking, Folder, Ran};
-use crate::support::hostile::answer;
+use crate::support::hostile::{Does, Hostile, answer};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -116,4 +116,25 @@ fn over_https_the_token_goes_to_whom_the_certificate_names_and_a_cut_is_no_end()
     let port = silent.local_addr().expect("bound").port();
     let err = export("localhost", port, &["--ca-file", "ours.pem", "--silence-seconds", "1"]).failed(1);
     assert!(err.contains("says nothing more"), "{err}");
+}
+
+#[test]
+fn whoever_sends_a_token_in_the_clear_is_told_and_an_import_goes_without_tls_alone() {
+    let folder = Folder::new();
+    let said = |url: &str| {
+        let asking = Asking::at(url.to_owned(), &folder.0, "token");
+        asking.run(&["export", "trail", "--tenant", "acme", "--output", "out", "--force"])
+    };
+    let empty = || Does::Says(answer(200, NDJSON, "", ""));
+    let service = Hostile::that(vec![empty(), empty()]);
+    assert_eq!(said(&service.url).err, "");
+    // The same machine, by an address that is not said to be it.
+    let ran = said(&service.url.replace("127.0.0.1", "0.0.0.0"));
+    assert!(ran.err.contains("can read the token") && ran.err.contains("https"), "{}", ran.err);
+    ran.done();
+    let asking = Asking::at("https://localhost:1".to_owned(), &folder.0, "token");
+    fs::write(folder.0.join("keys"), "{\"import\":{}}\n").expect("a file");
+    let err = asking.run(&["import", "--tenant", "acme", "keys"]).failed(1);
+    assert!(err.contains("over plain http alone"), "{err}");
+    asking.run(&["import", "--tenant", "acme", "keys", "--ca-file", "ours.pem"]).failed(2);
 }
