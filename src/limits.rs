@@ -570,6 +570,27 @@ pub const FOLLOW_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long the reader of an export may take nothing before it is cut off.
 pub const EXPORT_STALL: Duration = Duration::from_secs(30);
 
+// ---- commands that ask a service ----
+/// How long neither side may be silent, unless it is told otherwise: beyond what the service waits for its database.
+pub const ASK_SILENCE: Duration = Duration::from_secs(120);
+/// How often a question is asked that the service is too busy for, and how long it may have itself waited for.
+pub const ASK_ATTEMPTS: u32 = 6;
+pub const ASK_AGAIN_WAIT: Duration = Duration::from_secs(60);
+/// Of one document: a page of events, each with what it changed.
+pub const ASK_DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+/// Rows of a page that a command asks for, and rows that settle how wide a table's columns are.
+pub const ASK_PAGE: u64 = 200;
+/// Candidates that are named where a prefix is several credentials'.
+pub const ASK_CANDIDATES: u64 = 6;
+/// How long the ledger's feed may be silent, in which a sign of life comes with each heartbeat; and how often in a row it is taken
+/// up again when it broke off.
+pub const FOLLOW_SILENCE: Duration = FOLLOW_HEARTBEAT.saturating_mul(3);
+pub const FOLLOW_ATTEMPTS: u32 = 10;
+/// The longest line of the feed: an event.
+pub const FOLLOW_LINE_BYTES: u64 = 4 * 1024 * 1024;
+/// How often a progress line is written anew.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
 // ---- housekeeping ----
 pub const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(500);
 /// How many credentials that are over by time are recorded as such for one who meets a full plan.

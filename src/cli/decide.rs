@@ -1,11 +1,11 @@
 //! `credledger decide`: a past decision judged again by a running service, with the events that decided it.
 
-use std::io::Write;
-
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::remote::{self, Remote, is_segment};
+use super::find;
+use super::remote::{self, Remote};
+use super::table::{Column, Out, Table, words};
 use crate::ops::StartError;
 
 /// Each flag that is a member of the question, and what it says.
@@ -27,13 +27,14 @@ pub fn describe() -> Command {
         flag("position", "N", "when: after the event at this position; with --at, judged at that instant");
     Command::new("decide")
         .about("Judge a past call again: the verdict of then, and the events that decided it")
-        .arg(flag("tenant", "TENANT", "whose credential it is, by id or slug").required(true))
+        .arg(remote::tenant_flag().required(true))
         .args(MEMBERS.map(|(name, _, value, help)| flag(name, value, help)))
         .arg(position.value_parser(clap::value_parser!(u64)))
         .arg(
             flag("scope", "SCOPE", "what the call needed; may stand several times").action(ArgAction::Append),
         )
         .args(remote::flags("a file with the token of an operator who may read the tenant's credentials"))
+        .arg(remote::ca_flag())
         .arg(
             Arg::new("json")
                 .long("json")
@@ -46,19 +47,21 @@ pub fn describe() -> Command {
 
 /// A refusal is an answer: what was asked is what the verdict was.
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
-    let tenant = given.get_one::<String>("tenant").map(String::as_str).unwrap_or_default();
-    if !is_segment(tenant) {
-        return Err(StartError::new("--tenant is not well formed."));
+    if let Some(prefix) = given.get_one::<String>("prefix") {
+        find::is_prefix(prefix)?;
     }
-    let path = format!("/api/admin/v1/tenants/{tenant}/decide");
+    let path = format!("{}/decide", remote::tenant_path(given));
     let told = Remote::of(given)?.post(&path, &question(given))?;
-    let text = match given.get_flag("json") {
-        true => format!("{told}\n"),
-        false => in_words(&told),
+    let mut out = Out::open();
+    // Whoever reads no further has seen what it wanted.
+    let _ = match given.get_flag("json") {
+        true => out.json(&told.to_string())?,
+        false => {
+            let text = in_words(&told, out.room);
+            out.text(&text)?
+        }
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| StartError::new(format!("The verdict could not be written out: {error}.")))
+    Ok(())
 }
 
 fn question(given: &ArgMatches) -> Value {
@@ -74,6 +77,7 @@ fn question(given: &ArgMatches) -> Value {
 }
 
 /// What is told of a verdict, where it is there: a line for each, under one name.
+const LONGEST: usize = "missing scopes".len();
 const LINES: [(&str, &str); 11] = [
     ("why", "detail"),
     ("missing scopes", "missing_scopes"),
@@ -88,32 +92,18 @@ const LINES: [(&str, &str); 11] = [
     ("position", "position"),
 ];
 
-fn in_words(told: &Value) -> String {
+fn in_words(told: &Value, room: Option<usize>) -> String {
     let verdict = match told["reason"].as_str() {
         None => "accepted".to_owned(),
         Some(reason) => format!("refused: {reason}"),
     };
-    let mut text = line("verdict", &verdict);
-    for (name, member) in LINES {
-        text.extend(told.get(member).and_then(words).map(|words| line(name, &words)));
-    }
+    let mut lines = vec![("verdict", verdict)];
+    lines.extend(LINES.iter().filter_map(|(name, member)| Some((*name, told.get(member).and_then(words)?))));
     let nothing = || "no event: there was no such secret then".to_owned();
-    text + &line("decided by", &words(&told["decided_by"]).unwrap_or_else(nothing))
-}
-
-fn line(name: &str, words: &str) -> String {
-    format!("{name:<15} {words}\n")
-}
-
-/// Null and an empty list are nothing to tell.
-fn words(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) if items.is_empty() => None,
-        Value::Array(items) => Some(items.iter().filter_map(words).collect::<Vec<_>>().join(", ")),
-        other => Some(other.to_string()),
-    }
+    lines.push(("decided by", words(&told["decided_by"]).unwrap_or_else(nothing)));
+    let rows: Vec<Vec<String>> =
+        lines.into_iter().map(|(name, words)| vec![name.to_owned(), words]).collect();
+    Table::new(&[Column::whole("").least(LONGEST), Column::folded("")], room).rows(&rows)
 }
 
 #[cfg(test)]
@@ -128,8 +118,8 @@ mod tests {
         });
         let expected = "verdict         refused: insufficient_scope\nwhy             It lacks one.\n\
                         missing scopes  a.b, c\nprefix          cl_live_x\nposition        7\ndecided by      3, 7\n";
-        assert_eq!(in_words(&told), expected);
-        let nothing = in_words(&json!({"valid": false, "reason": "not_found", "decided_by": []}));
+        assert_eq!(in_words(&told, None), expected);
+        let nothing = in_words(&json!({"valid": false, "reason": "not_found", "decided_by": []}), None);
         assert!(nothing.ends_with("decided by      no event: there was no such secret then\n"), "{nothing}");
     }
 }

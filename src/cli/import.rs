@@ -29,7 +29,7 @@ pub fn describe() -> Command {
     let path = |arg: Arg| arg.value_parser(value_parser!(PathBuf));
     Command::new("import")
         .about("Import keys of another product into a running service, by their digests")
-        .arg(text("tenant", "TENANT", "whose they will be, by id or slug").required(true))
+        .arg(remote::tenant_flag().required(true))
         .args(remote::flags("a file with the token of an operator who may mint keys"))
         .arg(
             text(
@@ -50,11 +50,10 @@ pub fn describe() -> Command {
 }
 
 pub fn run(given: &ArgMatches) -> Result<(), StartError> {
-    let text = |name: &str| given.get_one::<String>(name).map(String::as_str).unwrap_or_default();
     let file = |name: &str| given.get_one::<PathBuf>(name).cloned().unwrap_or_default();
     let remote = Remote::of(given)?;
     let product = given.get_one::<String>("from").and_then(|word| Product::from_word(word));
-    let upload = Upload::new(remote, text("tenant"))?;
+    let upload = Upload::new(remote, &remote::tenant_path(given));
     let header = match product {
         Some(product) => Some(checked_header(product, given, &file("file"))?),
         None => None,

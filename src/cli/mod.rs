@@ -1,6 +1,11 @@
 //! The command line: one subcommand, one file.
 
 mod decide;
+mod events;
+mod export;
+mod filters;
+mod find;
+mod history;
 mod import;
 mod key;
 mod leak_rules;
@@ -8,6 +13,8 @@ mod operator;
 mod rebuild;
 mod remote;
 mod serve;
+mod table;
+mod trail;
 mod write_ready_file;
 
 use std::fmt;
@@ -25,9 +32,12 @@ struct Subcommand {
     run: fn(&ArgMatches) -> Result<(), StartError>,
 }
 
-const SUBCOMMANDS: [Subcommand; 8] = [
+const SUBCOMMANDS: [Subcommand; 11] = [
     Subcommand { describe: serve::describe, run: serve::run },
+    Subcommand { describe: history::describe, run: history::run },
+    Subcommand { describe: trail::describe, run: trail::run },
     Subcommand { describe: decide::describe, run: decide::run },
+    Subcommand { describe: export::describe, run: export::run },
     Subcommand { describe: import::describe, run: import::run },
     Subcommand { describe: key::describe, run: key::run },
     Subcommand { describe: leak_rules::describe, run: leak_rules::run },

@@ -1,39 +1,118 @@
-//! A running service, asked over plain HTTP/1.1 by commands beside it. TLS ends before the service in any case; on its own machine
-//! it is asked without.
+//! A running service, asked over HTTP/1.1: by auditors from wherever they are, through whatever ends TLS before it; and without TLS
+//! by commands beside it.
 
 mod answer;
+mod feed;
+mod pages;
+mod stream;
 
-use std::io::{BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, value_parser};
+use rustls::ClientConfig;
 use serde_json::Value;
 
+use super::complain;
 use crate::limits;
 use crate::ops::StartError;
+use crate::outbound::trust;
 
 pub use answer::{Answer, cut, reason};
-
-/// How long neither side may be silent: beyond what the service waits for its database.
-const SILENCE: Duration = Duration::from_secs(120);
+pub use feed::Feed;
+pub use pages::Pages;
+use stream::Stream;
 
 /// Where the service is, and by whom it is asked.
 pub struct Remote {
+    address: Address,
+    token: String,
+    silence: Duration,
+    /// none: it is asked without TLS
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// Of a service: host and port, and what its paths begin with.
+#[derive(Clone, Debug)]
+pub struct Address {
+    is_https: bool,
     host: String,
     base: String,
-    token: String,
 }
 
 /// What every command takes that asks a service. `role`: of the operator whose token it is.
-pub fn flags(role: &'static str) -> [Arg; 2] {
+pub fn flags(role: &'static str) -> [Arg; 3] {
     let flag =
         |name: &'static str, value: &'static str| Arg::new(name).long(name).value_name(value).num_args(1);
     [
-        flag("url", "URL").help("where the service listens").default_value("http://127.0.0.1:8080"),
+        flag("url", "URL")
+            .help("where the service listens")
+            .default_value("http://127.0.0.1:8080")
+            .value_parser(Address::read),
         flag("token-file", "FILE").help(role).required(true).value_parser(value_parser!(PathBuf)),
+        flag("silence-seconds", "N")
+            .help(format!(
+                "give up when the service is silent for so long [{}]",
+                limits::ASK_SILENCE.as_secs()
+            ))
+            .value_parser(value_parser!(u32).range(1..)),
     ]
+}
+
+/// What a command takes besides that may ask over TLS.
+pub fn ca_flag() -> Arg {
+    Arg::new("ca-file")
+        .long("ca-file")
+        .value_name("FILE")
+        .help("PEM roots that the certificate of an https URL must lead to [the system's]")
+        .value_parser(value_parser!(PathBuf))
+}
+
+/// The flag that says whose.
+pub fn tenant_flag() -> Arg {
+    let help = "whose, by id or slug";
+    Arg::new("tenant").long("tenant").value_name("TENANT").num_args(1).help(help).value_parser(segment)
+}
+
+/// Where what a tenant has is found.
+pub fn tenant_path(given: &ArgMatches) -> String {
+    format!(
+        "/api/admin/v1/tenants/{}",
+        given.get_one::<String>("tenant").map(String::as_str).unwrap_or_default()
+    )
+}
+
+impl Address {
+    fn read(url: &str) -> Result<Address, StartError> {
+        let forms = [(true, "https://", 443), (false, "http://", 80)];
+        let found = forms
+            .into_iter()
+            .find_map(|(is_https, scheme, port)| Some((is_https, url.strip_prefix(scheme)?, port)));
+        let Some((is_https, rest, port)) = found else {
+            return Err(StartError::new("--url begins neither with https:// nor with http://."));
+        };
+        let (host, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if !is_sound(host) || host.contains('@') || (!base.is_empty() && !is_sound(base)) {
+            return Err(StartError::new("--url is not well formed."));
+        }
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+        let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
+        Ok(Address { is_https, host, base: base.trim_end_matches('/').to_owned() })
+    }
+
+    /// Without port and brackets.
+    fn name(&self) -> &str {
+        let name = self.host.rsplit_once(':').map_or(&*self.host, |(name, _)| name);
+        name.trim_matches(['[', ']'])
+    }
+
+    fn stays_on_this_machine(&self) -> bool {
+        let name = self.name();
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 impl Remote {
@@ -43,70 +122,166 @@ impl Remote {
         let token = std::fs::read_to_string(&file);
         let token =
             token.map_err(|error| StartError::new(format!("{} can't be read: {error}.", file.display())))?;
-        let url = given.get_one::<String>("url").map(String::as_str).unwrap_or_default();
-        Remote::new(url, token.trim())
+        let address = given.get_one::<Address>("url").ok_or_else(|| StartError::new("--url is missing."))?;
+        let mut remote = Remote::new(address.clone(), token.trim())?;
+        if address.is_https {
+            // Not every command takes it.
+            let file = given.try_get_one::<PathBuf>("ca-file").ok().flatten();
+            let roots = trust(file.map(PathBuf::as_path));
+            let roots =
+                roots.map_err(|error| StartError::new(format!("--ca-file can't be read: {error}.")))?;
+            remote.tls = Some(roots);
+        } else if !address.stays_on_this_machine() {
+            complain(&format!(
+                "Everybody on the way to {} can read the token and the answers; https hides both.",
+                address.host
+            ));
+        }
+        if let Some(seconds) = given.get_one::<u32>("silence-seconds") {
+            remote.silence = Duration::from_secs((*seconds).into());
+        }
+        Ok(remote)
     }
 
-    pub fn new(url: &str, token: &str) -> Result<Remote, StartError> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            return Err(StartError::new(format!(
-                "--url {url} is not plain http. Run this where the service listens, or ask it with curl: see docs/API.md."
-            )));
-        };
-        let (host, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if !is_sound(host) || (!base.is_empty() && !is_sound(base)) {
-            return Err(StartError::new("--url is not well formed."));
-        }
+    fn new(address: Address, token: &str) -> Result<Remote, StartError> {
         if !is_sound(token) {
             return Err(StartError::new("The token file holds no operator token."));
         }
-        let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        Ok(Remote { host, base: base.trim_end_matches('/').to_owned(), token: token.to_owned() })
+        Ok(Remote { address, token: token.to_owned(), silence: limits::ASK_SILENCE, tls: None })
     }
 
     /// The first lines of a request, without the one that ends them.
     pub fn head(&self, method: &str, path: &str) -> String {
-        let Remote { host, base, token } = self;
+        let Remote { address: Address { host, base, .. }, token, .. } = self;
         format!(
             "{method} {base}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n"
         )
     }
 
-    pub fn connect(&self) -> Result<TcpStream, StartError> {
-        let failed = |error: std::io::Error| {
-            StartError::new(format!("The service at {} can't be reached: {error}.", self.host))
-        };
-        let mut addresses = self.host.to_socket_addrs().map_err(failed)?;
-        let address = addresses.next().ok_or_else(|| StartError::new("The host has no address."))?;
-        let stream = TcpStream::connect_timeout(&address, limits::CONNECT_WAIT).map_err(failed)?;
-        stream.set_read_timeout(Some(SILENCE)).map_err(failed)?;
-        stream.set_write_timeout(Some(SILENCE)).map_err(failed)?;
-        Ok(stream)
+    /// For whoever says and hears something at the same time, which goes without TLS alone.
+    pub fn connect_plain(&self) -> Result<TcpStream, StartError> {
+        if self.tls.is_some() {
+            return Err(StartError::new(
+                "This goes over plain http alone. Run it where the service listens, or ask it with curl: see docs/API.md.",
+            ));
+        }
+        self.connect_for(self.silence)
     }
 
-    /// One document for another. Whatever is not 200 is told as the service tells it.
+    /// `silence`: how long neither side may say nothing.
+    fn connect_for(&self, silence: Duration) -> Result<TcpStream, StartError> {
+        let host = &self.address.host;
+        let failed = |error: std::io::Error| {
+            StartError::new(format!("The service at {host} can't be reached: {error}."))
+        };
+        let mut last = StartError::new("The host has no address.");
+        for address in host.to_socket_addrs().map_err(failed)?.take(limits::ADDRESSES_TRIED) {
+            match TcpStream::connect_timeout(&address, limits::CONNECT_WAIT) {
+                Ok(stream) => {
+                    stream.set_read_timeout(Some(silence)).map_err(failed)?;
+                    stream.set_write_timeout(Some(silence)).map_err(failed)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = failed(error),
+            }
+        }
+        Err(last)
+    }
+
+    /// One document for another.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, StartError> {
         let body = body.to_string();
         let lines = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
-        let broken = |error| StartError::new(format!("The connection broke: {error}. Ask again."));
-        let mut stream = self.connect()?;
-        // A service that refuses the whole hangs up; its answer says why.
-        let _ = stream.write_all([self.head("POST", path), lines, body].concat().as_bytes());
-        let answer = Answer::read(BufReader::new(stream)).map_err(broken)?;
-        let status = answer.status;
-        let mut told = Vec::new();
-        answer.body().take(ANSWER_BYTES).read_to_end(&mut told).map_err(cut).map_err(broken)?;
-        let told: Value = serde_json::from_slice(&told).unwrap_or_default();
-        match status {
-            200 if told.is_object() => Ok(told),
-            200 => Err(broken("what it answered is no document".to_owned())),
-            _ => Err(StartError::new(format!("The service refused it ({status}): {}", reason(&told)))),
+        let request = [self.head("POST", path), lines, body].concat();
+        document(self.asked(&request)?)
+    }
+
+    /// An answer of one of these types, 200; anything else is told as the service tells it.
+    pub fn get(&self, path: &str, accepted: &str) -> Result<Answer, StartError> {
+        let answer = self.asked(&self.reading(path, accepted))?;
+        if answer.status != 200 {
+            return Err(refused(answer));
         }
+        if answer.media_type() != accepted {
+            return Err(StartError::new(format!(
+                "The service does not tell this as {accepted}. It may be older than this command, or --url leads elsewhere."
+            )));
+        }
+        Ok(answer)
+    }
+
+    pub fn document(&self, path: &str) -> Result<Value, StartError> {
+        document(self.asked(&self.reading(path, "application/json"))?)
+    }
+
+    /// None where the service knows nothing of the kind.
+    pub fn document_if_there(&self, path: &str) -> Result<Option<Value>, StartError> {
+        let answer = self.asked(&self.reading(path, "application/json"))?;
+        if answer.status == 404 { Ok(None) } else { document(answer).map(Some) }
+    }
+
+    fn reading(&self, path: &str, accepted: &str) -> String {
+        format!("{}Accept: {accepted}\r\n\r\n", self.head("GET", path))
+    }
+
+    /// Asked again, so many times, while the service says when it will be less busy. Only what changes nothing is asked so.
+    fn asked(&self, request: &str) -> Result<Answer, StartError> {
+        let mut attempt = 1;
+        loop {
+            let answer = self.exchange(request, self.silence)?;
+            let wait = answer.wait().filter(|wait| *wait <= limits::ASK_AGAIN_WAIT);
+            let Some(wait) = wait.filter(|_| attempt < limits::ASK_ATTEMPTS) else { return Ok(answer) };
+            complain(&format!("The service is busy; asking again in {} s.", wait.as_secs()));
+            std::thread::sleep(wait);
+            attempt += 1;
+        }
+    }
+
+    fn exchange(&self, request: &str, silence: Duration) -> Result<Answer, StartError> {
+        let tcp = self.connect_for(silence)?;
+        let mut stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some(tls) => {
+                let Address { host, .. } = &self.address;
+                let failed = |why| StartError::new(format!("There is no safe connection to {host}: {why}."));
+                Stream::secure(tcp, tls.clone(), self.address.name()).map_err(failed)?
+            }
+        };
+        // A service that refuses the whole hangs up; its answer says why.
+        let _ = stream.write_all(request.as_bytes());
+        Answer::read(stream).map_err(broken)
     }
 }
 
-/// Of one document.
-const ANSWER_BYTES: u64 = 4 * limits::BODY_BYTES as u64;
+/// A connection that did not bring the whole answer.
+pub fn broken(why: impl std::fmt::Display) -> StartError {
+    StartError::new(format!("The connection broke: {why}. Ask again."))
+}
+
+/// What the service says instead of an answer.
+pub fn refused(answer: Answer) -> StartError {
+    let status = answer.status;
+    let mut told = Vec::new();
+    let read = answer.body().take(limits::BODY_BYTES as u64).read_to_end(&mut told);
+    let problem = read.ok().and_then(|_| serde_json::from_slice(&told).ok()).unwrap_or_default();
+    StartError::new(format!("The service refused it ({status}): {}", reason(&problem)))
+}
+
+fn document(answer: Answer) -> Result<Value, StartError> {
+    let told: Value = serde_json::from_slice(&whole(answer)?).unwrap_or_default();
+    if told.is_object() { Ok(told) } else { Err(broken("what it answered is no document")) }
+}
+
+/// All of a 200's body.
+fn whole(answer: Answer) -> Result<Vec<u8>, StartError> {
+    if answer.status != 200 {
+        return Err(refused(answer));
+    }
+    let mut told = Vec::new();
+    let bounded = answer.body().take(limits::ASK_DOCUMENT_BYTES).read_to_end(&mut told);
+    bounded.map_err(cut).map_err(broken)?;
+    Ok(told)
+}
 
 /// Whether a text may stand in the head of a request.
 pub fn is_sound(text: &str) -> bool {
@@ -114,8 +289,30 @@ pub fn is_sound(text: &str) -> bool {
 }
 
 /// One piece of a path.
-pub fn is_segment(text: &str) -> bool {
-    is_sound(text) && !text.contains(['/', '?', '#', '%'])
+pub fn segment(text: &str) -> Result<String, &'static str> {
+    let sound = is_sound(text) && !text.contains(['/', '?', '#', '%']) && !text.starts_with('.');
+    if sound { Ok(text.to_owned()) } else { Err("it is not well formed") }
+}
+
+/// A parameter of a path, behind what stands there already.
+pub fn with(path: &str, name: &str, value: &str) -> String {
+    let mut path = format!("{path}{}{name}=", if path.contains('?') { '&' } else { '?' });
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                path.push(char::from(byte))
+            }
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+/// A service at an address, for tests of what becomes of its answers.
+#[cfg(test)]
+pub fn at(url: &str) -> Remote {
+    let address = Address::read(url).unwrap_or_else(|error| panic!("{error}"));
+    Remote::new(address, "token").unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[cfg(test)]
@@ -124,23 +321,46 @@ mod tests {
 
     #[test]
     fn what_cannot_be_asked_is_told_before_anything_is_sent() {
-        for (url, token) in [
-            ("https://127.0.0.1", "t"),
-            ("127.0.0.1:8080", "t"),
-            ("http://", "t"),
-            ("http://a b", "t"),
-            ("http://127.0.0.1/a b", "t"),
-            ("http://127.0.0.1", ""),
-            ("http://127.0.0.1", "a\r\nHost: b"),
+        for url in [
+            "ftp://127.0.0.1",
+            "https://",
+            "127.0.0.1:8080",
+            "http://",
+            "http://a b",
+            "http://user:word@127.0.0.1",
+            "http://127.0.0.1/a b",
         ] {
-            assert!(Remote::new(url, token).is_err(), "{url} {token}");
+            assert!(Address::read(url).is_err(), "{url}");
         }
-        let remote = Remote::new("http://127.0.0.1/ledger/", "t").expect("well formed");
+        let address = Address::read("http://127.0.0.1/ledger/").expect("well formed");
+        for token in ["", "a b", "a\r\nHost: b"] {
+            assert!(Remote::new(address.clone(), token).is_err(), "{token}");
+        }
+        let remote = Remote::new(address, "t").expect("well formed");
         assert!(
             remote
                 .head("GET", "/healthz")
                 .starts_with("GET /ledger/healthz HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
         );
-        assert!(is_segment("acme") && !is_segment("a/b") && !is_segment(""));
+        for (url, stays) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]", true),
+            ("http://localhost/base", true),
+            ("http://192.0.2.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(Address::read(url).expect("well formed").stays_on_this_machine(), stays, "{url}");
+        }
+        for (url, host) in
+            [("http://[::1]", "[::1]:80"), ("http://[::1]:8080", "[::1]:8080"), ("http://a:1/", "a:1")]
+        {
+            assert_eq!(Address::read(url).expect("well formed").host, host);
+        }
+        assert!(segment("acme").is_ok());
+        for ill in ["a/b", "", "a?b", "a%2f", "..", "a b", "ä"] {
+            assert!(segment(ill).is_err(), "{ill}");
+        }
+        assert_eq!(with("/a", "q", "x y+&é"), "/a?q=x%20y%2B%26%C3%A9");
+        assert_eq!(with("/a?b=c", "q", "1.0-_~"), "/a?b=c&q=1.0-_~");
     }
 }

@@ -131,6 +131,11 @@ fn unseen_joiner(typed: &str, which: usize) -> TextError {
     TextError::Forbidden { character, position, fault: Fault::Invisible }
 }
 
+/// Whether a character of one line shows as itself, and changes nothing around it.
+pub fn is_visible(character: char) -> bool {
+    fault_of(character, Layout::OneLine).is_none()
+}
+
 fn fault_of(character: char, layout: Layout) -> Option<Fault> {
     use GeneralCategory as Category;
     match character {

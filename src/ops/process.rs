@@ -34,6 +34,15 @@ pub fn effective_uid() -> u32 {
     }
 }
 
+/// How many columns the terminal has that this leads to; none where it leads to no terminal, or to one that does not say.
+pub fn terminal_columns(stream: &impl AsRawFd) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one winsize, which `size` is and which outlives the call.
+    #[allow(unsafe_code)]
+    let outcome = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCGWINSZ, &mut size) };
+    (outcome == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// None when the process is not root and stays who it is. A data directory that somebody owns already decides before
 /// the list does, so that an account created later does not lock the service out of its own data.
 pub fn account_to_become(run_as: Option<&str>, data_dir: &Path) -> Result<Option<Account>, StartError> {

@@ -34,14 +34,8 @@ pub struct Outbound {
 impl Outbound {
     /// With the roots of the file, or else with the machine's own.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let roots = ca_file.map_or_else(|| Ok(of_the_machine()), roots_in)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let config = config.with_root_certificates(roots).with_no_client_auth();
-        Ok(Outbound {
-            tls: TlsConnector::from(Arc::new(config)),
-            places: Semaphore::new(limits::PROVIDER_REQUESTS),
-        })
+        let tls = TlsConnector::from(trust(ca_file)?);
+        Ok(Outbound { tls, places: Semaphore::new(limits::PROVIDER_REQUESTS) })
     }
 
     async fn exchange(&self, question: Question<'_>) -> Result<Page, WebError> {
@@ -62,6 +56,14 @@ impl Web for Outbound {
         let bounded = tokio::time::timeout(limits::PROVIDER_WAIT, self.exchange(question));
         bounded.map(|outcome| outcome.unwrap_or(Err(WebError::Late))).boxed()
     }
+}
+
+/// Whose certificates are believed: those that lead to the roots of the file, or else to the machine's own.
+pub fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Box<dyn Error + Send + Sync>> {
+    let roots = ca_file.map_or_else(|| Ok(of_the_machine()), roots_in)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// What of them is unreadable is left out; without any the handshake fails.

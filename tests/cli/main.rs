@@ -5,8 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asking;
+mod audit_page;
 mod backup;
 mod decide;
+mod export;
+mod history;
+mod https;
 mod import;
 mod key;
 mod leak_rules;
@@ -15,3 +20,5 @@ mod operator;
 mod readme;
 mod rebuild;
 mod scripts;
+mod tour;
+mod trail;

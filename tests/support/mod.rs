@@ -7,6 +7,7 @@ pub mod batch;
 pub mod client;
 pub mod document;
 pub mod holder;
+pub mod hostile;
 pub mod json_schema;
 pub mod pieces;
 pub mod scanner;

@@ -193,6 +193,74 @@ fn n5_a_grace_window_can_be_lengthened_shortened_and_closed() {
     assert_eq!(key.told(), told.map(|word| format!("api_key.{word}")));
 }
 
+/// As the owner of the database counts them, with any program that reads PostgreSQL.
+fn events_in(service: &Service) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let owner = service.database.as_ref().expect("a database of the owner's").admin().await;
+        let count = owner.query_one("select count(*) from credledger.events", &[]).await.expect("a count");
+        u64::try_from(count.get::<_, i64>(0)).expect("a number")
+    })
+}
+
+#[test]
+fn n7_keys_and_clients_are_in_one_ledger_and_one_audit_query_kept_on_the_owners_own_postgresql() {
+    let mut service = Service::start_with(&["--activity-retention-days", "3650"]);
+    let (path, before, head, token) = {
+        let root = service.root();
+        let tenant = root.tenant("acme", json!({}));
+        let admin = service.operator("org_admin", &[&tenant.id]);
+        let (key, client) =
+            (tenant.seen_by(&admin).mint("ci-runner"), tenant.seen_by(&admin).client("exporter"));
+        client.edit(json!({"scopes": ["orders:read"]}));
+        key.edit(json!({"scopes": ["orders:read"]}));
+        client.revoke("unused");
+        key.revoke("unused");
+
+        // One query: what this operator did to whatever credential, and the same as one table.
+        let who = root.get(&format!("{}/history", key.path)).expect(200)["data"][0]["actor"]["id"].clone();
+        let path = format!("{}/audit?actor={}", tenant.path(), text(&who));
+        let page = root.get_caught_up(&path).expect(200);
+        let told = page["data"].as_array().expect("a page");
+        let words: Vec<String> = told.iter().map(|event| text(&event["type"])).collect();
+        let expected = [
+            "api_key.created",
+            "oauth_client.created",
+            "oauth_client.rescoped",
+            "api_key.rescoped",
+            "oauth_client.revoked",
+            "api_key.revoked",
+        ];
+        assert_eq!(words, expected);
+        let table = root.send(&root.request("GET", &path).header("Accept", "text/csv")).text();
+        let kinds: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split(',').nth(4)).collect();
+        let kind = |word: &String| word.split('.').next().map(str::to_owned);
+        assert_eq!(kinds, words.iter().filter_map(kind).collect::<Vec<_>>());
+
+        // One ledger: each of these has its place in the one order, which has no gap, and nothing of it stands elsewhere.
+        let feed = root.get_caught_up("/api/admin/v1/ledger/events?limit=500").expect(200);
+        let feed = feed["data"].as_array().expect("a page").clone();
+        assert!(feed.iter().enumerate().all(|(index, event)| event["position"] == index));
+        for event in told {
+            let place = usize::try_from(event["position"].as_u64().expect("a position")).expect("a place");
+            assert_eq!(feed[place], *event);
+        }
+        (path, page, feed.len() as u64, root.token.expect("a token"))
+    };
+    // On the owner's own PostgreSQL, whole: what was told is what stands there, also after the service has gone and come.
+    assert!(events_in(&service) >= head);
+    service.stop();
+    service.start_again();
+    assert_eq!(service.actor(&token).get_caught_up(&path).expect(200), before);
+    // No route takes an event away, and there is no time after which one goes.
+    let gone = service.actor(&token);
+    for method in ["DELETE", "PATCH", "PUT"] {
+        let answer = gone.send(&gone.request(method, "/api/admin/v1/ledger/events"));
+        answer.problem(405, "method_not_allowed");
+    }
+    assert!(events_in(&service) >= head);
+}
+
 #[test]
 fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_found() {
     let service = Service::start();

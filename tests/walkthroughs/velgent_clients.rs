@@ -176,7 +176,7 @@ fn v17_a_clients_history_tells_every_action_with_who_from_where_by_which_request
     assert_eq!(history[10]["changes"], json!({}));
 }
 
-fn in_an_hour() -> Value {
+pub fn in_an_hour() -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     let now = i64::try_from(now.as_millis()).ok().and_then(credledger::clock::Timestamp::from_millis);
     json!(now.expect("an instant").plus_seconds(3600))

@@ -123,3 +123,79 @@ fn v16_revoking_a_client_stops_new_tokens_and_those_that_are_out_at_once() {
     assert_eq!(claims["exp"].as_i64(), claims["iat"].as_i64().map(|from| from + 3600));
     gateway.verify(&of_other).is_accepted();
 }
+
+#[test]
+fn v17_client_lifecycle_is_in_the_trail_of_keys_and_calls_by_token_stand_beside_calls_by_key() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = organisation(&root);
+    let key = tenant.mint_with(json!({"name": "ci-runner", "scopes": ["reports:read"]}));
+    let client = tenant.client_with(json!({"name": "report exporter", "scopes": ["reports:read"]}));
+    key.rotate(json!({}));
+    client.rotate(json!({"grace_seconds": 3600}));
+    key.edit(json!({"name": "nightly"}));
+    client.edit(json!({"name": "weekly exporter"}));
+
+    // One trail: whatever happened to either, in the order in which it happened.
+    let auditor = service.operator("auditor", &[&tenant.id]);
+    let types = "type=api_key.*&type=oauth_client.*";
+    let trail = auditor.get_caught_up(&format!("{}/audit?{types}", tenant.path())).expect(200);
+    let told = trail["data"].as_array().expect("a page");
+    let words: Vec<String> = told.iter().map(|event| text(&event["type"])).collect();
+    let both = |word: &str| [format!("api_key.{word}"), format!("oauth_client.{word}")];
+    assert_eq!(words, ["created", "rotated", "edited"].map(both).concat());
+    for (event, of) in told.iter().zip([&key, &client].into_iter().cycle()) {
+        assert_eq!(
+            (&event["subject"]["id"], &event["actor"]["name"]),
+            (&json!(of.id), &json!("first operator"))
+        );
+        assert!(event["client_ip"].is_string() && event["request_id"].is_string(), "{event}");
+    }
+
+    // Both call, at verify and through a proxy; the API layer reports one more call of each, by what verify told it.
+    let id = text(&client.minted["client_id"]);
+    let token = token(&exchange(&service, &id, &client.secret));
+    let (mut told_by_verify, proxy) = (Vec::new(), service.anonymous());
+    for bearer in [&key.secret, &token] {
+        let call = json!({"credential": bearer, "record": true, "operation": "reports.list", "client_ip": "192.0.2.44"});
+        told_by_verify.push(gateway.verify_as(call).is_accepted().clone());
+        gateway.verify_as(json!({"credential": bearer, "record": true, "scopes": ["reports:write"]}));
+        proxy.send(&Request::new("GET", "/api/v1/authorize?record=true").bearer(bearer)).expect(200);
+    }
+    let reported = told_by_verify.iter().map(|verdict| {
+        json!({"credential_id": verdict["credential_id"], "secret_id": verdict["secret_id"], "decision_id": verdict["decision_id"],
+            "provider": "vertex", "model": "m-1", "status": 200, "latency_ms": 12})
+    });
+    let reported: Vec<Value> = reported.collect();
+    let taken = gateway.post("/api/v1/activity", &json!({"calls": reported})).expect(200);
+    assert_eq!(taken, json!({"accepted": 2, "rejected": []}));
+
+    let log = |filter: &str| {
+        let page = auditor.get(&format!("{}/activity?{filter}", tenant.path())).expect(200);
+        page["data"].as_array().expect("a page").clone()
+    };
+    let calls =
+        eventually(|| Some(log("")).filter(|calls| calls.len() == 6)).expect("rows show within seconds");
+    let of = |calls: &[Value], credential: &str| -> Vec<Value> {
+        calls.iter().filter(|call| call["credential_id"] == credential).cloned().collect()
+    };
+    let rows = [(&key, "api_key", "nightly"), (&client, "oauth_client", "weekly exporter")];
+    for ((credential, kind, name), verdict) in rows.iter().zip(&told_by_verify) {
+        // Filtered by it, there are its own calls and no other.
+        let own = log(&format!("credential={}", credential.id));
+        assert_eq!(own, of(&calls, &credential.id));
+        let mut outcomes: Vec<String> = own.iter().map(|call| text(&call["outcome"])).collect();
+        outcomes.sort();
+        assert_eq!(outcomes, ["accepted", "accepted", "insufficient_scope"], "{own:?}");
+        for call in &own {
+            assert_eq!((&call["kind"], &call["name"]), (&json!(kind), &json!(name)));
+            assert_eq!((&call["secret_id"], &call["prefix"]), (&verdict["secret_id"], &verdict["prefix"]));
+        }
+        // The call as verify judged it, with what the API layer told of it afterwards.
+        let listed = log(&format!("credential={}&operation=reports.list", credential.id));
+        assert_eq!((listed.len(), &listed[0]["client_ip"]), (1, &json!("192.0.2.44")));
+        assert_eq!((&listed[0]["model"], &listed[0]["latency_ms"]), (&json!("m-1"), &json!(12)));
+    }
+    let text = json!(calls).to_string();
+    assert!(!text.contains(&token) && !text.contains(&client.secret) && !text.contains(&key.secret));
+}

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::service::{Actor, Service, Tenant, text};
+use crate::support::service::{Actor, Service, Tenant, millis, text};
+use crate::velgent_clients::in_an_hour;
 
 /// An account whose keys are written `vlk_` + a long secret, and end at once when they are rotated.
 fn account<'a>(root: &'a Actor) -> Tenant<'a> {
@@ -76,6 +77,68 @@ fn k3_the_curl_line_of_the_answer_works_as_a_smoke_test() {
         let told: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
         assert_eq!((&told["valid"], &told["credential_id"]), (&json!(true), &json!(key.id)), "{told}");
     }
+}
+
+#[test]
+fn k5_each_key_opens_its_audit_log_of_every_change_with_who_did_it_when_and_from_which_ip() {
+    let service = Service::start();
+    let root = service.root();
+    let account = account(&root);
+    let admin = service.operator("org_admin", &[&account.id]);
+    let (key, other) = (account.mint("exporter"), account.mint("another"));
+    let path = |rest: &str| format!("{}{rest}", key.path);
+    let changes = [
+        ("PATCH", path(""), json!({"name": "weekly exporter"}), "edited"),
+        ("PATCH", path(""), json!({"scopes": ["rows:read"]}), "rescoped"),
+        ("PATCH", path(""), json!({"expires_at": "2099-12-31T00:00:00Z"}), "expiry_set"),
+        ("PATCH", path(""), json!({"ip_rules": {"allow": [{"cidr": "0.0.0.0/0"}]}}), "restricted"),
+        ("PATCH", path(""), json!({"rate_limit": {"requests": 5, "per_seconds": 60}}), "limited"),
+        ("POST", path("/rotate"), json!({"grace_seconds": 7200}), "rotated"),
+        ("PATCH", key.secret_path(0), json!({"expires_at": in_an_hour()}), "grace_moved"),
+        ("POST", format!("{}/revoke", key.secret_path(0)), json!({}), "secret_revoked"),
+        ("POST", path("/suspend"), json!({}), "suspended"),
+        ("POST", path("/resume"), json!({}), "resumed"),
+        ("POST", path("/revoke"), json!({"reason": "superseded"}), "revoked"),
+    ];
+    // Each from an address of its own, as the trusted proxy in front tells it.
+    let address = |index: usize| format!("198.51.100.{}", index + 1);
+    let send = |index: usize, method: &str, path: &str, body: &Value| {
+        let request = admin.request(method, path).json(body).header("X-Forwarded-For", &address(index));
+        admin.send(&request)
+    };
+    let mut expected = Vec::new();
+    for (index, (method, path, body, word)) in changes.iter().enumerate() {
+        let status = if *word == "rotated" { 201 } else { 200 };
+        send(index, method, path, body).expect(status);
+        expected.push((format!("api_key.{word}"), address(index)));
+    }
+    // What changes nothing is no change, and somebody else's key is another log.
+    key.revoke("other");
+    other.edit(json!({"name": "still another"}));
+
+    let auditor = service.operator("auditor", &[&account.id]);
+    let log = auditor.get(&path("/history")).expect(200);
+    let log = log["data"].as_array().expect("a list");
+    assert_eq!(log[0]["type"], "api_key.created");
+    let told: Vec<_> =
+        log[1..].iter().map(|event| (text(&event["type"]), text(&event["client_ip"]))).collect();
+    assert_eq!(told, expected);
+    let who = &log[1]["actor"];
+    assert_eq!((&who["kind"], &who["name"]), (&json!("operator"), &json!("org_admin")));
+    assert!(log[1..].iter().all(|event| event["actor"] == *who));
+    assert_eq!(log[0]["actor"]["name"], "first operator");
+    for pair in log.windows(2) {
+        assert!(
+            millis(&pair[0]["at"]) <= millis(&pair[1]["at"])
+                && pair[0]["position"].as_u64() < pair[1]["position"].as_u64()
+        );
+    }
+    assert!(log.iter().all(|event| event["subject"]["id"] == key.id.as_str()));
+    assert_eq!(log[1]["changes"], json!({"name": {"from": "exporter", "to": "weekly exporter"}}));
+    assert_eq!(log[2]["changes"], json!({"scopes": {"from": [], "to": ["rows:read"]}}));
+    // Whose key it is not, to them there is no log.
+    let stranger = service.operator("auditor", &[&root.tenant("elsewhere", json!({})).id]);
+    stranger.get(&path("/history")).problem(404, "not_found");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! One import: the body goes out as the file is read, while another thread reads the answer, as the service wants it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
 
-use crate::cli::remote::{Answer, Remote, cut, is_segment, reason};
+use crate::cli::remote::{Answer, Remote, cut, reason};
 use crate::limits;
 use crate::ops::StartError;
 
@@ -37,17 +37,15 @@ pub struct Body {
 }
 
 impl Upload {
-    pub fn new(remote: Remote, tenant: &str) -> Result<Self, StartError> {
-        if !is_segment(tenant) {
-            return Err(StartError::new("--tenant is not well formed."));
-        }
-        let head = remote.head("POST", &format!("/api/admin/v1/tenants/{tenant}/keys/import"))
+    /// `tenant`: the path of whose they will be.
+    pub fn new(remote: Remote, tenant: &str) -> Self {
+        let head = remote.head("POST", &format!("{tenant}/keys/import"))
             + "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
-        Ok(Upload { remote, head })
+        Upload { remote, head }
     }
 
     pub fn begin(&self) -> Result<Body, StartError> {
-        let mut out = self.remote.connect()?;
+        let mut out = self.remote.connect_plain()?;
         let failed =
             |error: std::io::Error| StartError::new(format!("The service can't be reached: {error}."));
         out.write_all(self.head.as_bytes()).map_err(failed)?;
@@ -97,7 +95,7 @@ impl Body {
 }
 
 fn read(answer: TcpStream, tell: &Sender<Outcome>) {
-    let outcome = read_answer(BufReader::new(answer), tell);
+    let outcome = read_answer(answer, tell);
     if let Err(error) = outcome {
         // Nobody listens any more when this fails.
         let _ = tell.send(Err(error));
@@ -108,7 +106,7 @@ fn broken(error: impl std::fmt::Display) -> StartError {
     StartError::new(format!("The connection broke: {error}. Run the same again; what is imported stays."))
 }
 
-fn read_answer(answer: BufReader<TcpStream>, tell: &Sender<Outcome>) -> Result<(), StartError> {
+fn read_answer(answer: TcpStream, tell: &Sender<Outcome>) -> Result<(), StartError> {
     let answer = Answer::read(answer).map_err(broken)?;
     let (status, mut lines) = (answer.status, answer.body());
     let cut = |error| broken(cut(error));
@@ -143,13 +141,13 @@ mod tests {
     use std::net::{Shutdown, TcpListener};
 
     use super::*;
+    use crate::cli::remote;
 
     /// What is told when the service says this much and is gone.
     fn after(said: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let remote = Remote::new(&url, "token").expect("well formed");
-        let upload = Upload::new(remote, "acme").expect("well formed");
+        let upload = Upload::new(remote::at(&url), "/api/admin/v1/tenants/acme");
         let body = upload.begin().expect("it listens");
         let (mut service, _) = listener.accept().expect("a connection");
         service.write_all(said.as_bytes()).expect("written");
