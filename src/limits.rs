@@ -67,6 +67,11 @@ pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
 /// The longest grace window that a tenant may allow: a year.
 pub const GRACE_SECONDS: u32 = 365 * 24 * 60 * 60;
+/// For how long a former secret has to be quiet before its window is closed early, or is told to be safe to close, may be asked
+/// for: as long as a window may be.
+pub const QUIET_SECONDS: RangeInclusive<u32> = 1..=GRACE_SECONDS;
+/// What a question goes by that does not say: long enough for what calls once a day.
+pub const QUIET_SECONDS_ASKED: u32 = 24 * 60 * 60;
 pub const OPERATION_CHARS: usize = 200;
 pub const OPERATIONS: usize = 500;
 pub const SLUG_CHARS: usize = 63;

@@ -228,7 +228,7 @@ fn facts(rows: &[InlineRow], projection: &str) -> Vec<Value> {
 
 #[test]
 fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_due() {
-    let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+    let rotate = CredentialCommand::Rotate(Rotate::with_grace(60));
     let rotated = given([created_until(at(500))]).when(rotate).state();
     let end = at(60).millis();
     let rows = rows_of(rotated.clone(), 1);

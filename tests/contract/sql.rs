@@ -40,11 +40,11 @@ create function pg_temp.id(kind int, number int) returns uuid language sql
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, expiry_warning_ms, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 60000 * (1 + n % 2), 'tenant-' || n from generate_series(1, 100) n;
 insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, kind, suspended,
-    ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms, warnable_from_ms)
+    ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms, warnable_from_ms, quiet_from_ms)
   select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end,
          case when n % 7 = 0 then 'oauth_client' else 'api_key' end, n % 97 = 0,
          null, n % 89 = 0, array['orders.read'], 1, 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end,
-         case when n % 50 = 0 then 500000 + n end
+         case when n % 50 = 0 then 500000 + n end, case when n % 50 = 0 then 1000000 + n end
     from generate_series(1, 20000) n;
 insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, disabled, name_version)
   select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
@@ -185,7 +185,7 @@ fn arguments(name: &str) -> Vec<String> {
         "read_sealed_key" => vec!["1, '33'".to_owned()],
         "read_sealed_keys" => vec!["1, '33', 100".to_owned()],
         "read_session" => vec!["1, '\\x33'".to_owned()],
-        "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
+        "credentials/due" | "credentials/quiet" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "credentials/warnable" => vec![format!("1, 1000100, 500000, {TENANT}, 500")],
         "credentials/entering" => vec![format!(
             "1, 1000100, array[{TENANT}::uuid, '00000000-0000-0000-0000-000000000008'], array[0, 1000000], \
