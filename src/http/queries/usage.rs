@@ -249,7 +249,7 @@ async fn unknown(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Va
 /// What could not be counted, and so is in none of the numbers.
 async fn missing(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Value, Problem> {
     let whose = (app.ledger.reader().ledger, tenant);
-    let gaps = app.usage.missing(app.ledger.database(), whose, (range, app.now())).await?;
+    let gaps = app.usage.missing(app.ledger.database(), Errand::Reading, whose, (range, app.now())).await?;
     let tell = |gap: &Gap| {
         json!({
             "from": instant(gap.from_ms),
