@@ -607,11 +607,13 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
             E::GraceMoved(credential::GraceMoved { secret_id, ends_at, close_when_quiet_seconds })
         }),
         id().prop_map(|id| E::SecretRevoked(credential::SecretRevoked { secret_id: SecretId(id) })),
-        (id(), at(), any::<bool>()).prop_map(|(id, ended_at, quiet)| E::SecretExpired(credential::SecretExpired {
-            secret_id: SecretId(id),
-            ended_at,
-            cause: if quiet { credential::EndCause::Quiet } else { credential::EndCause::Time },
-        })),
+        (id(), at(), any::<bool>()).prop_map(|(id, ended_at, quiet)| E::SecretExpired(
+            credential::SecretExpired {
+                secret_id: SecretId(id),
+                ended_at,
+                cause: if quiet { credential::EndCause::Quiet } else { credential::EndCause::Time },
+            }
+        )),
         registration().prop_map(|registration| E::Configured(credential::Configured { registration })),
         Just(E::TokensRevoked(credential::TokensRevoked {})),
         (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| E::LeakReported(

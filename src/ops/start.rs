@@ -15,8 +15,8 @@ use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as Post
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::activity::calls::Locator;
-use crate::activity::usage::{Process, Usage};
 use crate::activity::usage::flush::Flusher;
+use crate::activity::usage::{Process, Usage};
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;

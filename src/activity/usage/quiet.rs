@@ -37,7 +37,10 @@ impl LastCalls {
             let since = self.of(secret).map_or(self.known.since_ms, |called| called.max(self.known.since_ms));
             Some((secret, Timestamp::from_millis(since.max(0))?))
         });
-        Quiet { since: since.collect(), until: Timestamp::from_millis(self.known.until_ms.max(0)).unwrap_or_default() }
+        Quiet {
+            since: since.collect(),
+            until: Timestamp::from_millis(self.known.until_ms.max(0)).unwrap_or_default(),
+        }
     }
 }
 
@@ -70,7 +73,9 @@ impl Usage {
         });
         let ids: Vec<Uuid> = credentials.iter().map(|credential| credential.id.0).collect();
         let (ledger, tenant) = (whose.0, whose.1.0);
-        for row in read(database, errand, Sight::Tenant(tenant), LAST_CALLS, &[&ledger, &tenant, &ids]).await? {
+        for row in
+            read(database, errand, Sight::Tenant(tenant), LAST_CALLS, &[&ledger, &tenant, &ids]).await?
+        {
             add(row.get(0), row.get(1));
         }
         Ok(Some(LastCalls { known, called_at_ms }))

@@ -394,7 +394,14 @@ impl Usage {
             .once(see, async |flushes| {
                 let of = tenant.map(|tenant| tenant.0);
                 let Range { from_ms, to_ms, .. } = range;
-                read(database, Errand::Reading, sight, UNKNOWN, &[&ledger, &of, &from_ms, &to_ms, &flushes, &most]).await
+                read(
+                    database,
+                    Errand::Reading,
+                    sight,
+                    UNKNOWN,
+                    &[&ledger, &of, &from_ms, &to_ms, &flushes, &most],
+                )
+                .await
             })
             .await?;
         let mut counts = HashMap::new();
@@ -430,7 +437,8 @@ impl Usage {
         };
         let sight = tenant.map_or(Sight::Tenants(None), |tenant| Sight::Decision(Some(tenant.0)));
         let most = limits::USAGE_TOLD_GAPS;
-        let rows = read(database, errand, sight, MISSING, &[&ledger, &range.from_ms, &range.to_ms, &most]).await?;
+        let rows =
+            read(database, errand, sight, MISSING, &[&ledger, &range.from_ms, &range.to_ms, &most]).await?;
         let known: Vec<Gap> = rows
             .iter()
             .map(|row| Gap {

@@ -14,8 +14,7 @@ use crate::limits;
 
 const KEEP: &str = "select credledger.keep_usage_span($1, $2, $3, $4, $5, $6)";
 const SETTLE: &str = "select credledger.settle_usage_spans($1, $2, $3, $4)";
-const SPANS: &str =
-    "select boot, from_ms, brought_ms, over_ms from credledger.read_usage_spans($1, $2, $3)";
+const SPANS: &str = "select boot, from_ms, brought_ms, over_ms from credledger.read_usage_spans($1, $2, $3)";
 
 /// Who counts: a node, and which of its starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

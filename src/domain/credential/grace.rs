@@ -181,7 +181,9 @@ mod tests {
         asked(Some(at(30)), 30).refused(RefusalKind::Invalid, Some("/close_when_quiet_seconds"));
         let active = given_state(rotated()).when(patch(&rotated(), 1, None, Some(Some(5))));
         active.refused(RefusalKind::Conflict, None);
-        given_state(rotated()).when(patch(&rotated(), 1, None, Some(None))).refused(RefusalKind::Conflict, None);
+        given_state(rotated())
+            .when(patch(&rotated(), 1, None, Some(None)))
+            .refused(RefusalKind::Conflict, None);
         let over = given_state(rotated()).now(at(60)).when(patch(&rotated(), 0, None, Some(Some(5))));
         over.refused(RefusalKind::Conflict, None);
     }

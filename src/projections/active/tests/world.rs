@@ -299,14 +299,14 @@ impl World {
             C::Own(owner) => {
                 CredentialCommand::SetOwner(SetOwner { owner: owner.map(|slot| MemberId(member_of(slot).0)) })
             }
-            C::Rotate(grace) => CredentialCommand::Rotate(Rotate { grace_seconds: grace.map(u32::from), ..Rotate::default() }),
-            C::MoveGrace { which, to } => {
-                CredentialCommand::MoveGrace(MoveGrace {
-                    secret: secret(*which),
-                    ends_at: Some(after(*to)),
-                    close_when_quiet_seconds: None,
-                })
+            C::Rotate(grace) => {
+                CredentialCommand::Rotate(Rotate { grace_seconds: grace.map(u32::from), ..Rotate::default() })
             }
+            C::MoveGrace { which, to } => CredentialCommand::MoveGrace(MoveGrace {
+                secret: secret(*which),
+                ends_at: Some(after(*to)),
+                close_when_quiet_seconds: None,
+            }),
             C::RevokeSecret(which) => {
                 CredentialCommand::RevokeSecret(RevokeSecret { secret: secret(*which) })
             }
