@@ -118,14 +118,14 @@ fn goldens() -> Vec<Golden> {
                     ends: vec![credential::rotate::SecretEnd {
                         secret_id: SecretId(Uuid::from_bytes([6; 16])),
                         ends_at: Timestamp::MAX,
-                        close_when_quiet_seconds: Some(3600),
+                        close_when_quiet_seconds: None,
                     }],
                 }))
             },
             header: "0100000001aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa01020304bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\
                      bb000001a3185c507b01cccccccccccccccccccccccccccccccc00010f6170695f6b65792e726f74\
                      61746564057265712d31",
-            body: r#"{"ends":[{"close_when_quiet_seconds":3600,"ends_at":"9999-12-31T23:59:59.999Z","secret_id":"06060606-0606-0606-0606-060606060606"}],"secret":{"digest":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","id":"07070707-0707-0707-0707-070707070707","pepper":1,"prefix":"cl_live_00000007"}}"#,
+            body: r#"{"ends":[{"ends_at":"9999-12-31T23:59:59.999Z","secret_id":"06060606-0606-0606-0606-060606060606"}],"secret":{"digest":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","id":"07070707-0707-0707-0707-070707070707","pepper":1,"prefix":"cl_live_00000007"}}"#,
             leaf: "f56def2904d8d60b943f32eb97787092f68454e05cc28fb80ec3428d7089a16a",
         },
         Golden {

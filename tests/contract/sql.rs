@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 22] = [
+const GROWING: [&str; 23] = [
+    "usage_spans",
     "activity",
     "erasures",
     "events",
@@ -96,6 +97,8 @@ insert into credledger.usage_addresses (ledger_id, tenant_id, credential_id, sec
   select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), '192.0.2.1', n, n, 1, 0 from generate_series(1, 20000) n;
 insert into credledger.usage_unknown (ledger_id, tenant_id, hour_ms, outcome, calls)
   select 1, pg_temp.id(0, n % 100), 3600000::bigint * n, 'not_found', 1 from generate_series(1, 20000) n;
+insert into credledger.usage_spans (ledger_id, boot, node, from_ms, brought_ms, over_ms)
+  select 1, pg_temp.id(8, n), pg_temp.id(7, 1), n, n + 1, case when n < 19999 then n + 1 end from generate_series(1, 20000) n;
 insert into credledger.usage_missing (ledger_id, flush_id, tenant_id, from_ms, to_ms, calls)
   select 1, pg_temp.id(6, n), pg_temp.id(0, n % 100), n, n, 1 from generate_series(1, 20000) n;
 select credledger.make_activity_days(20000, 20002);
@@ -147,7 +150,9 @@ fn arguments(name: &str) -> Vec<String> {
             })
             .to_vec(),
         "read_tenant_usage" => vec![format!("1, {TENANT}, false, 0, 360000000, array[{TENANT}::uuid], 20000")],
-        "read_usage_addresses" => vec![format!(
+        "read_last_calls" => vec![format!("1, {TENANT}, array['00000001-0000-0000-0000-000000000007'::uuid]")],
+        "read_usage_spans" => vec!["1, 19000, 1000".to_owned()],
+        "read_usage_addresses" | "read_secret_addresses" => vec![format!(
             "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
         )],
         "read_unknown_usage" => [TENANT, "null"]
@@ -281,6 +286,12 @@ fn queries() -> Vec<(String, String)> {
             "read_usage_addresses",
             &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
         ),
+        (
+            "read_secret_addresses",
+            &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
+        ),
+        ("read_last_calls", &["ledger", "tenant", "credentials"]),
+        ("read_usage_spans", &["ledger", "since_ms", "at_most"]),
         ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
         ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),

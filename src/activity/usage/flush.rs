@@ -122,7 +122,7 @@ impl Flusher {
         self.bring_taken().await?;
         swept.sweep(which, now);
         let oldest = swept.oldest();
-        self.usage.flushed_at_ms.store(oldest.unsigned_abs(), Ordering::Relaxed);
+        self.usage.flushed_at_ms.store(now.millis().unsigned_abs(), Ordering::Relaxed);
         // At a stop everybody has been answered, and is counted; else one that is being answered may come to be counted yet.
         let late = i64::try_from(limits::USAGE_LATE.as_millis()).unwrap_or(i64::MAX);
         let brought_ms = if stopped { oldest } else { oldest - late };
