@@ -29,10 +29,6 @@ fn read(document: &Document<'_>, secret: SecretId) -> Result<MoveGrace, Problem>
     document.decode(|members| {
         let ends_at = members.optional("expires_at", |text| text.instant());
         let quiet = members.patch("close_when_quiet_seconds", fields::quiet_seconds).map(Patch::change);
-        let (ends_at, close_when_quiet_seconds) = (ends_at?, quiet?);
-        if ends_at.is_none() && close_when_quiet_seconds.is_none() {
-            return members.refuse("expected expires_at, close_when_quiet_seconds, or both");
-        }
-        Some(MoveGrace { secret, ends_at, close_when_quiet_seconds })
+        Some(MoveGrace { secret, ends_at: ends_at?, close_when_quiet_seconds: quiet? })
     })
 }

@@ -54,7 +54,10 @@ async fn credential_usage(
     let whose_calls = (app.ledger.reader().ledger, credential.tenant);
     let database = app.ledger.database();
     let now = app.now();
-    let calls = app.usage.last_calls(database, Errand::Reading, whose_calls, &[credential], now).await?;
+    let calls = match credential.living_secrets(now).any(|secret| secret.ends_at.is_some()) {
+        true => app.usage.last_calls(database, Errand::Reading, whose_calls, &[credential], now).await?,
+        false => None,
+    };
     let secrets: Vec<SecretId> = credential.secrets.iter().map(|secret| secret.facts.id).collect();
     let whose = whose(app, credential.tenant, Some((credential.id, &secrets)));
     let counts = app.usage.counts(database, whose, range).await?;
