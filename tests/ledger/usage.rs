@@ -290,7 +290,8 @@ async fn what_could_not_be_counted_is_recorded_and_told_to_whom_it_belongs() {
 
 #[tokio::test]
 async fn the_database_takes_the_same_outcomes_for_use_as_memory_does() {
-    let app = Postgres::database().await.role("credledger_app").await;
+    let database = Postgres::database().await;
+    let app = database.role("credledger_app").await;
     for outcome in Outcome::all() {
         let asked = app.query_one("select credledger.counts_as_use($1)", &[&outcome.word()]).await;
         let here: bool = asked.expect("an answer").get(0);
