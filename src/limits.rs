@@ -647,7 +647,7 @@ pub const USAGE_REST_BESIDE: u32 = 3;
 pub const USAGE_REST_BEHIND: u32 = 1;
 /// Calls are counted this soon after they were judged, so those judged so long before memory was emptied have been in it.
 pub const USAGE_LATE: Duration = Duration::from_secs(5);
-/// A stop of the service that is no longer than this is no gap in what is known of use: whoever was turned away has come again.
+/// A stop of the service, or of its database, that is no longer than this is no gap in what is known of use: whoever was turned away has come again.
 pub const USAGE_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Of so many processes it is looked at from when to when they counted, and for so long that is kept: longer than any window.
 pub const USAGE_SPANS_READ: i32 = 1000;

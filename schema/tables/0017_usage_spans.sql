@@ -4,6 +4,7 @@ create table credledger.usage_spans (
   -- one process, from its start to its end
   boot uuid not null,
   node uuid not null,
+  -- since then it has not been away for long
   from_ms bigint not null,
   -- every call that it answered before then has been brought
   brought_ms bigint not null,

@@ -349,6 +349,22 @@ async fn it_is_written_down_from_when_to_when_each_process_counted_and_who_ended
 }
 
 #[tokio::test]
+async fn who_brought_nothing_for_longer_than_a_pause_counts_anew_from_when_it_is_back() {
+    let database = Postgres::database().await;
+    let writer = database.role("credledger_writer").await;
+    let admin = database.admin().await;
+    let boot = Uuid::now_v7();
+    for (brought, from, told) in [(1000, 1000, 1000), (1500, 1000, 1500), (2001, 2001, 2001), (1, 2001, 2001)]
+    {
+        let keep = "select credledger.keep_usage_span(1, $1, $1, 1000, $2, null, 500)";
+        writer.execute(keep, &[&boot, &i64::from(brought)]).await.expect("kept");
+        let row = admin.query_one("select from_ms, brought_ms from credledger.usage_spans", &[]).await;
+        let row = row.expect("a span");
+        assert_eq!((row.get(0), row.get(1)), (i64::from(from), i64::from(told)));
+    }
+}
+
+#[tokio::test]
 async fn usage_of_another_tenant_is_out_of_sight() {
     let world = World::new().await;
     let usage = world.usage(1_000_000);

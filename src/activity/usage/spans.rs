@@ -12,7 +12,7 @@ use crate::db::{Errand, Sight};
 use crate::domain::ids::TenantId;
 use crate::limits;
 
-const KEEP: &str = "select credledger.keep_usage_span($1, $2, $3, $4, $5, $6)";
+const KEEP: &str = "select credledger.keep_usage_span($1, $2, $3, $4, $5, $6, $7)";
 const SETTLE: &str = "select credledger.settle_usage_spans($1, $2, $3, $4)";
 const SPANS: &str = "select boot, from_ms, brought_ms, over_ms from credledger.read_usage_spans($1, $2, $3)";
 
@@ -36,7 +36,7 @@ struct Span {
 /// Why calls before an instant may have been, and were not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blank {
-    /// nobody counted: it had not begun yet, or the service was down for longer than a restart takes
+    /// nobody counted: it had not begun yet, or the service was down, or without its database, for longer than a restart takes
     NotCounted,
     /// a process ended and did not bring what it had counted last
     Lost,
@@ -63,7 +63,10 @@ impl Usage {
     ) -> Result<(), DbError> {
         let Some(Process { node, boot }) = self.process else { return Ok(()) };
         let over_ms = over.then_some(brought_ms);
-        database.people(KEEP, &[&ledger, &boot, &node, &self.began_ms, &brought_ms, &over_ms]).await.map(drop)
+        database
+            .people(KEEP, &[&ledger, &boot, &node, &self.began_ms, &brought_ms, &over_ms, &pause_ms()])
+            .await
+            .map(drop)
     }
 
     /// Of processes that ended without a word it is said that they are over; what was so long ago is forgotten.
@@ -106,10 +109,13 @@ impl Span {
     }
 }
 
-/// This process's own calls are all known, for its memory is read too.
+/// This process's own calls are all known, for its memory is read too; unless it has just come back, and has yet to say so.
 fn known(spans: &[Span], gaps: &[Gap], own: Option<Uuid>, (from_ms, now_ms): (i64, i64)) -> Option<Known> {
     let counting = spans.iter().filter(|span| span.over_ms.is_none());
-    let brought = counting.map(|span| if own == Some(span.boot) { now_ms } else { span.brought_ms });
+    let brought = counting.map(|span| match own == Some(span.boot) {
+        true if now_ms.saturating_sub(span.brought_ms) <= pause_ms() => now_ms,
+        _ => span.brought_ms,
+    });
     let until_ms = brought.min()?.min(now_ms);
     let lost = spans.iter().filter_map(|span| span.over_ms.filter(|over| *over > span.brought_ms));
     let blanks = lost.map(|over| (over, Blank::Lost));
@@ -120,14 +126,17 @@ fn known(spans: &[Span], gaps: &[Gap], own: Option<Uuid>, (from_ms, now_ms): (i6
     Some(Known { since_ms, until_ms, before })
 }
 
+fn pause_ms() -> i64 {
+    i64::try_from(limits::USAGE_PAUSE.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// When counting began again after the last time that nobody did. A restart is none: whoever is turned away comes again.
 fn not_counted(spans: &[Span], (from_ms, now_ms): (i64, i64)) -> Option<i64> {
-    let pause = i64::try_from(limits::USAGE_PAUSE.as_millis()).unwrap_or(i64::MAX);
     let mut spans: Vec<&Span> = spans.iter().collect();
     spans.sort_unstable_by_key(|span| span.from_ms);
     let (mut counted_ms, mut began) = (from_ms, None);
     for span in spans {
-        if span.from_ms > counted_ms.saturating_add(pause) {
+        if span.from_ms > counted_ms.saturating_add(pause_ms()) {
             began = Some(span.from_ms);
         }
         counted_ms = counted_ms.max(span.over_ms.unwrap_or(now_ms));
@@ -159,18 +168,18 @@ mod tests {
 
     #[test]
     fn all_is_known_where_one_process_counted_all_along_or_was_restarted_in_order() {
-        let own = span(OWN, 0, 50 * PAUSE, None);
+        let own = span(OWN, 0, NOW - PAUSE, None);
         assert_eq!(known_by(&[own], &[]), Some((10 * PAUSE, NOW, None)));
         let before = span(OTHER, 0, 50 * PAUSE, Some(50 * PAUSE));
         for from_ms in [50 * PAUSE, 51 * PAUSE] {
-            let own = span(OWN, from_ms, from_ms, None);
+            let own = span(OWN, from_ms, NOW, None);
             assert_eq!(known_by(&[own, before], &[]), Some((10 * PAUSE, NOW, None)));
         }
     }
 
     #[test]
     fn nothing_is_known_of_what_came_before_anybody_counted_or_while_nobody_did() {
-        let own = span(OWN, 51 * PAUSE + 1, 51 * PAUSE + 1, None);
+        let own = span(OWN, 51 * PAUSE + 1, NOW, None);
         let blank = Some((51 * PAUSE + 1, NOW, Some(Blank::NotCounted)));
         assert_eq!(known_by(&[own], &[]), blank, "it had not begun");
         let before = span(OTHER, 0, 50 * PAUSE, Some(50 * PAUSE));
@@ -183,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_a_process_lost_with_its_end_is_not_known_nor_what_it_has_not_brought_yet() {
-        let own = span(OWN, 50 * PAUSE, 50 * PAUSE, None);
+        let own = span(OWN, 50 * PAUSE, NOW, None);
         let crashed = span(OTHER, 0, 49 * PAUSE, Some(50 * PAUSE));
         assert_eq!(known_by(&[own, crashed], &[]), Some((50 * PAUSE, NOW, Some(Blank::Lost))));
         let silent = span(OTHER, 0, 70 * PAUSE, None);
@@ -191,8 +200,16 @@ mod tests {
     }
 
     #[test]
+    fn who_was_away_for_long_knows_nothing_of_that_time_before_it_has_said_so_and_after() {
+        let away = span(OWN, 0, NOW - PAUSE - 1, None);
+        assert_eq!(known_by(&[away], &[]), Some((10 * PAUSE, NOW - PAUSE - 1, None)));
+        let back = span(OWN, 90 * PAUSE, NOW, None);
+        assert_eq!(known_by(&[back], &[]), Some((90 * PAUSE, NOW, Some(Blank::NotCounted))));
+    }
+
+    #[test]
     fn calls_that_found_no_room_are_not_known_and_the_last_blank_counts() {
-        let own = span(OWN, 50 * PAUSE, 50 * PAUSE, None);
+        let own = span(OWN, 50 * PAUSE, NOW, None);
         let crashed = span(OTHER, 0, 49 * PAUSE, Some(50 * PAUSE));
         let told = known_by(&[own, crashed], &[gap(60 * PAUSE), gap(20 * PAUSE)]);
         assert_eq!(told, Some((60 * PAUSE, NOW, Some(Blank::Missing))));
@@ -204,7 +221,7 @@ mod tests {
 
     #[test]
     fn of_more_processes_than_are_read_the_oldest_is_the_beginning() {
-        let own = span(OWN, 50 * PAUSE, 50 * PAUSE, None);
+        let own = span(OWN, 50 * PAUSE, NOW, None);
         let told = known(&[own], &[], Some(OWN), (i64::MIN, NOW)).expect("known");
         assert_eq!((told.since_ms, told.before), (50 * PAUSE, Some(Blank::NotCounted)));
     }

@@ -92,8 +92,8 @@ impl Since {
                 format!("It was rotated out at {at}. Who calls seldom may not have called since: wait.")
             }
             Since::NotCounted => format!(
-                "Calls are counted without a gap since {at} only: the service was not running before that, or did not count \
-                 yet. Wait, or ask those who may have called before."
+                "Calls are counted without a gap since {at} only: before that the service was not running, or without its \
+                 database, or did not count yet. Wait, or ask those who may have called before."
             ),
             Since::Lost => format!(
                 "A node ended at {at} without writing what it had counted last. Wait, or ask for what its callers logged."
