@@ -76,8 +76,9 @@ fn p9_a_quiet_window_is_closed_once_though_the_service_is_killed_in_between_and_
         rotated(&root.tenant("killed", json!({})), KEYS);
     }
     for round in 0..2 {
-        let last = service.root().tenant(&format!("last-{round}"), json!({}));
-        let killed_after = millis(&last.admin.get(&last.path()).expect(200)["created_at"]);
+        let root = service.root();
+        let last = root.tenant(&format!("last-{round}"), json!({}));
+        let killed_after = millis(&root.get(&last.path()).expect(200)["created_at"]);
         let before = ledger(&service).len();
         service.kill();
         service.start_again();
