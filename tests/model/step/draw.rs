@@ -177,7 +177,7 @@ fn patch() -> impl Strategy<Value = Patch> {
     let metadata = option::weighted(0.3, option::of(metadata()));
     let limits = (
         option::weighted(0.4, scopes()),
-        option::weighted(0.3, option::of(seconds())),
+        option::weighted(0.5, option::weighted(0.8, seconds())),
         option::weighted(0.3, rules()),
         option::weighted(0.3, own_limit()),
         option::weighted(0.4, option::of(owner())),
