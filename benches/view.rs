@@ -11,7 +11,7 @@ use std::time::Duration;
 use credledger::clock::{BootTime, Timestamp};
 use credledger::domain::access::{Possession, Request};
 use credledger::domain::credential::{
-    Created, CredentialEvent, Imported, ImportedSecret, Kind, Rotated, SecretExpired, SecretFacts,
+    Created, CredentialEvent, EndCause, Imported, ImportedSecret, Kind, Rotated, SecretExpired, SecretFacts,
     rotate::SecretEnd,
 };
 use credledger::domain::event::{Actor, Event, Recorded};
@@ -178,9 +178,13 @@ impl Bench {
     fn rotated(&self, number: u64) -> [Recorded; 2] {
         let (stream, tenant) = (id(1, number), mixed(number) % TENANTS);
         let old = SecretId(id(1, number));
-        let ends = vec![SecretEnd { secret_id: old, ends_at: self.at }];
+        let ends = vec![SecretEnd { secret_id: old, ends_at: self.at, close_when_quiet_seconds: None }];
         let rotated = CredentialEvent::Rotated(Rotated { secret: self.facts(2, number), ends });
-        let over = CredentialEvent::SecretExpired(SecretExpired { secret_id: old, ended_at: self.at });
+        let over = CredentialEvent::SecretExpired(SecretExpired {
+            secret_id: old,
+            ended_at: self.at,
+            cause: EndCause::Time,
+        });
         [self.recorded(stream, 2, tenant, of_key(rotated)), self.recorded(stream, 3, tenant, of_key(over))]
     }
 

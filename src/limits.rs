@@ -67,6 +67,11 @@ pub const IP_ENTRIES: usize = 200;
 pub const LIVING_SECRETS: usize = 5;
 /// The longest grace window that a tenant may allow: a year.
 pub const GRACE_SECONDS: u32 = 365 * 24 * 60 * 60;
+/// For how long a former secret has to be quiet before its window is closed early, or is told to be safe to close, may be asked
+/// for: as long as a window may be.
+pub const QUIET_SECONDS: RangeInclusive<u32> = 1..=GRACE_SECONDS;
+/// What a question goes by that does not say: long enough for what calls once a day.
+pub const QUIET_SECONDS_ASKED: u32 = 24 * 60 * 60;
 pub const OPERATION_CHARS: usize = 200;
 pub const OPERATIONS: usize = 500;
 pub const SLUG_CHARS: usize = 63;
@@ -669,5 +674,16 @@ pub const USAGE_ROUND_BESIDE: Duration = Duration::from_secs(5 * 60);
 /// How much longer it rests than it works: beside people and callers, and while it is behind.
 pub const USAGE_REST_BESIDE: u32 = 3;
 pub const USAGE_REST_BEHIND: u32 = 1;
+/// Calls are counted this soon after they were judged, so those judged so long before memory was emptied have been in it.
+pub const USAGE_LATE: Duration = Duration::from_secs(5);
+/// A stop of the service, or of its database, that is no longer than this is no gap in what is known of use: whoever was turned away has come again.
+pub const USAGE_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// Of so many processes it is looked at from when to when they counted, and for so long that is kept: longer than any window.
+pub const USAGE_SPANS_READ: i32 = 1000;
+pub const USAGE_SPANS_KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+/// Addresses of all secrets of one credential that are told apart by secret.
+pub const USAGE_TOLD_SECRET_ADDRESSES: i32 = 600;
+/// Windows that were not quiet when they were last looked at, and need not be again for a while: so many are remembered.
+pub const QUIET_REMEMBERED: usize = 100_000;
 /// How long the id of a flush is kept: longer than any node brings the same again.
 pub const USAGE_FLUSH_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -18,6 +18,8 @@ create table credledger.credentials (
   name_version int not null,
   -- the member that it belongs to
   owner_id uuid,
+  -- the earliest instant at which a window may be closed because its secret is not used; null: none is to be
+  quiet_from_ms bigint,
   revoked boolean not null,
   scopes text[] not null,
   suspended boolean not null,
@@ -33,6 +35,8 @@ create index credentials_due on credledger.credentials (ledger_id, due_at_ms, id
 create index credentials_due_in_tenant on credledger.credentials (ledger_id, tenant_id, due_at_ms) where due_at_ms is not null;
 -- queries/warnable.sql
 create index credentials_warnable on credledger.credentials (ledger_id, warnable_from_ms, id) where warnable_from_ms is not null;
+-- queries/quiet.sql
+create index credentials_quiet on credledger.credentials (ledger_id, quiet_from_ms, id) where quiet_from_ms is not null;
 -- queries/entering.sql
 create index credentials_warnable_in_tenant on credledger.credentials (ledger_id, tenant_id, expires_at_ms, id)
   where warnable_from_ms is not null;
@@ -49,6 +53,7 @@ create type credledger.credentials_facts as (
   kind text,
   name_version int,
   owner_id uuid,
+  quiet_from_ms bigint,
   revoked boolean,
   scopes text[],
   suspended boolean,

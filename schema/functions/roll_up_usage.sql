@@ -31,10 +31,11 @@ begin
         do update set calls = u.calls + excluded.calls
   ), last as (
     insert into credledger.usage_last as u
-        (ledger_id, tenant_id, credential_id, secret_id, used_at_ms, client_ip, addresses_left_out)
+        (ledger_id, tenant_id, credential_id, secret_id, used_at_ms, client_ip, called_at_ms, addresses_left_out)
       select t.ledger_id, t.tenant_id, t.credential_id, t.secret_id,
              max(t.last_at_ms) filter (where t.outcome = 'accepted'),
              (array_agg(t.client_ip order by t.last_at_ms desc) filter (where t.outcome = 'accepted'))[1],
+             max(t.last_at_ms) filter (where credledger.counts_as_use(t.outcome)),
              bool_or(t.address_left_out)
         from taken t
         group by 1, 2, 3, 4
@@ -43,6 +44,7 @@ begin
         used_at_ms = greatest(u.used_at_ms, excluded.used_at_ms),
         client_ip = case when u.used_at_ms > excluded.used_at_ms or excluded.used_at_ms is null
                          then u.client_ip else excluded.client_ip end,
+        called_at_ms = greatest(u.called_at_ms, excluded.called_at_ms),
         addresses_left_out = u.addresses_left_out or excluded.addresses_left_out
   ), seen as (
     insert into credledger.usage_addresses as u

@@ -13,7 +13,7 @@ grant execute on function credledger.position_at to credledger_app;
 grant execute on function credledger.time_of to credledger_app;
 -- Usage.
 grant select on credledger.usage_flushes, credledger.usage_deltas, credledger.usage_of_credentials, credledger.usage_of_tenants,
-    credledger.usage_last, credledger.usage_addresses, credledger.usage_unknown, credledger.usage_missing
+    credledger.usage_last, credledger.usage_addresses, credledger.usage_unknown, credledger.usage_missing, credledger.usage_spans
   to credledger_app;
 grant execute on function credledger.read_last_uses to credledger_app;
 grant execute on function credledger.read_usage to credledger_app;
@@ -21,6 +21,10 @@ grant execute on function credledger.read_tenant_usage to credledger_app;
 grant execute on function credledger.read_usage_addresses to credledger_app;
 grant execute on function credledger.read_unknown_usage to credledger_app;
 grant execute on function credledger.read_missing_usage to credledger_app;
+grant execute on function credledger.read_usage_spans to credledger_app;
+grant execute on function credledger.counts_as_use to credledger_app;
+grant execute on function credledger.read_last_calls to credledger_app;
+grant execute on function credledger.read_secret_addresses to credledger_app;
 -- Calls served; a row's partition is reached through this table alone.
 grant select on credledger.activity to credledger_app;
 grant execute on function credledger.read_activity to credledger_app;

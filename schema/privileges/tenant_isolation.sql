@@ -123,7 +123,7 @@ $usage$;
 drop policy if exists app_sees_what_nobody_counted on credledger.usage_missing;
 create policy app_sees_what_nobody_counted on credledger.usage_missing for select to credledger_app
   using (tenant_id is null and (select current_setting('credledger.platform', true) = 'on'));
--- Which flushes were brought says nothing of anybody: whoever adds up memory and rows sees them all.
+-- Which flushes were brought, and from when to when each process counted, says nothing of anybody: whoever adds up memory and rows sees them all.
 alter table credledger.usage_flushes enable row level security;
 alter table credledger.usage_flushes force row level security;
 drop policy if exists owner_reaches_all on credledger.usage_flushes;
@@ -132,3 +132,11 @@ drop policy if exists app_reads_all on credledger.usage_flushes;
 create policy owner_reaches_all on credledger.usage_flushes to credledger_owner using (true) with check (true);
 create policy system_reads_all on credledger.usage_flushes for select to credledger_system using (true);
 create policy app_reads_all on credledger.usage_flushes for select to credledger_app using (true);
+alter table credledger.usage_spans enable row level security;
+alter table credledger.usage_spans force row level security;
+drop policy if exists owner_reaches_all on credledger.usage_spans;
+drop policy if exists system_reads_all on credledger.usage_spans;
+drop policy if exists app_reads_all on credledger.usage_spans;
+create policy owner_reaches_all on credledger.usage_spans to credledger_owner using (true) with check (true);
+create policy system_reads_all on credledger.usage_spans for select to credledger_system using (true);
+create policy app_reads_all on credledger.usage_spans for select to credledger_app using (true);

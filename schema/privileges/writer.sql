@@ -19,6 +19,8 @@ grant execute on function credledger.record_usage to credledger_writer;
 grant execute on function credledger.record_unknown_usage to credledger_writer;
 grant execute on function credledger.roll_up_usage to credledger_writer;
 grant execute on function credledger.forget_usage_flushes to credledger_writer;
+grant execute on function credledger.keep_usage_span to credledger_writer;
+grant execute on function credledger.settle_usage_spans to credledger_writer;
 -- Calls served: written, and their days made and dropped, through functions alone too.
 grant execute on function credledger.begin_activity to credledger_writer;
 grant execute on function credledger.write_activity to credledger_writer;

@@ -129,14 +129,14 @@ mod tests {
 
     #[test]
     fn a_full_credential_takes_no_more_changes_and_every_end() {
-        let rotate = || CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+        let rotate = || CredentialCommand::Rotate(Rotate::with_grace(60));
         let owned = given([created(), owner_set(Some(member_with(&[]).id))]);
         let rotated = owned.when(rotate()).state();
         let older = rotated.secrets[0].facts.id;
         for history in FULL {
             let full = || given_state(Credential { history, ..rotated.clone() });
             let suspended = || given_state(full().when(CredentialCommand::Suspend(Suspend)).state());
-            let moved = MoveGrace { secret: older, ends_at: at(30) };
+            let moved = MoveGrace { secret: older, ends_at: Some(at(30)), close_when_quiet_seconds: None };
             for change in [
                 CredentialCommand::Edit(Edit { name: Some("other".into()), ..Edit::default() }),
                 CredentialCommand::Rescope(Rescope { scopes: Some(scopes(&["a:b"])) }),

@@ -258,6 +258,11 @@ pub fn grace_seconds(node: Node<'_, '_>) -> Option<u32> {
     number_in(node, 0..=limits::GRACE_SECONDS)
 }
 
+/// For how long a former secret is not to be used before its window is closed.
+pub fn quiet_seconds(node: Node<'_, '_>) -> Option<u32> {
+    number_in(node, limits::QUIET_SECONDS)
+}
+
 fn token_lifetime(node: Node<'_, '_>) -> Option<u32> {
     number_in(node, limits::TOKEN_LIFETIME_SECONDS)
 }

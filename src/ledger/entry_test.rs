@@ -27,6 +27,7 @@ use crate::domain::scope::{ConcreteScope, Scope};
 use crate::domain::secret::{Digest, PepperNumber};
 use crate::domain::tenant::{self, Settings, TenantEvent};
 use crate::domain::testing::{keyed, own_rate_limits, rate_limits};
+use crate::limits;
 
 const LEDGER: i32 = 1;
 
@@ -117,6 +118,7 @@ fn goldens() -> Vec<Golden> {
                     ends: vec![credential::rotate::SecretEnd {
                         secret_id: SecretId(Uuid::from_bytes([6; 16])),
                         ends_at: Timestamp::MAX,
+                        close_when_quiet_seconds: None,
                     }],
                 }))
             },
@@ -578,8 +580,12 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
             })
         });
     let edited = (option::of(typed()), option::of(typed()), option::of(metadata()));
-    let ends = vec((id(), at()), 0..4).prop_map(|ends| {
-        let end = |(id, ends_at)| credential::rotate::SecretEnd { secret_id: SecretId(id), ends_at };
+    let quiet = || option::of(limits::QUIET_SECONDS);
+    let ends = vec((id(), at(), quiet()), 0..4).prop_map(|ends| {
+        let end = |(id, ends_at, close_when_quiet_seconds)| {
+            let secret_id = SecretId(id);
+            credential::rotate::SecretEnd { secret_id, ends_at, close_when_quiet_seconds }
+        };
         ends.into_iter().map(end).collect::<Vec<_>>()
     });
     let reason = prop::sample::select(Reason::ALL.to_vec());
@@ -596,15 +602,18 @@ fn credential_event() -> impl Strategy<Value = CredentialEvent> {
         own_rate_limits().prop_map(|rate_limit| E::Limited(credential::Limited { rate_limit })),
         ip_rules().prop_map(|ip_rules| E::Restricted(credential::Restricted { ip_rules })),
         (secret(), ends).prop_map(|(secret, ends)| E::Rotated(credential::Rotated { secret, ends })),
-        (id(), at()).prop_map(|(id, ends_at)| E::GraceMoved(credential::GraceMoved {
-            secret_id: SecretId(id),
-            ends_at
-        })),
+        (id(), at(), quiet()).prop_map(|(id, ends_at, close_when_quiet_seconds)| {
+            let secret_id = SecretId(id);
+            E::GraceMoved(credential::GraceMoved { secret_id, ends_at, close_when_quiet_seconds })
+        }),
         id().prop_map(|id| E::SecretRevoked(credential::SecretRevoked { secret_id: SecretId(id) })),
-        (id(), at()).prop_map(|(id, ended_at)| E::SecretExpired(credential::SecretExpired {
-            secret_id: SecretId(id),
-            ended_at
-        })),
+        (id(), at(), any::<bool>()).prop_map(|(id, ended_at, quiet)| E::SecretExpired(
+            credential::SecretExpired {
+                secret_id: SecretId(id),
+                ended_at,
+                cause: if quiet { credential::EndCause::Quiet } else { credential::EndCause::Time },
+            }
+        )),
         registration().prop_map(|registration| E::Configured(credential::Configured { registration })),
         Just(E::TokensRevoked(credential::TokensRevoked {})),
         (id(), typed(), option::of(typed())).prop_map(|(id, source, url)| E::LeakReported(

@@ -10,22 +10,25 @@ use super::load::LoadedStreams;
 use super::proposal::CommitError;
 use super::read::ReadError;
 use super::tally::Lane;
-use crate::domain::credential::{CredentialCommand, RecordDue, Warn};
+use crate::domain::credential::{CloseQuiet, CredentialCommand, Quiet, RecordDue, Warn};
 use crate::domain::ids::{CredentialId, TenantId};
 
 /// What is done on each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chore {
     /// write down what came to its end by time
     RecordDue,
+    /// close windows of secrets that are not used
+    CloseQuiet(Arc<Quiet>),
     /// say that it will expire soon
     Warn,
 }
 
 impl Chore {
-    fn command(self) -> CredentialCommand {
+    fn command(&self) -> CredentialCommand {
         match self {
             Chore::RecordDue => CredentialCommand::RecordDue(RecordDue),
+            Chore::CloseQuiet(quiet) => CredentialCommand::CloseQuiet(CloseQuiet { quiet: quiet.clone() }),
             Chore::Warn => CredentialCommand::Warn(Warn),
         }
     }
@@ -79,7 +82,7 @@ impl Ledger {
         read.resize_with(count, || None);
         let each = credentials.into_iter().zip(read);
         let each: Vec<_> =
-            each.map(|(credential, read)| self.one_of(chore, tenant, credential, read)).collect();
+            each.map(|(credential, read)| self.one_of(&chore, tenant, credential, read)).collect();
         let mut outcomes = stream::iter(each).buffer_unordered(at_once.max(1));
         let mut done = Done::default();
         while let Some((credential, outcome)) = outcomes.next().await {
@@ -97,7 +100,7 @@ impl Ledger {
 
     async fn one_of(
         &self,
-        chore: Chore,
+        chore: &Chore,
         tenant: TenantId,
         credential: CredentialId,
         read: Option<LoadedStreams>,

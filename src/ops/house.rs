@@ -58,6 +58,8 @@ pub struct House {
     /// how far what follows behind the ledger is
     pub reached: Reached,
     rooms: Vec<Room>,
+    /// as whom it holds the lease; none beside a node
+    pub node: Option<Node>,
     /// tells the lease's keeper to give it back
     stop: Option<watch::Sender<bool>>,
 }
@@ -146,7 +148,18 @@ impl House {
         let calls = open_calls(foundation, &clock, node, spool, &mut rooms).await?;
         // First, because it is given back first.
         rooms.insert(0, room("the lease", keeper.run(stopped)));
-        Ok(House { ledger, view, clock, lease, once, calls: Some(calls), reached, rooms, stop: Some(stop) })
+        Ok(House {
+            ledger,
+            view,
+            clock,
+            lease,
+            once,
+            calls: Some(calls),
+            reached,
+            rooms,
+            node: Some(node),
+            stop: Some(stop),
+        })
     }
 
     /// Commands alone, beside a node that may be running: no lease, no verdicts.
@@ -169,6 +182,7 @@ impl House {
             calls: None,
             reached,
             rooms,
+            node: None,
             stop: None,
         })
     }

@@ -15,8 +15,8 @@ use super::private_postgres::{self, PrivatePostgres, SUPERUSER, Settings as Post
 use super::ready_file::{Ready, ReadyFile};
 use super::{Prepared, StartError, first_operator, housekeeping};
 use crate::activity::calls::Locator;
-use crate::activity::usage::Usage;
 use crate::activity::usage::flush::Flusher;
+use crate::activity::usage::{Process, Usage};
 use crate::db::{DatabaseUrl, Settings};
 use crate::domain::tenant;
 use crate::http::app::App;
@@ -169,6 +169,9 @@ async fn keep(opening: Opening<'_>, mut stop: impl Future<Output = ()> + Unpin) 
         ledger: LEDGER,
         every: opening.config.usage_flush,
     };
+    if let Err(cause) = flusher.begin().await {
+        tracing::warn!(%cause, "it could not be said yet that usage is counted from now on; the first flush says it");
+    }
     let flushing = tokio::spawn(flusher.run(told.clone()));
     let calls = house.calls.clone().map(|calls| {
         housekeeping::Served::new(house.ledger.clone(), calls, opening.config.activity_retention_days)
@@ -198,7 +201,11 @@ fn usage_of(house: &House) -> Arc<Usage> {
     let view = house.view.clone();
     let is_a_secret =
         Box::new(move |text: &str| is_shaped_as_token(text) || view.is_formed_as_a_secret(text));
-    Arc::new(Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now(), is_a_secret))
+    let usage = Usage::new(u64::from_ne_bytes(random_bytes()), house.clock.now(), is_a_secret);
+    Arc::new(match house.node {
+        Some(node) => usage.of_process(Process { node: node.node, boot: node.boot }),
+        None => usage,
+    })
 }
 
 /// So that tokens can be signed from the first request on. A start goes on without: housekeeping tries again, and the token of the

@@ -45,6 +45,7 @@ pub fn row(credential: &Credential) -> InlineRow {
             "scopes": credential.scopes,
             "name_version": credential.name.since,
             "owner_id": credential.owner,
+            "quiet_from_ms": millis(credential.quiet_from()),
             "due_at_ms": millis(credential.due_at()),
             "warnable_from_ms": millis(credential.warnable_from()),
         }),

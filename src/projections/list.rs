@@ -30,6 +30,8 @@ const OPERATORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/page.sql"));
 const SIGN_IN: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/operators/queries/sign_in.sql"));
+const QUIET: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/quiet.sql"));
 const DUE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/projections/credentials/queries/due.sql"));
 
@@ -254,7 +256,29 @@ pub async fn due(
     after: DuePlace,
     rows: i64,
 ) -> Result<Vec<Due>, DbError> {
-    let statement = client.prepare_cached(DUE).await?;
+    walked(client, DUE, ledger, now, after, rows).await
+}
+
+/// Those of which a window may be closed at `now` because its secret is not used, the longest ago first.
+pub async fn quiet(
+    client: &Lent,
+    ledger: i32,
+    now: Timestamp,
+    after: DuePlace,
+    rows: i64,
+) -> Result<Vec<Due>, DbError> {
+    walked(client, QUIET, ledger, now, after, rows).await
+}
+
+async fn walked(
+    client: &Lent,
+    query: &str,
+    ledger: i32,
+    now: Timestamp,
+    after: DuePlace,
+    rows: i64,
+) -> Result<Vec<Due>, DbError> {
+    let statement = client.prepare_cached(query).await?;
     let found =
         client.query(&statement, &[&ledger, &now.millis(), &after.due_at_ms, &after.id, &rows]).await?;
     let due = |row: &Row| Due {

@@ -228,7 +228,8 @@ fn facts(rows: &[InlineRow], projection: &str) -> Vec<Value> {
 
 #[test]
 fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_due() {
-    let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+    let (grace_seconds, close_when_quiet_seconds) = (Some(60), Some(20));
+    let rotate = CredentialCommand::Rotate(Rotate { grace_seconds, close_when_quiet_seconds });
     let rotated = given([created_until(at(500))]).when(rotate).state();
     let end = at(60).millis();
     let rows = rows_of(rotated.clone(), 1);
@@ -238,7 +239,7 @@ fn a_rotation_writes_the_rows_of_both_its_secrets_and_says_when_the_window_is_du
         json!({
             "created_at_ms": at(0).millis(), "expires_at_ms": at(500).millis(), "kind": "api_key", "suspended": false,
             "revoked": false, "ended_at_ms": null, "scopes": [], "name_version": 1, "description_version": 1, "due_at_ms": end,
-            "owner_id": null, "warnable_from_ms": at(250).millis(),
+            "owner_id": null, "warnable_from_ms": at(250).millis(), "quiet_from_ms": at(20).millis(),
         })
     );
     let ends: Vec<_> = facts(&rows, secrets::NAME).iter().map(|facts| facts["ends_at_ms"].clone()).collect();

@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::support::Postgres;
 
-const GROWING: [&str; 24] = [
+const GROWING: [&str; 25] = [
+    "usage_spans",
     "activity",
     "erasures",
     "events",
@@ -42,11 +43,11 @@ create function pg_temp.id(kind int, number int) returns uuid language sql
 insert into credledger.tenants (ledger_id, id, tenant_id, version, record, mac, expiry_warning_ms, slug)
   select 1, pg_temp.id(0, n), pg_temp.id(0, n), 1, '', '', 60000 * (1 + n % 2), 'tenant-' || n from generate_series(1, 100) n;
 insert into credledger.credentials (ledger_id, id, tenant_id, version, record, mac, created_at_ms, expires_at_ms, kind, suspended,
-    ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms, warnable_from_ms)
+    ended_at_ms, revoked, scopes, description_version, name_version, owner_id, due_at_ms, warnable_from_ms, quiet_from_ms)
   select 1, pg_temp.id(1, n), pg_temp.id(0, n % 100), 1, '', '', n, case when n % 50 = 0 then 1000000 + n end,
          case when n % 7 = 0 then 'oauth_client' else 'api_key' end, n % 97 = 0,
          null, n % 89 = 0, array['orders.read'], 1, 1, case when n % 3 = 0 then pg_temp.id(4, n % 1000) end, case when n % 50 = 0 then 1000000 + n end,
-         case when n % 50 = 0 then 500000 + n end
+         case when n % 50 = 0 then 500000 + n end, case when n % 50 = 0 then 1000000 + n end
     from generate_series(1, 20000) n;
 insert into credledger.members (ledger_id, id, tenant_id, version, record, mac, disabled, name_version)
   select 1, pg_temp.id(4, n), pg_temp.id(0, n % 100), 1, '', '', n % 9 = 0, 1 from generate_series(1, 20000) n;
@@ -106,6 +107,8 @@ insert into credledger.usage_addresses (ledger_id, tenant_id, credential_id, sec
   select 1, pg_temp.id(0, n % 100), pg_temp.id(1, n), pg_temp.id(2, n), '192.0.2.1', n, n, 1, 0 from generate_series(1, 20000) n;
 insert into credledger.usage_unknown (ledger_id, tenant_id, hour_ms, outcome, calls)
   select 1, pg_temp.id(0, n % 100), 3600000::bigint * n, 'not_found', 1 from generate_series(1, 20000) n;
+insert into credledger.usage_spans (ledger_id, boot, node, from_ms, brought_ms, over_ms)
+  select 1, pg_temp.id(8, n), pg_temp.id(7, 1), n, n + 1, case when n < 19999 then n + 1 end from generate_series(1, 20000) n;
 insert into credledger.usage_missing (ledger_id, flush_id, tenant_id, from_ms, to_ms, calls)
   select 1, pg_temp.id(6, n), pg_temp.id(0, n % 100), n, n, 1 from generate_series(1, 20000) n;
 select credledger.make_activity_days(20000, 20002);
@@ -174,7 +177,9 @@ fn arguments(name: &str) -> Vec<String> {
             })
             .to_vec(),
         "read_tenant_usage" => vec![format!("1, {TENANT}, false, 0, 360000000, array[{TENANT}::uuid], 20000")],
-        "read_usage_addresses" => vec![format!(
+        "read_last_calls" => vec![format!("1, {TENANT}, array['00000001-0000-0000-0000-000000000007'::uuid]")],
+        "read_usage_spans" => vec!["1, 19000, 1000".to_owned()],
+        "read_usage_addresses" | "read_secret_addresses" => vec![format!(
             "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
         )],
         "read_unknown_usage" => [TENANT, "null"]
@@ -212,7 +217,7 @@ fn arguments(name: &str) -> Vec<String> {
         "read_sealed_key" => vec!["1, '33'".to_owned()],
         "read_sealed_keys" => vec!["1, '33', 100".to_owned()],
         "read_session" => vec!["1, '\\x33'".to_owned()],
-        "credentials/due" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
+        "credentials/due" | "credentials/quiet" => vec![format!("1, 1000100, 0, {TENANT}, 500")],
         "credentials/warnable" => vec![format!("1, 1000100, 500000, {TENANT}, 500")],
         "credentials/entering" => vec![format!(
             "1, 1000100, array[{TENANT}::uuid, '00000000-0000-0000-0000-000000000008'], array[0, 1000000], \
@@ -323,6 +328,12 @@ fn queries() -> Vec<(String, String)> {
             "read_usage_addresses",
             &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
         ),
+        (
+            "read_secret_addresses",
+            &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
+        ),
+        ("read_last_calls", &["ledger", "tenant", "credentials"]),
+        ("read_usage_spans", &["ledger", "since_ms", "at_most"]),
         ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
         ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),

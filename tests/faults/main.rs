@@ -31,6 +31,7 @@ mod moving_in;
 mod oauth;
 mod order;
 mod outage;
+mod quiet;
 mod races;
 mod rebuild;
 mod repeats;

@@ -14,6 +14,7 @@ mod bad_input;
 mod bearer;
 mod client_input;
 mod clients;
+mod cutover;
 mod decide;
 mod document;
 mod erased_everywhere;

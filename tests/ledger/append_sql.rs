@@ -331,7 +331,7 @@ async fn every_inline_projection_takes_its_rows() {
             "credentials",
             Some(id),
             r#"{"created_at_ms": 5, "expires_at_ms": null, "suspended": false, "ended_at_ms": null, "revoked": false,
-                "scopes": ["a.b", "c"], "kind": "oauth_client", "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9,
+                "scopes": ["a.b", "c"], "kind": "oauth_client", "name_version": 1, "description_version": 1, "owner_id": "OWNER", "due_at_ms": 9, "quiet_from_ms": 6,
                 "warnable_from_ms": 4}"#
                 .replace("OWNER", &id.to_string()),
         ),

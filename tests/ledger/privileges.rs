@@ -24,7 +24,7 @@ async fn two_tenants(database: &TestDatabase) -> [Uuid; 2] {
         batch.events.push((command, tenant, 1, Some(tenant)));
         batch.personal.push((command, tenant, 1, Some(tenant)));
         let credential = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null, "kind": "api_key",
-                "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
+                "name_version": 1, "owner_id": null, "quiet_from_ms": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
         let erasure = format!(r#"{{"under_id": "{tenant}"}}"#);
         let member = r#"{"disabled": false, "name_version": 1}"#;
         let secret = format!(

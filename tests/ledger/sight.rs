@@ -26,7 +26,7 @@ impl Ids {
 }
 
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
-    "kind": "api_key", "name_version": 1, "owner_id": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
+    "kind": "api_key", "name_version": 1, "owner_id": null, "quiet_from_ms": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
 
 async fn world(database: &TestDatabase) -> Ids {
     let pair = || [Uuid::now_v7(), Uuid::now_v7()];

@@ -7,8 +7,9 @@ use std::time::Duration;
 use credledger::activity::usage::flush::Flusher;
 use credledger::activity::usage::read::{Range, Whose};
 use credledger::activity::usage::roll_up::Round;
-use credledger::activity::usage::{Outcome, Usage, Use};
+use credledger::activity::usage::{Outcome, Process, Usage, Use};
 use credledger::clock::Timestamp;
+use credledger::db::Errand;
 use credledger::domain::access::Reason;
 use credledger::domain::ids::{CredentialId, SecretId, TenantId};
 use credledger::limits;
@@ -47,16 +48,19 @@ impl World {
 
     /// As at a stop: all that was counted is brought.
     async fn flush(&self, usage: &Arc<Usage>) {
-        let flusher = Flusher {
+        self.flusher(usage).run(watch::channel(true).1).await;
+        assert_eq!(usage.pending(self.now()).rows, 0);
+    }
+
+    fn flusher(&self, usage: &Arc<Usage>) -> Flusher {
+        Flusher {
             usage: usage.clone(),
             database: self.house.ledger.database().clone(),
             clock: self.house.clock.clone(),
             vault: self.house.ledger.reader().vault.clone(),
             ledger: LEDGER,
             every: Duration::from_secs(3600),
-        };
-        flusher.run(watch::channel(true).1).await;
-        assert_eq!(usage.pending(self.now()).rows, 0);
+        }
     }
 
     async fn portion(&self, usage: &Usage, round: &mut Option<Round>) {
@@ -270,7 +274,10 @@ async fn what_could_not_be_counted_is_recorded_and_told_to_whom_it_belongs() {
     for turn in ["in memory", "in the database"] {
         let told = async |tenant| {
             let asked = (world.range(false), world.now());
-            usage.missing(world.house.ledger.database(), (LEDGER, tenant), asked).await.expect("gaps")
+            usage
+                .missing(world.house.ledger.database(), Errand::Reading, (LEDGER, tenant), asked)
+                .await
+                .expect("gaps")
         };
         let gaps = told(Some(mine)).await;
         assert_eq!(gaps.iter().map(|gap| gap.calls as u64).sum::<u64>(), dropped, "{turn}");
@@ -278,6 +285,82 @@ async fn what_could_not_be_counted_is_recorded_and_told_to_whom_it_belongs() {
         assert_eq!(told(Some(other)).await, [], "{turn}");
         assert_eq!(told(None).await, gaps, "{turn}");
         world.flush(&usage).await;
+    }
+}
+
+#[tokio::test]
+async fn the_database_takes_the_same_outcomes_for_use_as_memory_does() {
+    let database = Postgres::database().await;
+    let app = database.role("credledger_app").await;
+    for outcome in Outcome::all() {
+        let asked = app.query_one("select credledger.counts_as_use($1)", &[&outcome.word()]).await;
+        let here: bool = asked.expect("an answer").get(0);
+        assert_eq!(here, outcome.counts_as_use(), "{}", outcome.word());
+    }
+}
+
+/// (from, brought, over) of each process.
+async fn spans(world: &World) -> Vec<(i64, i64, Option<i64>)> {
+    let admin = world.database.admin().await;
+    let select = "select from_ms, brought_ms, over_ms from credledger.usage_spans order by boot";
+    let rows = admin.query(select, &[]).await.expect("spans");
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+#[tokio::test]
+async fn it_is_written_down_from_when_to_when_each_process_counted_and_who_ended_without_a_word() {
+    let world = World::new().await;
+    let process = |boot: u128| Process { node: Uuid::from_u128(9), boot: Uuid::from_u128(boot) };
+    let usage = |boot| {
+        let usage = Usage::with_room(7, world.now(), Box::new(|_| false), 1000);
+        Arc::new(usage.of_process(process(boot)))
+    };
+    let (in_order, crashed, alive, own) = (usage(1), usage(2), usage(3), usage(4));
+    for each in [&in_order, &crashed, &alive, &own] {
+        world.flusher(each).begin().await.expect("begun");
+    }
+    let began = spans(&world).await;
+    assert!(began.iter().all(|(from, brought, over)| from == brought && over.is_none()), "{began:?}");
+    world.flush(&in_order).await;
+    let admin = world.database.admin().await;
+    let lease = "insert into credledger.nodes (ledger_id, node, boot, applied, started_at_ms, renewed_at_ms, expires_at_ms)
+                 values (1, $1, $2, 0, 0, 0, 9000000000000)";
+    admin.execute(lease, &[&process(3).node, &process(3).boot]).await.expect("a lease");
+    for _ in 0..2 {
+        let settled = own.settle_spans(world.house.ledger.database(), LEDGER, world.now()).await;
+        settled.expect("settled");
+    }
+    let told = spans(&world).await;
+    let [first, second, third, last] = told[..] else { panic!("{told:?}") };
+    assert_eq!(first.2, Some(first.1), "it ended in order, and brought all");
+    assert!(second.2.is_some_and(|over| over > second.1), "what it counted last is lost: {told:?}");
+    assert_eq!(
+        (third.2, last.2),
+        (None, None),
+        "whoever holds a lease may count still, and whoever asks does"
+    );
+    // It was taken for dead, and goes on.
+    world.flusher(&crashed).begin().await.expect("begun");
+    assert_eq!(spans(&world).await[1].2, None);
+    let later = Timestamp::from_millis(world.now().millis() + 500 * 24 * HOUR_MS).expect("an instant");
+    own.settle_spans(world.house.ledger.database(), LEDGER, later).await.expect("settled");
+    let kept = spans(&world).await;
+    assert_eq!(kept.len(), 2, "those that were over so long ago are forgotten: {kept:?}");
+}
+
+#[tokio::test]
+async fn who_brought_nothing_for_longer_than_a_pause_counts_anew_from_when_it_is_back() {
+    let database = Postgres::database().await;
+    let writer = database.role("credledger_writer").await;
+    let admin = database.admin().await;
+    let boot = Uuid::now_v7();
+    for (brought, from, told) in [(1000, 1000, 1000), (1500, 1000, 1500), (2001, 2001, 2001), (1, 2001, 2001)]
+    {
+        let keep = "select credledger.keep_usage_span(1, $1, $1, 1000, $2, null, 500)";
+        writer.execute(keep, &[&boot, &i64::from(brought)]).await.expect("kept");
+        let row = admin.query_one("select from_ms, brought_ms from credledger.usage_spans", &[]).await;
+        let row = row.expect("a span");
+        assert_eq!((row.get(0), row.get(1)), (i64::from(from), i64::from(told)));
     }
 }
 

@@ -38,6 +38,7 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
                 "prefix": secret.facts.prefix,
                 "status": status,
                 "expires_at": end,
+                "close_when_quiet_seconds": secret.close_when_quiet_seconds,
             });
             if let Some(id) = &secret.facts.client_id {
                 told["client_id"] = json!(id.as_str());

@@ -241,7 +241,7 @@ fn resource(text: &str) -> Resource {
 fn actions(life: u32, owner: Option<MemberId>) -> Vec<CredentialCommand> {
     let create = credential::Create { registration: registration_of(life), ..create_of(life, owner) };
     let of_client = create.registration.is_some();
-    let rotate = CredentialCommand::Rotate(credential::Rotate { grace_seconds: Some(life * 100) });
+    let rotate = CredentialCommand::Rotate(credential::Rotate::with_grace(life * 100));
     let revoke = CredentialCommand::Revoke(credential::Revoke { reason: Reason::Other, note: None });
     let mut actions = vec![CredentialCommand::Create(create)];
     let taken = CredentialCommand::SetOwner(credential::SetOwner { owner: None });

@@ -177,6 +177,120 @@ fn v5_a_window_that_ends_by_time_is_401_from_then_on() {
     eventually(|| key.told().contains(&"api_key.secret_expired".to_owned()).then_some(())).expect("an event");
 }
 
+/// The log as it reads once so many calls are in it, newest first.
+fn log(organisation: &Tenant<'_>, query: &str, calls: usize) -> Vec<Value> {
+    let read = || {
+        let page = organisation.admin.get(&format!("{}/activity?{query}", organisation.path())).expect(200);
+        Some(page["data"].as_array().expect("a page").clone()).filter(|page| page.len() >= calls)
+    };
+    eventually(read).expect("the calls are logged")
+}
+
+#[test]
+fn v6_the_cut_over_is_watched_until_the_old_key_is_quiet_and_then_closed() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let organisation = organisation(&root, "acme");
+    let key = organisation.mint("nightly report");
+    let call = |secret: &str, ip: &str| {
+        let question = json!({"credential": secret, "client_ip": ip, "operation": "chat", "record": true});
+        gateway.verify_as(question).is_accepted();
+    };
+    call(&key.secret, "192.0.2.1");
+    let (new_secret, rotated) = key.rotate(json!({}));
+    let [old, new] = [0, 1].map(|place| text(&rotated["key"]["secrets"][place]["prefix"]));
+
+    // One caller has changed over, another has not.
+    call(&new_secret, "192.0.2.1");
+    call(&key.secret, "192.0.2.2");
+    let logged = log(&organisation, &format!("prefix={new}"), 1);
+    assert_eq!((&logged[0]["prefix"], &logged[0]["name"]), (&json!(new), &json!("nightly report")));
+    let usage = |quiet: u32| {
+        let told = root.get(&format!("{}/usage?quiet_seconds={quiet}", key.path)).expect(200);
+        told["secrets"].as_array().expect("secrets").clone()
+    };
+    let told = usage(3600);
+    let late = &told[0]["addresses"][0];
+    assert_eq!((&told[0]["prefix"], &late["client_ip"]), (&json!(old), &json!("192.0.2.2")), "who is late");
+    assert_eq!(
+        (&told[0]["safe_to_close"], &told[0]["not_safe_because"]["code"]),
+        (&json!(false), &json!("in_use"))
+    );
+
+    // It changes over: the old key's last use stands still while the new one's moves.
+    let stands = told[0]["last_used_at"].clone();
+    call(&new_secret, "192.0.2.2");
+    let safe = eventually(|| Some(usage(1)).filter(|told| told[0]["safe_to_close"] == true)).expect("quiet");
+    assert_eq!((&safe[0]["last_used_at"], &safe[0]["quiet_since"]), (&stands, &stands));
+    assert_ne!(safe[1]["last_used_at"], told[1]["last_used_at"]);
+    log(&organisation, &format!("prefix={new}"), 2);
+    root.post(&format!("{}/revoke", key.secret_path(0)), &json!({})).expect(200);
+    is_unauthorized(&service, &key.secret, "revoked");
+    service.whoami(&new_secret).expect(200);
+    // Who calls with it even now is seen.
+    let calls = usage(1)[0]["calls"].clone();
+    let late = calls.as_array().expect("calls").iter().find(|calls| calls["outcome"] == "revoked");
+    assert_eq!(late.expect("it came too late")["calls"], 1);
+}
+
+#[test]
+fn v6_the_old_key_closes_by_itself_when_it_is_quiet() {
+    let service = Service::start();
+    let root = service.root();
+    let key = organisation(&root, "acme").mint("cut-over");
+    let (new_secret, rotated) = key.rotate(json!({"close_when_quiet_seconds": 1}));
+    assert_eq!(rotated["key"]["secrets"][0]["status"], "expiring");
+    let closed = || (key.read()["secrets"][0]["status"] == "expired").then_some(());
+    eventually(closed).expect("it closes days before its date");
+    is_unauthorized(&service, &key.secret, "rotated_out");
+    service.whoami(&new_secret).expect(200);
+    let last = key.history().pop().expect("an event");
+    assert_eq!((&last["type"], &last["data"]["cause"]), (&json!("api_key.secret_expired"), &json!("quiet")));
+}
+
+#[test]
+fn v10_the_activity_log_tells_each_call_with_key_operation_provider_model_latency_and_error() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let organisation = organisation(&root, "acme");
+    let (key, other) = (organisation.mint("nightly report"), organisation.mint("other"));
+    // The gateway asks before the call, and reports afterwards who served it.
+    let asked =
+        json!({"credential": key.secret, "operation": "chat", "client_ip": "192.0.2.1", "record": true});
+    let verdict = gateway.verify_as(asked).is_accepted().clone();
+    let served = json!({
+        "credential_id": key.id, "decision_id": verdict["decision_id"], "provider": "openai", "model": "gpt-x", "status": 200,
+        "latency_ms": 412,
+    });
+    let failed = json!({
+        "credential_id": other.id, "operation": "embed", "provider": "local", "model": "e5", "status": 502, "latency_ms": 3,
+        "error": "no answer",
+    });
+    let reported = gateway.post("/api/v1/activity", &json!({"calls": [served, failed]})).expect(200);
+    assert_eq!(reported["accepted"], 2);
+    let complete =
+        || Some(log(&organisation, "", 2)).filter(|calls| calls.iter().all(|call| !call["model"].is_null()));
+    let calls = eventually(complete).expect("each call once, whole");
+    assert_eq!(calls.len(), 2);
+    let of_key = log(&organisation, &format!("credential={}", key.id), 1);
+    assert_eq!(of_key.len(), 1, "filtered by key");
+    for (member, value) in [
+        ("operation", json!("chat")),
+        ("name", json!("nightly report")),
+        ("prefix", key.minted["key"]["secrets"][0]["prefix"].clone()),
+        ("provider", json!("openai")),
+        ("model", json!("gpt-x")),
+        ("latency_ms", json!(412)),
+        ("error", Value::Null),
+        ("outcome", json!("accepted")),
+        ("client_ip", json!("192.0.2.1")),
+    ] {
+        assert_eq!(of_key[0][member], value, "{member}");
+    }
+    let of_other = log(&organisation, &format!("credential={}", other.id), 1);
+    assert_eq!((&of_other[0]["error"], &of_other[0]["status"]), (&json!("no answer"), &json!(502)));
+}
+
 #[test]
 fn v7_nothing_expires_a_live_key_but_its_rotation() {
     let service = Service::start();

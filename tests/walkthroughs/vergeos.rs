@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::service::{Actor, Key, Service, Verdict, eventually};
+use crate::support::service::{Actor, Key, Service, Verdict, eventually, millis};
 
 #[track_caller]
 fn from(gateway: &Actor, key: &Key<'_>, address: &str) -> Verdict {
@@ -45,6 +45,31 @@ fn g1_a_key_inherits_its_accounts_permissions_as_they_are_now_and_stops_with_it(
     root.post(&format!("{ada_path}/enable"), &json!({})).expect(200);
     may("vm:read").is_accepted();
     gateway.verify(&second.secret).is_refused("revoked");
+}
+
+#[test]
+fn g2_the_table_has_name_last_use_its_address_days_until_expiry_and_creation() {
+    const DAY: i64 = 24 * 60 * 60;
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("site", json!({}));
+    let now = gateway.verify(&tenant.mint("clock").secret).is_accepted()["judged_at"].clone();
+    let now = credledger::clock::Timestamp::parse(now.as_str().expect("an instant")).expect("an instant");
+    let dated = tenant.mint_with(json!({"name": "dated", "expires_at": now.plus_seconds(30 * 24 * 60 * 60)}));
+    let never = tenant.mint("never");
+    let last = from(&gateway, &dated, "192.0.2.9").is_accepted()["judged_at"].clone();
+    let table = root.get(&format!("{}/keys", tenant.path())).expect(200);
+    let row = |name: &str| {
+        let rows = table["data"].as_array().expect("rows");
+        rows.iter().find(|row| row["name"] == name).expect("its row").clone()
+    };
+    let shown = row("dated");
+    assert_eq!((&shown["last_used_at"], &shown["last_used_ip"]), (&last, &json!("192.0.2.9")));
+    assert_eq!(shown["created_at"], dated.minted["key"]["created_at"]);
+    assert_eq!((millis(&shown["expires_at"]) - now.millis()) / 1000 / DAY, 30, "days until expiry");
+    let shown = row("never");
+    assert_eq!((&shown["last_used_at"], &shown["expires_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(shown["created_at"], never.minted["key"]["created_at"]);
 }
 
 #[test]

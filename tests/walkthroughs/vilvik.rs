@@ -142,6 +142,31 @@ fn k5_each_key_opens_its_audit_log_of_every_change_with_who_did_it_when_and_from
 }
 
 #[test]
+fn k4_the_list_shows_prefix_scopes_last_use_and_the_address_it_came_from() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let account = account(&root);
+    let unused = account.mint_with(json!({"name": "unused", "scopes": ["rows:read"]}));
+    let used = account.mint_with(json!({"name": "used", "scopes": ["rows:read", "rows:write"]}));
+    let call = |ip: &str| gateway.verify_as(json!({"credential": used.secret, "client_ip": ip})).0;
+    call("192.0.2.1");
+    let last = call("2001:db8::7");
+    let list = root.get(&format!("{}/keys", account.path())).expect(200);
+    let listed = |name: &str| {
+        let keys = list["data"].as_array().expect("keys");
+        keys.iter().find(|key| key["name"] == name).expect("it is listed").clone()
+    };
+    for (key, scopes) in [(&unused, json!(["rows:read"])), (&used, json!(["rows:read", "rows:write"]))] {
+        let shown = listed(&text(&key.minted["key"]["name"]));
+        assert_eq!(shown["secrets"][0]["prefix"], key.secret[..12], "the first 12 characters of the key");
+        assert_eq!(shown["scopes"], scopes);
+    }
+    let (unused, used) = (listed("unused"), listed("used"));
+    assert_eq!((&unused["last_used_at"], &unused["last_used_ip"]), (&Value::Null, &Value::Null));
+    assert_eq!((&used["last_used_at"], &used["last_used_ip"]), (&last["judged_at"], &json!("2001:db8::7")));
+}
+
+#[test]
 fn k6_a_rotation_invalidates_the_old_secret_at_once_and_changes_no_scope() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());

@@ -27,6 +27,25 @@ pub struct Flusher {
     pub every: Duration,
 }
 
+/// When each shard was last emptied into the database.
+struct Swept([i64; limits::USAGE_SHARDS]);
+
+impl Swept {
+    fn since(began_ms: i64) -> Self {
+        Swept([began_ms; limits::USAGE_SHARDS])
+    }
+
+    fn sweep(&mut self, which: Which, now: Timestamp) {
+        let held = self.0.iter_mut().enumerate().filter(|(shard, _)| which.holds(*shard));
+        held.for_each(|(_, swept)| *swept = now.millis());
+    }
+
+    /// All that was counted before then has been brought.
+    fn oldest(&self) -> i64 {
+        self.0.iter().copied().min().unwrap_or(0)
+    }
+}
+
 /// Which shards are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
@@ -57,9 +76,15 @@ impl Which {
 }
 
 impl Flusher {
+    /// Says that this process counts from now on. Before anything is counted: whoever ends without a word is missed by it.
+    pub async fn begin(&self) -> Result<(), DbError> {
+        self.usage.keep_span(&self.database, self.ledger, (self.usage.began_ms, false)).await
+    }
+
     /// Runs until `stop` is told; what was counted by then is brought, if the database answers.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut outage = Outage::of("bringing counted usage");
+        let mut swept = Swept::since(self.usage.began_ms);
         for turn in 0.. {
             let stopped = tokio::select! {
                 () = tokio::time::sleep(self.every) => false,
@@ -70,7 +95,7 @@ impl Flusher {
                 true => Which::All,
                 false => Which::of(self.usage.rows(), turn, self.every),
             };
-            let brought = self.flush(which).await;
+            let brought = self.flush(which, &mut swept, stopped).await;
             outage.after(&brought);
             if stopped {
                 self.tell_what_is_lost();
@@ -90,13 +115,18 @@ impl Flusher {
     }
 
     /// What waits from before goes first; more is taken only once that is there.
-    async fn flush(&self, which: Which) -> Result<(), DbError> {
+    async fn flush(&self, which: Which, swept: &mut Swept, stopped: bool) -> Result<(), DbError> {
         self.bring_taken().await?;
         let now = self.clock.now();
         self.usage.take(which, now, || self.vault.uuid(now.millis()));
         self.bring_taken().await?;
+        swept.sweep(which, now);
+        let oldest = swept.oldest();
         self.usage.flushed_at_ms.store(now.millis().unsigned_abs(), Ordering::Relaxed);
-        Ok(())
+        // At a stop everybody has been answered, and is counted; else one that is being answered may come to be counted yet.
+        let late = i64::try_from(limits::USAGE_LATE.as_millis()).unwrap_or(i64::MAX);
+        let brought_ms = if stopped { oldest } else { oldest - late };
+        self.usage.keep_span(&self.database, self.ledger, (brought_ms, stopped)).await
     }
 
     async fn bring_taken(&self) -> Result<(), DbError> {

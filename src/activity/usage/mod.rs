@@ -8,9 +8,11 @@ mod bring;
 pub mod flush;
 mod labels;
 mod outcome;
+pub mod quiet;
 pub mod read;
 pub mod roll_up;
 mod shard;
+pub mod spans;
 mod strangers;
 
 use std::net::IpAddr;
@@ -29,6 +31,7 @@ pub use outcome::Outcome;
 use roll_up::Lag;
 pub use shard::Row;
 use shard::{Shard, hash_of};
+pub use spans::Process;
 use strangers::Strangers;
 pub use strangers::{Gap, Unknown};
 
@@ -62,6 +65,10 @@ pub struct Usage {
     strangers: Strangers,
     gate: Mutex<Gate>,
     pub lag: Lag,
+    /// from when on it counts
+    began_ms: i64,
+    /// as which process it counts, where somebody is told how much has been brought
+    process: Option<Process>,
     /// when memory was last empty of what was older, by the database's clock
     flushed_at_ms: AtomicU64,
 }
@@ -115,8 +122,15 @@ impl Usage {
             strangers: Strangers::default(),
             gate: Mutex::default(),
             lag: Lag::since(now),
+            began_ms: now.millis(),
+            process: None,
             flushed_at_ms: AtomicU64::new(now.millis().unsigned_abs()),
         }
+    }
+
+    /// From when to when that process counts is written down with what it counts.
+    pub fn of_process(self, process: Process) -> Self {
+        Usage { process: Some(process), ..self }
     }
 
     /// Nothing is waited for, but for another call of the same shard.

@@ -26,6 +26,16 @@ impl Outcome {
         }
     }
 
+    /// Whether it shows that somebody still needs the secret: the call was let in, or would have been, had nothing rested and had it
+    /// not come too often. `counts_as_use` in the database says the same.
+    pub fn counts_as_use(self) -> bool {
+        use Reason::{OwnerDisabled, Suspended, TenantSuspended};
+        match self {
+            Outcome::Accepted | Outcome::RateLimited => true,
+            Outcome::Refused(reason) => matches!(reason, TenantSuspended | Suspended | OwnerDisabled),
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",

@@ -91,6 +91,31 @@ pub struct Address {
     pub refused: i64,
 }
 
+impl Address {
+    /// Four columns, from that one on.
+    pub(super) fn read(row: &Found, first: usize) -> Self {
+        Address {
+            first_at_ms: row.get(first),
+            last_at_ms: row.get(first + 1),
+            accepted: row.get(first + 2),
+            refused: row.get(first + 3),
+        }
+    }
+
+    pub(super) fn of(row: &Row, accepted: bool) -> Self {
+        let (accepted, refused) = if accepted { (row.calls(), 0) } else { (0, row.calls()) };
+        Address { first_at_ms: row.first_at_ms(), last_at_ms: row.last_at_ms(), accepted, refused }
+    }
+
+    pub(super) fn add(seen: &mut HashMap<IpAddr, Address>, ip: IpAddr, found: Address) {
+        let kept = seen.entry(ip).or_insert(Address { accepted: 0, refused: 0, ..found });
+        kept.first_at_ms = kept.first_at_ms.min(found.first_at_ms);
+        kept.last_at_ms = kept.last_at_ms.max(found.last_at_ms);
+        kept.accepted += found.accepted;
+        kept.refused += found.refused;
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
     /// those seen last first
@@ -136,7 +161,7 @@ pub struct Whose<'a> {
 }
 
 /// What this node has in memory alone, and in parcels that may have arrived.
-struct Seen<T> {
+pub(super) struct Seen<T> {
     takes: u64,
     here: Vec<T>,
     on_the_way: Vec<(Uuid, Vec<T>)>,
@@ -156,7 +181,7 @@ impl<T> Seen<T> {
 
 impl Usage {
     /// Reads memory, then the database. Where something was taken out of memory in between, it may be in both, and is read anew.
-    async fn once<T>(
+    pub(super) async fn once<T>(
         &self,
         see: impl Fn() -> Seen<T>,
         ask: impl AsyncFn(&[Uuid]) -> Result<Vec<Found>, DbError>,
@@ -175,7 +200,7 @@ impl Usage {
         Err(ReadError::Moving)
     }
 
-    fn see(&self, whose: Whose<'_>, is_asked: impl Fn(&Row) -> bool) -> Seen<Row> {
+    pub(super) fn see(&self, whose: Whose<'_>, is_asked: impl Fn(&Row) -> bool) -> Seen<Row> {
         let gate = self.gate();
         let is_asked = |row: &&Row| row.tenant == whose.tenant.0 && is_asked(row);
         let secrets: Option<Vec<_>> = whose.credential.map(|(_, secrets)| {
@@ -223,19 +248,23 @@ impl Usage {
 
     /// Adds what this node has in memory.
     pub fn last_uses_here(&self, secrets: impl Iterator<Item = SecretId>, uses: &mut LastUses) {
+        self.each_row_of(secrets, |row| {
+            if row.outcome == Outcome::Accepted {
+                uses.add(row.secret, LastUse { at_ms: row.last_at_ms(), client_ip: row.client_ip() });
+            }
+        });
+    }
+
+    /// What this node has in memory of some secrets.
+    pub(super) fn each_row_of(&self, secrets: impl Iterator<Item = SecretId>, mut each: impl FnMut(&Row)) {
         let gate = self.gate();
         for secret in secrets {
             let hash = hash_of(self.seed, secret.0);
             let at = place(hash);
-            let mut add = |shard: &Shard| {
-                let accepted = shard.of(hash, secret.0).filter(|row| row.outcome == Outcome::Accepted);
-                accepted.for_each(|row| {
-                    uses.add(secret.0, LastUse { at_ms: row.last_at_ms(), client_ip: row.client_ip() });
-                });
-            };
-            add(&lock(&self.shards[at]));
+            lock(&self.shards[at]).of(hash, secret.0).for_each(&mut each);
             let taken = gate.parcels.iter().flat_map(|parcel| &parcel.shards);
-            taken.filter(|(place, _)| *place == at).for_each(|(_, shard)| add(shard));
+            let taken = taken.filter(|(place, _)| *place == at);
+            taken.for_each(|(_, shard)| shard.of(hash, secret.0).for_each(&mut each));
         }
     }
 
@@ -258,6 +287,7 @@ impl Usage {
                             let of = &credential.0;
                             read(
                                 database,
+                                Errand::Reading,
                                 sight,
                                 OF_CREDENTIAL,
                                 &[&ledger, &tenant, of, &by_day, &from_ms, &to_ms, &flushes, &(most + 1)],
@@ -267,6 +297,7 @@ impl Usage {
                         None => {
                             read(
                                 database,
+                                Errand::Reading,
                                 sight,
                                 OF_TENANT,
                                 &[&ledger, &tenant, &by_day, &from_ms, &to_ms, &flushes, &(most + 1)],
@@ -315,6 +346,7 @@ impl Usage {
                     let Range { from_ms, to_ms, .. } = range;
                     read(
                         database,
+                        Errand::Reading,
                         Sight::Tenant(tenant),
                         ADDRESSES,
                         &[&ledger, &tenant, &of, &from_ms, &to_ms, &flushes, &(most + 1)],
@@ -323,44 +355,17 @@ impl Usage {
                 },
             )
             .await?;
-        let (mut seen, mut left_out) = (HashMap::<IpAddr, Address>::new(), false);
-        let mut add = |ip: IpAddr, found: Address| {
-            let kept = seen.entry(ip).or_insert(Address { accepted: 0, refused: 0, ..found });
-            kept.first_at_ms = kept.first_at_ms.min(found.first_at_ms);
-            kept.last_at_ms = kept.last_at_ms.max(found.last_at_ms);
-            kept.accepted += found.accepted;
-            kept.refused += found.refused;
-        };
+        let (mut seen, mut left_out) = (HashMap::new(), false);
         for row in &rows {
             match row.get::<_, Option<IpAddr>>(1) {
                 None => left_out = true,
-                Some(ip) => add(
-                    ip,
-                    Address {
-                        first_at_ms: row.get(2),
-                        last_at_ms: row.get(3),
-                        accepted: row.get(4),
-                        refused: row.get(5),
-                    },
-                ),
+                Some(ip) => Address::add(&mut seen, ip, Address::read(row, 2)),
             }
         }
         for row in &here {
             left_out |= row.address_left_out;
-            let (accepted, refused) = match row.outcome {
-                Outcome::Accepted => (row.calls(), 0),
-                _ => (0, row.calls()),
-            };
             if let Some(ip) = row.client_ip() {
-                add(
-                    ip,
-                    Address {
-                        first_at_ms: row.first_at_ms(),
-                        last_at_ms: row.last_at_ms(),
-                        accepted,
-                        refused,
-                    },
-                );
+                Address::add(&mut seen, ip, Address::of(row, row.outcome == Outcome::Accepted));
             }
         }
         Ok(told(seen, left_out, range))
@@ -389,7 +394,14 @@ impl Usage {
             .once(see, async |flushes| {
                 let of = tenant.map(|tenant| tenant.0);
                 let Range { from_ms, to_ms, .. } = range;
-                read(database, sight, UNKNOWN, &[&ledger, &of, &from_ms, &to_ms, &flushes, &most]).await
+                read(
+                    database,
+                    Errand::Reading,
+                    sight,
+                    UNKNOWN,
+                    &[&ledger, &of, &from_ms, &to_ms, &flushes, &most],
+                )
+                .await
             })
             .await?;
         let mut counts = HashMap::new();
@@ -408,9 +420,10 @@ impl Usage {
     pub async fn missing(
         &self,
         database: &Database,
+        errand: Errand,
         (ledger, tenant): (i32, Option<TenantId>),
         (range, now): (Range, Timestamp),
-    ) -> Result<Vec<Gap>, ReadError> {
+    ) -> Result<Vec<Gap>, DbError> {
         let is_asked = |gap: &&Gap| {
             (tenant.is_none() || gap.tenant.is_none() || gap.tenant == tenant)
                 && gap.to_ms >= range.from_ms
@@ -424,7 +437,8 @@ impl Usage {
         };
         let sight = tenant.map_or(Sight::Tenants(None), |tenant| Sight::Decision(Some(tenant.0)));
         let most = limits::USAGE_TOLD_GAPS;
-        let rows = read(database, sight, MISSING, &[&ledger, &range.from_ms, &range.to_ms, &most]).await?;
+        let rows =
+            read(database, errand, sight, MISSING, &[&ledger, &range.from_ms, &range.to_ms, &most]).await?;
         let known: Vec<Gap> = rows
             .iter()
             .map(|row| Gap {
@@ -443,7 +457,7 @@ impl Usage {
     }
 }
 
-fn told(seen: HashMap<IpAddr, Address>, left_out: bool, range: Range) -> Addresses {
+pub(super) fn told(seen: HashMap<IpAddr, Address>, left_out: bool, range: Range) -> Addresses {
     let in_range =
         |(_, seen): &(IpAddr, Address)| seen.last_at_ms >= range.from_ms && seen.first_at_ms < range.to_ms;
     let mut seen: Vec<_> = seen.into_iter().filter(in_range).collect();
@@ -454,8 +468,9 @@ fn told(seen: HashMap<IpAddr, Address>, left_out: bool, range: Range) -> Address
     Addresses { seen, left_out }
 }
 
-async fn read(
+pub(super) async fn read(
     database: &Database,
+    errand: Errand,
     sight: Sight<'_>,
     sql: &str,
     params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
@@ -465,7 +480,7 @@ async fn read(
         rows.push(row);
         Ok::<_, DbError>(())
     };
-    database.ask_each(Errand::Reading, sight, sql, params, keep).await?;
+    database.ask_each(errand, sight, sql, params, keep).await?;
     Ok(rows)
 }
 

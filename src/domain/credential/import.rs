@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_rotation_gives_a_key_of_our_own_and_the_imported_one_lives_through_its_window() {
-        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+        let rotate = CredentialCommand::Rotate(Rotate::with_grace(60));
         let after = given([]).when(again(import())).and(rotate).state();
         assert_eq!(after.secrets[0].status(at(59)), SecretStatus::Expiring);
         assert!(after.secrets[0].foreign.is_some());

@@ -4,6 +4,7 @@
 //! only end is the credential's own. Older ones have a deadline of their own, or are over.
 
 pub mod client_keys;
+pub mod close_quiet;
 pub mod configure;
 pub mod create;
 pub mod edit;
@@ -45,6 +46,7 @@ use super::{Context, Unfoldable};
 use crate::clock::Timestamp;
 
 pub use client_keys::{BadKeys, ClientKeys};
+pub use close_quiet::{CloseQuiet, Quiet};
 pub use configure::{Configure, Configured};
 pub use create::{Create, Created};
 pub use edit::{Edit, Edited, metadata_fits};
@@ -52,7 +54,7 @@ pub use grace::{GraceMoved, MoveGrace};
 pub use import::{ForeignSecret, Import, Imported, ImportedSecret};
 pub use leak::{Finding, Leak, LeakReported, OnLeak, ReportLeak, Reporter};
 pub use limit::{Limit, Limited};
-pub use record_due::{Expired, RecordDue, SecretExpired};
+pub use record_due::{EndCause, Expired, RecordDue, SecretExpired};
 pub use registration::{AuthMethod, Client, ClientRotation, Kind, Registration, Resource};
 pub use rescope::{Rescope, Rescoped};
 pub use restrict::{Restrict, Restricted};
@@ -113,6 +115,7 @@ pub enum CredentialCommand {
     Revoke(Revoke),
     SelfRevoke(SelfRevoke),
     RecordDue(RecordDue),
+    CloseQuiet(CloseQuiet),
     Warn(Warn),
 }
 
@@ -160,6 +163,7 @@ impl CredentialCommand {
             Self::Revoke(revoke) => revoke.decide(credential, context),
             Self::SelfRevoke(revoke) => revoke.decide(credential, context),
             Self::RecordDue(due) => due.decide(credential, context),
+            Self::CloseQuiet(close) => Ok(close.decide(credential, context)),
             Self::Warn(warn) => warn.decide(credential, tenant, context),
         }
     }

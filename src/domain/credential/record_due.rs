@@ -17,6 +17,17 @@ pub struct RecordDue;
 pub struct SecretExpired {
     pub secret_id: SecretId,
     pub ended_at: Timestamp,
+    pub cause: EndCause,
+}
+
+/// Why a window is over, where nobody ended it by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// its end came
+    Time,
+    /// it was to be closed once it was not used for so long, and that has come
+    Quiet,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +50,7 @@ impl RecordDue {
         let mut events: Vec<_> = windows
             .filter_map(|secret| Some((secret.facts.id, secret.ends_at.filter(|&end| end <= context.now)?)))
             .map(|(secret_id, ended_at)| {
-                CredentialEvent::SecretExpired(SecretExpired { secret_id, ended_at })
+                CredentialEvent::SecretExpired(SecretExpired { secret_id, ended_at, cause: EndCause::Time })
             })
             .collect();
         if let Some(ended_at) = credential.expires_at.filter(|&end| end <= context.now) {
@@ -52,6 +63,7 @@ impl RecordDue {
 impl SecretExpired {
     pub(super) fn apply(self, credential: &mut Credential, version: u32) -> Result<(), &'static str> {
         let secret = credential.secret_mut(self.secret_id)?;
+        secret.ends_at = Some(secret.ends_at.map_or(self.ended_at, |end| end.min(self.ended_at)));
         secret.end_recorded = true;
         secret.changed = version;
         Ok(())
@@ -70,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_ended_window_and_an_expiry_are_recorded_once_each() {
-        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+        let rotate = CredentialCommand::Rotate(Rotate::with_grace(60));
         let credential = given([created_until(at(90))]).when(rotate).state();
         assert_eq!(credential.due_at(), Some(at(60)));
         given_state(credential.clone()).now(at(59)).when(due()).then([]);

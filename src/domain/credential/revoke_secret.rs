@@ -61,7 +61,7 @@ mod tests {
     use crate::domain::testing::*;
 
     fn rotated() -> Credential {
-        given([created()]).when(CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) })).state()
+        given([created()]).when(CredentialCommand::Rotate(Rotate::with_grace(60))).state()
     }
 
     fn revoke(credential: &Credential, secret: usize) -> CredentialCommand {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_clients_secret_is_ended_by_hand_after_its_window_too_for_its_tokens_outlive_that() {
-        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) });
+        let rotate = CredentialCommand::Rotate(Rotate::with_grace(60));
         let rotated = given_client([client_created()]).when(rotate).state();
         let after = given_state(rotated.clone()).now(at(60)).when(revoke(&rotated, 0)).state();
         assert_eq!(after.secrets[0].status(at(60)), SecretStatus::Revoked);

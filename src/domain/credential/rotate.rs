@@ -11,10 +11,12 @@ use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::tenant::Tenant;
 use crate::limits;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rotate {
     /// absent: the tenant's default; 0: every older secret ends at once
     pub grace_seconds: Option<u32>,
+    /// the window is closed early, once the secret was not used for so long
+    pub close_when_quiet_seconds: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,9 +32,16 @@ pub struct Rotated {
 pub struct SecretEnd {
     pub secret_id: SecretId,
     pub ends_at: Timestamp,
+    /// before that, once it was not used for so long
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_when_quiet_seconds: Option<u32>,
 }
 
 impl Rotate {
+    pub fn with_grace(seconds: u32) -> Self {
+        Rotate { grace_seconds: Some(seconds), close_when_quiet_seconds: None }
+    }
+
     pub(super) fn decide(
         &self,
         credential: &Credential,
@@ -46,6 +55,9 @@ impl Rotate {
                 "/grace_seconds",
                 format!("The tenant's max_grace_seconds is {}.", tenant.settings.max_grace_seconds),
             ));
+        }
+        if let Some(quiet) = self.close_when_quiet_seconds {
+            closes_within(quiet, i64::from(grace) * 1000)?;
         }
         let living = credential.living_secrets(context.now);
         if grace > 0 && living.count() >= limits::LIVING_SECRETS {
@@ -61,7 +73,11 @@ impl Rotate {
         let ends = credential
             .living_secrets(context.now)
             .filter(|secret| grace == 0 || secret.ends_at.is_none())
-            .map(|secret| SecretEnd { secret_id: secret.facts.id, ends_at })
+            .map(|secret| SecretEnd {
+                secret_id: secret.facts.id,
+                ends_at,
+                close_when_quiet_seconds: self.close_when_quiet_seconds,
+            })
             .collect();
         let secret = fresh(credential, tenant, context)?;
         let mut events = vec![CredentialEvent::Rotated(Rotated { secret, ends })];
@@ -70,6 +86,18 @@ impl Rotate {
         }
         Ok(events)
     }
+}
+
+/// No window is closed within the first `quiet` seconds, so in a shorter one that would never come.
+pub(super) fn closes_within(quiet: u32, window_ms: i64) -> Result<(), Refusal> {
+    if i64::from(quiet) * 1000 < window_ms {
+        return Ok(());
+    }
+    let detail = format!(
+        "The window is {} seconds long, so it ends before anything was quiet for {quiet}. Choose fewer, or a longer window.",
+        window_ms.max(0) / 1000
+    );
+    Err(Refusal::invalid("/close_when_quiet_seconds", detail))
 }
 
 /// Whoever leaves no window wants the old secrets gone, and the tokens with them that they were exchanged for.
@@ -107,6 +135,7 @@ impl Rotated {
         for end in self.ends {
             let secret = credential.secret_mut(end.secret_id)?;
             secret.ends_at = Some(end.ends_at);
+            secret.close_when_quiet_seconds = end.close_when_quiet_seconds;
             secret.changed = recorded.version;
         }
         let facts = SecretFacts { client_id, ..self.secret };
@@ -123,7 +152,7 @@ mod tests {
     use crate::domain::testing::*;
 
     fn rotate(grace_seconds: Option<u32>) -> CredentialCommand {
-        CredentialCommand::Rotate(Rotate { grace_seconds })
+        CredentialCommand::Rotate(Rotate { grace_seconds, ..Rotate::default() })
     }
 
     fn statuses(credential: &Credential, now: Timestamp) -> Vec<SecretStatus> {

@@ -71,6 +71,8 @@ pub struct Secret {
     /// ended by hand
     pub revoked_at: Option<Timestamp>,
     pub end_recorded: bool,
+    /// its window is closed once it was not used for so long
+    pub close_when_quiet_seconds: Option<u32>,
     /// the version of the last event that touched it
     pub changed: u32,
 }
@@ -109,6 +111,7 @@ impl Secret {
             ends_at: None,
             revoked_at: None,
             end_recorded: false,
+            close_when_quiet_seconds: None,
             changed: version,
         }
     }

@@ -52,7 +52,7 @@ mod tests {
     use crate::domain::testing::*;
 
     fn rotated() -> Credential {
-        given([created()]).when(CredentialCommand::Rotate(Rotate { grace_seconds: Some(60) })).state()
+        given([created()]).when(CredentialCommand::Rotate(Rotate::with_grace(60))).state()
     }
 
     fn by(secret: usize) -> CredentialCommand {

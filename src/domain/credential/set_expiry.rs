@@ -127,7 +127,7 @@ mod tests {
         key().when(set(Some(at(60)))).accepted();
         key().when(set(Some(at(61)))).refused(RefusalKind::Invalid, Some("/expires_at"));
         // Only a new secret earns time, and it moves no end by itself.
-        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(0) });
+        let rotate = CredentialCommand::Rotate(Rotate::with_grace(0));
         let rotated = key().when(rotate).state();
         assert_eq!(rotated.expires_at, Some(at(50)));
         let renewed = || given_state(rotated.clone()).tenant(bounded()).now(at(45));

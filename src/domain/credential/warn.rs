@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_rotation_moves_no_end_and_asks_for_no_other_warning() {
-        let rotate = CredentialCommand::Rotate(Rotate { grace_seconds: Some(10) });
+        let rotate = CredentialCommand::Rotate(Rotate::with_grace(10));
         key(950).when(warn()).and(rotate).and(warn()).then([]);
     }
 

@@ -30,6 +30,7 @@ pub async fn handle(
 fn read(document: &Document<'_>) -> Result<Rotate, Problem> {
     document.decode(|members| {
         let grace_seconds = members.optional("grace_seconds", fields::grace_seconds);
-        Some(Rotate { grace_seconds: grace_seconds? })
+        let close_when_quiet_seconds = members.nullable("close_when_quiet_seconds", fields::quiet_seconds);
+        Some(Rotate { grace_seconds: grace_seconds?, close_when_quiet_seconds: close_when_quiet_seconds? })
     })
 }

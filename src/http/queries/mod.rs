@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod changes;
 mod credentials_then;
+mod cutover;
 pub mod decide;
 pub mod get_credential;
 pub mod get_erasure;

@@ -6,17 +6,18 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
+use super::cutover;
 use crate::activity::usage::Gap;
 use crate::activity::usage::read::{Addresses, Kind, LastUses, Range, ReadError, Whose};
 use crate::clock::Timestamp;
 use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
-use crate::domain::credential::Credential;
+use crate::domain::credential::{Credential, Secret};
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::http::app::App;
 use crate::http::operator::Operator;
 use crate::http::problem::{Fault, FaultPlace, Problem};
-use crate::http::query::Query;
+use crate::http::query::{Parameters, Query};
 use crate::http::resources::credential::{kind_of, last_used};
 use crate::limits;
 
@@ -29,33 +30,53 @@ pub async fn of_credential(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, id) = operator.credential(&app, (&path.0, &path.1), Action::ReadCredentials)?;
-    let range = range(&Query::parse(request.query_string())?, app.now())?;
+    let asked = Query::parse(request.query_string())?;
+    let (range, quiet_seconds) = asked_of_credential(&asked, app.now())?;
     let (database, sight) = (app.ledger.database(), Sight::Tenant(tenant.id.0));
     let loaded = app.ledger.reader().streams(database, Errand::Reading, sight, &[id.into()]).await?;
     let credential = loaded.first().and_then(|loaded| loaded.state.credential());
     let kind = kind_of(&request)?;
     let credential = credential.filter(|found| found.tenant == tenant.id && found.kind() == kind);
     let credential = credential.ok_or_else(Problem::not_found)?;
-    let mut told = credential_usage(&app, credential, range).await?;
+    let mut told = credential_usage(&app, credential, range, quiet_seconds).await?;
     tell_range(&mut told, range);
     told["missing"] = missing(&app, Some(tenant.id), range).await?;
     Ok(HttpResponse::Ok().json(told))
 }
 
-async fn credential_usage(app: &App, credential: &Credential, range: Range) -> Result<Value, Problem> {
+async fn credential_usage(
+    app: &App,
+    credential: &Credential,
+    range: Range,
+    quiet_seconds: u32,
+) -> Result<Value, Problem> {
+    // What is known is read before what it is known of: calls that come in between are more than that, and not less.
+    let whose_calls = (app.ledger.reader().ledger, credential.tenant);
+    let database = app.ledger.database();
+    let now = app.now();
+    let calls = match credential.living_secrets(now).any(|secret| secret.ends_at.is_some()) {
+        true => app.usage.last_calls(database, Errand::Reading, whose_calls, &[credential], now).await?,
+        false => None,
+    };
     let secrets: Vec<SecretId> = credential.secrets.iter().map(|secret| secret.facts.id).collect();
     let whose = whose(app, credential.tenant, Some((credential.id, &secrets)));
-    let database = app.ledger.database();
     let counts = app.usage.counts(database, whose, range).await?;
     let addresses = app.usage.addresses(database, whose, range).await?;
+    let by_secret = app.usage.addresses_by_secret(database, whose, range).await?;
     let uses = app.last_uses(Errand::Reading, credential.tenant, std::iter::once(credential)).await?;
     let used = secrets.iter().filter_map(|secret| uses.of(*secret)).max_by_key(|used| used.at_ms);
+    let secrets = credential.secrets.iter().map(|secret| {
+        let mut told = secret_told(credential, secret, &uses, &counts, now);
+        tell_addresses(&mut told, by_secret.get(&secret.facts.id.0));
+        cutover::tell(&mut told, (credential, secret), calls.as_ref(), (quiet_seconds, now));
+        told
+    });
     let mut told = json!({
         "credential_id": credential.id,
-        "secrets": secrets_told(credential, &uses, &counts, app.now()),
-        "addresses": addresses_told(&addresses),
-        "addresses_complete": !addresses.left_out,
+        "quiet_seconds": quiet_seconds,
+        "secrets": secrets.collect::<Vec<_>>(),
     });
+    tell_addresses(&mut told, Some(&addresses));
     for (member, value) in last_used(used) {
         told[member] = value;
     }
@@ -99,17 +120,41 @@ fn whose<'a>(app: &App, tenant: TenantId, credential: Option<(CredentialId, &'a 
     Whose { ledger: app.ledger.reader().ledger, tenant, credential }
 }
 
-/// Whole hours or days that hold what was asked for: without words, the last 24 hours or the last 30 days.
+/// Which bucket, from when and to when.
+type Words = (bool, Option<Timestamp>, Option<Timestamp>);
+
+fn words(query: &mut Parameters<'_>) -> Option<Words> {
+    let by_day = query.optional("by", |word| match word {
+        "hour" => Ok(false),
+        "day" => Ok(true),
+        _ => Err("expected hour or day"),
+    });
+    let (from, to) = (query.optional("from", Timestamp::read), query.optional("to", Timestamp::read));
+    Some((by_day?.unwrap_or(false), from?, to?))
+}
+
 fn range(query: &Query<'_>, now: Timestamp) -> Result<Range, Problem> {
-    let (by_day, from, to) = query.decode(|query| {
-        let by_day = query.optional("by", |word| match word {
-            "hour" => Ok(false),
-            "day" => Ok(true),
-            _ => Err("expected hour or day"),
+    range_of(query.decode(words)?, now)
+}
+
+/// And how long a secret is not to be used before it is safe to close.
+fn asked_of_credential(query: &Query<'_>, now: Timestamp) -> Result<(Range, u32), Problem> {
+    let (words, quiet_seconds) = query.decode(|query| {
+        let words = words(query);
+        let quiet_seconds = query.optional("quiet_seconds", |number| {
+            let number = number.parse().ok().filter(|number| limits::QUIET_SECONDS.contains(number));
+            number.ok_or_else(|| {
+                let (least, most) = (limits::QUIET_SECONDS.start(), limits::QUIET_SECONDS.end());
+                format!("expected a number from {least} to {most}")
+            })
         });
-        let (from, to) = (query.optional("from", Timestamp::read), query.optional("to", Timestamp::read));
-        Some((by_day?.unwrap_or(false), from?, to?))
+        Some((words?, quiet_seconds?))
     })?;
+    Ok((range_of(words, now)?, quiet_seconds.unwrap_or(limits::QUIET_SECONDS_ASKED)))
+}
+
+/// Whole hours or days that hold what was asked for: without words, the last 24 hours or the last 30 days.
+fn range_of((by_day, from, to): Words, now: Timestamp) -> Result<Range, Problem> {
     let refused = |name: &str, detail: String| {
         Problem::faults(vec![Fault { place: FaultPlace::Parameter(name.to_owned()), detail: detail.into() }])
     };
@@ -187,35 +232,30 @@ fn tell_counts(told: &mut Value, counts: HashMap<Kind, i64>) {
         .collect();
 }
 
-/// Every secret that the credential ever had, by which a change-over is watched.
-fn secrets_told(
+/// One of all that the credential ever had, by which a change-over is watched.
+fn secret_told(
     credential: &Credential,
+    secret: &Secret,
     uses: &LastUses,
     counts: &HashMap<Kind, i64>,
     now: Timestamp,
-) -> Vec<Value> {
-    let calls = |secret: SecretId, accepted: bool| -> i64 {
-        let its = counts.iter().filter(|(kind, _)| kind.secret == Some(secret.0));
-        its.filter(|(kind, _)| (kind.outcome == ACCEPTED) == accepted).map(|(_, calls)| calls).sum()
-    };
-    let tell = |secret: &crate::domain::credential::Secret| {
-        let id = secret.facts.id;
-        let mut told = json!({
-            "id": id,
-            "prefix": secret.facts.prefix,
-            "status": credential.secret_status(secret, now),
-            "accepted": calls(id, true),
-            "refused": calls(id, false),
-        });
-        for (member, value) in last_used(uses.of(id)) {
-            told[member] = value;
-        }
-        told
-    };
-    credential.secrets.iter().map(tell).collect()
+) -> Value {
+    let id = secret.facts.id;
+    let mut alike = Counts::new();
+    for (kind, calls) in counts.iter().filter(|(kind, _)| kind.secret == Some(id.0)) {
+        *alike.entry((kind.operation.as_str(), kind.outcome.as_str())).or_default() += calls;
+    }
+    let mut told = counts_told(&alike);
+    told["id"] = json!(id);
+    told["prefix"] = json!(secret.facts.prefix);
+    told["status"] = json!(credential.secret_status(secret, now));
+    for (member, value) in last_used(uses.of(id)) {
+        told[member] = value;
+    }
+    told
 }
 
-fn addresses_told(addresses: &Addresses) -> Vec<Value> {
+fn tell_addresses(told: &mut Value, addresses: Option<&Addresses>) {
     let tell = |(ip, seen): &(std::net::IpAddr, crate::activity::usage::read::Address)| {
         json!({
             "client_ip": ip,
@@ -225,7 +265,9 @@ fn addresses_told(addresses: &Addresses) -> Vec<Value> {
             "refused": seen.refused,
         })
     };
-    addresses.seen.iter().map(tell).collect()
+    let seen = addresses.map_or(&[][..], |addresses| &addresses.seen);
+    told["addresses"] = seen.iter().map(tell).collect();
+    told["addresses_complete"] = json!(addresses.is_none_or(|addresses| !addresses.left_out));
 }
 
 /// Calls with no known credential.
@@ -249,7 +291,7 @@ async fn unknown(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Va
 /// What could not be counted, and so is in none of the numbers.
 async fn missing(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Value, Problem> {
     let whose = (app.ledger.reader().ledger, tenant);
-    let gaps = app.usage.missing(app.ledger.database(), whose, (range, app.now())).await?;
+    let gaps = app.usage.missing(app.ledger.database(), Errand::Reading, whose, (range, app.now())).await?;
     let tell = |gap: &Gap| {
         json!({
             "from": instant(gap.from_ms),

@@ -133,6 +133,7 @@ fn secret(credential: &Credential, secret: &Secret, uses: &LastUses, now: Timest
         "status": credential.secret_status(secret, now),
         "created_at": secret.created_at,
         "expires_at": ended,
+        "close_when_quiet_seconds": secret.close_when_quiet_seconds,
     });
     for (member, value) in last_used(uses.of(secret.facts.id)) {
         told[member] = value;

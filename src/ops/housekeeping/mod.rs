@@ -1,4 +1,4 @@
-//! What a node does by itself: writes down ends that came by time, says which are near, and forgets answers that are too old to be
+//! What a node does by itself: writes down ends that came by time, closes windows of secrets that nobody uses, says which ends are near, and forgets answers that are too old to be
 //! repeated, sessions that are over and claims of what may be used once; and it looks after the keys that tokens are signed with, and
 //! adds up what credentials were used for. It stands behind people and callers: its own queue, a bounded number at once, a bounded rate.
 
@@ -7,6 +7,7 @@ mod crowd;
 mod ends;
 mod forget;
 mod pace;
+mod quiet;
 mod signing_keys;
 mod usage;
 mod warnings;
@@ -29,6 +30,7 @@ use crate::tokens::keyring::Keyring;
 pub use calls::Served;
 use crowd::Crowd;
 use pace::Recorded;
+use quiet::Windows;
 use warnings::Warnings;
 
 pub use crowd::Verdicts;
@@ -46,7 +48,7 @@ pub async fn run(
     let outages = Outages::default();
     let mut house =
         House { ledger, lease, keyring, usage, round: None, calls, crowd, outages, overdue_told_at: None };
-    let (mut warnings, mut forgotten_at) = (Warnings::default(), None);
+    let (mut quiet, mut warnings, mut forgotten_at) = (Windows::default(), Warnings::default(), None);
     loop {
         tokio::select! {
             () = tokio::time::sleep(limits::HOUSEKEEPING_PAUSE) => {}
@@ -67,7 +69,7 @@ pub async fn run(
         }
         // A turn that the stop overtakes is taken up by the next start; nobody was told of it.
         tokio::select! {
-            () = turn(&mut house, &mut warnings, forget) => {}
+            () = turn(&mut house, (&mut quiet, &mut warnings), forget) => {}
             () = stopped(&mut stop) => return,
         }
     }
@@ -79,9 +81,11 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Ends go before warnings: they are what verdicts and plans were waiting for.
-async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
+async fn turn(house: &mut House, (quiet, warnings): (&mut Windows, &mut Warnings), forget: bool) {
     let recorded = house.record_ends().await;
     house.outages.finding.after(&recorded);
+    let closed = quiet.close(house).await;
+    house.outages.quiet.after(&closed);
     let warned = warnings.record(house).await;
     house.outages.looking.after(&warned);
     let added_up = house.roll_up_usage().await;
@@ -97,6 +101,8 @@ async fn turn(house: &mut House, warnings: &mut Warnings, forget: bool) {
         house.outages.signing_keys.after(&tended);
         let forgotten = house.forget_usage_flushes().await;
         house.outages.usage.after(&forgotten);
+        let settled = house.settle_usage_spans().await;
+        house.outages.usage.after(&settled);
     }
 }
 
@@ -128,6 +134,7 @@ struct House {
 struct Outages {
     finding: Outage,
     looking: Outage,
+    quiet: Outage,
     recording: Outage,
     /// when it was last said that something can't be recorded at all
     damage_told_at: Option<BootTime>,
@@ -145,6 +152,7 @@ impl Default for Outages {
         Outages {
             finding: Outage::of("finding ends that came by time"),
             looking: Outage::of("finding ends that are near"),
+            quiet: Outage::of("finding secrets that are not used any more"),
             recording: Outage::of("recording ends that came by time or are near"),
             damage_told_at: None,
             forgetting: Outage::of("forgetting old answers"),

@@ -45,7 +45,7 @@ pub(super) async fn record(house: &mut House, chore: Chore, mut due: Vec<Due>) -
         let spent = tokio::time::sleep(pace.time(portion.len()));
         let tenants = portion.chunk_by(|one, next| one.tenant == next.tenant);
         let tenants: Vec<_> =
-            tenants.map(|due| record_of_one(house.ledger.clone(), chore, due.to_vec())).collect();
+            tenants.map(|due| record_of_one(house.ledger.clone(), chore.clone(), due.to_vec())).collect();
         let mut tenants = stream::iter(tenants).buffer_unordered(limits::HOUSEKEEPING_READS);
         while let Some(of_one) = tenants.next().await {
             recorded = recorded.with(of_one);
@@ -68,7 +68,7 @@ async fn record_of_one(ledger: Arc<Ledger>, chore: Chore, mut due: Vec<Due>) -> 
 }
 
 /// How many of them, from the first on, are recorded at once: what they are decided on is all in memory then.
-fn portion(due: &[Due], at_once: usize) -> usize {
+pub(super) fn portion(due: &[Due], at_once: usize) -> usize {
     let mut events = 0u32;
     let fits = |due: &&Due| {
         events = events.saturating_add(due.events);

@@ -31,6 +31,11 @@ impl House {
         Ok(())
     }
 
+    pub(super) async fn settle_usage_spans(&self) -> Result<(), DbError> {
+        let (ledger, now) = (self.ledger.reader().ledger, self.ledger.clock().now());
+        self.usage.settle_spans(self.ledger.database(), ledger, now).await
+    }
+
     pub(super) async fn forget_usage_flushes(&self) -> Result<(), DbError> {
         let kept_ms = i64::try_from(limits::USAGE_FLUSH_KEPT.as_millis()).unwrap_or(i64::MAX);
         let before = self.ledger.vault().uuid(self.ledger.clock().now().millis().saturating_sub(kept_ms));

@@ -48,7 +48,8 @@ impl Schema {
         tables: files!("schema/tables":
             "0001_migrations" "0002_heads" "0003_writers" "0004_events" "0005_personal" "0006_claims" "0007_counters"
             "0008_idempotency" "0009_nodes" "0010_sessions" "0011_sealed_keys" "0012_claimed_once" "0013_endings"
-            "0014_usage" "0015_activity" "0016_erased"),
+            "0014_usage" "0015_activity" "0016_erased"
+            "0017_usage_spans"),
         projections: projections!("tenants" "plans" "imports" "signing_keys" "members" "credentials" "secrets" "operators" "operator_tokens"
             "trail" "erasures" "validity"),
         functions: files!("schema/functions":
@@ -57,8 +58,9 @@ impl Schema {
             "reseal_answers" "lease_take" "lease_renew" "lease_release" "doorbell_listen" "doorbell_ring"
             "open_session" "read_session" "touch_session" "end_session" "end_sessions" "forget_sessions" "spend_sign_in"
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"
-            "record_usage" "record_unknown_usage" "roll_up_usage" "forget_usage_flushes" "read_last_uses" "read_usage"
+            "counts_as_use" "record_usage" "record_unknown_usage" "roll_up_usage" "forget_usage_flushes" "read_last_uses" "read_usage"
             "read_tenant_usage" "read_usage_addresses" "read_unknown_usage" "read_missing_usage"
+            "keep_usage_span" "settle_usage_spans" "read_usage_spans" "read_last_calls" "read_secret_addresses"
             "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "read_in_order" "status_at"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "writer" "app" "tenant_isolation"),
     };

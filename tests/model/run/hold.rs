@@ -63,7 +63,7 @@ impl Run<'_> {
     /// When the service decided. Only a rotation lets it be seen: in the end of the secret that was active.
     fn decided_at(&self, command: &Command, target: Target, body: &Value) -> Timestamp {
         let Command::Credential(_, _, actions) = command else { return self.oracle.now };
-        let Some(CredentialCommand::Rotate(Rotate { grace_seconds })) = actions.first() else {
+        let Some(CredentialCommand::Rotate(Rotate { grace_seconds, .. })) = actions.first() else {
             return self.oracle.now;
         };
         let tenant = target.tenant;

@@ -52,10 +52,14 @@ impl Action {
                 })
             }
             Action::Edit(patch) => return patch.commands(now, named),
-            Action::Rotate { grace } => C::Rotate(Rotate { grace_seconds: *grace }),
-            Action::MoveGrace { secret, seconds } => {
-                C::MoveGrace(MoveGrace { secret: named.secret(*secret), ends_at: later(now, *seconds) })
+            Action::Rotate { grace, quiet } => {
+                C::Rotate(Rotate { grace_seconds: *grace, close_when_quiet_seconds: *quiet })
             }
+            Action::MoveGrace { secret, seconds, quiet } => C::MoveGrace(MoveGrace {
+                secret: named.secret(*secret),
+                ends_at: seconds.map(|seconds| later(now, seconds)),
+                close_when_quiet_seconds: *quiet,
+            }),
             Action::RevokeSecret { secret } => {
                 C::RevokeSecret(RevokeSecret { secret: named.secret(*secret) })
             }

@@ -49,8 +49,11 @@ fn action() -> impl Strategy<Value = Action> {
                 Action::Create { name, scopes, expires, rules, limit, owner, resources }
             }),
         6 => patch().prop_map(Action::Edit),
-        7 => option::of(select(vec![0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])).prop_map(|grace| Action::Rotate { grace }),
-        8 => (0..6u8, seconds()).prop_map(|(secret, seconds)| Action::MoveGrace { secret, seconds }),
+        7 => (option::of(select(vec![0, 3600, 7 * 24 * 3600, limits::GRACE_SECONDS])), option::weighted(0.3, quiet()))
+            .prop_map(|(grace, quiet)| Action::Rotate { grace, quiet }),
+        8 => (0..6u8, option::weighted(0.8, seconds()), option::weighted(0.5, option::of(quiet())))
+            .prop_filter("something is changed", |(_, seconds, quiet)| seconds.is_some() || quiet.is_some())
+            .prop_map(|(secret, seconds, quiet)| Action::MoveGrace { secret, seconds, quiet }),
         4 => (0..6u8).prop_map(|secret| Action::RevokeSecret { secret }),
         2 => Just(Action::Suspend),
         3 => Just(Action::Resume),
@@ -136,6 +139,11 @@ fn seconds() -> impl Strategy<Value = i64> {
     select(vec![-DAY, HOUR, 2 * DAY, 40 * DAY, 400 * DAY])
 }
 
+/// Longer than any run takes, and none that a window is just as long as.
+fn quiet() -> impl Strategy<Value = u32> {
+    select(vec![1800, 5400, 100_000])
+}
+
 fn rules() -> impl Strategy<Value = Value> {
     select(vec![
         json!({}),
@@ -169,7 +177,7 @@ fn patch() -> impl Strategy<Value = Patch> {
     let metadata = option::weighted(0.3, option::of(metadata()));
     let limits = (
         option::weighted(0.4, scopes()),
-        option::weighted(0.3, option::of(seconds())),
+        option::weighted(0.5, option::weighted(0.8, seconds())),
         option::weighted(0.3, rules()),
         option::weighted(0.3, own_limit()),
         option::weighted(0.4, option::of(owner())),

@@ -71,11 +71,13 @@ pub enum Action {
     Edit(Patch),
     Rotate {
         grace: Option<u32>,
+        quiet: Option<u32>,
     },
-    /// of one of the key's secrets, to so many seconds from now
+    /// of one of the key's secrets, to so many seconds from now; and whether it is closed before that
     MoveGrace {
         secret: u8,
-        seconds: i64,
+        seconds: Option<i64>,
+        quiet: Option<Option<u32>>,
     },
     RevokeSecret {
         secret: u8,

@@ -27,15 +27,21 @@ impl Action {
                 ("POST", String::new(), Some(body))
             }
             Action::Edit(patch) => ("PATCH", String::new(), Some(patch.body(now, named))),
-            Action::Rotate { grace } => {
-                let body = grace.map_or_else(|| json!({}), |grace| json!({"grace_seconds": grace}));
+            Action::Rotate { grace, quiet } => {
+                let mut body = grace.map_or_else(|| json!({}), |grace| json!({"grace_seconds": grace}));
+                if let Some(quiet) = quiet {
+                    body["close_when_quiet_seconds"] = json!(quiet);
+                }
                 ("POST", "/rotate".to_owned(), Some(body))
             }
-            Action::MoveGrace { secret, seconds } => (
-                "PATCH",
-                format!("/secrets/{}", named.secret(*secret)),
-                Some(json!({"expires_at": at(*seconds)})),
-            ),
+            Action::MoveGrace { secret, seconds, quiet } => {
+                let mut body =
+                    seconds.map_or_else(|| json!({}), |seconds| json!({"expires_at": at(seconds)}));
+                if let Some(quiet) = quiet {
+                    body["close_when_quiet_seconds"] = json!(quiet);
+                }
+                ("PATCH", format!("/secrets/{}", named.secret(*secret)), Some(body))
+            }
             Action::RevokeSecret { secret } => {
                 ("POST", format!("/secrets/{}/revoke", named.secret(*secret)), None)
             }

@@ -70,6 +70,8 @@ pub enum CredentialStep {
     Suspend,
     Resume,
     RecordDue,
+    /// nothing was used for so many seconds
+    CloseQuiet(u8),
     Warn,
     Revoke,
 }
@@ -134,6 +136,7 @@ pub fn steps() -> impl Strategy<Value = Step> {
         1 => Just(C::Suspend),
         1 => Just(C::Resume),
         2 => Just(C::RecordDue),
+        3 => (1..90u8).prop_map(C::CloseQuiet),
         1 => Just(C::Warn),
         1 => Just(C::Revoke),
     ];

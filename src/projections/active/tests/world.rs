@@ -299,10 +299,19 @@ impl World {
             C::Own(owner) => {
                 CredentialCommand::SetOwner(SetOwner { owner: owner.map(|slot| MemberId(member_of(slot).0)) })
             }
-            C::Rotate(grace) => CredentialCommand::Rotate(Rotate { grace_seconds: grace.map(u32::from) }),
-            C::MoveGrace { which, to } => {
-                CredentialCommand::MoveGrace(MoveGrace { secret: secret(*which), ends_at: after(*to) })
+            C::Rotate(grace) => {
+                let quiet =
+                    grace.filter(|grace| grace % 2 == 0 && *grace > 2).map(|grace| u32::from(grace / 3));
+                CredentialCommand::Rotate(Rotate {
+                    grace_seconds: grace.map(u32::from),
+                    close_when_quiet_seconds: quiet.filter(|quiet| *quiet > 0),
+                })
             }
+            C::MoveGrace { which, to } => CredentialCommand::MoveGrace(MoveGrace {
+                secret: secret(*which),
+                ends_at: Some(after(*to)),
+                close_when_quiet_seconds: (to % 2 == 0).then_some(Some(1)),
+            }),
             C::RevokeSecret(which) => {
                 CredentialCommand::RevokeSecret(RevokeSecret { secret: secret(*which) })
             }
@@ -310,6 +319,13 @@ impl World {
             C::Suspend => CredentialCommand::Suspend(Suspend),
             C::Resume => CredentialCommand::Resume(Resume),
             C::RecordDue => CredentialCommand::RecordDue(RecordDue),
+            C::CloseQuiet(seconds) => {
+                let since = Timestamp::from_millis(self.now.millis() - i64::from(*seconds) * 1000);
+                let since = since.expect("an instant");
+                let since = credential.secrets.iter().map(|secret| (secret.facts.id, since)).collect();
+                let quiet = Arc::new(Quiet { since, until: self.now });
+                CredentialCommand::CloseQuiet(CloseQuiet { quiet })
+            }
             C::Warn => CredentialCommand::Warn(Warn),
             C::Revoke => CredentialCommand::Revoke(Revoke {
                 reason: crate::domain::credential::Reason::Other,
