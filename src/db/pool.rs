@@ -36,10 +36,11 @@ impl Role {
         }
     }
 
-    /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays.
+    /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays. Nothing that is asked here is
+    /// long enough for the server to compile it, which takes longer than any of it.
     fn session(self) -> String {
         format!(
-            "set role {}; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}; \
+            "set role {}; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}; set jit = off; \
              select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')",
             self.name(),
             limits::STATEMENT_WAIT.as_millis(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use credledger::domain::Caller;
 use credledger::domain::authority::Role;
@@ -20,14 +21,18 @@ use credledger::domain::operator::{self, OperatorCommand, Reach};
 use credledger::domain::rate_limit::OwnRateLimit;
 use credledger::domain::scope::Scope;
 use credledger::domain::tenant::{self, Settings, TenantCommand};
-use credledger::ledger::execute::{Answer, Ledger, Order};
+use credledger::ledger::execute::{Answer, ExecuteError, Ledger, Order};
+use credledger::ledger::proposal::CommitError;
+use credledger::ledger::read::ReadError;
 use credledger::ops::house::House;
 use serde_json::{Map, json};
 
 use super::dice::Dice;
 use super::{CALLED, Called, LEAST_LIVES, SLUGS, Wanted, telling};
 
-const CALLERS: u64 = 256;
+const CALLERS: u64 = 64;
+/// The database is too busy just now.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 const OPERATORS: u64 = 20;
 const ADDRESSES: u64 = 200;
 /// A life has about as many events.
@@ -161,15 +166,24 @@ impl People {
         client_ip: Option<IpAddr>,
     ) -> Map<String, serde_json::Value> {
         let request_id = format!("generated-{}", self.fresh().simple());
-        let order = Order {
+        let order = || Order {
             render: Arc::new(|state, _, _| {
                 let secret = state.credential().and_then(|credential| credential.active_secret());
                 let told = secret.map(|secret| ("secret_id".to_owned(), json!(secret.facts.id)));
                 Answer { status: 200, body: Map::from_iter(told) }
             }),
-            ..Order::of(stream, command, Caller { actor, client_ip, request_id })
+            ..Order::of(stream, command.clone(), Caller { actor, client_ip, request_id: request_id.clone() })
         };
-        self.ledger.execute(order).await.expect("a command that is carried out").answer.body
+        loop {
+            match self.ledger.execute(order()).await {
+                Ok(executed) => return executed.answer.body,
+                // Nothing was written.
+                Err(ExecuteError::Read(ReadError::Db(_)) | ExecuteError::Commit(CommitError::Busy)) => {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                Err(refused) => panic!("a command was not carried out: {refused:?}"),
+            }
+        }
     }
 
     fn fresh(&self) -> uuid::Uuid {
