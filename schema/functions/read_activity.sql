@@ -1,8 +1,9 @@
 -- One stretch of a tenant's calls, newest first, within [first, before): at most `most` rows are looked at, those that `driver` finds by
 -- its index; what the other filters leave of them is returned with `shown`, and the last one that was looked at in any case. Where a
 -- report completes a verdict, the two are one: the verdict's place, and of the other members the report's, or else the verdict's. It is
--- shown where the member that was looked for stands. Written to be inlined: planned with its values it is one index range scan. The
--- primary key, which has the order but knows no filter, is kept out of that (ledger + 0): it would be walked through other tenants' rows.
+-- shown where the member that was looked for stands. Written to be inlined, with the driver as a word of the statement: planned once for
+-- each driver, it is one index range scan whatever the values are. The primary key, which has the order but knows no filter, is kept
+-- out of that (ledger + 0): it would be walked through other tenants' rows.
 create or replace function credledger.read_activity(
   ledger int, tenant uuid, first uuid, before uuid, before_id uuid, most bigint, driver text,
   of_credential uuid, of_secret uuid, of_operation text, of_outcome text, of_client_ip inet, of_request_id text

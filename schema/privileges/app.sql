@@ -25,6 +25,5 @@ grant execute on function credledger.read_missing_usage to credledger_app;
 grant select on credledger.activity to credledger_app;
 grant execute on function credledger.read_activity to credledger_app;
 grant execute on function credledger.secret_of_prefix to credledger_app;
-grant execute on function credledger.read_in_order to credledger_app;
 grant select on credledger.trail to credledger_app;
 grant execute on function credledger.read_named to credledger_app;
