@@ -410,10 +410,13 @@ async fn each_filter_is_a_walk_along_an_index_of_its_own() {
         client.batch_execute(IN_ORDER).await.expect("settings");
         for (arguments, column) in arguments("read_activity").iter().zip(CALLS) {
             let arguments = arguments.replace(TENANT, tenant);
-            let driver = arguments.split(", ").nth(6).expect("a driver");
-            let query = queries["read_activity"].replace("$7", driver);
+            let mut arguments: Vec<&str> = arguments.split(", ").collect();
+            let query = queries["read_activity"].replace("$7", arguments.remove(6));
+            let query =
+                (8..=13).fold(query, |query, at| query.replace(&format!("${at}"), &format!("${}", at - 1)));
+            let arguments = arguments.join(", ");
             let plan = plan(&client, "read_activity", &query, &arguments).await;
-            goes_by(&plan, column, &format!("read_activity ({arguments})"));
+            goes_by(&plan, column, &format!("read_activity ({arguments}) of {tenant}"));
         }
         client.batch_execute("reset all").await.expect("settings");
     }
@@ -431,14 +434,16 @@ fn goes_by(plan: &str, column: &str, what: &str) {
 #[tokio::test]
 async fn what_reads_the_ledger_is_planned_with_the_query_that_calls_it() {
     let database = Postgres::database().await;
-    let client = database.role("credledger_system").await;
+    let [system, app] = [database.role("credledger_system").await, database.role("credledger_app").await];
     let streams = "read_streams(1, array['00000001-0000-0000-0000-000000000007'::uuid], 9223372036854775807)";
     let named = "read_named(1, array[7], array['00000001-0000-0000-0000-000000000007'::uuid], array[1])";
-    for call in ["read_by_stream(1)", "read_events(1, 0, 9)", "read_endings(1, 0)", streams, named] {
+    let whole = ["read_by_stream(1)", "read_events(1, 0, 9)", "read_endings(1, 0)", streams]
+        .map(|call| (&system, call));
+    for (client, call) in whole.into_iter().chain([(&app, named)]) {
         let explain = format!("explain select position, stream_id, entry, mac, slots from credledger.{call}");
         let rows = client.query(&explain, &[]).await.unwrap_or_else(|error| panic!("{call}: {error:?}"));
         let plan: String = rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect();
-        assert!(!plan.contains("Function Scan") && plan.contains(" on events"), "{call}:\n{plan}");
+        assert!(!plan.contains("Function Scan on read_") && plan.contains(" on events"), "{call}:\n{plan}");
     }
 }
 
