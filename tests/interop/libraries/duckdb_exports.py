@@ -11,13 +11,17 @@ base.execute("set timezone = 'UTC'")
 INSTANT = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%gZ')"
 
 
+def quoted(name):
+    return f'"{name}"'
+
+
 def types(relation):
     return {name: str(kind) for name, kind in zip(relation.columns, relation.types)}
 
 
 def rows(relation):
-    told = [INSTANT.format(name) if name == "at" else name for name in relation.columns]
-    read = relation.project(", ".join(f'{value} as "{name}"' for value, name in zip(told, relation.columns)))
+    told = [INSTANT.format(quoted(name)) if name == "at" else quoted(name) for name in relation.columns]
+    read = relation.project(", ".join(f"{value} as {quoted(name)}" for value, name in zip(told, relation.columns)))
     return [json.loads(row) for (row,) in read.query("read", "select to_json(read) from read").fetchall()]
 
 
@@ -26,9 +30,9 @@ def read(path, form):
         # As it is, and with every cell as the text that stands there.
         found = base.read_csv(path, header=True)
         texts = base.read_csv(path, header=True, all_varchar=True)
-        return {"types": types(found), "rows": rows_of_texts(texts), "count": len(found.fetchall())}
+        return {"types": types(found), "rows": rows_of_texts(texts), "count": len(rows(found))}
     found = base.read_json(path, format="newline_delimited")
-    return {"types": types(found), "rows": rows(found), "count": len(found.fetchall())}
+    return {"types": types(found), "rows": rows(found), "count": len(rows(found))}
 
 
 def rows_of_texts(relation):
