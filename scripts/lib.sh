@@ -169,7 +169,7 @@ install_libraries() {
     export CREDLEDGER_TEST_LIBRARIES=$to
     install_node_packages "OAuth and JWT libraries" "$from" "$to"
     if ! cmp --silent "$from/requirements.txt" "$to/python/installed" || ! "$to/python/bin/python" -c ''; then
-        say "installing OAuth and JWT libraries in $to/python (pip install)"
+        say "installing OAuth and JWT libraries, and a reader of tables, in $to/python (pip install)"
         python3 -m venv --clear "$to/python"
         "$to/python/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
             --requirement "$from/requirements.txt" >&2 \

@@ -485,7 +485,7 @@ pub const ACTIVITY_DAYS_BACK: i32 = 3;
 /// Rows that a page with several filters looks at: one that finds few of them is short, and says where the next one begins.
 pub const ACTIVITY_LOOKED_AT: usize = 10_000;
 /// Days that are looked through with one question.
-pub const ACTIVITY_DAYS_AT_ONCE: i64 = 32;
+pub const ACTIVITY_DAYS_AT_ONCE: i64 = 128;
 
 // ---- people ----
 /// Of an ID token, as it is sent.

@@ -35,15 +35,32 @@ pub fn run(
     requests: &Requests,
     expected: &str,
 ) -> Measured {
+    paced(address, connections, span, requests, expected, None)
+}
+
+/// With a rate, so many a second over all connections: each has its turns, and one that is late because the answer before was late
+/// counts from its turn.
+pub fn paced(
+    address: SocketAddr,
+    connections: usize,
+    span: Duration,
+    requests: &Requests,
+    expected: &str,
+    rate: Option<f64>,
+) -> Measured {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (over, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let began = BootTime::now();
+        let pace = rate.map(|rate| Duration::from_secs_f64(connections as f64 / rate));
         let tasks: Vec<_> = (0..connections)
-            .map(|_| {
+            .map(|place| {
                 let (requests, over, next) = (requests.clone(), over.clone(), next.clone());
                 let expected = format!("HTTP/1.1 {expected}").into_bytes();
-                tokio::spawn(async move { connection(address, &requests, &over, &next, &expected).await })
+                let turns = pace.map(|pace| (pace.mul_f64(place as f64 / connections as f64), pace));
+                tokio::spawn(
+                    async move { connection(address, &requests, (&over, &next), &expected, turns).await },
+                )
             })
             .collect();
         tokio::time::sleep(span).await;
@@ -63,22 +80,41 @@ pub fn run(
 async fn connection(
     address: SocketAddr,
     requests: &Requests,
-    over: &AtomicBool,
-    next: &AtomicU64,
+    (over, next): (&AtomicBool, &AtomicU64),
     expected: &[u8],
+    turns: Option<(Duration, Duration)>,
 ) -> (Vec<u32>, u64) {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket option");
-    let (mut latencies, mut refused, mut buffer) = (Vec::new(), 0, vec![0; 16 * 1024]);
+    let (mut latencies, mut refused, mut buffer) = (Vec::new(), 0, vec![0; 128 * 1024]);
+    let (start, mut turn) = (BootTime::now(), turns.map(|(first, _)| first));
     while !over.load(Ordering::Relaxed) {
         let request = requests(next.fetch_add(1, Ordering::Relaxed));
-        let began = BootTime::now();
+        let began = match (turn, turns) {
+            (Some(due), Some((_, pace))) => {
+                turn = Some(due + pace);
+                its_turn(start, due).await
+            }
+            _ => BootTime::now(),
+        };
         stream.write_all(&request).await.expect("a request goes out");
         read_answer(&mut stream, &mut buffer).await;
         latencies.push(u32::try_from(BootTime::now().since(began).as_micros()).unwrap_or(u32::MAX));
         refused += u64::from(!buffer.starts_with(expected));
     }
     (latencies, refused)
+}
+
+/// Waits for it; since when the request counts.
+async fn its_turn(start: BootTime, due: Duration) -> BootTime {
+    let now = BootTime::now();
+    match due.checked_sub(now.since(start)) {
+        Some(early) => {
+            tokio::time::sleep(early).await;
+            BootTime::now()
+        }
+        None => BootTime::from_nanos(start.nanos() + u64::try_from(due.as_nanos()).unwrap_or(u64::MAX)),
+    }
 }
 
 /// Reads one answer with a Content-Length.

@@ -2,11 +2,16 @@
 #![allow(clippy::disallowed_macros)] // what a bench measures is its output
 
 mod bare;
+mod beside;
+mod calls;
 mod commands;
+mod fill;
+mod generate;
 mod housekeeping;
 mod importing;
 mod load;
 mod loading;
+mod pages;
 mod replaying;
 mod tokens;
 mod verdicts;
@@ -37,17 +42,26 @@ pub struct Run {
     pub keys: u64,
     /// how many of them are minted before anything is measured
     pub minted: u64,
+    /// what S15 reads in
+    pub filled: fill::Wanted,
 }
 
 /// How scripts/bench tells what it set up. The service that the bench starts knows none of them.
-pub const VARIABLES: [&str; 3] =
-    ["CREDLEDGER_BENCH_DATABASE", "CREDLEDGER_BENCH_FOLDER", "CREDLEDGER_BENCH_KEYS"];
+pub const VARIABLES: [&str; 5] = [
+    "CREDLEDGER_BENCH_DATABASE",
+    "CREDLEDGER_BENCH_FOLDER",
+    "CREDLEDGER_BENCH_KEYS",
+    "CREDLEDGER_BENCH_EVENTS",
+    "CREDLEDGER_BENCH_CALLS",
+];
 
-const ROWS: [&str; 15] =
-    ["S7", "S8", "S22", "S6", "S9", "S10", "S21", "S1", "S2", "S3", "S12", "S13", "S20", "import", "all"];
+const ROWS: [&str; 18] = [
+    "S7", "S8", "S22", "S6", "S9", "S10", "S21", "S1", "S2", "S3", "S12", "S13", "S14", "S19", "S15", "S20",
+    "import", "all",
+];
 /// Where nothing is asked for that goes by how many keys there are.
 const FEW_KEYS: u64 = 20_000;
-const OF_FEW_KEYS: [&str; 3] = ["S12", "S13", "import"];
+const OF_FEW_KEYS: [&str; 5] = ["S12", "S13", "S14", "S15", "import"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -56,14 +70,27 @@ fn main() {
     {
         return serve_bare(answer);
     }
+    match arguments.first().map(String::as_str) {
+        Some("generate") => return generate_or_say_why(&arguments[1..]),
+        Some("beside") => {
+            return beside::run(&arguments[1..], &variable(VARIABLES[0]).expect("a database"), &folder());
+        }
+        _ => {}
+    }
     let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| ROWS.contains(word)).collect();
     let wants = |row: &str| named.is_empty() || named.contains(&"all") || named.contains(&row);
-    let keys = variable(VARIABLES[2]).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000);
+    let keys = number(VARIABLES[2], 1_000_000);
     let run = Run {
         database: variable(VARIABLES[0]).expect("scripts/bench sets up the run"),
-        folder: variable(VARIABLES[1]).expect("scripts/bench sets up the run").into(),
+        folder: folder(),
         keys,
         minted: keys,
+        filled: fill::Wanted {
+            events: number(VARIABLES[3], keys),
+            calls: number(VARIABLES[4], keys.saturating_mul(5)),
+            tenants: 100,
+            days: 88,
+        },
     };
     let run = match !named.is_empty() && named.iter().all(|row| OF_FEW_KEYS.contains(row)) {
         true => Run { minted: run.keys.min(FEW_KEYS), ..run },
@@ -75,6 +102,16 @@ fn main() {
     if ["S1", "S2", "S3", "S8", "S12", "S13"].into_iter().any(wants) {
         verdicts::over_http(&run, &keys, &wants, &mut lines);
     }
+    if wants("S14") {
+        calls::over_http(&run, &keys, &mut lines);
+    }
+    if wants("S19") {
+        beside::over_http(&run, &keys, &mut lines);
+    }
+    if wants("S15") {
+        runtime.block_on(fill_up(&run));
+        pages::over_http(&run, &keys, &mut lines);
+    }
     if wants("import") {
         importing::over_http(&run, &keys, &mut lines);
     }
@@ -83,6 +120,12 @@ fn main() {
         runtime.block_on(mass_expiry(&run, &mut lines));
     }
     print_table(&lines);
+}
+
+async fn fill_up(run: &Run) {
+    let world = Arc::new(World::open(&run.database, &run.folder.join("master.key")).await);
+    pages::fill(&world, &run.filled).await;
+    close(world).await;
 }
 
 async fn mass_expiry(run: &Run, lines: &mut Vec<Line>) {
@@ -127,6 +170,21 @@ async fn in_process(run: &Run, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Li
     close(world).await;
     let living = made.into_iter().skip(revoked.len()).map(|(_, secret)| secret).collect();
     verdicts::Keys { living, revoked, gateway }
+}
+
+fn generate_or_say_why(words: &[String]) {
+    if let Err(why) = generate::run(words) {
+        eprintln!("error: {why}");
+        std::process::exit(1);
+    }
+}
+
+fn folder() -> PathBuf {
+    variable(VARIABLES[1]).expect("scripts/bench sets up the run").into()
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    variable(name).and_then(|number| number.parse().ok()).unwrap_or(otherwise)
 }
 
 fn serve_bare(answer: &str) {

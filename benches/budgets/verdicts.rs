@@ -53,14 +53,7 @@ impl Drop for Server {
 pub fn over_http(run: &Run, keys: &Keys, wants: &impl Fn(&str) -> bool, lines: &mut Vec<Line>) {
     let service = start_service(run);
     let (gateway, tenant) = keys.gateway.split_once(' ').expect("a token and a tenant");
-    let random = |keys: &[String]| {
-        let (keys, token) = (keys.to_vec(), gateway.to_owned());
-        let requests: Requests = Arc::new(move |nth| {
-            let key = &keys[(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as usize % keys.len()];
-            request("POST", "/api/v1/verify", &token, &format!("{{\"credential\":\"{key}\"}}"))
-        });
-        requests
-    };
+    let random = |keys: &[String]| random_verifies(keys, gateway);
     let forged: Vec<String> =
         keys.living.iter().take(10_000).map(|key| changed(key, key.len() - 10)).collect();
     let unknown: Vec<String> =
@@ -70,7 +63,7 @@ pub fn over_http(run: &Run, keys: &Keys, wants: &impl Fn(&str) -> bool, lines: &
             against_bare(&service, row, what, &requests, (budget, least), lines);
         }
     };
-    row("S1", "verify, random valid keys", random(&keys.living), "≥ 0.85; p99 ≤ 1.5", 0.85);
+    row("S1", "verify, random valid keys, usage kept", random(&keys.living), "≥ 0.85; p99 ≤ 1.5", 0.85);
     row("S2", "verify, forged (bad checksum)", random(&forged), "≥ 0.90", 0.90);
     row("S2", "verify, unknown", random(&unknown), "≥ 0.85", 0.85);
     row("S2", "verify, revoked", random(&keys.revoked), "≥ 0.85", 0.85);
@@ -170,6 +163,26 @@ pub fn answer(address: SocketAddr, request: &[u8]) -> String {
     let mut buffer = vec![0; 16 * 1024];
     let read = stream.read(&mut buffer).expect("an answer");
     String::from_utf8_lossy(&buffer[..read]).into_owned()
+}
+
+/// Of whatever length, from a server that closes behind it.
+pub fn whole_answer(address: SocketAddr, request: &[u8]) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    let closing = String::from_utf8_lossy(request).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    stream.write_all(closing.as_bytes()).expect("a request");
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).expect("an answer");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// One of many keys for each request, in no order.
+pub fn random_verifies(keys: &[String], token: &str) -> Requests {
+    let (keys, token) = (keys.to_vec(), token.to_owned());
+    Arc::new(move |nth| {
+        let key = &keys[(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as usize % keys.len()];
+        request("POST", "/api/v1/verify", &token, &format!("{{\"credential\":\"{key}\"}}"))
+    })
 }
 
 pub fn start_service(run: &Run) -> Server {

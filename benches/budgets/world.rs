@@ -57,10 +57,7 @@ impl World {
     }
 
     pub async fn admin(&self) -> tokio_postgres::Client {
-        let config: tokio_postgres::Config = self.database.parse().expect("a database");
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("a connection");
-        tokio::spawn(connection);
-        client
+        connect(&self.database).await
     }
 
     pub async fn execute(&self, stream: StreamId, command: Command) -> Map<String, Value> {
@@ -139,6 +136,14 @@ impl World {
         let seconds = BootTime::now().since(began).as_secs_f64();
         (made, count as f64 / seconds)
     }
+}
+
+/// As the one who owns the tables.
+pub async fn connect(database: &str) -> tokio_postgres::Client {
+    let config: tokio_postgres::Config = database.parse().expect("a database");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
 }
 
 pub fn micros(span: Duration) -> f64 {

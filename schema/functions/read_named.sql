@@ -1,8 +1,8 @@
--- Some events by their positions, and some by stream and version, each with the personal values that are still there.
+-- Some events by their positions, and some by stream and version, each with the personal values that are still there. Part of the
+-- query that calls it: planned once for many.
 create or replace function credledger.read_named(ledger int, positions bigint[], streams uuid[], versions int[])
 returns table ("position" bigint, stream_id uuid, entry bytea, mac bytea, slots json)
 language sql stable
-set search_path = pg_catalog, pg_temp
 begin atomic
   select e.position, e.stream_id, e.entry, e.mac, p.slots
     from unnest (positions ::bigint[]) as n(wanted)

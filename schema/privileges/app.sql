@@ -29,7 +29,6 @@ grant execute on function credledger.read_secret_addresses to credledger_app;
 grant select on credledger.activity to credledger_app;
 grant execute on function credledger.read_activity to credledger_app;
 grant execute on function credledger.secret_of_prefix to credledger_app;
-grant execute on function credledger.read_in_order to credledger_app;
 grant select on credledger.trail to credledger_app;
 grant execute on function credledger.read_named to credledger_app;
 grant select on credledger.validity, credledger.validity_ends to credledger_app;

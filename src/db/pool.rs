@@ -36,10 +36,11 @@ impl Role {
         }
     }
 
-    /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays.
+    /// What each new connection is told. A weaker synchronous_commit is raised to `on`; a stronger one stays. Nothing that is asked here is
+    /// long enough for the server to compile it, which takes longer than any of it.
     fn session(self) -> String {
         format!(
-            "set role {}; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}; \
+            "set role {}; set statement_timeout = {}; set idle_in_transaction_session_timeout = {}; set jit = off; \
              select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')",
             self.name(),
             limits::STATEMENT_WAIT.as_millis(),
@@ -149,12 +150,34 @@ impl Database {
             Errand::Command => &self.asks,
             Errand::Reading => &self.reads,
         };
+        self.ask_begun(pool, &sight.begin(), sql, params, take).await
+    }
+
+    /// The same for reading, of a statement whose rows have an index in the order that they are asked for: they are read in it, however few
+    /// of them the planner expects; and planned once, whatever values it is asked with later.
+    pub async fn ask_in_order<E: From<DbError>>(
+        &self,
+        sight: Sight<'_>,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+        take: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.ask_begun(&self.reads, &sight.begin_in_order(), sql, params, take).await
+    }
+
+    async fn ask_begun<E: From<DbError>>(
+        &self,
+        pool: &Pool,
+        begin: &str,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+        take: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
         let client = Lent::new(pool.get().await.map_err(DbError::from)?);
-        let begin = sight.begin();
         in_time(async {
             let statement = client.prepare_cached(sql).await.map_err(DbError::from)?;
             let (begun, taken, ended) = join3(
-                client.batch_execute(&begin),
+                client.batch_execute(begin),
                 each(&client, &statement, params, take),
                 client.batch_execute("commit"),
             )

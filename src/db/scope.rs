@@ -48,6 +48,17 @@ impl Sight<'_> {
     }
 }
 
+impl Sight<'_> {
+    /// And reads rows in the order of an index alone. The planner takes filters of one row for independent of each other, and a
+    /// credential's tenant is not.
+    pub(super) fn begin_in_order(&self) -> String {
+        let settings = ["enable_sort", "enable_bitmapscan", "enable_seqscan"]
+            .map(|setting| format!("set_config('{setting}', 'off', true)"));
+        let once = "set_config('plan_cache_mode', 'force_generic_plan', true)";
+        format!("{}, {}, {once}", self.begin(), settings.join(", "))
+    }
+}
+
 fn listed(these: Option<&[Uuid]>) -> String {
     let Some(these) = these else { return "all".to_owned() };
     let these: Vec<String> = these.iter().map(Uuid::to_string).collect();

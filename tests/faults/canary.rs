@@ -15,12 +15,14 @@ use self::search::Needles;
 use crate::library;
 use crate::processes::{owner, postmaster, status_line};
 use crate::support::client::Request;
-use crate::support::service::{Actor, Key, Service, Tenant, text};
+use crate::support::service::{Actor, Key, Service, Tenant, eventually, text};
 
 /// What no byte may show, and what must be found for the search to be worth anything.
 struct Told {
     hidden: Needles,
     shown: Vec<(&'static str, String)>,
+    /// what was exported, by path
+    exports: Vec<(String, String)>,
 }
 
 #[test]
@@ -38,6 +40,9 @@ fn p6_no_secret_no_token_and_no_idempotency_key_is_in_any_byte_that_was_written(
     library::block_on(signing_keys(&service, &mut told.hidden));
     let dump = dump(&service);
     service.stop();
+    for (path, export) in &told.exports {
+        told.hidden.are_not_in(path, export.as_bytes());
+    }
     told.hidden.are_not_in("the dump", &dump);
     let files = search::files(service.folder());
     for (path, bytes) in &files {
@@ -190,7 +195,27 @@ fn a_day(service: &Service, scanning: &Scanning) -> Told {
         ("log", "/api/v1/self/revoke".to_owned()),
         ("log", "TRACE".to_owned()),
     ];
-    Told { hidden, shown }
+    let exports = exports(&root, &tenant, &key);
+    Told { hidden, shown, exports }
+}
+
+/// Everything that is told as a whole, in each of its forms; none of them is empty.
+fn exports(root: &Actor, tenant: &Tenant<'_>, key: &Key<'_>) -> Vec<(String, String)> {
+    let read = |path: String, shown: &str| {
+        // A call shows a moment after its verdict.
+        let export =
+            eventually(|| Some(root.get_caught_up(&path).text()).filter(|text| text.contains(shown)));
+        (path, export.unwrap_or_else(|| panic!("the export shows {shown}")))
+    };
+    let forms = ["csv", "ndjson"].into_iter().flat_map(|form| {
+        [
+            (format!("{}/audit?format={form}", tenant.path()), "seen in lists"),
+            (format!("{}/history?format={form}", key.path), "seen in lists"),
+            (format!("{}/activity?format={form}", tenant.path()), key.id.as_str()),
+        ]
+    });
+    let feed = ("/api/admin/v1/ledger/events?format=ndjson".to_owned(), "seen in lists");
+    forms.chain([feed]).map(|(path, shown)| read(path, shown)).collect()
 }
 
 /// A secret in every place where people put one by mistake.

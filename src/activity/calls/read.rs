@@ -5,12 +5,13 @@
 use std::net::IpAddr;
 
 use tokio_postgres::Row as DbRow;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::row::{first_of, instant_of, last_of};
 use super::writer::DAY_MS;
 use crate::clock::Timestamp;
-use crate::db::{DbError, Scope};
+use crate::db::{Database, DbError, Errand, Sight};
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::limits;
 
@@ -109,15 +110,20 @@ impl Filter {
 
 /// The secret of this tenant whose whole prefix this is.
 pub async fn secret_of(
-    scope: &Scope,
+    database: &Database,
     ledger: i32,
     tenant: TenantId,
     prefix: &str,
 ) -> Result<Option<SecretId>, DbError> {
     let find = "select credledger.secret_of_prefix($1, $2, $3)";
-    let row = scope.query_opt(find, &[&ledger, &tenant.0, &prefix]).await?;
-    let id = row.map_or(Ok(None), |row| row.try_get::<_, Option<Uuid>>(0))?;
-    Ok(id.map(SecretId))
+    let mut found = None;
+    let take = |row: DbRow| {
+        found = row.try_get::<_, Option<Uuid>>(0)?.map(SecretId);
+        Ok::<_, DbError>(())
+    };
+    let params: [&(dyn ToSql + Sync); 3] = [&ledger, &tenant.0, &prefix];
+    database.ask_each(Errand::Reading, Sight::Tenant(tenant.0), find, &params, take).await?;
+    Ok(found)
 }
 
 /// When the oldest day begins that is kept.
@@ -127,7 +133,7 @@ pub fn oldest(now: Timestamp, kept_days: u32) -> Timestamp {
 }
 
 /// A page, and where the next one begins.
-pub async fn page(scope: &Scope, asked: &Asked<'_>) -> Result<(Vec<Call>, Option<Place>), DbError> {
+pub async fn page(database: &Database, asked: &Asked<'_>) -> Result<(Vec<Call>, Option<Place>), DbError> {
     let Asked { filter, limit, .. } = asked;
     let newest = asked.now.millis() + limits::ACTIVITY_AHEAD.as_millis() as i64;
     let to = filter.to.map_or(newest, |to| (to.millis() - 1).min(newest));
@@ -138,16 +144,15 @@ pub async fn page(scope: &Scope, asked: &Asked<'_>) -> Result<(Vec<Call>, Option
     };
     // Each call is found by two rows at most; with more filters than one, most rows may be others.
     let mut left = if filter.count() > 1 { limits::ACTIVITY_LOOKED_AT } else { limit * 2 + 2 };
-    scope.query("select credledger.read_in_order()", &[]).await?;
     let (mut calls, mut days) = (Vec::new(), 1);
     loop {
         let at = instant_of_place(before.0);
         if at < from {
             return Ok((whole(calls), None));
         }
-        // One day, then more and more together: a tenant of few calls is not asked about day by day.
+        // One day, then many together: a tenant of few calls is not asked about day by day.
         let first = (at.div_euclid(DAY_MS) - (days - 1)) * DAY_MS;
-        let stretch = stretch(scope, asked, first.max(from), before, left).await?;
+        let stretch = stretch(database, asked, first.max(from), before, left).await?;
         left = left.saturating_sub(stretch.looked_at);
         calls.extend(stretch.found.into_iter().filter_map(|(place, call)| Some((place, call?))));
         // One more than fit says that there is another page.
@@ -160,7 +165,7 @@ pub async fn page(scope: &Scope, asked: &Asked<'_>) -> Result<(Vec<Call>, Option
             return Ok((whole(calls), Some(stretch.last)));
         }
         before = Place(last_of(first - 1), Uuid::max());
-        days = (days * 2).min(limits::ACTIVITY_DAYS_AT_ONCE);
+        days = limits::ACTIVITY_DAYS_AT_ONCE;
     }
 }
 
@@ -175,39 +180,49 @@ struct Stretch {
     found: Vec<(Place, Option<Call>)>,
 }
 
+/// One statement for each driver: each is planned once, for its own index.
+fn statement(driver: &str) -> String {
+    format!(
+        "select * from credledger.read_activity($1, $2, $3, $4, $5, $6, '{driver}', $7, $8, $9, $10, $11, $12)"
+    )
+}
+
 async fn stretch(
-    scope: &Scope,
+    database: &Database,
     asked: &Asked<'_>,
     first: i64,
     before: Place,
     most: usize,
 ) -> Result<Stretch, DbError> {
-    let Asked { filter, .. } = asked;
+    let Asked { filter, tenant, .. } = asked;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = scope
-        .query(
-            "select * from credledger.read_activity($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            &[
-                &asked.ledger,
-                &asked.tenant.0,
-                &first_of(first),
-                &before.0,
-                &before.1,
-                &most,
-                &filter.driver(),
-                &filter.credential.map(|id| id.0),
-                &filter.secret.map(|id| id.0),
-                &filter.operation,
-                &filter.outcome,
-                &filter.client_ip,
-                &filter.request_id,
-            ],
-        )
-        .await?;
-    let looked_at = rows.first().map_or(Ok(0), |row| row.try_get::<_, i64>(3))?;
-    let found: Vec<_> = rows.iter().map(read).collect::<Result<_, _>>()?;
-    let last = found.last().map_or(before, |(place, _)| *place);
-    Ok(Stretch { looked_at: usize::try_from(looked_at).unwrap_or(0), last, found })
+    let (credential, secret) = (filter.credential.map(|id| id.0), filter.secret.map(|id| id.0));
+    let (first, Place(place, id)) = (first_of(first), before);
+    let params: [&(dyn ToSql + Sync); 12] = [
+        &asked.ledger,
+        &tenant.0,
+        &first,
+        &place,
+        &id,
+        &most,
+        &credential,
+        &secret,
+        &filter.operation,
+        &filter.outcome,
+        &filter.client_ip,
+        &filter.request_id,
+    ];
+    let mut stretch = Stretch { looked_at: 0, last: before, found: Vec::new() };
+    let take = |row: DbRow| {
+        let (place, call) = read(&row)?;
+        stretch.looked_at = usize::try_from(row.try_get::<_, i64>(3)?).unwrap_or(0);
+        stretch.last = place;
+        stretch.found.push((place, call));
+        Ok::<_, DbError>(())
+    };
+    let sql = statement(filter.driver());
+    database.ask_in_order(Sight::Tenant(tenant.0), &sql, &params, take).await?;
+    Ok(stretch)
 }
 
 fn read(row: &DbRow) -> Result<(Place, Option<Call>), DbError> {

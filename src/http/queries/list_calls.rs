@@ -8,7 +8,6 @@ use super::listing::Listing;
 use crate::activity::calls::Outcome;
 use crate::activity::calls::read::{self, Call, Filter, Place};
 use crate::clock::Timestamp;
-use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::domain::ids::TenantId;
 use crate::domain::ip_rules::fold_mapped;
@@ -73,7 +72,6 @@ struct Question {
 }
 
 impl Question {
-    /// In a scope of its own.
     async fn page(
         &self,
         app: &App,
@@ -83,10 +81,8 @@ impl Question {
         let Question { tenant, filter, now, oldest } = self;
         let (tenant, now, oldest) = (*tenant, *now, *oldest);
         let ledger = app.ledger.reader().ledger;
-        let scope = app.ledger.database().scope(Sight::Tenant(tenant.0)).await?;
         let asked = read::Asked { ledger, tenant, filter, oldest, now, after, limit };
-        let (calls, next) = read::page(&scope, &asked).await?;
-        scope.finish().await?;
+        let (calls, next) = read::page(app.ledger.database(), &asked).await?;
         Ok((shown(app, tenant, &calls)?, next))
     }
 }
@@ -133,9 +129,8 @@ impl Wanted {
     async fn question(self, app: &App, tenant: TenantId) -> Result<Option<Question>, Problem> {
         let Wanted { mut filter, prefix, .. } = self;
         if let Some(prefix) = prefix {
-            let scope = app.ledger.database().scope(Sight::Tenant(tenant.0)).await?;
-            let secret = read::secret_of(&scope, app.ledger.reader().ledger, tenant, &prefix).await?;
-            scope.finish().await?;
+            let (database, ledger) = (app.ledger.database(), app.ledger.reader().ledger);
+            let secret = read::secret_of(database, ledger, tenant, &prefix).await?;
             match secret {
                 Some(secret) if filter.secret.is_none_or(|asked| asked == secret) => {
                     filter.secret = Some(secret)

@@ -61,7 +61,7 @@ impl Schema {
             "counts_as_use" "record_usage" "record_unknown_usage" "roll_up_usage" "forget_usage_flushes" "read_last_uses" "read_usage"
             "read_tenant_usage" "read_usage_addresses" "read_unknown_usage" "read_missing_usage"
             "keep_usage_span" "settle_usage_spans" "read_usage_spans" "read_last_calls" "read_secret_addresses"
-            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "read_in_order" "status_at"),
+            "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "status_at"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "writer" "app" "tenant_isolation"),
     };
 }
