@@ -122,7 +122,7 @@ fn over_https_the_token_goes_to_whom_the_certificate_names_and_a_cut_is_no_end()
 fn whoever_sends_a_token_in_the_clear_is_told_and_an_import_goes_without_tls_alone() {
     let folder = Folder::new();
     let said = |url: &str| {
-        let asking = Asking::at(url.to_owned(), &folder.0, "token");
+        let asking = Asking::at(url.to_owned(), &folder.0, "cl_operator_x");
         asking.run(&["export", "trail", "--tenant", "acme", "--output", "out", "--force"])
     };
     let empty = || Does::Says(answer(200, NDJSON, "", ""));
@@ -132,7 +132,7 @@ fn whoever_sends_a_token_in_the_clear_is_told_and_an_import_goes_without_tls_alo
     let ran = said(&service.url.replace("127.0.0.1", "0.0.0.0"));
     assert!(ran.err.contains("can read the token") && ran.err.contains("https"), "{}", ran.err);
     ran.done();
-    let asking = Asking::at("https://localhost:1".to_owned(), &folder.0, "token");
+    let asking = Asking::at("https://localhost:1".to_owned(), &folder.0, "cl_operator_x");
     fs::write(folder.0.join("keys"), "{\"import\":{}}\n").expect("a file");
     let err = asking.run(&["import", "--tenant", "acme", "keys"]).failed(1);
     assert!(err.contains("over plain http alone"), "{err}");
