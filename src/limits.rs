@@ -559,6 +559,8 @@ pub const TRAIL_TYPES: usize = 20;
 pub const VALIDITY_SCAN: i64 = 2000;
 /// Streams that one page folds, where only a fold says whether something is what is asked for.
 pub const VALIDITY_FOLDS: usize = 1000;
+/// Rows that a page goes on by, where what it has looked at so far was mostly not what is asked for.
+pub const VALIDITY_LOOK: usize = 100;
 /// Credentials that are looked at by themselves where the beginning of a prefix says which; where it says more, it narrows nothing.
 pub const VALIDITY_PREFIXED: i64 = 1000;
 

@@ -56,7 +56,9 @@ impl Changes {
     pub async fn page(&self, start: Place, limit: usize) -> Result<(Vec<Value>, Option<Place>), Problem> {
         let (mut data, mut place, mut looked_at) = (Vec::new(), start, 0);
         loop {
-            let candidates = self.candidates(place, limit - data.len()).await?;
+            let wanted = limit - data.len();
+            let rows = if looked_at == 0 { wanted } else { wanted.max(limits::VALIDITY_LOOK) };
+            let candidates = self.candidates(place, wanted, rows).await?;
             looked_at += candidates.looked_at;
             data.extend(self.compared(&candidates.ids).await?);
             let Some(rest) = candidates.rest else { return Ok((data, None)) };
@@ -67,25 +69,27 @@ impl Changes {
         }
     }
 
-    async fn candidates(&self, place: Place, wanted: usize) -> Result<Candidates, Problem> {
+    /// At most so many of so many rows.
+    async fn candidates(&self, place: Place, wanted: usize, rows: usize) -> Result<Candidates, Problem> {
         match place {
-            Place::Happened(from) => self.happened(from, wanted).await,
-            Place::ByClock(range, after) => self.by_clock(range, after, wanted).await,
+            Place::Happened(from) => self.happened(from, wanted, rows).await,
+            Place::ByClock(range, after) => self.by_clock(range, after, wanted, rows).await,
         }
     }
 
-    async fn happened(&self, from: u64, wanted: usize) -> Result<Candidates, Problem> {
+    async fn happened(&self, from: u64, wanted: usize, rows: usize) -> Result<Candidates, Problem> {
         let (database, vault) = (self.app.ledger.database(), self.app.ledger.vault());
         let of = (self.app.ledger.reader().ledger, self.tenant);
         let span = self.between.span();
-        let rows = touched(database, vault, of, (span, from), wanted as i64).await?;
-        let rest = match rows.last() {
-            Some(last) if rows.len() == wanted => Place::Happened(last.position + 1),
+        let found = touched(database, vault, of, (span, from), rows as i64).await?;
+        let is_last = found.len() < rows;
+        let (used, ids) =
+            cut(&found, wanted, |touch| touch.is_first.then_some(CredentialId(touch.credential)));
+        let rest = match used.last() {
+            Some(last) if !is_last || used.len() < found.len() => Place::Happened(last.position + 1),
             _ => Place::ByClock(0, None),
         };
-        let first = rows.iter().filter(|touch| touch.is_first);
-        let ids = first.map(|touch| CredentialId(touch.credential)).collect();
-        Ok(Candidates { ids, looked_at: rows.len(), rest: Some(rest) })
+        Ok(Candidates { ids, looked_at: used.len(), rest: Some(rest) })
     }
 
     async fn by_clock(
@@ -93,10 +97,11 @@ impl Changes {
         range: usize,
         after: Option<by_clock::Place>,
         wanted: usize,
+        rows: usize,
     ) -> Result<Candidates, Problem> {
         // What was not there yet, the clock did not change.
         let Some(before) = &self.before else {
-            return Ok(Candidates { ids: vec![], looked_at: 0, rest: None });
+            return Ok(Candidates { ids: Vec::new(), looked_at: 0, rest: None });
         };
         let watched = |then: &Then| Watched { moment: then.moment, warning_seconds: then.warning_seconds() };
         let search = by_clock::Search {
@@ -106,15 +111,18 @@ impl Changes {
             before: watched(before),
             after: watched(&self.after),
         };
-        let rows = search.page(range, after, wanted as i64).await?;
-        let rest = match rows.last() {
-            Some(last) if rows.len() == wanted => Some(Place::ByClock(range, Some(last.place))),
+        let found = search.page(range, after, rows as i64).await?;
+        let is_last = found.len() < rows;
+        let (used, ids) =
+            cut(&found, wanted, |ending| ending.counts.then_some(CredentialId(ending.place.credential)));
+        let rest = match used.last() {
+            Some(last) if !is_last || used.len() < found.len() => {
+                Some(Place::ByClock(range, Some(last.place)))
+            }
             _ if range + 1 < by_clock::RANGES => Some(Place::ByClock(range + 1, None)),
             _ => None,
         };
-        let counting = rows.iter().filter(|ending| ending.counts);
-        let ids = counting.map(|ending| CredentialId(ending.place.credential)).collect();
-        Ok(Candidates { ids, looked_at: rows.len(), rest })
+        Ok(Candidates { ids, looked_at: used.len(), rest })
     }
 
     async fn compared(&self, ids: &[CredentialId]) -> Result<Vec<Value>, Problem> {
@@ -140,6 +148,18 @@ impl Changes {
         let after = told(&self.after, &changed.1).await?;
         Ok(before.into_iter().zip(after).map(|(before, after)| change(&before, &after)).collect())
     }
+}
+
+/// The rows up to the last that is wanted, and what they are about.
+fn cut<R, T>(rows: &[R], wanted: usize, about: impl Fn(&R) -> Option<T>) -> (&[R], Vec<T>) {
+    let mut found = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        found.extend(about(row));
+        if found.len() == wanted {
+            return (&rows[..=place], found);
+        }
+    }
+    (rows, found)
 }
 
 /// Null what was not there.

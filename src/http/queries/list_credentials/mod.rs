@@ -215,6 +215,11 @@ impl Pages for Exported {
     }
 }
 
+/// Where a credential stands in its list.
+fn place(credential: &Credential) -> CredentialPlace {
+    CredentialPlace { created_at_ms: credential.created_at.millis(), id: credential.id.0 }
+}
+
 /// A cursor holds the moment, too: an instant that is still near may come to mean one event more.
 fn sealed(moment: Option<Moment>, place: CredentialPlace) -> Vec<u8> {
     let mut bytes = [place.created_at_ms.to_be_bytes().as_slice(), place.id.as_bytes().as_slice()].concat();

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Of;
+use super::place;
 use crate::domain::credential::Credential;
 use crate::domain::decided::{may_stand, stands};
 use crate::domain::ids::CredentialId;
@@ -54,10 +55,15 @@ impl Past {
         let (mut data, mut place, mut folds) = (Vec::new(), after, 0);
         loop {
             let wanted = limit - data.len();
-            let found = self.search().page(place, wanted).await?;
-            let is_short = found.periods.len() < wanted;
+            let rows = if folds == 0 { wanted } else { wanted.max(limits::VALIDITY_LOOK) };
+            let found = self.search().page(place, rows).await?;
+            let is_short = found.periods.len() < rows;
             folds += found.periods.len();
-            data.extend(self.told(found.periods).await?);
+            let (told, cut) = self.told(found.periods, wanted).await?;
+            data.extend(told);
+            if cut.is_some() {
+                return Ok((data, cut));
+            }
             let Some(rest) = found.rest else { return Ok((data, None)) };
             if is_short || data.len() >= limit || folds >= limits::VALIDITY_FOLDS {
                 return Ok((data, Some(rest)));
@@ -79,7 +85,12 @@ impl Past {
         }
     }
 
-    async fn told(&self, periods: Vec<Period>) -> Result<Vec<Value>, Problem> {
+    /// At most so many; where there are more, behind which place these are.
+    async fn told(
+        &self,
+        periods: Vec<Period>,
+        wanted: usize,
+    ) -> Result<(Vec<Value>, Option<CredentialPlace>), Problem> {
         let ids: Vec<CredentialId> = periods.iter().map(|period| period.credential).collect();
         let mut credentials = Vec::with_capacity(ids.len());
         for (period, credential) in periods.iter().zip(self.then.credentials(&ids).await?) {
@@ -92,8 +103,10 @@ impl Past {
         let asked_for = |credential: &&Credential| {
             self.of.has_prefix(credential) && self.of.valid.is_none_or(|valid| works(credential) == valid)
         };
-        let kept: Vec<&Credential> = credentials.iter().filter(asked_for).collect();
-        self.then.tell(&kept, &owners).await
+        let mut kept: Vec<&Credential> = credentials.iter().filter(asked_for).collect();
+        let cut = if kept.len() > wanted { Some(place(kept[wanted - 1])) } else { None };
+        kept.truncate(wanted);
+        Ok((self.then.tell(&kept, &owners).await?, cut))
     }
 
     /// A row that says other than the events come to was made by nobody of ours.

@@ -54,8 +54,14 @@ impl Present {
         let (mut data, mut place, mut folds) = (Vec::new(), after, 0);
         loop {
             let wanted = limit - data.len();
-            let found = self.found((look, tenant), place, wanted).await?;
-            folds += wanted;
+            let rows = if folds == 0 { wanted } else { wanted.max(limits::VALIDITY_LOOK) };
+            let mut found = self.found((look, tenant), place, rows).await?;
+            folds += rows;
+            if found.loaded.len() > wanted {
+                found.loaded.truncate(wanted);
+                let last = found.loaded.last().and_then(|loaded| loaded.state.credential());
+                found.rest = last.map(super::place);
+            }
             data.extend(self.told(look, &found.loaded).await?);
             let Some(rest) = found.rest else { return Ok((data, None)) };
             // What was used a moment ago was left out of a page that the database made: such a page is short.
