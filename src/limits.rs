@@ -81,7 +81,7 @@ pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 /// Random characters of a client's id.
 pub const CLIENT_ID_CHARS: RangeInclusive<u8> = 12..=32;
 /// Characters of a client's secret that are told, where it has so many to spare.
-pub const CLIENT_SECRET_TOLD_CHARS: usize = 8;
+pub const CLIENT_SECRET_TOLD_CHARS: u8 = 8;
 /// Resources that the tokens of one client may be for, and the length of each.
 pub const CLIENT_RESOURCES: usize = 20;
 pub const RESOURCE_CHARS: usize = 500;
@@ -138,6 +138,9 @@ pub const LEAK_REPORTS_A_SECRET: usize = 8;
 pub const LEAK_SOURCE_CHARS: usize = 100;
 /// The page that it was found on.
 pub const LEAK_URL_CHARS: usize = 2048;
+/// Clients' secrets of one beginning that a reported one is held against, the newest: more than there ever are where 4 characters
+/// or more of a secret may be told.
+pub const LEAK_CANDIDATES: i64 = 1000;
 /// Reports of leaks from one address.
 pub const LEAK_REPORTS_A_MINUTE: u32 = 30;
 /// Messages of a secret scanner from one address; each may hold many findings.

@@ -206,6 +206,20 @@ impl App {
         looked.map(|looked| looked.judgement.verdict.is_ok()).map_err(|_| not_answering())
     }
 
+    /// Which of these are known here, the last one there is; each is looked at, and nothing is counted.
+    pub async fn known_among(&self, questions: &[Asking<'_>]) -> Result<Option<usize>, Problem> {
+        let known = |asking: &Asking<'_>, now| {
+            self.verdict(asking, false, now).map(|looked| looked.judgement.known.is_some())
+        };
+        let look = |now| -> Result<Option<usize>, NotAnswering> {
+            questions
+                .iter()
+                .enumerate()
+                .try_fold(None, |found, (place, asking)| Ok(known(asking, now)?.then_some(place).or(found)))
+        };
+        self.leased(look).await?.map_err(|_| not_answering())
+    }
+
     /// `used`: what is shown as its proof was used before.
     fn verdict(&self, asking: &Asking<'_>, used: bool, now: Timestamp) -> Result<Looked, NotAnswering> {
         let (text, claims) = match asking.credential {

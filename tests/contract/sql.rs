@@ -219,6 +219,7 @@ fn arguments(name: &str) -> Vec<String> {
         "position_at" => vec!["1, 30000".to_owned()],
         "time_of" => vec!["1, 30000".to_owned()],
         "secrets/by_id" => vec![format!("1, '00000002-0000-0000-0000-000000000007'")],
+        "secrets/of_clients" => vec![format!("1, 'cl_live_ab', 1000")],
         "secrets/by_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab', 2")],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
         "read_answers" => {
