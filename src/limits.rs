@@ -138,6 +138,8 @@ pub const LEAK_REPORTS_A_SECRET: usize = 8;
 pub const LEAK_SOURCE_CHARS: usize = 100;
 /// The page that it was found on.
 pub const LEAK_URL_CHARS: usize = 2048;
+/// Of what an operator asked for who read what was, as its row in the activity log tells it.
+pub const ACTIVITY_ASKED_CHARS: usize = 1000;
 /// Clients' secrets of one beginning that a reported one is held against, the newest: more than there ever are where 4 characters
 /// or more of a secret may be told.
 pub const LEAK_CANDIDATES: i64 = 1000;

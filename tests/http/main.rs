@@ -8,6 +8,7 @@ mod support;
 
 mod activity;
 mod audit;
+mod audited;
 mod authorize;
 mod bad_bodies;
 mod bad_input;

@@ -153,6 +153,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
     row("POST", "/api/v1/activity", r#"{"calls":[]}"#, ASKERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/activity", "", READERS),
+    whole("GET", "/api/admin/v1/activity", "", LEDGER_READERS),
     row("GET", "/api/v1/revocations", "", ASKERS),
 ];
 

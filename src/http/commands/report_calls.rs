@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::secret_free;
-use crate::activity::calls::{Kept, Located, Named, NotTaken, Outcome, Row, Told, instant_of};
+use crate::activity::calls::{Caller, Kept, Located, Named, NotTaken, Outcome, Row, Told, instant_of};
 use crate::clock::Timestamp;
 use crate::domain::authority::Action;
 use crate::domain::ids::SecretId;
@@ -200,12 +200,13 @@ impl Reported {
             tenant: whose.tenant,
             credential: whose.credential,
             secret: self.secret.map(SecretId),
-            kind: whose.kind,
+            kind: Caller::Credential(whose.kind),
             // What the verdict was, the verdict's own row says.
             outcome: outcome.or(self.decision.is_none().then_some(Outcome::ACCEPTED)),
             status,
             latency_ms,
             told: Told { ..told },
+            asked: None,
             salts,
         }
     }

@@ -19,7 +19,7 @@ pub mod list_operators;
 pub mod list_plans;
 pub mod list_signing_keys;
 pub mod list_tenants;
-mod listing;
+pub mod listing;
 pub mod usage;
 
 use actix_web::HttpResponse;
