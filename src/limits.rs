@@ -138,6 +138,8 @@ pub const LEAK_REPORTS_A_SECRET: usize = 8;
 pub const LEAK_SOURCE_CHARS: usize = 100;
 /// The page that it was found on.
 pub const LEAK_URL_CHARS: usize = 2048;
+/// Of the events of whoever held a credential, those that a blast radius tells itself.
+pub const HOLDER_CHANGES_TOLD: usize = 100;
 /// Of what an operator asked for who read what was, as its row in the activity log tells it.
 pub const ACTIVITY_ASKED_CHARS: usize = 1000;
 /// Clients' secrets of one beginning that a reported one is held against, the newest: more than there ever are where 4 characters
@@ -631,6 +633,8 @@ pub const USAGE_GAPS: usize = 1000;
 pub const USAGE_READS: u32 = 4;
 /// Different counts that one answer adds up.
 pub const USAGE_TOLD_ROWS: i32 = 20_000;
+/// Rows of a credential's days that are looked at for what one of its secrets was used for: a hundred a day for three years.
+pub const USAGE_LOOKED_ROWS: i32 = 100_000;
 pub const USAGE_TOLD_ADDRESSES: i32 = 100;
 pub const USAGE_TOLD_GAPS: i32 = 100;
 /// How long a range of hours, and of days, may be asked for.

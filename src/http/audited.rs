@@ -23,6 +23,7 @@ pub enum Read {
     /// a table of calls; of a page nothing is left
     Activity(TenantId),
     Decide(TenantId),
+    BlastRadius(TenantId),
     /// every tenant's events
     Ledger,
 }
@@ -34,6 +35,7 @@ impl Read {
             Read::Trail(tenant) => (tenant, "audit.trail"),
             Read::Activity(tenant) => (tenant, "audit.activity"),
             Read::Decide(tenant) => (tenant, "audit.decide"),
+            Read::BlastRadius(tenant) => (tenant, "audit.blast_radius"),
             Read::Ledger => (PLATFORM, "audit.ledger"),
         }
     }

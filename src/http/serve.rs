@@ -225,6 +225,7 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/history").on(Method::GET, export::FORMS, read::history::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_credential).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
+        .service(Routes::at("/secrets/{secret}/blast-radius").get(read::blast_radius::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }
 

@@ -12,7 +12,7 @@ use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
 use super::proof::{self, Showing, Shows};
-use crate::activity::usage::Use;
+use crate::activity::usage::{self, Use};
 use crate::clock::Timestamp;
 use crate::domain::access::{Possession, Reason, Refused, Request};
 use crate::domain::ids::{CredentialId, TenantId};
@@ -300,7 +300,11 @@ impl App {
             Ok(_) => Outcome::Accepted,
         };
         self.metrics.count(door, outcome);
-        self.count_usage(&judgement, asking, outcome);
+        // Whoever reports that a secret was found does not use it.
+        if door != Door::Leak {
+            let operation = asking.operation.or((door == Door::Token).then_some(usage::TOKEN));
+            self.count_usage(&judgement, &Asking { operation, ..*asking }, outcome);
+        }
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
         let with_proof = matches!(shows.possession, Possession::Proven | Possession::NotProven);
         Ok(Judged { judgement, decision_id, claims, disproved, fault: shows.fault, with_proof, held })

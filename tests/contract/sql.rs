@@ -150,6 +150,14 @@ fn arguments(name: &str) -> Vec<String> {
         "read_usage_addresses" => vec![format!(
             "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
         )],
+        "read_secret_usage" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', '00000002-0000-0000-0000-000000000007', 0, 86400000, 90000000, \
+             array[{TENANT}::uuid], 100000, 20000"
+        )],
+        "read_secret_addresses" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', '00000002-0000-0000-0000-000000000007', 360000000, \
+             array[{TENANT}::uuid], 100"
+        )],
         "read_unknown_usage" => [TENANT, "null"]
             .map(|tenant| format!("1, {tenant}, 3600000, 360000000, array[{TENANT}::uuid], 100"))
             .to_vec(),
@@ -281,6 +289,25 @@ fn queries() -> Vec<(String, String)> {
         (
             "read_usage_addresses",
             &["ledger", "tenant", "credential", "from_ms", "to_ms", "flushes", "at_most"],
+        ),
+        (
+            "read_secret_usage",
+            &[
+                "ledger",
+                "tenant",
+                "credential",
+                "secret",
+                "from_ms",
+                "day_ms",
+                "to_ms",
+                "flushes",
+                "looked_most",
+                "at_most",
+            ],
+        ),
+        (
+            "read_secret_addresses",
+            &["ledger", "tenant", "credential", "secret", "to_ms", "flushes", "at_most"],
         ),
         ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
         ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),

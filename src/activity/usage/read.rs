@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tokio_postgres::Row as Found;
 use uuid::Uuid;
 
+use super::radius::add;
 use super::{Gap, HOUR_MS, Outcome, Row, Shard, Unknown, Usage, hash_of, lock, place};
 use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Errand, Sight};
@@ -136,7 +137,7 @@ pub struct Whose<'a> {
 }
 
 /// What this node has in memory alone, and in parcels that may have arrived.
-struct Seen<T> {
+pub(super) struct Seen<T> {
     takes: u64,
     here: Vec<T>,
     on_the_way: Vec<(Uuid, Vec<T>)>,
@@ -156,7 +157,7 @@ impl<T> Seen<T> {
 
 impl Usage {
     /// Reads memory, then the database. Where something was taken out of memory in between, it may be in both, and is read anew.
-    async fn once<T>(
+    pub(super) async fn once<T>(
         &self,
         see: impl Fn() -> Seen<T>,
         ask: impl AsyncFn(&[Uuid]) -> Result<Vec<Found>, DbError>,
@@ -175,7 +176,7 @@ impl Usage {
         Err(ReadError::Moving)
     }
 
-    fn see(&self, whose: Whose<'_>, is_asked: impl Fn(&Row) -> bool) -> Seen<Row> {
+    pub(super) fn see(&self, whose: Whose<'_>, is_asked: impl Fn(&Row) -> bool) -> Seen<Row> {
         let gate = self.gate();
         let is_asked = |row: &&Row| row.tenant == whose.tenant.0 && is_asked(row);
         let secrets: Option<Vec<_>> = whose.credential.map(|(_, secrets)| {
@@ -323,18 +324,12 @@ impl Usage {
                 },
             )
             .await?;
-        let (mut seen, mut left_out) = (HashMap::<IpAddr, Address>::new(), false);
-        let mut add = |ip: IpAddr, found: Address| {
-            let kept = seen.entry(ip).or_insert(Address { accepted: 0, refused: 0, ..found });
-            kept.first_at_ms = kept.first_at_ms.min(found.first_at_ms);
-            kept.last_at_ms = kept.last_at_ms.max(found.last_at_ms);
-            kept.accepted += found.accepted;
-            kept.refused += found.refused;
-        };
+        let (mut seen, mut left_out) = (HashMap::new(), false);
         for row in &rows {
             match row.get::<_, Option<IpAddr>>(1) {
                 None => left_out = true,
                 Some(ip) => add(
+                    &mut seen,
                     ip,
                     Address {
                         first_at_ms: row.get(2),
@@ -353,6 +348,7 @@ impl Usage {
             };
             if let Some(ip) = row.client_ip() {
                 add(
+                    &mut seen,
                     ip,
                     Address {
                         first_at_ms: row.first_at_ms(),
@@ -454,7 +450,7 @@ fn told(seen: HashMap<IpAddr, Address>, left_out: bool, range: Range) -> Address
     Addresses { seen, left_out }
 }
 
-async fn read(
+pub(super) async fn read(
     database: &Database,
     sight: Sight<'_>,
     sql: &str,

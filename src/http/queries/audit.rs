@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::db::Sight;
 use crate::domain::authority::Action;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::ip_rules::fold_mapped;
 use crate::http::app::App;
 use crate::http::audited::Read;
@@ -152,6 +152,20 @@ impl Walk for Trail {
         let (first, upto) = bytes.split_first_chunk::<8>()?;
         Some(Span { first: u64::from_be_bytes(*first), upto: u64::from_be_bytes(upto.try_into().ok()?) })
     }
+}
+
+/// What whoever held a credential's secret changed, oldest first; and whether that is all of it.
+pub async fn by_holder(
+    app: &App,
+    tenant: TenantId,
+    credential: CredentialId,
+    (from, to): (Timestamp, Bound),
+) -> Result<(Vec<Value>, bool), Problem> {
+    let filter = Filter { actor: Some(credential.0), ..Filter::default() };
+    let trail = Trail { tenant, filter, from: Some(from), to, newest_first: false };
+    let span = trail.begin(app).await?;
+    let (changes, rest) = trail.page(app, span, limits::HOLDER_CHANGES_TOLD).await?;
+    Ok((changes, rest.is_none()))
 }
 
 async fn tell(app: &App, tenant: TenantId, rows: Vec<TrailRow>) -> Result<Vec<Value>, Problem> {

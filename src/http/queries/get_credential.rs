@@ -14,7 +14,7 @@ use crate::http::moment::{When, when};
 use crate::http::operator::Operator;
 use crate::http::problem::Problem;
 use crate::http::resources;
-use crate::http::resources::credential::kind_of;
+use crate::http::resources::credential::{kind_of, link_leak};
 use crate::ledger::past::Moment;
 use crate::ledger::read::Loaded;
 
@@ -77,7 +77,10 @@ impl Place {
         let names = app.names_then(self.tenant, actors, moment).await?;
         let names = |actor| names.of(actor);
         let unknown = LastUses::default();
-        Ok(resources::credential::credential(credential, owner, &names, &unknown, moment.at, warning))
+        let mut told =
+            resources::credential::credential(credential, owner, &names, &unknown, moment.at, warning);
+        link_leak(&mut told, credential, |path| app.place(path));
+        Ok(told)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests that change nothing.
 
 pub mod audit;
+pub mod blast_radius;
 pub mod decide;
 pub mod get_credential;
 pub mod get_erasure;

@@ -95,7 +95,11 @@ pub async fn of_all(
     Ok(HttpResponse::Ok().json(told))
 }
 
-fn whose<'a>(app: &App, tenant: TenantId, credential: Option<(CredentialId, &'a [SecretId])>) -> Whose<'a> {
+pub(super) fn whose<'a>(
+    app: &App,
+    tenant: TenantId,
+    credential: Option<(CredentialId, &'a [SecretId])>,
+) -> Whose<'a> {
     Whose { ledger: app.ledger.reader().ledger, tenant, credential }
 }
 
@@ -141,7 +145,7 @@ fn range(query: &Query<'_>, now: Timestamp) -> Result<Range, Problem> {
     Ok(Range { by_day, from_ms, to_ms })
 }
 
-fn instant(millis: i64) -> Option<Timestamp> {
+pub(super) fn instant(millis: i64) -> Option<Timestamp> {
     Timestamp::from_millis(millis)
 }
 
@@ -215,7 +219,7 @@ fn secrets_told(
     credential.secrets.iter().map(tell).collect()
 }
 
-fn addresses_told(addresses: &Addresses) -> Vec<Value> {
+pub(super) fn addresses_told(addresses: &Addresses) -> Vec<Value> {
     let tell = |(ip, seen): &(std::net::IpAddr, crate::activity::usage::read::Address)| {
         json!({
             "client_ip": ip,
@@ -248,6 +252,15 @@ async fn unknown(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Va
 
 /// What could not be counted, and so is in none of the numbers.
 async fn missing(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Value, Problem> {
+    missing_between(app, tenant, (range.from_ms, range.to_ms)).await
+}
+
+pub(super) async fn missing_between(
+    app: &App,
+    tenant: Option<TenantId>,
+    (from_ms, to_ms): (i64, i64),
+) -> Result<Value, Problem> {
+    let range = Range { by_day: false, from_ms, to_ms };
     let whose = (app.ledger.reader().ledger, tenant);
     let gaps = app.usage.missing(app.ledger.database(), whose, (range, app.now())).await?;
     let tell = |gap: &Gap| {
