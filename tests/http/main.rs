@@ -13,6 +13,7 @@ mod authorize;
 mod bad_bodies;
 mod bad_input;
 mod bearer;
+mod blast_radius;
 mod client_input;
 mod clients;
 mod decide;

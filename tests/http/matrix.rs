@@ -85,6 +85,7 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/revoke", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/blast-radius", "", READERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients", r#"{"name":"c"}"#, WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}", "", READERS),
@@ -106,6 +107,7 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}/revoke", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}/blast-radius", "", READERS),
     row(
         "POST",
         "/api/admin/v1/tenants/{tenant}/members",

@@ -136,11 +136,48 @@ fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_foun
         finder.post("/api/v1/leaks", &body).expect(202)
     };
 
+    let by = |ip: &str, operation: &str| {
+        let call = json!({"credential": key.secret, "client_ip": ip, "operation": operation});
+        gateway.verify_as(call).is_accepted().clone()
+    };
+    let used = by("192.0.2.7", "orders.list");
+    let taken = by("198.51.100.66", "orders.export");
+
     // Of a secret that is on its way out, that one ends; whoever finds it learns nothing.
     let told = report(&key.secret, "https://git.example/1");
     gateway.verify(&key.secret).is_refused("revoked");
     gateway.verify(&successor).is_accepted();
     assert_eq!(told, report("nothing that is here", "https://git.example/2"));
+
+    // What it did, from where, since when: also what is tried with it from now on.
+    let radius = |place: usize, calls: &[(&str, i64)]| {
+        let path = format!("{}/blast-radius", key.secret_path(place));
+        let told = root.get_caught_up(&path).expect(200);
+        let found = told["operations"].as_array().expect("operations").iter();
+        let found = found.map(|each| {
+            (each["operation"].as_str().unwrap_or("-"), each["calls"].as_i64().expect("a number"))
+        });
+        assert_eq!(found.collect::<Vec<_>>(), calls, "{told}");
+        told
+    };
+    let stolen =
+        json!({"credential": key.secret, "client_ip": "198.51.100.66", "operation": "orders.export"});
+    gateway.verify_as(stolen).is_refused("revoked");
+    let told = radius(0, &[("-", 1), ("orders.export", 2), ("orders.list", 1)]);
+    assert_eq!(
+        told["operations"][1]["outcomes"],
+        json!([{"outcome": "accepted", "calls": 1}, {"outcome": "revoked", "calls": 1}])
+    );
+    assert_eq!((&told["first_used_at"], &told["last_used_at"]), (&used["judged_at"], &taken["judged_at"]));
+    let from: Vec<_> = told["addresses"]
+        .as_array()
+        .expect("addresses")
+        .iter()
+        .map(|seen| text(&seen["client_ip"]))
+        .collect();
+    assert_eq!(from, ["198.51.100.66", "192.0.2.7"]);
+    assert_eq!(told["leaks"][0]["url"], "https://git.example/1");
+    assert_eq!(key.read()["leak"]["blast_radius"], told["links"]["self"]);
 
     // Of the active one, the key ends.
     report(&successor, "https://git.example/3");

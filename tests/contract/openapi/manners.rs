@@ -123,7 +123,8 @@ fn a_change_of_one_resource_takes_if_match_and_gives_the_etag() {
         let writes = path.starts_with("/api/admin/") && method != "get" && !of_keys;
         let takes = words_of_parameters(&api, operation).contains(&"If-Match");
         assert_eq!(takes, writes, "{method} {path}");
-        let told_of_one = ["/history", "/usage", "/audit"].iter().any(|end| path.ends_with(end));
+        let told_of_one =
+            ["/history", "/usage", "/audit", "/blast-radius"].iter().any(|end| path.ends_with(end));
         let single = of_one && !told_of_one && !(list && method == "get");
         // Operator tokens have no version of their own either.
         let of_token = path.contains("/operators/") && path.contains("/tokens");
