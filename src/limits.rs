@@ -140,6 +140,8 @@ pub const LEAK_SOURCE_CHARS: usize = 100;
 pub const LEAK_URL_CHARS: usize = 2048;
 /// Of the events of whoever held a credential, those that a blast radius tells itself.
 pub const HOLDER_CHANGES_TOLD: usize = 100;
+/// Lines of one report that can't be taken, told one by one; whoever sends more of them is mistaken in all.
+pub const ACTIVITY_REJECTED: usize = 1000;
 /// Of what an operator asked for who read what was, as its row in the activity log tells it.
 pub const ACTIVITY_ASKED_CHARS: usize = 1000;
 /// Clients' secrets of one beginning that a reported one is held against, the newest: more than there ever are where 4 characters

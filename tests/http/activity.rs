@@ -296,6 +296,62 @@ fn a_repeat_under_one_key_has_one_effect_and_the_first_answer() {
     assert_eq!(log(&tenant, "").len(), 1);
 }
 
+fn lines(gateway: &Actor, lines: &[String], key: Option<&str>) -> Response {
+    let mut request = gateway.request("POST", "/api/v1/activity").body(lines.join("\n").into_bytes());
+    request = request.header("Content-Type", "application/x-ndjson");
+    gateway.send(&key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key)))
+}
+
+#[test]
+fn lines_are_taken_as_calls_are_and_bad_ones_are_named_by_their_place() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let other = root.tenant("other", json!({})).mint("o");
+    let narrow = service.operator("gateway", &[&tenant.id]);
+    let call = |n: usize| json!({"credential_id": key.id, "request_id": format!("r{n}")}).to_string();
+    // More than one part of them.
+    let mut many: Vec<String> = (0..2300).map(call).collect();
+    many[7] = json!({"credential_id": key.id, "status": 99}).to_string();
+    many[1500] = "{\"credential_id\":".to_owned();
+    many[1501] = String::new();
+    many[1502] = json!({"credential_id": other.id}).to_string();
+    many[1503] = json!({"credential_id": key.id, "at": seconds_from_now(3600)}).to_string();
+    many[1504] = format!("{{\"x\":\"{}\"}}", "x".repeat(70_000));
+    let taken = lines(&narrow, &many, None).expect(200);
+    assert_eq!(taken["accepted"], 2294);
+    let rejected = taken["rejected"].as_array().expect("a list");
+    let places: Vec<_> =
+        rejected.iter().map(|rejected| rejected["index"].as_u64().expect("a place")).collect();
+    assert_eq!(places, [7, 1500, 1502, 1503, 1504]);
+    assert_eq!(rejected[0]["detail"], "/7/status: expected an integer from 100 to 599");
+    assert!(text(&rejected[3]["detail"]).starts_with("/1503/at: a call is reported within 48 hours"));
+    assert_eq!(log(&tenant, "request_id=r0").len() + log(&tenant, "request_id=r2299").len(), 2);
+    // As often as it is repeated, and whatever follows that was not there before.
+    let some = many[..1100].to_vec();
+    let first = lines(&gateway, &some, Some("once"));
+    assert_eq!((&first.expect(200)["accepted"], first.header("Idempotency-Replayed")), (&json!(1099), None));
+    let again = lines(&gateway, &some, Some("once"));
+    assert_eq!((again.expect(200), again.header("Idempotency-Replayed")), (first.expect(200), Some("true")));
+    let longer =
+        lines(&gateway, &many[..1100].iter().cloned().chain([call(1)]).collect::<Vec<_>>(), Some("once"));
+    let told = longer.problem(422, "idempotency_mismatch")["detail"].clone();
+    assert!(text(&told).contains("999 calls of the lines before are on disk"), "{told}");
+    assert_eq!(log(&tenant, "request_id=r1050").len(), 2);
+    // What holds no call at all, and what is no such body.
+    lines(&gateway, &[], None).problem(400, "invalid_request");
+    let nonsense = vec!["{}".to_owned(); 1500];
+    lines(&gateway, &nonsense, None).problem(400, "invalid_request");
+    lines(&tenant.admin, &[call(1)], None).expect(200);
+    lines(&service.operator("auditor", &[&tenant.id]), &[call(1)], None).problem(403, "forbidden");
+    let typed = gateway
+        .request("POST", "/api/v1/activity")
+        .body(call(1).into_bytes())
+        .header("Content-Type", "text/plain");
+    gateway.send(&typed).problem(415, "unsupported_media_type");
+}
+
 #[test]
 fn an_export_is_the_whole_as_the_pages_tell_it() {
     let service = Service::start();

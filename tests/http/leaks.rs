@@ -43,7 +43,8 @@ fn the_very_next_request_with_a_reported_key_is_refused() {
     assert_eq!(
         shown["leak"],
         json!({"reported_at": shown["leak"]["reported_at"], "reporter": "finder", "source": "a public paste", "url": URL,
-               "secret_id": secret["id"], "prefix": secret["prefix"]})
+               "secret_id": secret["id"], "prefix": secret["prefix"],
+               "blast_radius": format!("{}/blast-radius", key.secret_path(0))})
     );
     let history = key.history();
     assert_eq!(key.told(), ["api_key.created", "api_key.leak_reported", "api_key.revoked"]);
