@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::service::{Service, millis, text};
+use crate::support::service::{Service, eventually, millis, text};
 
 /// A key that was widened, used, restricted, and found to be leaked: what an auditor is asked about weeks later.
 #[test]
@@ -122,6 +122,42 @@ fn n5_a_grace_window_can_be_lengthened_shortened_and_closed() {
     gateway.verify(&new_secret).is_accepted();
     let told = ["created", "rotated", "grace_moved", "grace_moved", "secret_revoked"];
     assert_eq!(key.told(), told.map(|word| format!("api_key.{word}")));
+}
+
+/// That rows which are no longer what was sealed are found: tests/faults/activity.rs.
+#[test]
+fn n6_what_was_called_is_sealed_by_events_of_the_ledger() {
+    let mut service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint("k");
+    let calls = vec![json!({"credential_id": key.id, "operation": "orders.list"}); 40];
+    for _ in 0..3 {
+        gateway.post("/api/v1/activity", &json!({"calls": calls})).expect(200);
+    }
+    // Once a minute, and by the next start what there was no time for.
+    service.stop();
+    service.start_again();
+    let root = service.root();
+    let sealed = || {
+        let feed = root.get_caught_up("/api/admin/v1/ledger/events?limit=500").expect(200);
+        let events = feed["data"].as_array().expect("events").iter();
+        events
+            .filter(|event| event["type"] == "ledger.activity_sealed")
+            .map(|event| event["data"].clone())
+            .collect::<Vec<_>>()
+    };
+    let count = |seals: &[serde_json::Value]| -> u64 {
+        seals.iter().map(|seal| seal["count"].as_u64().expect("a number")).sum()
+    };
+    let seals = eventually(|| Some(sealed()).filter(|seals| count(seals) >= 120)).expect("they are sealed");
+    let mut next = 1;
+    for seal in &seals {
+        // One behind the other, so that nothing can be put in between or left out.
+        assert_eq!(seal["first_seq"], next, "{seal}");
+        next += seal["count"].as_u64().expect("a number");
+        assert_eq!(text(&seal["root"]).len(), 43, "the root of a Merkle tree: {seal}");
+    }
 }
 
 #[test]
