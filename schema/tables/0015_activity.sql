@@ -24,13 +24,13 @@ create table credledger.activity (
   error text,
   client_ip inet,
   request_id text,
-  -- what an operator asked for
-  asked text,
   -- one for all of the six, or what is left of each once one was erased (docs/ACTIVITY.md)
   salt bytea not null,
   -- who wrote it, and as which of its rows: dense, from 1
   node uuid not null,
   seq bigint not null,
+  -- what an operator asked for who read what was
+  asked text,
   check (place = coalesce(completes, id)),
   primary key (ledger_id, place, id)
 ) partition by range (place);

@@ -343,7 +343,7 @@ fn lines_are_taken_as_calls_are_and_bad_ones_are_named_by_their_place() {
     lines(&gateway, &[], None).problem(400, "invalid_request");
     let nonsense = vec!["{}".to_owned(); 1500];
     lines(&gateway, &nonsense, None).problem(400, "invalid_request");
-    lines(&tenant.admin, &[call(1)], None).expect(200);
+    lines(tenant.admin, &[call(1)], None).expect(200);
     lines(&service.operator("auditor", &[&tenant.id]), &[call(1)], None).problem(403, "forbidden");
     let typed = gateway
         .request("POST", "/api/v1/activity")
