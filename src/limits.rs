@@ -86,7 +86,7 @@ pub const KEY_SECRET_CHARS: RangeInclusive<u8> = 22..=64;
 /// Random characters of a client's id.
 pub const CLIENT_ID_CHARS: RangeInclusive<u8> = 12..=32;
 /// Characters of a client's secret that are told, where it has so many to spare.
-pub const CLIENT_SECRET_TOLD_CHARS: usize = 8;
+pub const CLIENT_SECRET_TOLD_CHARS: u8 = 8;
 /// Resources that the tokens of one client may be for, and the length of each.
 pub const CLIENT_RESOURCES: usize = 20;
 pub const RESOURCE_CHARS: usize = 500;
@@ -143,6 +143,15 @@ pub const LEAK_REPORTS_A_SECRET: usize = 8;
 pub const LEAK_SOURCE_CHARS: usize = 100;
 /// The page that it was found on.
 pub const LEAK_URL_CHARS: usize = 2048;
+/// Of the events of whoever held a credential, those that a blast radius tells itself.
+pub const HOLDER_CHANGES_TOLD: usize = 100;
+/// Lines of one report that can't be taken, told one by one; whoever sends more of them is mistaken in all.
+pub const ACTIVITY_REJECTED: usize = 1000;
+/// Of what an operator asked for who read what was, as its row in the activity log tells it.
+pub const ACTIVITY_ASKED_CHARS: usize = 1000;
+/// Clients' secrets of one beginning that a reported one is held against, the newest: more than there ever are where 4 characters
+/// or more of a secret may be told.
+pub const LEAK_CANDIDATES: i64 = 1000;
 /// Reports of leaks from one address.
 pub const LEAK_REPORTS_A_MINUTE: u32 = 30;
 /// Messages of a secret scanner from one address; each may hold many findings.
@@ -662,6 +671,8 @@ pub const USAGE_GAPS: usize = 1000;
 pub const USAGE_READS: u32 = 4;
 /// Different counts that one answer adds up.
 pub const USAGE_TOLD_ROWS: i32 = 20_000;
+/// Rows of a credential's days that are looked at for what one of its secrets was used for: a hundred a day for three years.
+pub const USAGE_LOOKED_ROWS: i32 = 100_000;
 pub const USAGE_TOLD_ADDRESSES: i32 = 100;
 pub const USAGE_TOLD_GAPS: i32 = 100;
 /// How long a range of hours, and of days, may be asked for.

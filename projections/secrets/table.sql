@@ -17,6 +17,8 @@ create table credledger.secrets (
 create index secrets_by_prefix on credledger.secrets (ledger_id, tenant_id, prefix text_pattern_ops);
 create index secrets_by_client_id on credledger.secrets (ledger_id, tenant_id, client_id text_pattern_ops)
   where client_id is not null;
+-- queries/of_clients.sql
+create index secrets_of_clients on credledger.secrets (ledger_id, prefix, id) where client_id is not null;
 -- The columns above that follow the mac, as the append is handed them: in the order of their names.
 create type credledger.secrets_facts as (
   client_id text,

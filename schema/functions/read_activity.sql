@@ -10,7 +10,7 @@ create or replace function credledger.read_activity(
 ) returns table (
   shown boolean, place uuid, id uuid, looked_at bigint, credential_id uuid, secret_id uuid, prefix text, kind text, judged boolean,
   completes uuid, outcome text, status smallint, latency_ms int, operation text, provider text, model text, error text, client_ip inet,
-  request_id text
+  request_id text, asked text
 )
 language sql stable
 begin atomic
@@ -32,7 +32,7 @@ begin atomic
            coalesce(r.outcome, v.outcome) as outcome, coalesce(r.status, v.status) as status,
            coalesce(r.latency_ms, v.latency_ms) as latency_ms, coalesce(r.operation, v.operation) as operation,
            coalesce(r.provider, v.provider) as provider, coalesce(r.model, v.model) as model, coalesce(r.error, v.error) as error,
-           coalesce(r.client_ip, v.client_ip) as client_ip, coalesce(r.request_id, v.request_id) as request_id,
+           coalesce(r.client_ip, v.client_ip) as client_ip, coalesce(r.request_id, v.request_id) as request_id, r.asked,
            not a.judged or r.id is null or case driver
              when 'secret' then r.secret_id is null
              when 'operation' then r.operation is null
@@ -53,7 +53,8 @@ begin atomic
       left join lateral (select a.* where a.judged union all select o.* where o.judged) v on true
   )
   select f.shown, f.place, f.id, f.looked_at, f.credential_id, f.secret_id, s.prefix, f.kind, f.judged, f.completes, f.outcome, f.status,
-         f.latency_ms, f.operation, f.provider, f.model, f.error, f.client_ip, f.request_id
+         f.latency_ms, f.operation, f.provider, f.model, f.error, f.client_ip, f.request_id,
+         f.asked
     from (
       select p.*, count(*) over () as looked_at, row_number() over (order by p.place, p.id) as from_the_end,
              p.stands_here

@@ -31,8 +31,9 @@ begin
         do update set calls = u.calls + excluded.calls
   ), last as (
     insert into credledger.usage_last as u
-        (ledger_id, tenant_id, credential_id, secret_id, used_at_ms, client_ip, called_at_ms, addresses_left_out)
+        (ledger_id, tenant_id, credential_id, secret_id, first_used_at_ms, used_at_ms, client_ip, called_at_ms, addresses_left_out)
       select t.ledger_id, t.tenant_id, t.credential_id, t.secret_id,
+             min(t.first_at_ms) filter (where t.outcome = 'accepted'),
              max(t.last_at_ms) filter (where t.outcome = 'accepted'),
              (array_agg(t.client_ip order by t.last_at_ms desc) filter (where t.outcome = 'accepted'))[1],
              max(t.last_at_ms) filter (where credledger.counts_as_use(t.outcome)),
@@ -41,6 +42,7 @@ begin
         group by 1, 2, 3, 4
         order by 1, 2, 3, 4
       on conflict (ledger_id, tenant_id, credential_id, secret_id) do update set
+        first_used_at_ms = least(u.first_used_at_ms, excluded.first_used_at_ms),
         used_at_ms = greatest(u.used_at_ms, excluded.used_at_ms),
         client_ip = case when u.used_at_ms > excluded.used_at_ms or excluded.used_at_ms is null
                          then u.client_ip else excluded.client_ip end,

@@ -4,7 +4,8 @@ create or replace function credledger.write_activity(
   ledger int, of_node uuid, of_boot uuid, first_seq bigint,
   ids uuid[], completing uuid[], judged boolean[], tenants uuid[], credentials uuid[], secrets uuid[], kinds text[],
   outcomes text[], statuses smallint[], latencies int[],
-  operations text[], providers text[], models text[], errors text[], client_ips inet[], request_ids text[], salts bytea[],
+  operations text[], providers text[], models text[], errors text[], client_ips inet[], request_ids text[], asked text[],
+  salts bytea[],
   operators uuid[], key_digests bytea[], request_digests bytea[], answers bytea[], at_ms bigint
 ) returns boolean
 language plpgsql security definer
@@ -26,13 +27,13 @@ begin
     raise exception 'the rows of node % do not go on from %', of_node, first_seq using errcode = 'CL002';
   end if;
   insert into credledger.activity (ledger_id, place, id, completes, judged, tenant_id, credential_id, secret_id, kind, outcome, status,
-      latency_ms, operation, provider, model, error, client_ip, request_id, salt, node, seq)
+      latency_ms, operation, provider, model, error, client_ip, request_id, asked, salt, node, seq)
     select ledger, coalesce(r.completes, r.id), r.id, r.completes, r.judged, r.tenant, r.credential, r.secret, r.kind, r.outcome, r.status,
-           r.latency, r.operation, r.provider, r.model, r.error, r.client_ip, r.request_id, r.salt, of_node, first_seq + r.place - 1
+           r.latency, r.operation, r.provider, r.model, r.error, r.client_ip, r.request_id, r.asked, r.salt, of_node, first_seq + r.place - 1
       from unnest(ids, completing, judged, tenants, credentials, secrets, kinds, outcomes, statuses, latencies, operations, providers,
-             models, errors, client_ips, request_ids, salts) with ordinality
+             models, errors, client_ips, request_ids, asked, salts) with ordinality
         as r (id, completes, judged, tenant, credential, secret, kind, outcome, status, latency, operation, provider,
-             model, error, client_ip, request_id, salt, place);
+             model, error, client_ip, request_id, asked, salt, place);
   -- An answer that is too old to be repeated may not be forgotten yet.
   insert into credledger.idempotency as i (ledger_id, operator_id, key_digest, request_digest, status, answer, position, at_ms)
     select ledger, k.operator, k.key_digest, k.request_digest, 200, k.answer, null, write_activity.at_ms

@@ -19,6 +19,8 @@ grant execute on function credledger.read_last_uses to credledger_app;
 grant execute on function credledger.read_usage to credledger_app;
 grant execute on function credledger.read_tenant_usage to credledger_app;
 grant execute on function credledger.read_usage_addresses to credledger_app;
+grant execute on function credledger.read_secret_usage to credledger_app;
+grant execute on function credledger.read_addresses_of_one to credledger_app;
 grant execute on function credledger.read_unknown_usage to credledger_app;
 grant execute on function credledger.read_missing_usage to credledger_app;
 grant execute on function credledger.read_usage_spans to credledger_app;

@@ -140,3 +140,8 @@ drop policy if exists app_reads_all on credledger.usage_spans;
 create policy owner_reaches_all on credledger.usage_spans to credledger_owner using (true) with check (true);
 create policy system_reads_all on credledger.usage_spans for select to credledger_system using (true);
 create policy app_reads_all on credledger.usage_spans for select to credledger_app using (true);
+
+-- Whoever reports a client's secret is no tenant's: of all tenants it sees the clients' secrets that begin as the reported one does.
+drop policy if exists app_finds_clients_by_a_beginning on credledger.secrets;
+create policy app_finds_clients_by_a_beginning on credledger.secrets for select to credledger_app
+  using (client_id is not null and prefix = (select nullif(current_setting('credledger.beginning', true), '')));

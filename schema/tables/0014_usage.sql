@@ -52,12 +52,13 @@ create table credledger.usage_of_tenants (
   calls bigint not null,
   primary key (ledger_id, tenant_id, by_day, start_ms, operation, outcome)
 );
--- When each secret was last let in, and from where.
+-- When each secret was first and last let in, and the last time from where.
 create table credledger.usage_last (
   ledger_id int not null,
   tenant_id uuid not null,
   credential_id uuid not null,
   secret_id uuid not null,
+  first_used_at_ms bigint,
   used_at_ms bigint,
   client_ip inet,
   -- addresses that this secret was used from and that usage_addresses does not hold (any more)

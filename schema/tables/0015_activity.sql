@@ -8,6 +8,7 @@ create table credledger.activity (
   tenant_id uuid not null,
   credential_id uuid not null,
   secret_id uuid,
+  -- operator: whoever read what was; credential_id is its id, secret_id its token's. What is of no tenant stands under the nil one.
   kind text not null,
   -- left by a verdict, whose id it has; else reported
   judged boolean not null,
@@ -23,11 +24,13 @@ create table credledger.activity (
   error text,
   client_ip inet,
   request_id text,
-  -- one for all of these, or what is left of each once one was erased (docs/ACTIVITY.md)
+  -- one for all of the six, or what is left of each once one was erased (docs/ACTIVITY.md)
   salt bytea not null,
   -- who wrote it, and as which of its rows: dense, from 1
   node uuid not null,
   seq bigint not null,
+  -- what an operator asked for who read what was
+  asked text,
   check (place = coalesce(completes, id)),
   primary key (ledger_id, place, id)
 ) partition by range (place);

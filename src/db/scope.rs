@@ -7,6 +7,7 @@ use tokio_postgres::{Row, RowStream};
 use uuid::Uuid;
 
 use super::{Client, DbError, in_time};
+use crate::domain::key_format::PublicPart;
 
 /// Whose rows a transaction may see.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +24,13 @@ pub enum Sight<'a> {
     Ledger,
     /// the answers kept for one operator's retries
     Answers(Uuid),
+    /// clients' secrets of any tenant that begin so, for whoever found one
+    Beginning(PublicPart<'a>),
 }
 
 impl Sight<'_> {
-    /// Begins a transaction that sees this. A Uuid prints as hexadecimal digits and hyphens alone.
+    /// Begins a transaction that sees this. A Uuid prints as hexadecimal digits and hyphens alone; a beginning is letters, digits
+    /// and `_`.
     pub(super) fn begin(&self) -> String {
         let named = |tenant: Uuid| format!("set_config('credledger.tenant', '{tenant}', true)");
         let settings = match self {
@@ -37,6 +41,9 @@ impl Sight<'_> {
             }
             Sight::Ledger => "set_config('credledger.ledger', 'on', true)".to_owned(),
             Sight::Answers(operator) => format!("set_config('credledger.operator', '{operator}', true)"),
+            Sight::Beginning(part) => {
+                format!("set_config('credledger.beginning', '{}', true)", part.as_str())
+            }
             Sight::Tenants(these) => format!("set_config('credledger.tenants', '{}', true)", listed(*these)),
             Sight::Operators(these) => {
                 let these = listed(*these);

@@ -78,14 +78,17 @@ impl ClientFormat {
         SecretForm { prefix: self.secret_prefix.clone(), chars: self.secret_chars }
     }
 
-    /// How many characters of a secret may be told: what stays unknown is as long as the shortest secret.
     fn told_chars(&self) -> usize {
-        usize::from(self.secret_chars - limits::KEY_SECRET_CHARS.start())
-            .min(limits::CLIENT_SECRET_TOLD_CHARS)
+        told_chars(self.secret_chars).into()
     }
 }
 
-/// How a secret of a client is written. Nothing is found by it: it tells a secret that stands where none belongs.
+/// How many characters of a secret may be told: what stays unknown is as long as the shortest secret.
+fn told_chars(secret_chars: u8) -> u8 {
+    secret_chars.saturating_sub(*limits::KEY_SECRET_CHARS.start()).min(limits::CLIENT_SECRET_TOLD_CHARS)
+}
+
+/// How a secret of a client is written: it tells a secret that stands where none belongs, and how much of it is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretForm {
     prefix: Box<str>,
@@ -104,6 +107,10 @@ impl SecretForm {
 
     pub fn chars(&self) -> u8 {
         self.chars
+    }
+
+    pub fn told_chars(&self) -> u8 {
+        told_chars(self.chars)
     }
 }
 
@@ -140,7 +147,7 @@ pub fn compose_secret(format: &ClientFormat, random: &[u8; RANDOM_BYTES]) -> Opt
 
 /// How the id of a client begins that has no secret: what is told in the place of how a secret begins.
 pub fn beginning(format: &ClientFormat, id: &ClientId) -> String {
-    let told = format.id_prefix.len() + limits::CLIENT_SECRET_TOLD_CHARS;
+    let told = format.id_prefix.len() + usize::from(limits::CLIENT_SECRET_TOLD_CHARS);
     id.as_str().chars().take(told).collect()
 }
 
@@ -243,7 +250,7 @@ mod tests {
             let (secret, told) = compose_secret(&format, &counting()).unwrap();
             let unknown = secret.reveal().len() - told.len();
             assert!(unknown as f64 * 62f64.log2() >= 128.0, "{secret_chars}: {unknown}");
-            assert!(told.len() <= "b_".len() + limits::CLIENT_SECRET_TOLD_CHARS);
+            assert!(told.len() <= "b_".len() + usize::from(limits::CLIENT_SECRET_TOLD_CHARS));
         }
     }
 

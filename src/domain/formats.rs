@@ -36,12 +36,11 @@ impl Formats {
         }
     }
 
-    /// Whether it was new.
+    /// Whether it was new. What may be told of a client's secret is its public part here.
     pub fn insert_client_secret(&mut self, form: &SecretForm) -> bool {
-        self.insert_shape(
-            form.prefix(),
-            Shape { public_chars: 0, secret_chars: form.chars(), checksum: Checksum::None },
-        )
+        let told = form.told_chars();
+        let shape = Shape { public_chars: told, secret_chars: form.chars() - told, checksum: Checksum::None };
+        self.insert_shape(form.prefix(), shape)
     }
 
     /// Each prefix, with how many characters may follow it.

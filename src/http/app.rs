@@ -16,6 +16,7 @@ use super::client_ip::client_ip;
 use super::metrics::Metrics;
 use super::problem::{Code, Problem};
 use super::resources;
+use super::resources::credential::link_leak;
 use crate::activity::calls::{Calls, Locator};
 use crate::activity::usage::Usage;
 use crate::activity::usage::read::LastUses;
@@ -193,7 +194,10 @@ impl App {
         let owner = credential.owner.and_then(|owner| self.view.member(owner).ok().flatten());
         let names = |actor| self.actor_name(actor);
         let owner = owner.as_ref().map(|owner| &*owner.scopes);
-        resources::credential::credential(credential, owner, &names, uses, now, warning_seconds)
+        let mut told =
+            resources::credential::credential(credential, owner, &names, uses, now, warning_seconds);
+        link_leak(&mut told, credential, |path| self.place(path));
+        told
     }
 
     pub fn actor_name(&self, actor: Actor) -> Option<Personal<String>> {

@@ -28,6 +28,8 @@ pub enum Wants {
     JsonOrNothing,
     /// `application/merge-patch+json` or `application/json`
     MergePatch,
+    /// `application/json`; lines are taken as well, and read elsewhere
+    JsonOrLines,
     /// `application/x-ndjson`, read line by line
     Ndjson,
     /// `application/x-www-form-urlencoded`
@@ -39,6 +41,7 @@ impl Wants {
         match self {
             Wants::Json | Wants::JsonOrNothing => &["application/json"],
             Wants::MergePatch => &["application/merge-patch+json", "application/json"],
+            Wants::JsonOrLines => &["application/json", "application/x-ndjson"],
             Wants::Ndjson => &["application/x-ndjson"],
             Wants::Form => &["application/x-www-form-urlencoded"],
         }
@@ -61,7 +64,8 @@ impl JsonBody {
     pub async fn read(request: &HttpRequest, payload: Payload, wants: Wants) -> Result<JsonBody, Problem> {
         let headers = request.headers();
         // No type and no body: what is missing are the members, and they are told by name.
-        let untyped = wants == Wants::Json && !headers.contains_key(header::CONTENT_TYPE);
+        let untyped =
+            matches!(wants, Wants::Json | Wants::JsonOrLines) && !headers.contains_key(header::CONTENT_TYPE);
         let may_be_absent = wants == Wants::JsonOrNothing || untyped;
         if !may_be_absent {
             check_type(headers, wants)?;
@@ -145,7 +149,7 @@ fn check_type(headers: &HeaderMap, wants: Wants) -> Result<(), Problem> {
                 HeaderValue::from_static(PATCHES),
             )
         }
-        Wants::Json | Wants::JsonOrNothing | Wants::Ndjson | Wants::Form => problem,
+        Wants::Json | Wants::JsonOrNothing | Wants::JsonOrLines | Wants::Ndjson | Wants::Form => problem,
     })
 }
 

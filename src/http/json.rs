@@ -21,7 +21,7 @@ pub enum Json<'a> {
 }
 
 /// Why a text is not the JSON that is accepted here, and where.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     /// RFC 6901, of the innermost value that was being read
     pub pointer: String,

@@ -6,6 +6,7 @@
 //! parameter each. What the outside may rely on is the document of [`openapi`].
 
 pub mod app;
+mod audited;
 pub mod authorize;
 pub mod bearer;
 pub mod body;

@@ -237,6 +237,12 @@ impl Problem {
         &self.0.detail
     }
 
+    /// With more to know of it, behind what it says.
+    pub fn and_told(mut self, more: impl fmt::Display) -> Self {
+        self.0.detail = format!("{}; {more}", self.0.detail).into();
+        self
+    }
+
     pub fn listed(&self) -> &[Fault] {
         &self.0.faults
     }

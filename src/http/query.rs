@@ -93,6 +93,10 @@ impl<'a> Query<'a> {
         }
     }
 
+    pub fn each(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
     /// All of them, for whoever reads by rules of its own.
     pub fn into_parameters(self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
         self.parameters

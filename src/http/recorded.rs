@@ -6,7 +6,7 @@ use super::app::App;
 use super::call::Went;
 use super::commands::secret_free;
 use super::verdict::Judged;
-use crate::activity::calls::{Outcome, Row, Told};
+use crate::activity::calls::{Caller, Outcome, Row, Told};
 
 impl App {
     /// A verdict is given whatever stands beside the question; what is kept of it is read by many.
@@ -47,11 +47,12 @@ impl App {
             tenant: known.tenant_id,
             credential: known.credential_id,
             secret: Some(known.secret_id),
-            kind: known.kind,
+            kind: Caller::Credential(known.kind),
             outcome,
             status: went.status,
             latency_ms: went.latency_ms,
             told,
+            asked: None,
             salts,
         });
     }

@@ -148,6 +148,7 @@ fn admin(service: &mut ServiceConfig) {
         )
         .service(Routes::at("/erasures/{erasure}").get(read::get_erasure::of_platform).done())
         .service(Routes::at("/usage").get(read::usage::of_all).done())
+        .service(Routes::at("/activity").on(Method::GET, export::FORMS, read::list_calls::of_platform).done())
         .service(Routes::at("/signing-keys").get(read::list_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/rotate").post(command::rotate_signing_keys::handle).done())
         .service(Routes::at("/signing-keys/{kid}/revoke").post(command::revoke_signing_key::handle).done())
@@ -233,6 +234,7 @@ fn credential(service: &mut ServiceConfig) {
         .service(Routes::at("/history").on(Method::GET, export::FORMS, read::history::handle).done())
         .service(Routes::at("/usage").get(read::usage::of_credential).done())
         .service(Routes::at("/secrets/{secret}").patch(command::grace::handle).done())
+        .service(Routes::at("/secrets/{secret}/blast-radius").get(read::blast_radius::handle).done())
         .service(Routes::at("/secrets/{secret}/revoke").post(command::revoke_secret::handle).done());
 }
 

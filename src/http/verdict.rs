@@ -12,7 +12,7 @@ use super::limited::{self, Held};
 use super::metrics::{Door, Outcome, Quota};
 use super::problem::Problem;
 use super::proof::{self, Showing, Shows};
-use crate::activity::usage::Use;
+use crate::activity::usage::{self, Use};
 use crate::clock::Timestamp;
 use crate::domain::access::{Possession, Reason, Refused, Request};
 use crate::domain::ids::{CredentialId, TenantId};
@@ -206,6 +206,20 @@ impl App {
         looked.map(|looked| looked.judgement.verdict.is_ok()).map_err(|_| not_answering())
     }
 
+    /// Which of these are known here, the last one there is; each is looked at, and nothing is counted.
+    pub async fn known_among(&self, questions: &[Asking<'_>]) -> Result<Option<usize>, Problem> {
+        let known = |asking: &Asking<'_>, now| {
+            self.verdict(asking, false, now).map(|looked| looked.judgement.known.is_some())
+        };
+        let look = |now| -> Result<Option<usize>, NotAnswering> {
+            questions
+                .iter()
+                .enumerate()
+                .try_fold(None, |found, (place, asking)| Ok(known(asking, now)?.then_some(place).or(found)))
+        };
+        self.leased(look).await?.map_err(|_| not_answering())
+    }
+
     /// `used`: what is shown as its proof was used before.
     fn verdict(&self, asking: &Asking<'_>, used: bool, now: Timestamp) -> Result<Looked, NotAnswering> {
         let (text, claims) = match asking.credential {
@@ -286,7 +300,11 @@ impl App {
             Ok(_) => Outcome::Accepted,
         };
         self.metrics.count(door, outcome);
-        self.count_usage(&judgement, asking, outcome);
+        // Whoever reports that a secret was found does not use it.
+        if door != Door::Leak {
+            let operation = asking.operation.or((door == Door::Token).then_some(usage::TOKEN));
+            self.count_usage(&judgement, &Asking { operation, ..*asking }, outcome);
+        }
         let decision_id = self.metrics.decisions.next(judgement.judged_at);
         let with_proof = matches!(shows.possession, Possession::Proven | Possession::NotProven);
         Ok(Judged { judgement, decision_id, claims, disproved, fault: shows.fault, with_proof, held })

@@ -190,6 +190,14 @@ fn arguments(name: &str) -> Vec<String> {
         "read_usage_addresses" | "read_secret_addresses" => vec![format!(
             "1, {TENANT}, '00000001-0000-0000-0000-000000000007', 0, 360000000, array[{TENANT}::uuid], 100"
         )],
+        "read_secret_usage" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', '00000002-0000-0000-0000-000000000007', 0, 86400000, 90000000, \
+             array[{TENANT}::uuid], 100000, 20000"
+        )],
+        "read_addresses_of_one" => vec![format!(
+            "1, {TENANT}, '00000001-0000-0000-0000-000000000007', '00000002-0000-0000-0000-000000000007', 360000000, \
+             array[{TENANT}::uuid], 100"
+        )],
         "read_unknown_usage" => [TENANT, "null"]
             .map(|tenant| format!("1, {tenant}, 3600000, 360000000, array[{TENANT}::uuid], 100"))
             .to_vec(),
@@ -274,6 +282,7 @@ fn arguments(name: &str) -> Vec<String> {
         "position_at" => vec!["1, 30000".to_owned()],
         "time_of" => vec!["1, 30000".to_owned()],
         "secrets/by_id" => vec![format!("1, '00000002-0000-0000-0000-000000000007'")],
+        "secrets/of_clients" => vec![format!("1, 'cl_live_ab', 1000")],
         "secrets/by_prefix" => vec![format!("1, {TENANT}, 'cl_live_ab', 2")],
         "read_answer" => vec!["1, '00000003-0000-0000-0000-000000000001', '\\x00', 5".to_owned()],
         "read_answers" => {
@@ -342,6 +351,25 @@ fn queries() -> Vec<(String, String)> {
         ),
         ("read_last_calls", &["ledger", "tenant", "credentials"]),
         ("read_usage_spans", &["ledger", "since_ms", "at_most"]),
+        (
+            "read_secret_usage",
+            &[
+                "ledger",
+                "tenant",
+                "credential",
+                "secret",
+                "from_ms",
+                "day_ms",
+                "to_ms",
+                "flushes",
+                "looked_most",
+                "at_most",
+            ],
+        ),
+        (
+            "read_addresses_of_one",
+            &["ledger", "tenant", "credential", "secret", "to_ms", "flushes", "at_most"],
+        ),
         ("read_unknown_usage", &["ledger", "tenant", "from_ms", "to_ms", "flushes", "at_most"]),
         ("read_missing_usage", &["ledger", "from_at_ms", "to_at_ms", "at_most"]),
         ("read_answers", &["ledger", "after_operator", "after_key", "at_most"]),

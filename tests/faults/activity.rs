@@ -110,6 +110,7 @@ fn a_row_that_was_changed_taken_away_or_added_is_found_by_its_seal() {
         ("outcome", "'revoked'"),
         ("status", "200"),
         ("secret_id", "id"),
+        ("asked", "'order=desc'"),
         ("salt", "decode(md5('other'), 'hex')"),
     ] {
         run("create table public.kept as select * from credledger.activity where seq = 1");

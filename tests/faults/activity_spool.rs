@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use credledger::activity::calls::{Calls, NotTaken, Outcome, Row, Told, Writer};
+use credledger::activity::calls::{Caller, Calls, NotTaken, Outcome, Row, Told, Writer};
 use credledger::clock::Clock;
 use credledger::domain::credential::Kind;
 use credledger::domain::ids::{CredentialId, TenantId};
@@ -217,11 +217,12 @@ fn row(calls: &Calls, clock: &Clock) -> Row {
         tenant: TenantId(Uuid::nil()),
         credential: CredentialId(Uuid::nil()),
         secret: None,
-        kind: Kind::ApiKey,
+        kind: Caller::Credential(Kind::ApiKey),
         outcome: Some(Outcome::ACCEPTED),
         status: None,
         latency_ms: None,
         told: Told::default(),
+        asked: None,
         salts,
     }
 }

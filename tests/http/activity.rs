@@ -48,7 +48,7 @@ fn what_is_reported_is_there_with_the_keys_name_and_prefix() {
     }
     let expected = json!({
         "tenant_id": tenant.id, "prefix": secret["prefix"], "name": "ci-runner", "kind": "api_key", "outcome": "accepted",
-        "decision_id": null, "completes": null,
+        "decision_id": null, "completes": null, "asked": null,
     });
     for (member, value) in expected.as_object().expect("members") {
         assert_eq!(found[0][member], *value, "{member}");
@@ -296,12 +296,70 @@ fn a_repeat_under_one_key_has_one_effect_and_the_first_answer() {
     assert_eq!(log(&tenant, "").len(), 1);
 }
 
+fn lines(gateway: &Actor, lines: &[String], key: Option<&str>) -> Response {
+    let mut request = gateway.request("POST", "/api/v1/activity").body(lines.join("\n").into_bytes());
+    request = request.header("Content-Type", "application/x-ndjson");
+    gateway.send(&key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key)))
+}
+
+#[test]
+fn lines_are_taken_as_calls_are_and_bad_ones_are_named_by_their_place() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = acme(&root);
+    let key = tenant.mint("k");
+    let other = root.tenant("other", json!({})).mint("o");
+    let narrow = service.operator("gateway", &[&tenant.id]);
+    let call = |n: usize| json!({"credential_id": key.id, "request_id": format!("r{n}")}).to_string();
+    // More than one part of them.
+    let mut many: Vec<String> = (0..2300).map(call).collect();
+    many[7] = json!({"credential_id": key.id, "status": 99}).to_string();
+    many[1500] = "{\"credential_id\":".to_owned();
+    many[1501] = String::new();
+    many[1502] = json!({"credential_id": other.id}).to_string();
+    many[1503] = json!({"credential_id": key.id, "at": seconds_from_now(3600)}).to_string();
+    many[1504] = format!("{{\"x\":\"{}\"}}", "x".repeat(70_000));
+    let taken = lines(&narrow, &many, None).expect(200);
+    assert_eq!(taken["accepted"], 2294);
+    let rejected = taken["rejected"].as_array().expect("a list");
+    let places: Vec<_> =
+        rejected.iter().map(|rejected| rejected["index"].as_u64().expect("a place")).collect();
+    assert_eq!(places, [7, 1500, 1502, 1503, 1504]);
+    assert_eq!(rejected[0]["detail"], "/7/status: expected an integer from 100 to 599");
+    assert!(text(&rejected[3]["detail"]).starts_with("/1503/at: a call is reported within 48 hours"));
+    assert_eq!(log(&tenant, "request_id=r0").len() + log(&tenant, "request_id=r2299").len(), 2);
+    // As often as it is repeated, and whatever follows that was not there before.
+    let some = many[..1100].to_vec();
+    let first = lines(&gateway, &some, Some("once"));
+    assert_eq!((&first.expect(200)["accepted"], first.header("Idempotency-Replayed")), (&json!(1099), None));
+    let again = lines(&gateway, &some, Some("once"));
+    assert_eq!((again.expect(200), again.header("Idempotency-Replayed")), (first.expect(200), Some("true")));
+    let longer =
+        lines(&gateway, &many[..1100].iter().cloned().chain([call(1)]).collect::<Vec<_>>(), Some("once"));
+    let told = longer.problem(422, "idempotency_mismatch")["detail"].clone();
+    assert!(text(&told).contains("999 calls of the lines before are on disk"), "{told}");
+    assert_eq!(log(&tenant, "request_id=r1050").len(), 2);
+    // What holds no call at all, and what is no such body.
+    lines(&gateway, &[], None).problem(400, "invalid_request");
+    let nonsense = vec!["{}".to_owned(); 1500];
+    lines(&gateway, &nonsense, None).problem(400, "invalid_request");
+    lines(tenant.admin, &[call(1)], None).expect(200);
+    lines(&service.operator("auditor", &[&tenant.id]), &[call(1)], None).problem(403, "forbidden");
+    let typed = gateway
+        .request("POST", "/api/v1/activity")
+        .body(call(1).into_bytes())
+        .header("Content-Type", "text/plain");
+    gateway.send(&typed).problem(415, "unsupported_media_type");
+}
+
 #[test]
 fn an_export_is_the_whole_as_the_pages_tell_it() {
     let service = Service::start();
     let (root, gateway) = (service.root(), service.gateway());
     let tenant = acme(&root);
     let (key, other) = (tenant.mint("=k"), tenant.mint("other"));
+    // Whose own tables leave no row, as an auditor's do.
+    let admin = service.operator("org_admin", &[&tenant.id]);
     let calls = |key: &Key<'_>, count: usize| -> Vec<Value> {
         let call = |n: usize| json!({"credential_id": key.id, "operation": format!("op{}", n % 2), "request_id": format!("r{n}")});
         (0..count).map(call).collect()
@@ -316,17 +374,18 @@ fn an_export_is_the_whole_as_the_pages_tell_it() {
         let mut whole = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = root.get(&path(&format!("{filters}&limit=500{cursor}"))).expect(200);
+            let page = admin.get(&path(&format!("{filters}&limit=500{cursor}"))).expect(200);
             whole.extend(page["data"].as_array().expect("a page").iter().cloned());
             let Some(next) = page["next_cursor"].as_str() else { break };
             cursor = format!("&cursor={next}");
         }
-        let lines = root.send(&root.request("GET", &path(filters)).header("Accept", "application/x-ndjson"));
+        let lines =
+            admin.send(&admin.request("GET", &path(filters)).header("Accept", "application/x-ndjson"));
         assert_eq!((lines.status, lines.header("content-type")), (200, Some("application/x-ndjson")));
         let text = lines.text();
         let read: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(read, whole, "{filters}");
-        let csv = root.get(&path(&format!("{filters}&format=csv")));
+        let csv = admin.get(&path(&format!("{filters}&format=csv")));
         assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
         let text = csv.text();
         let rows: Vec<Vec<&str>> =
@@ -352,4 +411,4 @@ fn an_export_is_the_whole_as_the_pages_tell_it() {
 }
 
 const COLUMNS: &str = "id,at,tenant_id,credential_id,secret_id,prefix,name,kind,operation,outcome,provider,model,status,latency_ms,error,\
-    client_ip,request_id,decision_id,completes";
+    client_ip,request_id,decision_id,completes,asked";

@@ -43,7 +43,8 @@ fn the_very_next_request_with_a_reported_key_is_refused() {
     assert_eq!(
         shown["leak"],
         json!({"reported_at": shown["leak"]["reported_at"], "reporter": "finder", "source": "a public paste", "url": URL,
-               "secret_id": secret["id"], "prefix": secret["prefix"]})
+               "secret_id": secret["id"], "prefix": secret["prefix"],
+               "blast_radius": format!("{}/blast-radius", key.secret_path(0))})
     );
     let history = key.history();
     assert_eq!(key.told(), ["api_key.created", "api_key.leak_reported", "api_key.revoked"]);
@@ -102,7 +103,6 @@ fn clients_access_tokens_and_operator_tokens_end_too() {
     gateway.verify(&one).is_refused("revoked");
     gateway.verify(&other).is_accepted();
 
-    without_an_event(&root, || report(&finder, &client.secret).expect(202));
     root.patch(&tenant.path(), &json!({"settings": {"on_leak": null}})).expect(200);
     report(&finder, &pair(&client)).expect(202);
     gateway.verify(&other).is_refused("revoked");
@@ -139,7 +139,7 @@ fn a_guess_and_a_hit_are_answered_alike() {
         ":",
         &strange_id,
         strange_operator,
-        &client.secret,
+        &like(&client.secret),
         &"é".repeat(50_000),
     ];
     without_an_event(&root, || {
@@ -147,6 +147,34 @@ fn a_guess_and_a_hit_are_answered_alike() {
             assert_eq!(without_what_differs(&report(&finder, guess)), hit, "{guess:.50}");
         }
     });
+}
+
+/// Another text of the same beginning.
+fn like(secret: &str) -> String {
+    let (rest, last) = secret.split_at(secret.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
+}
+
+#[test]
+fn a_clients_secret_is_enough_whatever_its_tenant_and_however_it_was_rotated() {
+    let service = Service::start();
+    let (root, finder) = (service.root(), service.anonymous());
+    let short =
+        json!({"id_prefix": "b_id_", "id_chars": 16, "secret_prefix": "b_secret_", "secret_chars": 22});
+    let settings = [json!({}), json!({"client_rotation": "keep_id"}), json!({"client_format": short})];
+    for (place, settings) in settings.into_iter().enumerate() {
+        let tenant = root.tenant(&format!("acme-{place}"), settings);
+        let (client, other) = (tenant.client("c"), tenant.client("other"));
+        let (newest, _) = client.rotate(json!({}));
+        without_an_event(&root, || report(&finder, &like(&newest)).expect(202));
+        // One in its window ends alone, the newest with the client.
+        report(&finder, &client.secret).expect(202);
+        report(&finder, &newest).expect(202);
+        without_an_event(&root, || report(&finder, &newest).expect(202));
+        let told = ["created", "rotated", "leak_reported", "secret_revoked", "leak_reported", "revoked"];
+        assert_eq!(client.told(), told.map(|word| format!("oauth_client.{word}")));
+        assert_eq!(other.told(), ["oauth_client.created"]);
+    }
 }
 
 #[test]

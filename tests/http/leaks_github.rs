@@ -82,6 +82,24 @@ fn a_signed_message_ends_what_it_names_and_tells_which_are_real() {
 }
 
 #[test]
+fn a_clients_secret_alone_is_told_to_be_real() {
+    let scanner = Scanner::new("one");
+    let (service, _folder) = knowing(&scanner);
+    let root = service.root();
+    let (client, flagged) =
+        (acme(&root).client("c"), root.tenant("flag", json!({"on_leak": "flag"})).client("f"));
+    let guess = format!("{}{}", &client.secret[..client.secret.len() - 22], "0".repeat(22));
+    let found = [&client.secret, &guess, &flagged.secret];
+    let labels = scanner.says(&service, &found.map(|token| finding(token)).into()).expect(200);
+    let labels: Vec<_> =
+        labels.as_array().expect("labels").iter().map(|label| label["label"].clone()).collect();
+    assert_eq!(labels, ["true_positive", "false_positive", "true_positive"]);
+    assert_eq!((&client.read()["status"], &flagged.read()["status"]), (&json!("revoked"), &json!("active")));
+    assert_eq!(flagged.read()["leak"]["reporter"], "scanner");
+    assert!(!service.log().contains(&client.secret));
+}
+
+#[test]
 fn what_cannot_be_kept_of_where_it_was_is_left_out_and_the_leak_is_reported_all_the_same() {
     let scanner = Scanner::new("one");
     let (service, _folder) = knowing(&scanner);

@@ -86,6 +86,7 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/revoke", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/keys/{key}/secrets/{secret}/blast-radius", "", READERS),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients", r#"{"name":"c"}"#, WRITERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients", "", READERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}", "", READERS),
@@ -107,6 +108,7 @@ pub const ROWS: &[Row] = &[
         WRITERS,
     ),
     row("POST", "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}/revoke", "{}", WRITERS),
+    row("GET", "/api/admin/v1/tenants/{tenant}/clients/{client}/secrets/{secret}/blast-radius", "", READERS),
     row(
         "POST",
         "/api/admin/v1/tenants/{tenant}/members",
@@ -154,6 +156,7 @@ pub const ROWS: &[Row] = &[
     row("POST", "/api/v1/verify/batch", r#"{"items":[]}"#, ASKERS),
     row("POST", "/api/v1/activity", r#"{"calls":[]}"#, ASKERS),
     row("GET", "/api/admin/v1/tenants/{tenant}/activity", "", READERS),
+    whole("GET", "/api/admin/v1/activity", "", LEDGER_READERS),
     row("GET", "/api/v1/revocations", "", ASKERS),
 ];
 

@@ -25,7 +25,7 @@ impl Hand {
         const WRITE: &str = "select credledger.write_activity($1, $2, $3, $4, array[$5::uuid], array[null]::uuid[], array[false], \
             array[$6::uuid], array[$6::uuid], array[null]::uuid[], array['api_key'], array['accepted'], array[null]::smallint[], \
             array[null]::int[], array[null]::text[], array[null]::text[], array[null]::text[], array[null]::text[], array[null]::inet[], \
-            array[null]::text[], array[''::bytea], array[]::uuid[], array[]::bytea[], array[]::bytea[], array[]::bytea[], 0)";
+            array[null]::text[], array[null]::text[], array[''::bytea], array[]::uuid[], array[]::bytea[], array[]::bytea[], array[]::bytea[], 0)";
         let id = Uuid::now_v7();
         let written =
             self.writer.query_one(WRITE, &[&LEDGER, &self.node, &self.boot, &seq, &id, &tenant]).await;

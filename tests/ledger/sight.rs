@@ -2,6 +2,9 @@
 //! it was begun with, whatever is asked. And on whose connections.
 
 use credledger::db::{Database, DbError, Errand, Sight};
+use credledger::domain::client_format::SecretForm;
+use credledger::domain::formats::Formats;
+use credledger::domain::key_format::PublicPart;
 use credledger::limits;
 use futures::future::{join, join_all};
 use tokio_postgres::types::ToSql;
@@ -25,6 +28,9 @@ impl Ids {
     }
 }
 
+/// A client's secret, and how much of it is told.
+const LEAKED: &str = "cl_secret_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const BEGINNING: usize = 18;
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
     "kind": "api_key", "name_version": 1, "owner_id": null, "quiet_from_ms": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;
 
@@ -40,11 +46,12 @@ async fn world(database: &TestDatabase) -> Ids {
         command
     };
     let mut rows = Vec::new();
-    for (tenant, credential) in ids.tenants.into_iter().zip(ids.credentials) {
+    let known = [("null", "p"), ("\"cl_client_0\"", &LEAKED[..BEGINNING])];
+    for ((tenant, credential), (client, prefix)) in ids.tenants.into_iter().zip(ids.credentials).zip(known) {
         let of_tenant = stream(tenant, Some(tenant));
         let of_credential = stream(credential, Some(tenant));
         let secret = format!(
-            r#"{{"client_id": null, "credential_id": "{credential}", "ends_at_ms": null, "prefix": "p"}}"#
+            r#"{{"client_id": {client}, "credential_id": "{credential}", "ends_at_ms": null, "prefix": "{prefix}"}}"#
         );
         rows.push((
             of_tenant,
@@ -104,6 +111,15 @@ struct Seen {
     operators: Vec<Uuid>,
 }
 
+/// How the client's secret begins that somebody found.
+fn beginning() -> PublicPart<'static> {
+    let mut formats = Formats::default();
+    formats.insert_client_secret(&SecretForm::new("cl_secret_", 36).expect("a form"));
+    let part = formats.candidates(LEAKED).next().expect("written as one");
+    assert_eq!(part.as_str(), &LEAKED[..BEGINNING]);
+    part
+}
+
 fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
     let [a, b] = ids.tenants;
     let [of_a, _] = ids.credentials;
@@ -142,6 +158,7 @@ fn cases(ids: &Ids) -> Vec<(Sight<'_>, Seen)> {
         (Sight::Ledger, see(&ids.all(), &[], &[], &[])),
         (Sight::Answers(one), see(&[], &[], &[], &[one])),
         (Sight::Answers(a), see(&[], &[], &[], &[])),
+        (Sight::Beginning(beginning()), see(&[], &[], &[], &[])),
     ]
 }
 
@@ -180,7 +197,10 @@ async fn each_sight_shows_its_own_rows_and_no_others_whatever_is_asked() {
         assert_eq!(seen(&service, sight, personal, &[]).await, expected.streams, "{sight:?}");
         assert_eq!(seen(&service, sight, tenants, &[]).await, expected.tenants, "{sight:?}");
         assert_eq!(seen(&service, sight, credentials, &[]).await, expected.credentials, "{sight:?}");
-        assert_eq!(seen(&service, sight, secrets, &[]).await, expected.credentials, "{sight:?}");
+        let of_clients = ids.credentials[1..].to_vec();
+        let of_secrets =
+            if matches!(sight, Sight::Beginning(_)) { &of_clients } else { &expected.credentials };
+        assert_eq!(seen(&service, sight, secrets, &[]).await, *of_secrets, "{sight:?}");
         assert_eq!(seen(&service, sight, members, &[]).await, expected.members, "{sight:?}");
         assert_eq!(seen(&service, sight, answers, &[]).await, expected.answers, "{sight:?}");
         assert_eq!(seen(&service, sight, operators, &[]).await, expected.operators, "{sight:?}");

@@ -261,6 +261,42 @@ fn n7_keys_and_clients_are_in_one_ledger_and_one_audit_query_kept_on_the_owners_
     assert!(events_in(&service) >= head);
 }
 
+/// That rows which are no longer what was sealed are found: tests/faults/activity.rs.
+#[test]
+fn n6_what_was_called_is_sealed_by_events_of_the_ledger() {
+    let mut service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let tenant = root.tenant("acme", json!({}));
+    let key = tenant.mint("k");
+    let calls = vec![json!({"credential_id": key.id, "operation": "orders.list"}); 40];
+    for _ in 0..3 {
+        gateway.post("/api/v1/activity", &json!({"calls": calls})).expect(200);
+    }
+    // Once a minute, and by the next start what there was no time for.
+    service.stop();
+    service.start_again();
+    let root = service.root();
+    let sealed = || {
+        let feed = root.get_caught_up("/api/admin/v1/ledger/events?limit=500").expect(200);
+        let events = feed["data"].as_array().expect("events").iter();
+        events
+            .filter(|event| event["type"] == "ledger.activity_sealed")
+            .map(|event| event["data"].clone())
+            .collect::<Vec<_>>()
+    };
+    let count = |seals: &[serde_json::Value]| -> u64 {
+        seals.iter().map(|seal| seal["count"].as_u64().expect("a number")).sum()
+    };
+    let seals = eventually(|| Some(sealed()).filter(|seals| count(seals) >= 120)).expect("they are sealed");
+    let mut next = 1;
+    for seal in &seals {
+        // One behind the other, so that nothing can be put in between or left out.
+        assert_eq!(seal["first_seq"], next, "{seal}");
+        next += seal["count"].as_u64().expect("a number");
+        assert_eq!(text(&seal["root"]).len(), 43, "the root of a Merkle tree: {seal}");
+    }
+}
+
 #[test]
 fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_found() {
     let service = Service::start();
@@ -273,11 +309,48 @@ fn n8_a_leaked_key_is_reported_revoked_recorded_and_shown_with_where_it_was_foun
         finder.post("/api/v1/leaks", &body).expect(202)
     };
 
+    let by = |ip: &str, operation: &str| {
+        let call = json!({"credential": key.secret, "client_ip": ip, "operation": operation});
+        gateway.verify_as(call).is_accepted().clone()
+    };
+    let used = by("192.0.2.7", "orders.list");
+    let taken = by("198.51.100.66", "orders.export");
+
     // Of a secret that is on its way out, that one ends; whoever finds it learns nothing.
     let told = report(&key.secret, "https://git.example/1");
     gateway.verify(&key.secret).is_refused("revoked");
     gateway.verify(&successor).is_accepted();
     assert_eq!(told, report("nothing that is here", "https://git.example/2"));
+
+    // What it did, from where, since when: also what is tried with it from now on.
+    let radius = |place: usize, calls: &[(&str, i64)]| {
+        let path = format!("{}/blast-radius", key.secret_path(place));
+        let told = root.get_caught_up(&path).expect(200);
+        let found = told["operations"].as_array().expect("operations").iter();
+        let found = found.map(|each| {
+            (each["operation"].as_str().unwrap_or("-"), each["calls"].as_i64().expect("a number"))
+        });
+        assert_eq!(found.collect::<Vec<_>>(), calls, "{told}");
+        told
+    };
+    let stolen =
+        json!({"credential": key.secret, "client_ip": "198.51.100.66", "operation": "orders.export"});
+    gateway.verify_as(stolen).is_refused("revoked");
+    let told = radius(0, &[("-", 1), ("orders.export", 2), ("orders.list", 1)]);
+    assert_eq!(
+        told["operations"][1]["outcomes"],
+        json!([{"outcome": "accepted", "calls": 1}, {"outcome": "revoked", "calls": 1}])
+    );
+    assert_eq!((&told["first_used_at"], &told["last_used_at"]), (&used["judged_at"], &taken["judged_at"]));
+    let from: Vec<_> = told["addresses"]
+        .as_array()
+        .expect("addresses")
+        .iter()
+        .map(|seen| text(&seen["client_ip"]))
+        .collect();
+    assert_eq!(from, ["198.51.100.66", "192.0.2.7"]);
+    assert_eq!(told["leaks"][0]["url"], "https://git.example/1");
+    assert_eq!(key.read()["leak"]["blast_radius"], told["links"]["self"]);
 
     // Of the active one, the key ends.
     report(&successor, "https://git.example/3");

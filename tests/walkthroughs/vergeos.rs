@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::service::{Actor, Key, Service, Verdict, eventually, millis};
+use crate::support::service::{Actor, Key, Service, Verdict, eventually, millis, text};
 
 #[track_caller]
 fn from(gateway: &Actor, key: &Key<'_>, address: &str) -> Verdict {
@@ -207,10 +207,20 @@ fn g9_an_operator_can_tell_why_a_call_was_refused() {
         (revoked.secret.clone(), "revoked", "Revoked"),
     ];
     for (text, reason, word) in cases {
-        let verdict = gateway.verify_as(json!({"credential": text, "client_ip": "203.0.113.9"}));
+        let verdict =
+            gateway.verify_as(json!({"credential": text, "client_ip": "203.0.113.9", "record": true}));
         let detail = verdict.is_refused(reason)["detail"].as_str().unwrap_or_default().to_owned();
         assert!(detail.contains(word), "{reason}: {detail}");
         // Of a real secret it is told whose it is; of a text that is none, nothing.
         assert_eq!(verdict.0.get("credential_id").is_some(), reason != "malformed", "{}", verdict.0);
     }
+    // And weeks later, from the log: which key, why, from where.
+    let refused = || {
+        let page = root.get(&format!("{}/activity?client_ip=203.0.113.9", tenant.path())).expect(200);
+        let rows = page["data"].as_array().expect("a page").iter();
+        rows.map(|row| (text(&row["name"]), text(&row["outcome"]))).collect::<Vec<_>>()
+    };
+    let expected = [("revoked", "revoked"), ("expiring", "expired"), ("k", "ip_denied")];
+    let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned()));
+    eventually(|| (refused() == expected).then_some(())).unwrap_or_else(|| panic!("{:?}", refused()));
 }

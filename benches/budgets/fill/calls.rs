@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use credledger::activity::calls::seal::Sealer;
-use credledger::activity::calls::{Calls, NotTaken, Outcome, Row, Told, make_days};
+use credledger::activity::calls::{Caller, Calls, NotTaken, Outcome, Row, Told, make_days};
 use credledger::activity::usage::flush::Flusher;
 use credledger::activity::usage::{self, Usage, Use};
 use credledger::clock::Timestamp;
@@ -195,7 +195,7 @@ impl Made {
             tenant: called.tenant,
             credential: called.credential,
             secret: Some(called.secret),
-            kind: Kind::ApiKey,
+            kind: Caller::Credential(Kind::ApiKey),
             outcome: Outcome::parse(outcome).ok(),
             status: Some(status).filter(|_| !judged),
             latency_ms: Some(5 + dice.below(3000) as i32).filter(|_| !judged),
@@ -207,6 +207,7 @@ impl Made {
                 client_ip: Some(IpAddr::V4(address)),
                 request_id: Some(format!("req-{:016x}", dice.throw())),
             },
+            asked: None,
             salts,
         }
     }

@@ -32,7 +32,7 @@ pub struct Hand {
 }
 
 const WRITE: &str = "select credledger.write_activity($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-    $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+    $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
 
 impl Batch {
     pub fn end(&self) -> u64 {
@@ -72,6 +72,7 @@ impl Batch {
                     &each!(rows, row => row.told.error.as_deref()),
                     &each!(rows, row => row.told.client_ip),
                     &each!(rows, row => row.told.request_id.as_deref()),
+                    &each!(rows, row => row.asked.as_deref()),
                     &each!(rows, row => row.salts.stored()),
                     &each!(kept, kept => kept.operator),
                     &each!(kept, kept => kept.key_digest.as_slice()),

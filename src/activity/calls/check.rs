@@ -3,14 +3,14 @@
 use tokio_postgres::Row as DbRow;
 use uuid::Uuid;
 
+use super::columns::{self, Columns, unreadable};
 use super::leaf::{Salts, hash};
 use super::merkle::Tree;
-use super::row::{Outcome, Row, Told, first_of, last_of};
+use super::row::{Row, first_of, last_of};
 use crate::db::{Database, DbError};
 use crate::domain::activity_log::Sealed;
 use crate::domain::base64url;
-use crate::domain::credential::Kind;
-use crate::domain::ids::{CredentialId, SecretId, TenantId};
+use crate::domain::ids::TenantId;
 use crate::limits;
 
 /// How rows stand to their seal.
@@ -71,38 +71,34 @@ pub(super) async fn rows(
     (from, to): (u64, u64),
     (first, last): (Uuid, Uuid),
 ) -> Result<Vec<(u64, Row)>, DbError> {
-    const READ: &str = "select seq, id, completes, judged, tenant_id, credential_id, secret_id, kind, outcome, status, latency_ms, \
-        operation, provider, model, error, client_ip, request_id, salt from credledger.read_activity_rows($1, $2, $3, $4, $5, $6)";
+    let sql = format!(
+        "select seq, id, judged, tenant_id, salt, completes, {} from credledger.read_activity_rows($1, $2, $3, $4, $5, $6)",
+        columns::NAMES
+    );
     let rows = database
-        .people(READ, &[&ledger, &node, &from.cast_signed(), &to.cast_signed(), &first, &last])
+        .people(&sql, &[&ledger, &node, &from.cast_signed(), &to.cast_signed(), &first, &last])
         .await?;
     rows.iter().map(read).collect()
 }
 
 fn read(row: &DbRow) -> Result<(u64, Row), DbError> {
-    let unreadable = || DbError::Unreadable("a call's row is none that this service wrote".into());
     let seq: i64 = row.try_get(0)?;
-    let outcome: Option<&str> = row.try_get(8)?;
+    let Columns { credential, secret, kind, outcome, status, latency_ms, told, asked } =
+        Columns::read(row, 6)?;
     let row = Row {
         id: row.try_get(1)?,
-        completes: row.try_get(2)?,
-        judged: row.try_get(3)?,
-        tenant: TenantId(row.try_get(4)?),
-        credential: CredentialId(row.try_get(5)?),
-        secret: row.try_get::<_, Option<Uuid>>(6)?.map(SecretId),
-        kind: Kind::from_word(row.try_get(7)?).ok_or_else(unreadable)?,
-        outcome: outcome.map(Outcome::parse).transpose().map_err(|_| unreadable())?,
-        status: row.try_get(9)?,
-        latency_ms: row.try_get(10)?,
-        told: Told {
-            operation: row.try_get(11)?,
-            provider: row.try_get(12)?,
-            model: row.try_get(13)?,
-            error: row.try_get(14)?,
-            client_ip: row.try_get(15)?,
-            request_id: row.try_get(16)?,
-        },
-        salts: Salts::read(row.try_get(17)?).ok_or_else(unreadable)?,
+        judged: row.try_get(2)?,
+        tenant: TenantId(row.try_get(3)?),
+        salts: Salts::read(row.try_get(4)?).ok_or_else(unreadable)?,
+        completes: row.try_get(5)?,
+        credential,
+        secret,
+        kind,
+        outcome,
+        status,
+        latency_ms,
+        told,
+        asked,
     };
     Ok((seq.cast_unsigned(), row))
 }

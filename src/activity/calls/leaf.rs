@@ -5,6 +5,7 @@
 //! 16 tenant           16 credential    ? secret          ‖ kind          ‖? outcome       ?2 status      ?4 latency_ms
 //! then of operation, provider, model, error, client_ip and request_id each:    ?32 SHA-256(own salt ‖ text)
 //! ```
+//! Of a row that says what was asked, format is 2, and last comes    ‖ asked.
 //! Numbers are big-endian. `?` is one byte, 1 and the value or 0 and nothing; `‖` is two bytes of length, then the text. The six own
 //! salts are the first 16 bytes of SHA-256(salt ‖ place), places from 0; a row holds `salt`. Once one of the six is erased the row
 //! holds the own salts of the others in its place, and the hash of the erased one, which then says nothing of what it was.
@@ -18,6 +19,7 @@ use super::row::{Row, Told};
 use crate::vault::sha256;
 
 const FORMAT: u8 = 1;
+const WITH_ASKED: u8 = 2;
 const SALT: usize = 16;
 /// What may be erased.
 pub const ERASABLE: usize = 6;
@@ -123,7 +125,7 @@ pub fn hash(row: &Row, node: Uuid, seq: u64) -> [u8; 32] {
 
 pub fn bytes(row: &Row, node: Uuid, seq: u64) -> Vec<u8> {
     let mut leaf = Vec::with_capacity(384);
-    leaf.push(FORMAT);
+    leaf.push(if row.asked.is_some() { WITH_ASKED } else { FORMAT });
     leaf.extend(node.as_bytes());
     leaf.extend(seq.to_be_bytes());
     leaf.extend(row.id.as_bytes());
@@ -145,6 +147,7 @@ pub fn bytes(row: &Row, node: Uuid, seq: u64) -> Vec<u8> {
         };
         optional(&mut leaf, hash.as_ref().map(<[u8; 32]>::as_slice));
     }
+    row.asked.iter().for_each(|asked| word(&mut leaf, asked));
     leaf
 }
 
@@ -162,7 +165,7 @@ fn word(leaf: &mut Vec<u8>, word: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::calls::row::Outcome;
+    use crate::activity::calls::row::{Caller, Outcome};
     use crate::domain::credential::Kind;
     use crate::domain::ids::{CredentialId, SecretId, TenantId};
 
@@ -180,7 +183,7 @@ mod tests {
             tenant: TenantId(id(4)),
             credential: CredentialId(id(5)),
             secret: Some(SecretId(id(6))),
-            kind: Kind::ApiKey,
+            kind: Caller::Credential(Kind::ApiKey),
             outcome: Some(Outcome::ACCEPTED),
             status: Some(200),
             latency_ms: Some(412),
@@ -192,6 +195,7 @@ mod tests {
                 client_ip: "192.0.2.1".parse().ok(),
                 request_id: Some("r".to_owned()),
             },
+            asked: None,
             salts: SALTED,
         }
     }
@@ -270,6 +274,15 @@ mod tests {
             hex(&hash(&whole(), id(1), 7)),
             "4848421764bc032b0204c511143c94f6e8f475271892713c300a919b1b6b41df"
         );
+    }
+
+    #[test]
+    fn what_was_asked_stands_last_under_a_format_of_its_own() {
+        let with = |asked: &str| Row { kind: Caller::Operator, asked: Some(asked.to_owned()), ..bare() };
+        let leaf = hex(&bytes(&with("order=desc"), id(1), 7));
+        let without = hex(&bytes(&Row { asked: None, ..with("") }, id(1), 7));
+        assert_eq!(leaf, format!("02{}000a{}", &without[2..], hex(b"order=desc")));
+        assert!(without.contains(&format!("0008{}", hex(b"operator"))), "{without}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod batch;
 pub mod check;
+mod columns;
 mod leaf;
 mod locate;
 mod merkle;
@@ -16,8 +17,9 @@ mod spool;
 mod writer;
 
 pub use batch::Kept;
+pub use columns::Columns;
 pub use leaf::Salts;
 pub use locate::{Located, Locator, Named};
-pub use row::{Outcome, Row, Told, instant_of};
+pub use row::{Caller, Outcome, PLATFORM, Row, Told, instant_of};
 pub use spool::Spool;
 pub use writer::{Calls, NotTaken, Writer, make_days};

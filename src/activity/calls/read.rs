@@ -8,6 +8,7 @@ use tokio_postgres::Row as DbRow;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
+use super::columns::{self, Columns};
 use super::row::{first_of, instant_of, last_of};
 use super::writer::DAY_MS;
 use crate::clock::Timestamp;
@@ -35,21 +36,10 @@ pub struct Filter {
 pub struct Call {
     pub id: Uuid,
     pub at: Timestamp,
-    pub credential: CredentialId,
-    pub secret: Option<SecretId>,
     pub prefix: Option<String>,
-    pub kind: String,
-    pub operation: Option<String>,
-    pub outcome: Option<String>,
-    pub provider: Option<String>,
-    pub model: Option<String>,
-    pub status: Option<i16>,
-    pub latency_ms: Option<i32>,
-    pub error: Option<String>,
-    pub client_ip: Option<IpAddr>,
-    pub request_id: Option<String>,
     pub decision_id: Option<Uuid>,
     pub completes: Option<Uuid>,
+    pub of: Columns,
 }
 
 /// Behind which row a page begins.
@@ -183,7 +173,9 @@ struct Stretch {
 /// One statement for each driver: each is planned once, for its own index.
 fn statement(driver: &str) -> String {
     format!(
-        "select * from credledger.read_activity($1, $2, $3, $4, $5, $6, '{driver}', $7, $8, $9, $10, $11, $12)"
+        "select shown, place, id, looked_at, prefix, judged, completes, {} \
+         from credledger.read_activity($1, $2, $3, $4, $5, $6, '{driver}', $7, $8, $9, $10, $11, $12)",
+        columns::NAMES
     )
 }
 
@@ -232,25 +224,14 @@ fn read(row: &DbRow) -> Result<(Place, Option<Call>), DbError> {
     }
     let at =
         instant_of(place.0).ok_or_else(|| DbError::Unreadable("a call has an id of no instant".into()))?;
-    let (judged, completes): (bool, Option<Uuid>) = (row.try_get(8)?, row.try_get(9)?);
+    let (judged, completes): (bool, Option<Uuid>) = (row.try_get(5)?, row.try_get(6)?);
     let call = Call {
         id: if judged { place.0 } else { place.1 },
         at,
-        credential: CredentialId(row.try_get(4)?),
-        secret: row.try_get::<_, Option<Uuid>>(5)?.map(SecretId),
-        prefix: row.try_get(6)?,
-        kind: row.try_get(7)?,
-        outcome: row.try_get(10)?,
-        status: row.try_get(11)?,
-        latency_ms: row.try_get(12)?,
-        operation: row.try_get(13)?,
-        provider: row.try_get(14)?,
-        model: row.try_get(15)?,
-        error: row.try_get(16)?,
-        client_ip: row.try_get(17)?,
-        request_id: row.try_get(18)?,
+        prefix: row.try_get(4)?,
         decision_id: completes.or(judged.then_some(place.0)),
         completes,
+        of: Columns::read(row, 7)?,
     };
     Ok((place, Some(call)))
 }

@@ -11,6 +11,9 @@ use crate::domain::access::Reason;
 use crate::domain::credential::Kind;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 
+/// Whose rows are of no tenant: what operators read of the platform. No tenant has this id, and row-level security holds it as one.
+pub const PLATFORM: TenantId = TenantId(Uuid::nil());
+
 /// Let through, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome(&'static str);
@@ -52,6 +55,28 @@ impl<'de> Deserialize<'de> for Outcome {
     }
 }
 
+/// Who called: a credential of some kind, or an operator who read what was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Caller {
+    Credential(Kind),
+    Operator,
+}
+
+impl Caller {
+    pub fn word(self) -> &'static str {
+        match self {
+            Caller::Credential(kind) => kind.word(),
+            Caller::Operator => OPERATOR,
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Caller> {
+        if word == OPERATOR { Some(Caller::Operator) } else { Kind::from_word(word).map(Caller::Credential) }
+    }
+}
+
+const OPERATOR: &str = "operator";
+
 /// What people may stand in: it can be erased, one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -73,13 +98,16 @@ pub struct Row {
     /// left by a verdict; else reported
     pub judged: bool,
     pub tenant: TenantId,
+    /// of an operator its own id, and its token's
     pub credential: CredentialId,
     pub secret: Option<SecretId>,
-    pub kind: Kind,
+    pub kind: Caller,
     pub outcome: Option<Outcome>,
     pub status: Option<i16>,
     pub latency_ms: Option<i32>,
     pub told: Told,
+    /// what an operator asked for; nothing of it is personal
+    pub asked: Option<String>,
     pub salts: Salts,
 }
 
@@ -87,7 +115,7 @@ impl Row {
     /// Roughly what it holds in memory.
     pub fn bytes(&self) -> usize {
         let Told { operation, provider, model, error, request_id, .. } = &self.told;
-        let texts = [operation, provider, model, error, request_id];
+        let texts = [operation, provider, model, error, request_id, &self.asked];
         size_of::<Row>() + texts.into_iter().flatten().map(String::len).sum::<usize>()
     }
 }

@@ -11,6 +11,9 @@ use crate::limits;
 /// What the others are counted as. No operation can be called so: it begins with a space.
 pub(super) const OTHERS: &str = " others";
 
+/// What a client's asking for a token is counted as. It begins with a space, too.
+pub const TOKEN: &str = " token";
+
 pub(super) struct Labels {
     known: Mutex<Known>,
     others: Arc<str>,

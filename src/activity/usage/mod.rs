@@ -9,6 +9,7 @@ pub mod flush;
 mod labels;
 mod outcome;
 pub mod quiet;
+pub mod radius;
 pub mod read;
 pub mod roll_up;
 mod shard;
@@ -25,8 +26,8 @@ use crate::clock::Timestamp;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::limits;
 
-pub use labels::IsSecret;
 use labels::Labels;
+pub use labels::{IsSecret, TOKEN};
 pub use outcome::Outcome;
 use roll_up::Lag;
 pub use shard::Row;

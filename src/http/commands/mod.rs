@@ -18,6 +18,7 @@ pub mod import_keys;
 pub mod mint_token;
 mod reach;
 pub mod report_calls;
+mod report_lines;
 pub mod resume_credential;
 pub mod resume_tenant;
 pub mod revoke;

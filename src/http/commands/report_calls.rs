@@ -1,5 +1,5 @@
 //! POST /api/v1/activity: calls that the API layer served or refused. Those that can't be taken fail alone; the others are on disk
-//! when this is answered.
+//! when this is answered. As a document here; as lines: `report_lines.rs`.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::secret_free;
-use crate::activity::calls::{Kept, Located, Named, NotTaken, Outcome, Row, Told, instant_of};
+use super::{report_lines, secret_free};
+use crate::activity::calls::{Caller, Kept, Located, Named, NotTaken, Outcome, Row, Told, instant_of};
 use crate::clock::Timestamp;
 use crate::domain::authority::Action;
 use crate::domain::ids::SecretId;
 use crate::http::app::App;
-use crate::http::body::{Document, JsonBody, Wants};
+use crate::http::body::{Document, JsonBody, Wants, check_ndjson};
 use crate::http::call::{Went, reported};
 use crate::http::idempotency::{IdempotencyKey, REPLAYED, RequestDigest};
 use crate::http::json::Json;
@@ -33,26 +33,62 @@ pub async fn handle(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     operator.may(Action::Verify)?;
-    let body = JsonBody::read(&request, payload, Wants::Json).await?;
-    let (document, apart) = body.parse_items()?;
+    if check_ndjson(request.headers()).is_ok() {
+        return report_lines::handle(&app, &operator, &request, payload).await;
+    }
+    let body = JsonBody::read(&request, payload, Wants::JsonOrLines).await?;
+    let (document, mut apart) = body.parse_items()?;
     let items = document.decode(|members| {
         members.required("calls", |list| list.list(limits::ACTIVITY_CALLS, |item| Some(item.json())))
     })?;
-    let Some(retry) = retry_of(&request, &document)? else {
-        let report = Report::read(&app, &operator, items, apart).await?;
-        return Ok(HttpResponse::Ok().json(report.take_in(&app, None).await?));
-    };
-    let id = operator.who().operator.id;
-    match app.ledger.answer_beside(id, &retry).await? {
-        Beside::Answered(Answer { body, .. }) => {
-            Ok(HttpResponse::Ok().insert_header((REPLAYED, "true")).json(body))
-        }
-        Beside::Open(_running, key_digest) => {
-            let report = Report::read(&app, &operator, items, apart).await?;
-            let sealed = app.ledger.seal_answer(id, &retry, &report.answer());
-            let (request_digest, at_ms) = (retry.request_digest, app.now().millis());
-            let kept = Kept { operator: id.0, key_digest, request_digest, sealed, at_ms };
-            Ok(HttpResponse::Ok().json(report.take_in(&app, Some(kept)).await?))
+    let calls = items.into_iter().enumerate().map(|(index, item)| match apart.remove(&index) {
+        Some(problem) => (index, Err(problem)),
+        None => (index, Ok(item)),
+    });
+    let report = Reported { calls: calls.collect(), under: "/calls" };
+    let taken = report.take_in(&app, &operator, retry_of(&request, &document)?).await?;
+    let mut answer = HttpResponse::Ok();
+    if taken.before {
+        answer.insert_header((REPLAYED, "true"));
+    }
+    Ok(answer.json(taken.answer))
+}
+
+/// Calls as they came: which each is, and what stands there or why it can't be read.
+pub struct Reported<'a> {
+    pub calls: Vec<(usize, Result<&'a Json<'a>, Problem>)>,
+    /// where they stand in the body
+    pub under: &'static str,
+}
+
+pub struct Taken {
+    pub answer: Map<String, Value>,
+    /// by a request before
+    pub before: bool,
+}
+
+impl Reported<'_> {
+    /// Those that can be taken are on disk once this returns, and what it answers is kept with them.
+    pub async fn take_in(
+        self,
+        app: &App,
+        operator: &Operator,
+        retry: Option<Retry>,
+    ) -> Result<Taken, Problem> {
+        let Some(retry) = retry else {
+            let answer = Report::read(app, operator, self).await?.take_in(app, None).await?;
+            return Ok(Taken { answer, before: false });
+        };
+        let id = operator.who().operator.id;
+        match app.ledger.answer_beside(id, &retry).await? {
+            Beside::Answered(Answer { body, .. }) => Ok(Taken { answer: body, before: true }),
+            Beside::Open(_running, key_digest) => {
+                let report = Report::read(app, operator, self).await?;
+                let sealed = app.ledger.seal_answer(id, &retry, &report.answer());
+                let (request_digest, at_ms) = (retry.request_digest, app.now().millis());
+                let kept = Kept { operator: id.0, key_digest, request_digest, sealed, at_ms };
+                Ok(Taken { answer: report.take_in(app, Some(kept)).await?, before: false })
+            }
         }
     }
 }
@@ -75,7 +111,7 @@ struct Report {
 }
 
 /// One call as it stands in the body.
-struct Reported {
+struct Call {
     credential: Option<Uuid>,
     secret: Option<Uuid>,
     at: Option<Timestamp>,
@@ -84,22 +120,13 @@ struct Reported {
 }
 
 impl Report {
-    async fn read(
-        app: &App,
-        operator: &Operator,
-        items: Vec<&Json<'_>>,
-        mut apart: std::collections::BTreeMap<usize, Problem>,
-    ) -> Result<Report, Problem> {
-        let now = app.now();
-        let (mut calls, mut rejected) = (Vec::with_capacity(items.len()), Vec::new());
-        for (index, item) in items.into_iter().enumerate() {
-            let read = match apart.remove(&index) {
-                Some(problem) => Err(problem),
-                None => read(app, item, now),
-            };
-            match read {
+    async fn read(app: &App, operator: &Operator, reported: Reported<'_>) -> Result<Report, Problem> {
+        let (now, under) = (app.now(), reported.under);
+        let (mut calls, mut rejected) = (Vec::with_capacity(reported.calls.len()), Vec::new());
+        for (index, item) in reported.calls {
+            match item.and_then(|item| read(app, item, now)) {
                 Ok(call) => calls.push((index, call)),
-                Err(problem) => rejected.push((index, told_of(index, &problem))),
+                Err(problem) => rejected.push((index, told_of(&format!("{under}/{index}"), &problem))),
             }
         }
         let named = calls.iter().flat_map(|(_, call)| call.named()).collect();
@@ -108,7 +135,7 @@ impl Report {
         for (index, call) in calls {
             match call.whose(&located) {
                 Some(whose) => rows.push(call.row(app, whose, now)),
-                None => rejected.push((index, format!("/calls/{index}: {NOT_THERE}"))),
+                None => rejected.push((index, format!("{under}/{index}: {NOT_THERE}"))),
             }
         }
         rejected.sort_by_key(|(index, _)| *index);
@@ -135,19 +162,18 @@ impl Report {
 /// The same for what is another tenant's and for what is nobody's.
 const NOT_THERE: &str = "there is no such credential, or no such secret of it, that you reach; see credential_id and secret_id of the verdict";
 
-fn told_of(index: usize, problem: &Problem) -> String {
-    let item = format!("/calls/{index}");
-    let faults: Vec<String> = problem.listed().iter().map(|fault| fault.within(&item).to_string()).collect();
+fn told_of(item: &str, problem: &Problem) -> String {
+    let faults: Vec<String> = problem.listed().iter().map(|fault| fault.within(item).to_string()).collect();
     if faults.is_empty() { format!("{item}: {}", problem.detail()) } else { faults.join("; ") }
 }
 
-fn read(app: &App, item: &Json<'_>, now: Timestamp) -> Result<Reported, Problem> {
+fn read(app: &App, item: &Json<'_>, now: Timestamp) -> Result<Call, Problem> {
     secret_free::check(item, &|text| app.is_formed_as_a_secret(text))
         .map_err(|fault| Problem::faults(vec![fault]))?;
     members::decode(item, |members| reported_call(members, now))
 }
 
-fn reported_call(members: &mut Members<'_, '_>, now: Timestamp) -> Option<Reported> {
+fn reported_call(members: &mut Members<'_, '_>, now: Timestamp) -> Option<Call> {
     let credential = members.nullable("credential_id", |id| id.uuid());
     let secret = members.nullable("secret_id", |id| id.uuid());
     let at = members.nullable("at", |at| {
@@ -166,7 +192,7 @@ fn reported_call(members: &mut Members<'_, '_>, now: Timestamp) -> Option<Report
     if credential.is_none() && secret.is_none() {
         return members.refuse("send credential_id or secret_id, or both");
     }
-    Some(Reported { credential, secret, at: at?, decision: decision?, went: went? })
+    Some(Call { credential, secret, at: at?, decision: decision?, went: went? })
 }
 
 const NOT_NEAR: &str = "a call is reported within 48 hours, and its time lies at most 5 minutes ahead; look at the clock of whoever served it";
@@ -176,7 +202,7 @@ fn is_near(at: Timestamp, now: Timestamp) -> bool {
     (now.millis() - late..=now.millis() + ahead).contains(&at.millis())
 }
 
-impl Reported {
+impl Call {
     fn named(&self) -> impl Iterator<Item = Named> + use<> {
         self.credential.map(Named::Credential).into_iter().chain(self.secret.map(Named::Secret))
     }
@@ -200,12 +226,13 @@ impl Reported {
             tenant: whose.tenant,
             credential: whose.credential,
             secret: self.secret.map(SecretId),
-            kind: whose.kind,
+            kind: Caller::Credential(whose.kind),
             // What the verdict was, the verdict's own row says.
             outcome: outcome.or(self.decision.is_none().then_some(Outcome::ACCEPTED)),
             status,
             latency_ms,
             told: Told { ..told },
+            asked: None,
             salts,
         }
     }

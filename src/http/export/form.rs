@@ -34,7 +34,7 @@ impl Form {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Form::Page => "json",
             Form::Ndjson => "ndjson",

@@ -25,6 +25,7 @@ use crate::domain::text::Line;
 use crate::ledger::execute::{Answer, Order};
 use crate::limits;
 use crate::projections::active::Issued;
+use crate::projections::find;
 
 pub(super) type Source = Line<{ limits::LEAK_SOURCE_CHARS }>;
 pub(super) type Url = Line<{ limits::LEAK_URL_CHARS }>;
@@ -91,15 +92,18 @@ fn note(Finding { source, url, .. }: &Finding) -> String {
     format!("Reported as leaked: {source}{}", url.unwrap_or_default())
 }
 
-/// A client's secret is known only together with its id, as `id:secret`.
+/// A client's secret is known by a digest that is of its id too. It comes with it, as `id:secret`, or, as scanners send it, alone:
+/// then the ids that go with secrets which begin so are tried.
 async fn leaked(app: &App, text: &str) -> Result<Option<Leaked>, Problem> {
     let pass = app.leased(|_| app.view.operator_token(app.ledger.vault(), text)).await?;
     if let Some(pass) = pass.map_err(|_| not_answering())? {
         return Ok(Some(Leaked::OperatorToken(pass.entry.id, pass.token)));
     }
-    let shown = match text.split_once(':') {
-        Some((id, secret)) => Shown::Client { id, secret },
-        None => Shown::Text(text),
+    let with = client_of(app, text).await?;
+    let shown = match (text.split_once(':'), &with) {
+        (Some((id, secret)), _) => Shown::Client { id, secret },
+        (None, Some(id)) => Shown::Client { id, secret: text },
+        (None, None) => Shown::Text(text),
     };
     let judged = app.judge(&Asking::at_all(shown, Showing::NotAsked, None), Door::Leak).await?;
     Ok(judged.judgement.known.map(|known| {
@@ -109,6 +113,20 @@ async fn leaked(app: &App, text: &str) -> Result<Option<Leaked>, Problem> {
             None => Leaked::Secret(tenant, credential, known.secret_id),
         }
     }))
+}
+
+/// The id of the client whose secret this text is. What is not written as one costs no query; and of all that is, hit or guess, the
+/// same one is asked, and every id that it gives is tried.
+async fn client_of(app: &App, text: &str) -> Result<Option<String>, Problem> {
+    let Some(beginning) = app.view.client_secret_beginning(text) else { return Ok(None) };
+    let (database, ledger) = (app.ledger.database(), app.ledger.reader().ledger);
+    let ids = find::client_ids(database, ledger, beginning).await?;
+    let asking: Vec<_> = ids
+        .iter()
+        .map(|id| Asking::at_all(Shown::Client { id, secret: text }, Showing::NotAsked, None))
+        .collect();
+    let found = app.known_among(&asking).await?;
+    Ok(found.and_then(|place| ids.into_iter().nth(place)))
 }
 
 /// Whether a text that is to be kept says a secret: the reported one, or whatever is written as one.

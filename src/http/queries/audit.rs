@@ -5,16 +5,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::listing::Listing;
 use crate::clock::Timestamp;
 use crate::db::Sight;
 use crate::domain::authority::Action;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::ip_rules::fold_mapped;
 use crate::http::app::App;
-use crate::http::export::{self, FORMS, Form, Pages, Seat};
+use crate::http::audited::Read;
+use crate::http::export::{Asking, FORMS, Form, Paged, Walk};
 use crate::http::operator::Operator;
-use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Parameters, Query};
 use crate::http::request::RequestContext;
@@ -32,55 +31,36 @@ pub async fn handle(
 ) -> Result<HttpResponse, Problem> {
     let tenant = operator.tenant(&app, &path, Action::ReadTrail)?.id;
     let query = Query::parse(request.query_string())?;
-    let question = read(&query, app.now())?;
-    let form = Form::chosen(request.headers(), question.form, FORMS)?;
-    // Whoever records what auditors read does it here: all that they read of a trail comes by, in whatever form.
-    match form {
-        Form::Page => page(&app, tenant, question, &query, request.path()).await,
-        form => {
-            question.asked.is_whole()?;
-            let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
-            app.reached(question.asked.min_position).await?;
-            let span = question.span(&app).await?;
-            let pages = Exported { app, tenant, question, rest: Some(span) };
-            export::answer(form, COLUMNS, seat, pages, context.request_id).await
-        }
-    }
-}
-
-async fn page(
-    app: &App,
-    tenant: TenantId,
-    mut question: Question,
-    query: &Query<'_>,
-    path: &str,
-) -> Result<HttpResponse, Problem> {
-    app.reached(question.asked.min_position).await?;
-    let asked = std::mem::take(&mut question.asked);
-    let listing = Listing::of(app, query, asked, path);
-    let span = match listing.after(|bytes| place(&bytes))? {
-        Some(rest) => {
-            app.trail_reached().await?;
-            rest
-        }
-        None => question.span(app).await?,
+    let (asked, form, trail) = read(&query, tenant, app.now())?;
+    let form = Form::chosen(request.headers(), form, FORMS)?;
+    let asking = Asking {
+        app: app.clone(),
+        request: &request,
+        query: &query,
+        asked,
+        form,
+        columns: COLUMNS,
+        request_id: context.request_id,
     };
-    let (rows, rest) = question.rows(app, tenant, span, listing.limit()).await?;
-    let data = tell(app, tenant, rows).await?;
-    Ok(HttpResponse::Ok().json(Page { data, next_cursor: rest.map(|rest| listing.cursor(&sealed(rest))) }))
+    let answer = asking.tell(async { Ok(trail) }).await?;
+    app.note_read(&operator, &request, Read::Trail(tenant), query.told(form));
+    Ok(answer)
 }
 
 /// What is asked of a trail.
-struct Question {
-    asked: Asked,
+struct Trail {
+    tenant: TenantId,
     filter: Filter,
     from: Bound,
     to: Bound,
     newest_first: bool,
-    form: Option<Form>,
 }
 
-fn read(query: &Query<'_>, now: Timestamp) -> Result<Question, Problem> {
+fn read(
+    query: &Query<'_>,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<(Asked, Option<Form>, Trail), Problem> {
     query.decode(|query| {
         let asked = query.asked();
         let types = query.repeated("type", limits::TRAIL_TYPES, |pattern| {
@@ -100,7 +80,8 @@ fn read(query: &Query<'_>, now: Timestamp) -> Result<Question, Problem> {
         let newest_first = newest_first(query);
         let form = Form::asked(query, FORMS);
         let filter = Filter { types: Types::of(types?), subject: subject?, actor: actor?, client_ip: client_ip? };
-        Some(Question { asked: asked?, filter, from, to, newest_first: newest_first?, form: form? })
+        let trail = Trail { tenant, filter, from, to, newest_first: newest_first? };
+        Some((asked?, form?, trail))
     })
 }
 
@@ -130,9 +111,11 @@ pub fn newest_first(query: &mut Parameters<'_>) -> Option<bool> {
     Some(order?.unwrap_or(false))
 }
 
-impl Question {
+impl Walk for Trail {
+    type Place = Span;
+
     /// All of the trail that there is now, within the instants that are asked for.
-    async fn span(&self, app: &App) -> Result<Span, Problem> {
+    async fn begin(&self, app: &App) -> Result<Span, Problem> {
         let head = app.trail_reached().await?;
         let at = async |instant: Option<Timestamp>, otherwise: u64| match instant {
             None => Ok(otherwise),
@@ -141,24 +124,48 @@ impl Question {
         Ok(Span { first: at(self.from, 0).await?, upto: at(self.to, head).await?.min(head) })
     }
 
-    async fn rows(
-        &self,
-        app: &App,
-        tenant: TenantId,
-        span: Span,
-        limit: usize,
-    ) -> Result<(Vec<TrailRow>, Option<Span>), Problem> {
+    /// Another node may have known more when the walk began.
+    async fn resume(&self, app: &App, place: Span) -> Result<Span, Problem> {
+        app.trail_reached().await?;
+        Ok(place)
+    }
+
+    async fn page(&self, app: &App, span: Span, limit: usize) -> Result<Paged<Self>, Problem> {
         let search = Search {
             database: app.ledger.database(),
             vault: app.ledger.vault(),
             ledger: app.ledger.reader().ledger,
-            tenant,
+            tenant: self.tenant,
             filter: &self.filter,
             newest_first: self.newest_first,
         };
         let found = search.page(span, limit).await?;
-        Ok((found.rows, found.rest))
+        Ok((tell(app, self.tenant, found.rows).await?, found.rest))
     }
+
+    /// A cursor holds what is left: pages go no further than the ledger was when the first one was asked for.
+    fn sealed(rest: &Span) -> Vec<u8> {
+        [rest.first.to_be_bytes(), rest.upto.to_be_bytes()].concat()
+    }
+
+    fn opened(bytes: &[u8]) -> Option<Span> {
+        let (first, upto) = bytes.split_first_chunk::<8>()?;
+        Some(Span { first: u64::from_be_bytes(*first), upto: u64::from_be_bytes(upto.try_into().ok()?) })
+    }
+}
+
+/// What whoever held a credential's secret changed, oldest first; and whether that is all of it.
+pub async fn by_holder(
+    app: &App,
+    tenant: TenantId,
+    credential: CredentialId,
+    (from, to): (Timestamp, Bound),
+) -> Result<(Vec<Value>, bool), Problem> {
+    let filter = Filter { actor: Some(credential.0), ..Filter::default() };
+    let trail = Trail { tenant, filter, from: Some(from), to, newest_first: false };
+    let span = trail.begin(app).await?;
+    let (changes, rest) = trail.page(app, span, limits::HOLDER_CHANGES_TOLD).await?;
+    Ok((changes, rest.is_none()))
 }
 
 async fn tell(app: &App, tenant: TenantId, rows: Vec<TrailRow>) -> Result<Vec<Value>, Problem> {
@@ -167,31 +174,4 @@ async fn tell(app: &App, tenant: TenantId, rows: Vec<TrailRow>) -> Result<Vec<Va
     let told = told(reader, database, Sight::Decision(Some(tenant.0)), rows).await?;
     let names = |actor| app.actor_name(actor);
     Ok(told.iter().map(|told| event(told, &names)).collect())
-}
-
-/// The whole, a page at a time.
-struct Exported {
-    app: Data<App>,
-    tenant: TenantId,
-    question: Question,
-    rest: Option<Span>,
-}
-
-impl Pages for Exported {
-    async fn next(&mut self) -> Result<Option<Vec<Value>>, Problem> {
-        let Some(span) = self.rest.take() else { return Ok(None) };
-        let (rows, rest) = self.question.rows(&self.app, self.tenant, span, limits::EXPORT_PAGE).await?;
-        self.rest = rest;
-        tell(&self.app, self.tenant, rows).await.map(Some)
-    }
-}
-
-/// A cursor holds what is left: pages go no further than the ledger was when the first one was asked for.
-fn sealed(rest: Span) -> Vec<u8> {
-    [rest.first.to_be_bytes(), rest.upto.to_be_bytes()].concat()
-}
-
-fn place(bytes: &[u8]) -> Option<Span> {
-    let (first, upto) = bytes.split_first_chunk::<8>()?;
-    Some(Span { first: u64::from_be_bytes(*first), upto: u64::from_be_bytes(upto.try_into().ok()?) })
 }

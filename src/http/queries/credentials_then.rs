@@ -14,6 +14,7 @@ use crate::domain::tenant::Tenant;
 use crate::http::app::App;
 use crate::http::problem::Problem;
 use crate::http::resources;
+use crate::http::resources::credential::link_leak;
 use crate::ledger::past::Moment;
 use crate::ledger::read::Loaded;
 
@@ -96,7 +97,11 @@ impl Then {
         let (unknown, warning) = (LastUses::default(), self.warning_seconds());
         let told = credentials.iter().map(|credential| {
             let owner = owners.owner(credential).map(|owner| &*owner.scopes);
-            resources::credential::credential(credential, owner, &names, &unknown, self.moment.at, warning)
+            let at = self.moment.at;
+            let mut told =
+                resources::credential::credential(credential, owner, &names, &unknown, at, warning);
+            link_leak(&mut told, credential, |path| self.app.place(path));
+            told
         });
         Ok(told.collect())
     }

@@ -21,6 +21,7 @@ use crate::domain::operator::Reach;
 use crate::domain::scope::ConcreteScope;
 use crate::domain::text::Line;
 use crate::http::app::App;
+use crate::http::audited::{Read, add};
 use crate::http::body::{JsonBody, Wants};
 use crate::http::call::ip_address;
 use crate::http::conneg;
@@ -75,7 +76,7 @@ pub async fn handle(
     let past = Past::read(&app, tenant, sought, moment).await?;
     let operation = question.operation.as_deref();
     // Asked as by one who sees every tenant: what a gateway was told that sees fewer is by its own reach, and no event's doing.
-    let request = Request {
+    let asked = Request {
         possession: Possession::Bare,
         client_ip: question.client_ip,
         scopes: &question.scopes,
@@ -84,7 +85,9 @@ pub async fn handle(
         audience: None,
         reach: &Reach::All,
     };
-    past.answer(&request)
+    let answer = past.answer(&asked)?;
+    app.note_read(&operator, &request, Read::Decide(tenant), past.asked());
+    Ok(answer)
 }
 
 fn question<'a>(members: &mut Members<'a, '_>) -> Option<Question<'a>> {
@@ -227,6 +230,15 @@ impl Past {
         };
         let tenant = History::of(until(tenant.into()).await?)?;
         Ok(Past { moment, credential, tenant, owner, sought })
+    }
+
+    /// For whoever is to know what was asked; of the call nothing but whose it was, and when.
+    fn asked(&self) -> String {
+        let mut told = format!("subject={}", self.sought.credential);
+        self.sought.secret.iter().for_each(|secret| add(&mut told, "secret", secret));
+        add(&mut told, "position", self.moment.position);
+        add(&mut told, "at", self.moment.at);
+        told
     }
 
     /// The secret that is asked about, or the newest of then; none where there was none yet.

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::audit::newest_first;
-use super::listing::listing;
+use super::listing::{Listing, listing};
 use crate::db::{Errand, Sight};
 use crate::domain::authority::Action;
 use crate::domain::credential::Kind;
@@ -16,6 +16,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{CredentialId, TenantId};
 use crate::domain::stream::StreamState;
 use crate::http::app::App;
+use crate::http::audited::{Read, add};
 use crate::http::export::{self, FORMS, Form, Pages, Seat};
 use crate::http::operator::Operator;
 use crate::http::page::Page;
@@ -40,23 +41,38 @@ pub async fn handle(
     let query = Query::parse(request.query_string())?;
     let (asked, newest_first, form) = read(&query)?;
     let form = Form::chosen(request.headers(), form, FORMS)?;
-    // Whoever records what auditors read does it here: all that they read of a history comes by, in whatever form.
-    if form != Form::Page {
-        asked.is_whole()?;
-        app.reached(asked.min_position).await?;
-        let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
-        let events = history(&app, tenant.id, kind_of(&request)?, id).await?;
-        let whole = Whole::of(app, events, newest_first);
-        return export::answer(form, COLUMNS, seat, whole, context.request_id).await;
-    }
-    let listing = listing(&app, &request, &query, asked).await?;
+    let events = async |app: &App| history(app, tenant.id, kind_of(&request)?, id).await;
+    let answer = match form {
+        Form::Page => {
+            one_page(&app, listing(&app, &request, &query, asked).await?, newest_first, events).await?
+        }
+        form => {
+            asked.is_whole()?;
+            app.reached(asked.min_position).await?;
+            let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
+            let whole = Whole::of(app.clone(), events(&app).await?, newest_first);
+            export::answer(form, COLUMNS, seat, whole, context.request_id).await?
+        }
+    };
+    let mut told = query.told(form);
+    add(&mut told, "subject", id);
+    app.note_read(&operator, &request, Read::History(tenant.id), told);
+    Ok(answer)
+}
+
+async fn one_page(
+    app: &App,
+    listing: Listing<'_>,
+    newest_first: bool,
+    events: impl AsyncFnOnce(&App) -> Result<Vec<Positioned>, Problem>,
+) -> Result<HttpResponse, Problem> {
     let after = listing.after(|place| place.try_into().ok().map(u64::from_be_bytes))?;
-    let events = history(&app, tenant.id, kind_of(&request)?, id).await?;
+    let events = events(app).await?;
     let page = page(&events, after, listing.limit(), newest_first);
     let more = if newest_first { page.start > 0 } else { page.end < events.len() };
     let last = if newest_first { events.get(page.start) } else { events[page.clone()].last() };
     let next_cursor = last.filter(|_| more).map(|last| listing.cursor(&last.position.to_be_bytes()));
-    let mut data = told(&app, events, page)?;
+    let mut data = told(app, events, page)?;
     if newest_first {
         data.reverse();
     }

@@ -9,6 +9,7 @@ use super::listing::Listing;
 use crate::db::Sight;
 use crate::domain::authority::Action;
 use crate::http::app::{App, trail_stopped};
+use crate::http::audited::Read;
 use crate::http::conneg::JSON;
 use crate::http::export::{self, EVENT_STREAM, Feed, Form, NDJSON, Pages, Seat, last_event_id};
 use crate::http::operator::{Operator, known_still};
@@ -49,22 +50,24 @@ pub async fn handle(
             format!("the ledger has {head} events; the last stands before that"),
         ));
     }
-    // Whoever records what auditors read does it here: all that they read of the ledger comes by, in whatever form.
-    match form {
-        Form::Page => page(&app, from, head, asked, &query, request.path()).await,
+    let noted = app.clone();
+    let answer = match form {
+        Form::Page => page(&app, from, head, asked, &query, request.path()).await?,
         Form::Follow => {
             asked.is_whole()?;
             let seat = Seat::take(&app.followers, limits::FOLLOWERS_AT_ONCE)?;
-            let feed = Followed::new(app, request, from)?;
-            Ok(export::follow(seat, feed, context.request_id))
+            let feed = Followed::new(app, request.clone(), from)?;
+            export::follow(seat, feed, context.request_id)
         }
         form => {
             asked.is_whole()?;
             let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
             let pages = Exported { app, next: from, head };
-            export::answer(form, COLUMNS, seat, pages, context.request_id).await
+            export::answer(form, COLUMNS, seat, pages, context.request_id).await?
         }
-    }
+    };
+    noted.note_read(&operator, &request, Read::Ledger, query.told(form));
+    Ok(answer)
 }
 
 fn read(query: &Query<'_>) -> Result<(Asked, u64, Option<Form>), Problem> {

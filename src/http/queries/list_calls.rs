@@ -1,20 +1,21 @@
-//! GET …/activity: a tenant's calls, newest first, filtered; a page of them, or the whole as NDJSON or CSV.
+//! GET …/activity: a tenant's calls, and what operators read of it, newest first, filtered; a page of them, or the whole as NDJSON or
+//! CSV. And GET /activity: what operators read that is of no tenant.
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-use super::listing::Listing;
-use crate::activity::calls::Outcome;
 use crate::activity::calls::read::{self, Call, Filter, Place};
+use crate::activity::calls::{Caller, Outcome, PLATFORM};
 use crate::clock::Timestamp;
 use crate::domain::authority::Action;
-use crate::domain::ids::TenantId;
+use crate::domain::event::Actor;
+use crate::domain::ids::{OperatorId, TenantId};
 use crate::domain::ip_rules::fold_mapped;
 use crate::http::app::{App, not_answering};
-use crate::http::export::{self, FORMS, Form, Pages, Seat};
+use crate::http::audited::Read;
+use crate::http::export::{Asking, FORMS, Form, Paged, Walk};
 use crate::http::operator::Operator;
-use crate::http::page::Page;
 use crate::http::problem::Problem;
 use crate::http::query::{Asked, Parameters, Query};
 use crate::http::request::RequestContext;
@@ -30,90 +31,38 @@ pub async fn handle(
     context: RequestContext,
 ) -> Result<HttpResponse, Problem> {
     let tenant = operator.tenant(&app, &path, Action::ReadCredentials)?.id;
-    let query = Query::parse(request.query_string())?;
-    let wanted = query.decode(wanted)?;
-    match Form::chosen(request.headers(), wanted.form, FORMS)? {
-        Form::Page => page(&app, tenant, wanted, &query, request.path()).await,
-        form => {
-            wanted.asked.is_whole()?;
-            let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
-            app.reached(wanted.asked.min_position).await?;
-            let question = wanted.question(&app, tenant).await?;
-            let pages = Exported { app, question, after: None };
-            export::answer(form, COLUMNS, seat, pages, context.request_id).await
-        }
-    }
+    list(app, &operator, tenant, &request, context).await
 }
 
-async fn page(
-    app: &App,
-    tenant: TenantId,
-    mut wanted: Wanted,
-    query: &Query<'_>,
-    path: &str,
-) -> Result<HttpResponse, Problem> {
-    app.reached(wanted.asked.min_position).await?;
-    let listing = Listing::of(app, query, std::mem::take(&mut wanted.asked), path);
-    let after = listing.after(|place| Place::read(&place))?;
-    let (data, next) = match wanted.question(app, tenant).await? {
-        Some(question) => question.page(app, after, listing.limit()).await?,
-        None => (Vec::new(), None),
-    };
-    let next_cursor = next.map(|place| listing.cursor(&place.bytes()));
-    Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
-}
-
-/// What is asked of a tenant's calls, once it is known whose secret a prefix is.
-struct Question {
-    tenant: TenantId,
-    filter: Filter,
-    now: Timestamp,
-    oldest: Timestamp,
-}
-
-impl Question {
-    async fn page(
-        &self,
-        app: &App,
-        after: Option<Place>,
-        limit: usize,
-    ) -> Result<(Vec<Value>, Option<Place>), Problem> {
-        let Question { tenant, filter, now, oldest } = self;
-        let (tenant, now, oldest) = (*tenant, *now, *oldest);
-        let ledger = app.ledger.reader().ledger;
-        let asked = read::Asked { ledger, tenant, filter, oldest, now, after, limit };
-        let (calls, next) = read::page(app.ledger.database(), &asked).await?;
-        Ok((shown(app, tenant, &calls)?, next))
-    }
-}
-
-/// The whole, a page at a time: up to when it was asked for.
-struct Exported {
+/// What operators read that is of no tenant.
+pub async fn of_platform(
     app: Data<App>,
-    /// none: all is told, or there is nothing
-    question: Option<Question>,
-    after: Option<Place>,
+    operator: Operator,
+    request: HttpRequest,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    operator.may(Action::ReadLedger)?;
+    list(app, &operator, PLATFORM, &request, context).await
 }
 
-impl Pages for Exported {
-    async fn next(&mut self) -> Result<Option<Vec<Value>>, Problem> {
-        let Some(question) = &self.question else { return Ok(None) };
-        let (calls, next) = question.page(&self.app, self.after, limits::EXPORT_PAGE).await?;
-        self.after = next;
-        if next.is_none() {
-            self.question = None;
-        }
-        Ok(Some(calls))
+async fn list(
+    app: Data<App>,
+    operator: &Operator,
+    tenant: TenantId,
+    request: &HttpRequest,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    let query = Query::parse(request.query_string())?;
+    let Wanted { asked, filter, prefix, form } = query.decode(wanted)?;
+    let form = Form::chosen(request.headers(), form, FORMS)?;
+    let request_id = context.request_id;
+    let asking =
+        Asking { app: app.clone(), request, query: &query, asked, form, columns: COLUMNS, request_id };
+    let answer = asking.tell(Calls::of(&app, tenant, filter, prefix)).await?;
+    if form != Form::Page {
+        app.note_read(operator, request, Read::Activity(tenant), query.told(form));
     }
-}
-
-fn shown(app: &App, tenant: TenantId, calls: &[Call]) -> Result<Vec<Value>, Problem> {
-    let shown = calls.iter().map(|call| {
-        let credential = app.view.find_credential(call.credential).map_err(|_| not_answering())?;
-        let name = credential.and_then(|credential| credential.name);
-        Ok(resources::call::call(call, tenant, name.as_deref()))
-    });
-    shown.collect()
+    Ok(answer)
 }
 
 /// As it stands in the query.
@@ -124,23 +73,79 @@ struct Wanted {
     form: Option<Form>,
 }
 
-impl Wanted {
-    /// None where no secret has this prefix, or another one than was asked for besides.
-    async fn question(self, app: &App, tenant: TenantId) -> Result<Option<Question>, Problem> {
-        let Wanted { mut filter, prefix, .. } = self;
-        if let Some(prefix) = prefix {
-            let (database, ledger) = (app.ledger.database(), app.ledger.reader().ledger);
-            let secret = read::secret_of(database, ledger, tenant, &prefix).await?;
-            match secret {
-                Some(secret) if filter.secret.is_none_or(|asked| asked == secret) => {
-                    filter.secret = Some(secret)
-                }
-                _ => return Ok(None),
-            }
-        }
+/// What is asked of a tenant's calls, once it is known whose secret a prefix is.
+struct Calls {
+    tenant: TenantId,
+    /// none: no secret has the prefix that was asked for, or another one than was asked for besides
+    filter: Option<Filter>,
+    now: Timestamp,
+    oldest: Timestamp,
+}
+
+impl Calls {
+    async fn of(
+        app: &App,
+        tenant: TenantId,
+        mut filter: Filter,
+        prefix: Option<String>,
+    ) -> Result<Calls, Problem> {
         let now = app.now();
-        Ok(Some(Question { tenant, filter, now, oldest: read::oldest(now, app.activity_retention_days) }))
+        let oldest = read::oldest(now, app.activity_retention_days);
+        let Some(prefix) = prefix else { return Ok(Calls { tenant, filter: Some(filter), now, oldest }) };
+        let (database, ledger) = (app.ledger.database(), app.ledger.reader().ledger);
+        let secret = read::secret_of(database, ledger, tenant, &prefix).await?;
+        let found = secret.filter(|found| filter.secret.is_none_or(|asked| asked == *found));
+        filter.secret = found.or(filter.secret);
+        Ok(Calls { tenant, filter: found.map(|_| filter), now, oldest })
     }
+}
+
+impl Walk for Calls {
+    /// none: behind the newest
+    type Place = Option<Place>;
+
+    async fn begin(&self, _: &App) -> Result<Self::Place, Problem> {
+        Ok(None)
+    }
+
+    async fn resume(&self, _: &App, place: Self::Place) -> Result<Self::Place, Problem> {
+        Ok(place)
+    }
+
+    async fn page(&self, app: &App, after: Self::Place, limit: usize) -> Result<Paged<Self>, Problem> {
+        let Calls { tenant, now, oldest, .. } = *self;
+        let Some(filter) = &self.filter else { return Ok((Vec::new(), None)) };
+        let ledger = app.ledger.reader().ledger;
+        let asked = read::Asked { ledger, tenant, filter, oldest, now, after, limit };
+        let (calls, next) = read::page(app.ledger.database(), &asked).await?;
+        Ok((shown(app, tenant, &calls)?, next.map(Some)))
+    }
+
+    fn sealed(place: &Self::Place) -> Vec<u8> {
+        place.map(Place::bytes).unwrap_or_default()
+    }
+
+    fn opened(bytes: &[u8]) -> Option<Self::Place> {
+        Place::read(bytes).map(Some)
+    }
+}
+
+fn shown(app: &App, tenant: TenantId, calls: &[Call]) -> Result<Vec<Value>, Problem> {
+    let shown = calls.iter().map(|call| {
+        let id = call.of.credential;
+        let name = match call.of.kind {
+            Caller::Operator => {
+                let name = app.actor_name(Actor::Operator(OperatorId(id.0)));
+                name.and_then(|name| name.known().cloned())
+            }
+            Caller::Credential(_) => {
+                let credential = app.view.find_credential(id).map_err(|_| not_answering())?;
+                credential.and_then(|credential| credential.name)
+            }
+        };
+        Ok(resources::call::call(call, tenant, name.as_deref()))
+    });
+    shown.collect()
 }
 
 fn wanted(query: &mut Parameters<'_>) -> Option<Wanted> {

@@ -1,6 +1,7 @@
 //! Requests that change nothing.
 
 pub mod audit;
+pub mod blast_radius;
 pub mod changes;
 mod credentials_then;
 mod cutover;
@@ -22,7 +23,7 @@ pub mod list_operators;
 pub mod list_plans;
 pub mod list_signing_keys;
 pub mod list_tenants;
-mod listing;
+pub mod listing;
 pub mod usage;
 
 use actix_web::HttpResponse;

@@ -116,7 +116,11 @@ pub async fn of_all(
     Ok(HttpResponse::Ok().json(told))
 }
 
-fn whose<'a>(app: &App, tenant: TenantId, credential: Option<(CredentialId, &'a [SecretId])>) -> Whose<'a> {
+pub(super) fn whose<'a>(
+    app: &App,
+    tenant: TenantId,
+    credential: Option<(CredentialId, &'a [SecretId])>,
+) -> Whose<'a> {
     Whose { ledger: app.ledger.reader().ledger, tenant, credential }
 }
 
@@ -186,7 +190,7 @@ fn range_of((by_day, from, to): Words, now: Timestamp) -> Result<Range, Problem>
     Ok(Range { by_day, from_ms, to_ms })
 }
 
-fn instant(millis: i64) -> Option<Timestamp> {
+pub(super) fn instant(millis: i64) -> Option<Timestamp> {
     Timestamp::from_millis(millis)
 }
 
@@ -255,7 +259,7 @@ fn secret_told(
     told
 }
 
-fn tell_addresses(told: &mut Value, addresses: Option<&Addresses>) {
+pub(super) fn addresses_told(addresses: &Addresses) -> Vec<Value> {
     let tell = |(ip, seen): &(std::net::IpAddr, crate::activity::usage::read::Address)| {
         json!({
             "client_ip": ip,
@@ -265,8 +269,11 @@ fn tell_addresses(told: &mut Value, addresses: Option<&Addresses>) {
             "refused": seen.refused,
         })
     };
-    let seen = addresses.map_or(&[][..], |addresses| &addresses.seen);
-    told["addresses"] = seen.iter().map(tell).collect();
+    addresses.seen.iter().map(tell).collect()
+}
+
+fn tell_addresses(told: &mut Value, addresses: Option<&Addresses>) {
+    told["addresses"] = json!(addresses.map(addresses_told).unwrap_or_default());
     told["addresses_complete"] = json!(addresses.is_none_or(|addresses| !addresses.left_out));
 }
 
@@ -290,6 +297,15 @@ async fn unknown(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Va
 
 /// What could not be counted, and so is in none of the numbers.
 async fn missing(app: &App, tenant: Option<TenantId>, range: Range) -> Result<Value, Problem> {
+    missing_between(app, tenant, (range.from_ms, range.to_ms)).await
+}
+
+pub(super) async fn missing_between(
+    app: &App,
+    tenant: Option<TenantId>,
+    (from_ms, to_ms): (i64, i64),
+) -> Result<Value, Problem> {
+    let range = Range { by_day: false, from_ms, to_ms };
     let whose = (app.ledger.reader().ledger, tenant);
     let gaps = app.usage.missing(app.ledger.database(), Errand::Reading, whose, (range, app.now())).await?;
     let tell = |gap: &Gap| {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::activity::calls::read::Call;
+use crate::activity::calls::{Columns, PLATFORM};
 use crate::domain::ids::TenantId;
 use crate::http::export::Column;
 
@@ -27,28 +28,32 @@ pub const COLUMNS: &[Column] = &[
     Column::of(&["request_id"]),
     Column::of(&["decision_id"]),
     Column::of(&["completes"]),
+    Column::of(&["asked"]),
 ];
 
+/// What is of no tenant is the platform's.
 pub fn call(call: &Call, tenant: TenantId, name: Option<&str>) -> Value {
+    let Columns { credential, secret, kind, outcome, status, latency_ms, told, asked } = &call.of;
     json!({
         "id": call.id,
         "at": call.at,
-        "tenant_id": tenant,
-        "credential_id": call.credential,
-        "secret_id": call.secret,
+        "tenant_id": Some(tenant).filter(|tenant| *tenant != PLATFORM),
+        "credential_id": credential,
+        "secret_id": secret,
         "prefix": call.prefix,
         "name": name,
-        "kind": call.kind,
-        "operation": call.operation,
-        "outcome": call.outcome,
-        "provider": call.provider,
-        "model": call.model,
-        "status": call.status,
-        "latency_ms": call.latency_ms,
-        "error": call.error,
-        "client_ip": call.client_ip,
-        "request_id": call.request_id,
+        "kind": kind.word(),
+        "operation": told.operation,
+        "outcome": outcome,
+        "provider": told.provider,
+        "model": told.model,
+        "status": status,
+        "latency_ms": latency_ms,
+        "error": told.error,
+        "client_ip": told.client_ip,
+        "request_id": told.request_id,
         "decision_id": call.decision_id,
         "completes": call.completes,
+        "asked": asked,
     })
 }

@@ -8,6 +8,7 @@ use crate::activity::usage::read::{LastUse, LastUses};
 use crate::clock::Timestamp;
 use crate::domain::credential::{Credential, Kind, Leak, Secret};
 use crate::domain::effective::Effective;
+use crate::domain::ids::SecretId;
 use crate::domain::scope::Scope;
 use crate::domain::shown::{of_credential, typed_of_credential};
 use crate::http::export::Column;
@@ -106,7 +107,7 @@ pub fn credential(
 }
 
 /// What was reported last; the history has every report.
-fn leak(credential: &Credential, leak: &Leak) -> Value {
+pub fn leak(credential: &Credential, leak: &Leak) -> Value {
     let prefix = credential.secret(leak.secret).map(|secret| &secret.facts.prefix);
     json!({
         "reported_at": leak.reported_at,
@@ -116,6 +117,22 @@ fn leak(credential: &Credential, leak: &Leak) -> Value {
         "secret_id": leak.secret,
         "prefix": prefix,
     })
+}
+
+/// Beside a leak stands where it is told what the secret did.
+pub fn link_leak(told: &mut Value, credential: &Credential, place: impl Fn(String) -> String) {
+    if let Some(last) = credential.leaks.last() {
+        told["leak"]["blast_radius"] = json!(place(blast_radius(credential, last.secret)));
+    }
+}
+
+/// Below the operators' API.
+pub fn path_of(credential: &Credential) -> String {
+    format!("/tenants/{}/{}/{}", credential.tenant, collection(credential.kind()), credential.id)
+}
+
+pub fn blast_radius(credential: &Credential, secret: SecretId) -> String {
+    format!("{}/secrets/{secret}/blast-radius", path_of(credential))
 }
 
 /// Null of what was never let in; the address, of what was let in from nobody knows where.

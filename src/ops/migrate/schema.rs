@@ -60,7 +60,7 @@ impl Schema {
             "keep_sealed_key" "read_sealed_key" "read_sealed_keys" "reseal_sealed_keys" "forget_sealed_keys" "claim_once" "forget_claimed" "begin_rebuild"
             "counts_as_use" "record_usage" "record_unknown_usage" "roll_up_usage" "forget_usage_flushes" "read_last_uses" "read_usage"
             "read_tenant_usage" "read_usage_addresses" "read_unknown_usage" "read_missing_usage"
-            "keep_usage_span" "settle_usage_spans" "read_usage_spans" "read_last_calls" "read_secret_addresses"
+            "keep_usage_span" "settle_usage_spans" "read_usage_spans" "read_last_calls" "read_secret_addresses" "read_secret_usage" "read_addresses_of_one"
             "begin_activity" "write_activity" "locate_credentials" "make_activity_days" "drop_activity_day" "read_activity_rows" "note_activity_seal" "count_activity_day" "oldest_activity_day" "read_activity" "secret_of_prefix" "status_at"),
         privileges: files!("schema/privileges": "defaults" "append" "system" "writer" "app" "tenant_isolation"),
     };

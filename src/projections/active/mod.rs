@@ -49,7 +49,7 @@ use crate::domain::authority::Role;
 use crate::domain::event::Recorded;
 use crate::domain::formats::{Formats, Misfit};
 use crate::domain::ids::{CredentialId, MemberId, OperatorId, SecretId, TenantId};
-use crate::domain::key_format::{self, KeyFormat};
+use crate::domain::key_format::{self, KeyFormat, PublicPart};
 use crate::domain::leak_rules::{LeakRules, Tail, What};
 use crate::domain::operator::Reach;
 use crate::domain::personal::Personal;
@@ -157,6 +157,11 @@ impl ActiveView {
                     || forms.client_secrets.fits(text)
                     || forms.foreign.fits_with_a_prefix(text)
             })
+    }
+
+    /// How a text begins that is written as a client's secret is: as much of it as may be told.
+    pub fn client_secret_beginning<'t>(&self, text: &'t str) -> Option<PublicPart<'t>> {
+        self.store.forms.ask(|forms| forms.client_secrets.candidates(text).next())
     }
 
     /// How every secret that there is may be written.
