@@ -118,7 +118,8 @@ fn a_restart_changes_no_verdict_and_no_answer() {
         let verdicts = verdicts.map(|(secret, address)| {
             let mut verdict =
                 gateway.verify_as(json!({"credential": secret, "client_ip": address, "operation": "x"})).0;
-            for member in ["judged_at", "decision_id"] {
+            // That histories were read is sealed by the next start, which moves the ledger on.
+            for member in ["judged_at", "decision_id", "position"] {
                 verdict.as_object_mut().expect("a verdict").remove(member);
             }
             verdict
