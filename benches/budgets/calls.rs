@@ -138,7 +138,7 @@ fn metric(service: &Server, name: &str) -> u64 {
 /// The rows that were written last, once more; rows a second.
 async fn copied(admin: &Client, rows: i64) -> f64 {
     let out = format!(
-        "copy (select * from credledger.activity order by seq desc limit {rows}) to stdout (format binary)"
+        "copy (select * from credledger.activity order by place desc limit {rows}) to stdout (format binary)"
     );
     let pieces = admin.copy_out(&out).await.expect("rows");
     let pieces: Vec<bytes::Bytes> = pieces.map(|piece| piece.expect("a piece")).collect().await;
