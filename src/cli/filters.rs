@@ -104,7 +104,7 @@ pub fn filtered(path: String, filters: &[Filter], given: &ArgMatches) -> Result<
     for filter in filters {
         for value in given.get_many::<String>(filter.flag).into_iter().flatten() {
             if filter.parameter == PREFIX.parameter {
-                find::is_prefix(value)?;
+                find::is_told_prefix(value)?;
             }
             path = with(&path, filter.parameter, value);
         }

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::remote::{Remote, tenant_path, with};
+use super::remote::{Remote, broken, tenant_path, with};
 use super::table::{Column, Table};
 use crate::limits;
 use crate::ops::StartError;
@@ -36,8 +36,11 @@ pub fn credential(remote: &Remote, given: &ArgMatches) -> Result<String, StartEr
         let list = with(&format!("{tenant}/{collection}"), "prefix", sent);
         let page = remote.document(&with(&list, "limit", &limits::ASK_CANDIDATES.to_string()))?;
         let rows = page["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let begun = rows.iter().filter(|row| prefix_of(row, text).is_some());
-        found.extend(begun.map(|row| (format!("{tenant}/{collection}/{}", word(&row["id"])), row.clone())));
+        for row in rows.iter().filter(|row| prefix_of(row, text).is_some()) {
+            let id = row["id"].as_str().and_then(|id| id.parse::<Uuid>().ok());
+            let id = id.ok_or_else(|| broken("it listed something without an id"))?;
+            found.push((format!("{tenant}/{collection}/{id}"), row.clone()));
+        }
     }
     match &found[..] {
         [(path, _)] => Ok(path.clone()),
@@ -69,9 +72,18 @@ fn sent(text: &str) -> Result<&str, StartError> {
     Ok(&text[..end])
 }
 
-/// Refuses whole secrets: they have no place in a URL, nor on a command line.
+/// Refuses whole secrets: they have no place on a command line.
 pub fn is_prefix(text: &str) -> Result<(), StartError> {
-    if text.is_empty() || text.len() > LONGEST || text[tail(text)..].len() > KNOWN_CHARS {
+    goes_no_further_than(text, KNOWN_CHARS)
+}
+
+/// The same of what goes into a URL as it is: there a short secret is refused too, and of a client's id its beginning has to do.
+pub fn is_told_prefix(text: &str) -> Result<(), StartError> {
+    goes_no_further_than(text, SENT_CHARS)
+}
+
+fn goes_no_further_than(text: &str, chars: usize) -> Result<(), StartError> {
+    if text.is_empty() || text.len() > LONGEST || text[tail(text)..].len() > chars {
         return Err(StartError::new(
             "That is neither an id nor a prefix. Of a secret give the beginning alone, as lists tell it: a whole one has no place on \
              a command line, and is to be rotated or revoked when it stood there.",
@@ -97,18 +109,11 @@ fn candidates(text: &str, several: &[(String, Value)]) -> String {
         .iter()
         .map(|(_, row)| {
             let prefix = prefix_of(row, text).unwrap_or_default().to_owned();
-            vec![word(&row["id"]), prefix, word(&row["status"]), word(&row["name"])]
+            vec![String::new(), word(&row["id"]), prefix, word(&row["status"]), word(&row["name"])]
         })
         .collect();
-    let columns = ["  ID", "PREFIX", "STATUS", "NAME"].map(Column::whole);
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|mut row| {
-            row[0].insert_str(0, "  ");
-            row
-        })
-        .collect();
-    Table::new(&columns, None).rows(&rows)
+    // Set in, by a column with nothing in it.
+    Table::new(&["", "ID", "PREFIX", "STATUS", "NAME"].map(Column::whole), None).rows(&rows)
 }
 
 fn word(value: &Value) -> String {
@@ -128,5 +133,9 @@ mod tests {
         let told = sent(whole).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(told.contains("no place") && !told.contains("1vXo"), "{told}");
         assert!(sent("").is_err());
+        // One that is no longer than a client's id may be: what is sent of it is no more than of any, and as a filter nothing.
+        let short = "velgent_live_0123456789abcdef0123456789abcdef";
+        assert_eq!(sent(short).ok(), Some("velgent_live_0123456789ab"));
+        assert!(is_told_prefix(short).is_err() && is_told_prefix("velgent_live_01234567").is_ok());
     }
 }

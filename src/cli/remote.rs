@@ -1,6 +1,7 @@
 //! A running service, asked over HTTP/1.1: by auditors from wherever they are, through whatever ends TLS before it; and without TLS
 //! by commands beside it.
 
+mod address;
 mod answer;
 mod feed;
 mod pages;
@@ -21,6 +22,8 @@ use crate::limits;
 use crate::ops::StartError;
 use crate::outbound::trust;
 
+use address::is_sound;
+pub use address::{Address, segment, with};
 pub use answer::{Answer, cut, reason};
 pub use feed::Feed;
 pub use pages::Pages;
@@ -33,14 +36,6 @@ pub struct Remote {
     silence: Duration,
     /// none: it is asked without TLS
     tls: Option<Arc<ClientConfig>>,
-}
-
-/// Of a service: host and port, and what its paths begin with.
-#[derive(Clone, Debug)]
-pub struct Address {
-    is_https: bool,
-    host: String,
-    base: String,
 }
 
 /// What every command takes that asks a service. `role`: of the operator whose token it is.
@@ -83,36 +78,6 @@ pub fn tenant_path(given: &ArgMatches) -> String {
         "/api/admin/v1/tenants/{}",
         given.get_one::<String>("tenant").map(String::as_str).unwrap_or_default()
     )
-}
-
-impl Address {
-    fn read(url: &str) -> Result<Address, StartError> {
-        let forms = [(true, "https://", 443), (false, "http://", 80)];
-        let found = forms
-            .into_iter()
-            .find_map(|(is_https, scheme, port)| Some((is_https, url.strip_prefix(scheme)?, port)));
-        let Some((is_https, rest, port)) = found else {
-            return Err(StartError::new("--url begins neither with https:// nor with http://."));
-        };
-        let (host, base) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        if !is_sound(host) || host.contains('@') || (!base.is_empty() && !is_sound(base)) {
-            return Err(StartError::new("--url is not well formed."));
-        }
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-        let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
-        Ok(Address { is_https, host, base: base.trim_end_matches('/').to_owned() })
-    }
-
-    /// Without port and brackets.
-    fn name(&self) -> &str {
-        let name = self.host.rsplit_once(':').map_or(&*self.host, |(name, _)| name);
-        name.trim_matches(['[', ']'])
-    }
-
-    fn stays_on_this_machine(&self) -> bool {
-        let name = self.name();
-        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
 }
 
 impl Remote {
@@ -283,31 +248,6 @@ fn whole(answer: Answer) -> Result<Vec<u8>, StartError> {
     Ok(told)
 }
 
-/// Whether a text may stand in the head of a request.
-pub fn is_sound(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// One piece of a path.
-pub fn segment(text: &str) -> Result<String, &'static str> {
-    let sound = is_sound(text) && !text.contains(['/', '?', '#', '%']) && !text.starts_with('.');
-    if sound { Ok(text.to_owned()) } else { Err("it is not well formed") }
-}
-
-/// A parameter of a path, behind what stands there already.
-pub fn with(path: &str, name: &str, value: &str) -> String {
-    let mut path = format!("{path}{}{name}=", if path.contains('?') { '&' } else { '?' });
-    for byte in value.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                path.push(char::from(byte))
-            }
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
-}
-
 /// A service at an address, for tests of what becomes of its answers.
 #[cfg(test)]
 pub fn at(url: &str) -> Remote {
@@ -342,25 +282,5 @@ mod tests {
                 .head("GET", "/healthz")
                 .starts_with("GET /ledger/healthz HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
         );
-        for (url, stays) in [
-            ("http://127.0.0.1:8080", true),
-            ("http://[::1]", true),
-            ("http://localhost/base", true),
-            ("http://192.0.2.1", false),
-            ("http://localhost.example", false),
-        ] {
-            assert_eq!(Address::read(url).expect("well formed").stays_on_this_machine(), stays, "{url}");
-        }
-        for (url, host) in
-            [("http://[::1]", "[::1]:80"), ("http://[::1]:8080", "[::1]:8080"), ("http://a:1/", "a:1")]
-        {
-            assert_eq!(Address::read(url).expect("well formed").host, host);
-        }
-        assert!(segment("acme").is_ok());
-        for ill in ["a/b", "", "a?b", "a%2f", "..", "a b", "ä"] {
-            assert!(segment(ill).is_err(), "{ill}");
-        }
-        assert_eq!(with("/a", "q", "x y+&é"), "/a?q=x%20y%2B%26%C3%A9");
-        assert_eq!(with("/a?b=c", "q", "1.0-_~"), "/a?b=c&q=1.0-_~");
     }
 }

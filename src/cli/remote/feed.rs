@@ -20,6 +20,8 @@ pub struct Feed<'r> {
     lines: Option<Box<dyn BufRead>>,
     /// how often in a row it broke off without an event
     failed: u32,
+    /// there was a connection once: what fails before that is no break
+    began: bool,
     ended: bool,
 }
 
@@ -32,13 +34,16 @@ enum Stop {
 
 impl<'r> Feed<'r> {
     pub fn new(remote: &'r Remote, from: u64) -> Self {
-        Feed { remote, next: from, lines: None, failed: 0, ended: false }
+        Feed { remote, next: from, lines: None, failed: 0, began: false, ended: false }
     }
 
     fn open(&self) -> Result<Box<dyn BufRead>, Stop> {
         let path = with(PATH, "from", &self.next.to_string());
         let request = self.remote.reading(&path, EVENT_STREAM);
-        let again = |error: StartError| Stop::Cut(error.to_string());
+        let again = |error: StartError| match self.began {
+            true => Stop::Cut(error.to_string()),
+            false => Stop::Over(error),
+        };
         let answer =
             self.remote.exchange(&request, self.remote.silence.min(limits::FOLLOW_SILENCE)).map_err(again)?;
         match answer.status {
@@ -53,6 +58,7 @@ impl<'r> Feed<'r> {
     fn event(&mut self) -> Result<String, Stop> {
         if self.lines.is_none() {
             self.lines = Some(self.open()?);
+            self.began = true;
         }
         let (mut id, mut data) = (None, None);
         loop {
