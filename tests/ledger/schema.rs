@@ -212,7 +212,11 @@ async fn every_query_of_the_projections_uses_its_index() {
             of_keys("null, null, null, null, null, null, null"),
             "Scan Backward using credentials_by_age",
         ),
-        (pages, of_keys("'active', 'x', 'a', 9, null, 'x', null"), "Scan Backward using credentials_by_age"),
+        (
+            pages,
+            of_keys("array['active'], 'x', 'a', 9, null, 'x', null"),
+            "Scan Backward using credentials_by_age",
+        ),
         (pages, of_keys("null, null, null, null, 'cl_live_3fK9x0Qa', null, null"), "using secrets_by_prefix"),
         (pages, of_keys("null, null, null, null, 'cl_client_3f', null, null"), "using secrets_by_client_id"),
         (
