@@ -11,6 +11,7 @@ use crate::support::service::{Actor, Service, text, without_use};
 pub struct Checked {
     tenant: String,
     gateway: String,
+    admin: String,
     /// where the first write of this test stands
     first: u64,
     /// which key's event stands where
@@ -21,8 +22,8 @@ pub struct Checked {
 type History = HashMap<String, Vec<(String, u64)>>;
 
 impl Checked {
-    pub fn new(tenant: String, gateway: String, first: u64) -> Self {
-        Checked { tenant, gateway, first, positions: BTreeMap::new() }
+    pub fn new(tenant: String, (gateway, admin): (String, String), first: u64) -> Self {
+        Checked { tenant, gateway, admin, first, positions: BTreeMap::new() }
     }
 
     pub fn next_position(&self) -> u64 {
@@ -34,7 +35,8 @@ impl Checked {
         for attempt in &mut attempts {
             self.find_what_was_made(&own, attempt);
         }
-        let before = self.histories(&own, &attempts);
+        let admin = service.actor(&self.admin);
+        let before = self.histories(&admin, &attempts);
         for attempt in &attempts {
             there_as_told(attempt, attempt.key.as_ref().and_then(|key| before.get(key)));
         }
@@ -46,7 +48,7 @@ impl Checked {
         for attempt in untold.iter_mut().filter(|attempt| attempt.repeatable) {
             repeat_of_what_was_not(&own, attempt);
         }
-        let after = self.histories(&own, &untold);
+        let after = self.histories(&admin, &untold);
         for attempt in &untold {
             there_as_told(attempt, attempt.key.as_ref().and_then(|key| after.get(key)));
         }
