@@ -15,11 +15,11 @@ use super::proposal::{CommitError, Committed, Proposal, Write};
 use super::quotas::{is_salted, over_quota, quotas};
 use super::read::{Loaded, Reader};
 use super::sequencer::Submit;
-use super::stored_answer::AnswerKey;
+use super::stored_answer::{AnswerKey, Telling};
 use super::streams::Streams;
 use super::tally::{Lane, Tally};
 use super::within_plan::Ended;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::db::Database;
 use crate::domain::Context;
 use crate::domain::command::{Asked, Seen};
@@ -150,9 +150,10 @@ impl Ledger {
                 return Ok(Executed { answer, position, enforced, changed: false, replayed: false });
             }
             let (claims, salted) = (Claims::of(&events), is_salted(&events));
-            let proposal = self.proposal(order, &loaded, events, key, &secrets, now);
+            let telling = Telling::new(secrets, now);
+            let proposal = self.proposal(order, &loaded, events, key, &telling);
             match self.submit.commit(proposal, order.lane).await {
-                Ok(committed) => return Ok(self.done(order, &loaded, committed, &secrets, now).await),
+                Ok(committed) => return Ok(self.done(order, &loaded, committed, &telling).await),
                 // Housekeeping comes again by itself, and reads many together.
                 Err(CommitError::Conflict) if order.lane == Lane::Housekeeping => {
                     return Err(ExecuteError::Commit(CommitError::Conflict));
@@ -193,8 +194,7 @@ impl Ledger {
         order: &Order,
         loaded: &LoadedStreams,
         committed: Committed,
-        secrets: &FreshSecrets,
-        now: Timestamp,
+        telling: &Telling,
     ) -> Executed {
         let position = committed.position.or(loaded.subject.position);
         let state = committed.after.first().unwrap_or(&loaded.subject.state);
@@ -202,7 +202,7 @@ impl Ledger {
             self.streams.keep(order.stream, &Loaded { state: state.clone(), position }, loaded.seen);
         }
         let enforced = self.enforced(order, position).await;
-        let answer = secrets.show(|secret| (order.render)(state, secret, now));
+        let answer = telling.tell(&order.render, state);
         let changed = committed.position.is_some();
         Executed { answer, position, enforced, changed, replayed: false }
     }
@@ -234,15 +234,14 @@ impl Ledger {
         loaded: &LoadedStreams,
         events: Vec<Recorded>,
         key: Option<AnswerKey>,
-        secrets: &Arc<FreshSecrets>,
-        now: Timestamp,
+        telling: &Telling,
     ) -> Proposal {
         let guards = loaded.guards(order, events.is_empty());
         let plan = loaded.plan.as_ref().and_then(|loaded| loaded.state.plan());
         let quotas = quotas(&loaded.subject.state, &events, plan);
         let unmoved = loaded.subject.position.filter(|_| events.is_empty());
         let answer =
-            key.and_then(|key| self.answer_draft(order, &loaded.subject.state, unmoved, key, secrets, now));
+            key.and_then(|key| self.answer_draft(order, &loaded.subject.state, unmoved, key, telling));
         let writes = match events.is_empty() {
             true => Vec::new(),
             false => vec![Write { stream: order.stream, before: loaded.subject.state.clone(), events }],

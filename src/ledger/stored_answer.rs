@@ -1,13 +1,14 @@
 //! Answers kept for retries: one Idempotency-Key has one effect and one answer. What is stored is sealed under the key itself and
 //! a key kept outside, and a read of it sees its own operator's answers alone.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio_postgres::types::ToSql;
 
 use super::execute::{Answer, ExecuteError, Executed, Ledger, Order, Retry};
 use super::fresh::FreshSecrets;
+use super::order::Render;
 use super::proposal::{AnswerDraft, StoredAnswer};
 use super::read::ReadError;
 use crate::clock::Timestamp;
@@ -26,6 +27,34 @@ const ANSWER: &str =
 pub(super) struct AnswerKey {
     operator: OperatorId,
     digest: [u8; 32],
+}
+
+/// How a command is answered. What is kept for repeats is what whoever asked first is told, too: made anew it might hold
+/// what came in between, such as a use of the secret.
+#[derive(Clone)]
+pub(super) struct Telling {
+    pub secrets: Arc<FreshSecrets>,
+    pub now: Timestamp,
+    kept: Arc<Mutex<Option<Answer>>>,
+}
+
+impl Telling {
+    pub fn new(secrets: Arc<FreshSecrets>, now: Timestamp) -> Self {
+        Telling { secrets, now, kept: Arc::default() }
+    }
+
+    fn anew(&self, render: &Render, state: &StreamState) -> Answer {
+        self.secrets.show(|secret| render(state, secret, self.now))
+    }
+
+    fn keep(&self, answer: Answer) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    pub fn tell(&self, render: &Render, state: &StreamState) -> Answer {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.unwrap_or_else(|| self.anew(render, state))
+    }
 }
 
 impl Ledger {
@@ -105,21 +134,18 @@ impl Ledger {
         before: &Arc<StreamState>,
         unmoved: Option<u64>,
         AnswerKey { operator, digest }: AnswerKey,
-        secrets: &Arc<FreshSecrets>,
-        now: Timestamp,
+        telling: &Telling,
     ) -> Option<AnswerDraft> {
         let retry = order.retry.as_ref()?;
-        let (render, vault, secrets) = (order.render.clone(), self.reader.vault.clone(), secrets.clone());
+        let (render, vault, telling) = (order.render.clone(), self.reader.vault.clone(), telling.clone());
         let (before, context) = (before.clone(), sealing_context(operator, &retry.key));
         let render = move |after: &StreamState| {
             let state = if matches!(after, StreamState::Empty) { &before } else { after };
-            let mut answer = secrets.show(|secret| render(state, secret, now));
+            let mut answer = telling.anew(&render, state);
             answer.body.extend(unmoved.map(|position| (POSITION.to_owned(), position.into())));
-            let body = Value::Object(answer.body).to_string();
-            StoredAnswer {
-                status: answer.status.cast_signed(),
-                sealed: vault.seal(&context, body.as_bytes()),
-            }
+            let (status, body) = (answer.status.cast_signed(), json!(answer.body).to_string());
+            telling.keep(answer);
+            StoredAnswer { status, sealed: vault.seal(&context, body.as_bytes()) }
         };
         let request_digest = retry.request_digest;
         Some(AnswerDraft { operator, key_digest: digest, request_digest, render: Box::new(render) })

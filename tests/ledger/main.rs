@@ -8,6 +8,7 @@ mod random;
 mod support;
 
 mod activity;
+mod answers;
 mod append_sql;
 mod doorbell;
 mod erasing;
