@@ -12,6 +12,7 @@ use super::query::Query;
 use super::request::RequestContext;
 use crate::activity::calls::{Caller, Outcome, PLATFORM, Row, Told};
 use crate::domain::authority::Role;
+use crate::domain::credential::Kind;
 use crate::domain::ids::{CredentialId, SecretId, TenantId};
 use crate::limits;
 
@@ -24,6 +25,9 @@ pub enum Read {
     Activity(TenantId),
     Decide(TenantId),
     BlastRadius(TenantId),
+    /// as they were, or as a table; of a page of the present ones nothing is left
+    Credentials(TenantId, Kind),
+    Changes(TenantId),
     /// every tenant's events
     Ledger,
 }
@@ -36,6 +40,9 @@ impl Read {
             Read::Activity(tenant) => (tenant, "audit.activity"),
             Read::Decide(tenant) => (tenant, "audit.decide"),
             Read::BlastRadius(tenant) => (tenant, "audit.blast_radius"),
+            Read::Credentials(tenant, Kind::ApiKey) => (tenant, "audit.keys"),
+            Read::Credentials(tenant, Kind::OauthClient) => (tenant, "audit.clients"),
+            Read::Changes(tenant) => (tenant, "audit.changes"),
             Read::Ledger => (PLATFORM, "audit.ledger"),
         }
     }
@@ -78,8 +85,26 @@ impl App {
 }
 
 /// Whose values say nothing of people and can hold no text of theirs: ids, instants, numbers and words of ours.
-const PLAIN: &[&str] =
-    &["type", "actor", "subject", "credential", "secret", "outcome", "from", "to", "order", "limit"];
+const PLAIN: &[&str] = &[
+    "type",
+    "actor",
+    "subject",
+    "credential",
+    "secret",
+    "owner",
+    "status",
+    "valid",
+    "outcome",
+    "at",
+    "position",
+    "from",
+    "from_position",
+    "to",
+    "to_position",
+    "expires_before",
+    "order",
+    "limit",
+];
 
 impl Query<'_> {
     /// What was asked, for whoever is to know that it was. Of other filters than the plain ones it is told that they were there.

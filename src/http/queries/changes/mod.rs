@@ -12,7 +12,9 @@ use self::cursor::{opened, sealed};
 use self::walk::{Changes, Place};
 use super::listing::Listing;
 use crate::domain::authority::Action;
+use crate::domain::ids::TenantId;
 use crate::http::app::App;
+use crate::http::audited::Read;
 use crate::http::export::{self, Column, FORMS, Form, Pages, Seat};
 use crate::http::moment::{Named, Names, named};
 use crate::http::operator::Operator;
@@ -62,26 +64,47 @@ pub async fn handle(
     let form = Form::chosen(request.headers(), question.form, FORMS)?;
     let asked = std::mem::take(&mut question.asked);
     app.reached(asked.min_position).await?;
-    if form != Form::Page {
-        asked.is_whole()?;
-        let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
-        let between = question.between(&app).await?;
-        let pages =
-            Exported { changes: Changes::read(&app, tenant, between).await?, rest: Some(between.start()) };
-        return export::answer(form, COLUMNS, seat, pages, context.request_id).await;
-    }
-    let listing = Listing::of(&app, &query, asked, request.path());
+    let answer = match form {
+        Form::Page => page(&app, tenant, question, Listing::of(&app, &query, asked, request.path())).await?,
+        form => {
+            asked.is_whole()?;
+            whole(&app, tenant, question, form, context).await?
+        }
+    };
+    app.note_read(&operator, &request, Read::Changes(tenant), query.told(form));
+    Ok(answer)
+}
+
+async fn page(
+    app: &Data<App>,
+    tenant: TenantId,
+    question: Question,
+    listing: Listing<'_>,
+) -> Result<HttpResponse, Problem> {
     let (between, place) = match listing.after(|bytes| opened(&bytes))? {
         Some(opened) => opened,
         None => {
-            let between = question.between(&app).await?;
+            let between = question.between(app).await?;
             (between, between.start())
         }
     };
-    let changes = Changes::read(&app, tenant, between).await?;
+    let changes = Changes::read(app, tenant, between).await?;
     let (data, rest) = changes.page(place, listing.limit()).await?;
     let next_cursor = rest.map(|rest| listing.cursor(&sealed(between, rest)));
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
+}
+
+async fn whole(
+    app: &Data<App>,
+    tenant: TenantId,
+    question: Question,
+    form: Form,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
+    let between = question.between(app).await?;
+    let pages = Exported { changes: Changes::read(app, tenant, between).await?, rest: Some(between.start()) };
+    export::answer(form, COLUMNS, seat, pages, context.request_id).await
 }
 
 struct Question {

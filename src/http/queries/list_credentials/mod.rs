@@ -16,6 +16,7 @@ use crate::domain::credential::{Credential, Kind};
 use crate::domain::ids::{MemberId, TenantId};
 use crate::domain::scope::Scope;
 use crate::http::app::App;
+use crate::http::audited::Read;
 use crate::http::export::{self, FORMS, Form, Pages, Seat};
 use crate::http::moment::{self, Named, named};
 use crate::http::operator::Operator;
@@ -42,27 +43,26 @@ pub async fn handle(
     context: RequestContext,
 ) -> Result<HttpResponse, Problem> {
     let tenant = operator.tenant(&app, &path, Action::ReadCredentials)?.id;
-    let query = Query::parse(request.query_string())?;
-    let mut question = read(&query)?;
-    let form = Form::chosen(request.headers(), question.form, FORMS)?;
-    let asked = std::mem::take(&mut question.asked);
+    let (query, kind) = (Query::parse(request.query_string())?, kind_of(&request)?);
+    let Question { asked, filter, valid, named, form } = read(&query)?;
+    let form = Form::chosen(request.headers(), form, FORMS)?;
     app.reached(asked.min_position).await?;
-    let of = Of {
-        app: app.clone(),
-        tenant,
-        kind: kind_of(&request)?,
-        filter: question.filter,
-        valid: question.valid,
+    let of = Of { app: app.clone(), tenant, kind, filter, valid };
+    let answer = match form {
+        Form::Page => page(of, named, Listing::of(&app, &query, asked, request.path())).await?,
+        form => {
+            asked.is_whole()?;
+            whole(of, named, form, context).await?
+        }
     };
-    if form != Form::Page {
-        asked.is_whole()?;
-        let seat = Seat::take(&app.exports, limits::EXPORTS_AT_ONCE)?;
-        let (walk, start) = Walk::begin(of, question.named).await?;
-        let pages = Exported { walk, rest: Some(start) };
-        return export::answer(form, COLUMNS, seat, pages, context.request_id).await;
+    if named.is_some() || form != Form::Page {
+        app.note_read(&operator, &request, Read::Credentials(tenant, kind), query.told(form));
     }
-    let listing = Listing::of(&app, &query, asked, request.path());
-    let (walk, place) = match (question.named, listing.after(|bytes| opened(&bytes))?) {
+    Ok(answer)
+}
+
+async fn page(of: Of, named: Option<Named>, listing: Listing<'_>) -> Result<HttpResponse, Problem> {
+    let (walk, place) = match (named, listing.after(|bytes| opened(&bytes))?) {
         (named, None) => Walk::begin(of, named).await?,
         (None, Some((None, place))) => (Walk::Now(Present(of)), place),
         (Some(_), Some((Some(moment), place))) => {
@@ -73,6 +73,18 @@ pub async fn handle(
     let (data, rest) = walk.page(place, listing.limit()).await?;
     let next_cursor = rest.map(|rest| listing.cursor(&sealed(walk.moment(), rest)));
     Ok(HttpResponse::Ok().json(Page { data, next_cursor }))
+}
+
+async fn whole(
+    of: Of,
+    named: Option<Named>,
+    form: Form,
+    context: RequestContext,
+) -> Result<HttpResponse, Problem> {
+    let seat = Seat::take(&of.app.exports, limits::EXPORTS_AT_ONCE)?;
+    let (walk, start) = Walk::begin(of, named).await?;
+    let pages = Exported { walk, rest: Some(start) };
+    export::answer(form, COLUMNS, seat, pages, context.request_id).await
 }
 
 struct Question {
