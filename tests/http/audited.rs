@@ -38,9 +38,10 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     let asked = json!({"credential_id": key.id, "position": key.history()[0]["position"], "client_ip": "192.0.2.9",
         "operation": "orders.read"});
     let keys = format!("{}/keys", tenant.path());
-    let changes = format!("{}/changes?from_position=0", tenant.path());
-    for path in [&history, &audit, &format!("{activity}?format=csv"), &format!("{keys}?position=3"), &changes]
-    {
+    let since = asked["position"].clone();
+    let then = format!("{keys}?position={since}");
+    let changes = format!("{}/changes?from_position={since}", tenant.path());
+    for path in [&history, &audit, &format!("{activity}?format=csv"), &then, &changes] {
         assert_eq!(admin.get_caught_up(path).status, 200);
     }
     admin.post(&decide, &asked).expect(200);
@@ -56,7 +57,7 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     auditor.get_caught_up(&format!("{audit}?format=ndjson"));
     auditor.post(&decide, &asked).expect(200);
     auditor.get(&format!("{activity}?operation=orders.read&outcome=accepted&format=csv"));
-    auditor.get_caught_up(&format!("{keys}?position=3&name=k")).expect(200);
+    auditor.get_caught_up(&format!("{then}&name=k")).expect(200);
     auditor.get(&format!("{}/clients?format=csv&valid=true", tenant.path()));
     auditor.get_caught_up(&changes).expect(200);
 
@@ -67,9 +68,9 @@ fn each_reading_of_a_tenants_past_leaves_its_row_and_an_admins_own_none() {
     let brief = |row: &Value| (text(&row["operation"]), text(&row["asked"]));
     let at = key.read()["created_at"].clone();
     let expected = [
-        ("audit.changes", "from_position=0".to_owned()),
+        ("audit.changes", format!("from_position={since}")),
         ("audit.clients", "valid=true&format=csv".to_owned()),
-        ("audit.keys", "position=3&name".to_owned()),
+        ("audit.keys", format!("position={since}&name")),
         ("audit.activity", "operation&outcome=accepted&format=csv".to_owned()),
         ("audit.decide", format!("subject={}&position={}&at={}", key.id, asked["position"], text(&at))),
         ("audit.trail", "format=ndjson".to_owned()),
