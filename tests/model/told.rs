@@ -10,6 +10,8 @@ use credledger::domain::plan::Plan;
 use credledger::domain::tenant::Tenant;
 use serde_json::{Value, json};
 
+use crate::run::collection;
+
 /// What was erased is told as that, and is no null.
 fn shown<T: serde::Serialize>(value: &Personal<T>) -> Value {
     value.known().map_or_else(|| json!({"erased": true}), |value| json!(value))
@@ -49,7 +51,9 @@ pub fn key_as_told(key: &Credential, owner: Option<&Member>, tenant: &Tenant, no
     let leak = key.leaks.last().map(|leak| {
         let prefix = key.secret(leak.secret).map(|secret| &secret.facts.prefix);
         let (source, url) = (shown(&leak.source), leak.url.as_ref().map(shown));
-        json!({"reporter": "finder", "source": source, "url": url, "secret_id": leak.secret, "prefix": prefix})
+        let (list, secret) = (collection(key.kind()), leak.secret);
+        let at = format!("/api/admin/v1/tenants/{}/{list}/{}/secrets/{secret}/blast-radius", key.tenant, key.id);
+        json!({"reporter": "finder", "source": source, "url": url, "secret_id": secret, "prefix": prefix, "blast_radius": at})
     });
     let description = shown_text(&key.description.value);
     let mut told = json!({

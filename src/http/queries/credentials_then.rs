@@ -111,6 +111,7 @@ impl Then {
         let (unknown, warning) = (LastUses::default(), self.warning_seconds());
         let at = self.moment.at;
         let mut own = resources::credential::credential(credential, None, &|_| None, &unknown, at, warning);
+        link_leak(&mut own, credential, |path| self.app.place(path));
         own.as_object_mut().map(|members| members.remove("version"));
         own
     }
