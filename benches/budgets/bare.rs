@@ -51,10 +51,14 @@ pub fn serve(listener: TcpListener, answer: Answer) -> std::io::Result<()> {
     )
 }
 
+/// Whatever a mint leaves a row in, what follows behind with it.
+const TABLES: [&str; 8] =
+    ["events", "personal", "claims", "counters", "credentials", "secrets", "trail", "validity"];
+
 /// Tables of the same shape and indexes as the ledger's, in a schema of their own.
 pub async fn make_tables(admin: &Client) {
     admin.batch_execute("drop schema if exists bare cascade; create schema bare").await.expect("a schema");
-    for table in ["events", "personal", "claims", "counters", "credentials", "secrets"] {
+    for table in TABLES {
         let sql = format!("create table bare.{table} (like credledger.{table} including all)");
         admin.batch_execute(&sql).await.expect("a table");
     }
@@ -122,10 +126,23 @@ pub async fn insert(client: &Client, first_position: i64, mints: usize, sizes: S
         &[&ids, &secrets, &Uuid::nil(), &secret, &mac, &prefixes],
     ).await
     };
-    let written = futures::join!(events, personal, claims, counters, credentials, secrets);
-    for outcome in [written.0, written.1, written.2, written.3, written.4, written.5] {
-        outcome.expect("rows");
-    }
+    let trail = async {
+        client.execute(
+        "insert into bare.trail (ledger_id, tenant_id, position, is_copy, type, family, at_ms, stream_id, version, subject_id, actor_id, client_ip, shown_version, name_version, mac) \
+         select 1, $3::uuid, p, false, 'api_key.created', 'api_key', 0, s, 1, s, $3::uuid, '127.0.0.1', 1, 1, $4::bytea from unnest($1::bigint[], $2::uuid[]) as u(p, s)",
+        &[&positions, &ids, &Uuid::nil(), &mac],
+    ).await
+    };
+    let validity = async {
+        client.execute(
+        "insert into bare.validity (ledger_id, tenant_id, credential_id, from_position, created_at_ms, kind, description_version, name_version, revoked, scopes, suspended) \
+         select 1, $3::uuid, s, p, 0, 'api_key', 1, 1, false, '{logs:read}'::text[], false from unnest($1::bigint[], $2::uuid[]) as u(p, s)",
+        &[&positions, &ids, &Uuid::nil()],
+    ).await
+    };
+    let written =
+        futures::try_join!(events, personal, claims, counters, credentials, secrets, trail, validity);
+    written.expect("rows");
     client.batch_execute("commit").await.expect("a commit");
 }
 

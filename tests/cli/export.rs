@@ -39,7 +39,8 @@ fn each_whole_is_written_as_the_service_gives_it_for_its_owner_alone() {
     let asking = Asking::at(service.url(), &folder.0, auditor.token.as_deref().expect("a token"));
     let history = format!("{}/history", key.path);
     let (audit, activity) = (format!("{}/audit", tenant.path()), format!("{}/activity", tenant.path()));
-    let of_other = format!("{activity}?credential={}", other.id);
+    let (called_so, of_other) =
+        (format!("{activity}?operation=a"), format!("{activity}?credential={}", other.id));
     let cases: [(&[&str], &str, &str); 8] = [
         (&["trail", "--tenant", "acme"], &audit, NDJSON),
         (
@@ -49,7 +50,7 @@ fn each_whole_is_written_as_the_service_gives_it_for_its_owner_alone() {
         ),
         (&["history", &key.id, "--tenant", "acme"], &history, "text/csv"),
         (&["history", &key.id, "--tenant", "acme"], &history, NDJSON),
-        (&["activity", "--tenant", "acme"], &activity, "text/csv"),
+        (&["activity", "--tenant", "acme", "--operation", "a"], &called_so, "text/csv"),
         (&["activity", "--tenant", "acme", "--credential", &other.id], &of_other, NDJSON),
         (&["ledger"], "/api/admin/v1/ledger/events", NDJSON),
         (&["ledger", "--position", "3"], "/api/admin/v1/ledger/events?from=3", NDJSON),
@@ -61,7 +62,12 @@ fn each_whole_is_written_as_the_service_gives_it_for_its_owner_alone() {
             asking.run(&[&["export"], args, &["--format", word, "--output", &name, "--json"]].concat());
         let told: Value = serde_json::from_str(&told.done()).expect("JSON");
         let file = std::fs::read_to_string(folder.0.join(&name)).expect("a file");
-        assert_eq!(file, served(&auditor, path, form), "{args:?}");
+        // What is read here is noted in the log of calls, whose seals come to the ledger's end.
+        let mut served = served(&auditor, path, form);
+        if args[0] == "ledger" && served.starts_with(&file) {
+            served.truncate(file.len());
+        }
+        assert_eq!(file, served, "{args:?}");
         assert_eq!((&told["output"], &told["bytes"]), (&json!(name), &json!(file.len())));
         if form == NDJSON {
             assert_eq!(told["rows"], file.lines().count());
