@@ -417,3 +417,26 @@ async fn what_a_command_over_its_quota_claimed_is_free_again() {
     assert_eq!(writer.append(2, &batch).await.verdicts, [2, 0, 3]);
     assert_eq!(count(&database.admin().await, "claims").await, 2);
 }
+
+/// Whoever reads on must meet what comes behind a gap, however wide: a page that is empty says that there is no more.
+#[tokio::test]
+async fn a_page_of_the_ledger_begins_behind_a_gap_that_is_wider_than_it() {
+    let (database, writer) = start().await;
+    let mut batch = Batch::new();
+    for _ in 0..40 {
+        batch.write(Uuid::now_v7(), 0);
+    }
+    writer.append(1, &batch).await;
+    let admin = database.admin().await;
+    let gap = "alter table credledger.events disable trigger user; \
+               delete from credledger.events where position between 3 and 29";
+    admin.batch_execute(gap).await.expect("as the owner of the tables may");
+    let system = database.role("credledger_system").await;
+    for (first, expected) in
+        [(0i64, vec![0i64, 1, 2]), (3, vec![30, 31, 32, 33, 34]), (38, vec![38, 39]), (40, vec![])]
+    {
+        let read = "select position from credledger.read_events($1, $2, 5)";
+        let rows = system.query(read, &[&LEDGER, &first]).await.expect("a page");
+        assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), expected, "from {first}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::client::Request;
 use crate::support::service::{Actor, Service, Tenant, eventually, is_window_of, text};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -17,6 +18,30 @@ fn organisation<'a>(root: &'a Actor, slug: &str) -> Tenant<'a> {
 #[track_caller]
 fn is_unauthorized(service: &Service, secret: &str, reason: &str) {
     assert_eq!(service.whoami(secret).problem(401, "unauthorized")["reason"], reason);
+}
+
+#[test]
+fn v1_the_name_of_a_key_appears_wherever_a_call_by_it_is_logged() {
+    let service = Service::start();
+    let (root, gateway) = (service.root(), service.gateway());
+    let organisation = organisation(&root, "acme");
+    let name = "nightly report of the billing team";
+    let key = organisation.mint(name);
+    // A call that is asked about, one that is turned away, one that a proxy asks about, and one that is reported.
+    gateway.verify_as(json!({"credential": key.secret, "record": true})).is_accepted();
+    gateway.verify_as(json!({"credential": key.secret, "record": true, "scopes": ["none.such"]}));
+    let asked = Request::new("GET", "/api/v1/authorize?record=true").bearer(&key.secret);
+    service.anonymous().send(&asked).expect(200);
+    let served = json!({"calls": [{"credential_id": key.id, "status": 200}]});
+    assert_eq!(gateway.post("/api/v1/activity", &served).expect(200)["accepted"], 1);
+    let called = |name: &str| log(&organisation, "", 4).iter().all(|call| call["name"] == name);
+    assert!(called(name), "{:?}", log(&organisation, "", 4));
+    let admin = service.operator("org_admin", &[&organisation.id]);
+    let table = admin.get(&format!("{}/activity?format=csv", organisation.path())).text();
+    assert_eq!(table.matches(name).count(), 4, "{table}");
+    // Of a key that is called otherwise by now, the log says what it is called now.
+    key.edit(json!({"name": "monthly report"}));
+    assert!(called("monthly report"));
 }
 
 #[test]
