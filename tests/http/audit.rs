@@ -9,24 +9,8 @@ use crate::matrix::{ABSENT, member_of, operator_of};
 use crate::support::client::Response;
 use crate::support::service::{Actor, Service, Tenant, text};
 
-/// All events along the cursors, a page of so many at a time.
-fn walk(actor: &Actor, path: &str, limit: usize) -> Vec<Value> {
-    let (mut told, mut cursor) = (Vec::new(), String::new());
-    let join = if path.contains('?') { '&' } else { '?' };
-    loop {
-        let page = actor.get_caught_up(&format!("{path}{join}limit={limit}{cursor}")).expect(200);
-        let data = page["data"].as_array().expect("a page");
-        assert!(data.len() <= limit);
-        told.extend(data.iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return told,
-        }
-    }
-}
-
 fn trail(actor: &Actor, tenant: &Tenant<'_>, filters: &str) -> Vec<Value> {
-    walk(actor, &format!("{}/audit{filters}", tenant.path()), 500)
+    actor.walk(&format!("{}/audit{filters}", tenant.path()), 500)
 }
 
 fn types(events: &[Value]) -> Vec<&str> {
@@ -86,7 +70,7 @@ fn a_trail_has_everything_that_happened_to_its_tenant_once_and_in_order() {
     let service = Service::start();
     let root = service.root();
     let world = world(&service, &root);
-    let feed = walk(&root, "/api/admin/v1/ledger/events", 7);
+    let feed = root.walk("/api/admin/v1/ledger/events", 7);
     assert_eq!(positions(&feed), (0..feed.len() as u64).collect::<Vec<_>>(), "dense from the first on");
     let concerns = |event: &&Value| {
         event["tenant_id"] == world.tenant.id.as_str()
@@ -100,8 +84,8 @@ fn a_trail_has_everything_that_happened_to_its_tenant_once_and_in_order() {
     assert_eq!(positions(&whole), expected);
     for limit in [1, 2, 3, 5, 50] {
         let path = format!("{}/audit", world.tenant.path());
-        assert_eq!(walk(&root, &path, limit), whole, "pages of {limit}");
-        let turned = walk(&root, &format!("{path}?order=desc"), limit);
+        assert_eq!(root.walk(&path, limit), whole, "pages of {limit}");
+        let turned = root.walk(&format!("{path}?order=desc"), limit);
         assert!(turned.iter().eq(whole.iter().rev()), "turned, pages of {limit}");
     }
     for event in whole.iter().filter(|event| event["tenant_id"] != Value::Null) {
@@ -168,7 +152,7 @@ fn each_event_tells_what_changed_from_what_to_what_and_under_which_name() {
     );
     // The same as the history tells, whichever way it is read.
     for (kind, id) in [("keys", &world.key), ("clients", &world.client)] {
-        let history = walk(&root, &format!("{}/{kind}/{id}/history", world.tenant.path()), 500);
+        let history = root.walk(&format!("{}/{kind}/{id}/history", world.tenant.path()), 500);
         assert_eq!(trail(&root, &world.tenant, &format!("?subject={id}")), history, "{kind}");
     }
 }
@@ -216,9 +200,9 @@ fn each_filter_lets_through_what_it_says_alone_and_with_others() {
         counts.insert(expected.len());
         let path = format!("{}/audit?{query}", world.tenant.path());
         for limit in [1, 3, 500] {
-            assert_eq!(walk(&root, &path, limit), expected, "{query}, pages of {limit}");
+            assert_eq!(root.walk(&path, limit), expected, "{query}, pages of {limit}");
         }
-        let turned = walk(&root, &format!("{path}&order=desc"), 2);
+        let turned = root.walk(&format!("{path}&order=desc"), 2);
         assert!(turned.iter().eq(expected.iter().rev()), "{query}, turned");
         for (other, admits_too) in &filters[number + 1..] {
             // Each is asked for once, and from the middle to the middle there is nothing to ask for.
@@ -227,7 +211,7 @@ fn each_filter_lets_through_what_it_says_alone_and_with_others() {
                 continue;
             }
             let expected: Vec<Value> = expected.iter().filter(|event| admits_too(event)).cloned().collect();
-            assert_eq!(walk(&root, &format!("{path}&{other}"), 2), expected, "{query} and {other}");
+            assert_eq!(root.walk(&format!("{path}&{other}"), 2), expected, "{query} and {other}");
         }
     }
     assert!(counts.len() > 5, "the filters let through {counts:?}");
@@ -270,7 +254,7 @@ fn an_operator_stands_in_the_trail_of_each_tenant_it_reaches_and_tells_of_no_oth
         assert_eq!(events[0]["tenant_id"], Value::Null);
     }
     // Whoever reads the whole ledger sees it whole.
-    let feed = walk(&root, "/api/admin/v1/ledger/events", 500);
+    let feed = root.walk("/api/admin/v1/ledger/events", 500);
     let created = feed.iter().find(|event| event["subject"]["id"] == both.as_str()).expect("the operator");
     let reached: BTreeSet<String> =
         created["data"]["reach"]["tenants"].as_array().expect("tenants").iter().map(text).collect();
@@ -363,7 +347,7 @@ fn an_export_is_the_whole_trail_as_the_pages_tell_it() {
     assert_eq!(by_parameter.header("content-type"), Some("text/csv; charset=utf-8"));
     let history = format!("{}/keys/{}/history", world.tenant.path(), world.key);
     for turned in ["", "?order=desc"] {
-        let told = walk(&root, &format!("{history}{turned}"), 500);
+        let told = root.walk(&format!("{history}{turned}"), 500);
         let lines = form(&root, &format!("{history}{turned}"), "application/x-ndjson").text();
         let read: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(read, told);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::past_lists::{instant, walk};
+use crate::past_lists::instant;
 use crate::support::service::{Service, eventually, millis, text};
 
 /// Nothing is written when a window ends or an expiry comes near: the clock alone changes what is told.
@@ -26,7 +26,7 @@ fn what_the_clock_alone_changed_is_a_difference_too() {
     });
     let changes = |from: &str, to: i64| {
         let path = format!("{}/changes?{from}&to={}", tenant.path(), instant(to));
-        eventually(|| (root.get(&path).status == 200).then(|| walk(&root, &path, 1)))
+        eventually(|| (root.get(&path).status == 200).then(|| root.walk(&path, 1)))
             .expect("an instant that comes")
     };
     let told = |changes: Vec<Value>| -> Vec<(String, String, String)> {
@@ -87,7 +87,7 @@ fn a_tenants_own_window_makes_keys_expiring() {
     let set =
         root.patch(&tenant.path(), &json!({"settings": {"expiry_warning_seconds": 864_000}})).expect(200);
     let set = set["position"].as_u64().expect("a position");
-    let told = walk(&root, &format!("{}/changes?from_position={before}&to_position={set}", tenant.path()), 1);
+    let told = root.walk(&format!("{}/changes?from_position={before}&to_position={set}", tenant.path()), 1);
     let statuses = |change: &Value| [&change["before"]["status"], &change["after"]["status"]].map(text);
     assert_eq!(told.iter().map(|change| text(&change["after"]["name"])).collect::<Vec<_>>(), ["imported"]);
     assert_eq!(statuses(&told[0]), ["active", "expiring"]);

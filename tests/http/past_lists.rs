@@ -14,23 +14,6 @@ pub fn instant(millis: i64) -> String {
     credledger::clock::Timestamp::from_millis(millis).expect("an instant").to_string()
 }
 
-/// All along the cursors, a page of so many at a time.
-#[track_caller]
-pub fn walk(actor: &Actor, path: &str, limit: usize) -> Vec<Value> {
-    let (mut told, mut cursor) = (Vec::new(), String::new());
-    let join = if path.contains('?') { '&' } else { '?' };
-    loop {
-        let page = actor.get_caught_up(&format!("{path}{join}limit={limit}{cursor}")).expect(200);
-        let data = page["data"].as_array().expect("a page");
-        assert!(data.len() <= limit);
-        told.extend(data.iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return told,
-        }
-    }
-}
-
 fn names(list: &[Value]) -> Vec<String> {
     list.iter().map(|each| text(&each["name"])).collect()
 }
@@ -45,7 +28,7 @@ struct Moment {
 impl Moment {
     #[track_caller]
     fn after(tenant: &Tenant<'_>, written: &Value) -> Moment {
-        let list = |kind: &str| walk(tenant.admin, &format!("{}/{kind}", tenant.path()), 500);
+        let list = |kind: &str| tenant.admin.walk(&format!("{}/{kind}", tenant.path()), 500);
         let position = written["position"].as_u64().expect("a position");
         Moment { position, keys: list("keys"), clients: list("clients") }
     }
@@ -54,7 +37,7 @@ impl Moment {
     fn holds(&self, auditor: &Actor, tenant: &str, limit: usize) {
         for (kind, expected) in [("keys", &self.keys), ("clients", &self.clients)] {
             let path = format!("{tenant}/{kind}?position={}", self.position);
-            assert_eq!(walk(auditor, &path, limit), *expected, "{kind} at {}", self.position);
+            assert_eq!(auditor.walk(&path, limit), *expected, "{kind} at {}", self.position);
         }
     }
 
@@ -146,7 +129,7 @@ fn differ(auditor: &Actor, tenant: &str, before: &Moment, after: &Moment) {
     }
     let path = format!("{tenant}/changes?from_position={}&to_position={}", before.position, after.position);
     for limit in [1, 50] {
-        let told = walk(auditor, &path, limit);
+        let told = auditor.walk(&path, limit);
         let count = told.len();
         let of = |change: Value| {
             assert_eq!(change["kind"], change["after"]["kind"]);
@@ -176,7 +159,7 @@ fn filters_are_of_then() {
     root.post(&format!("{}/suspend", key.path), &json!({})).expect(200);
     let head = root.get_caught_up(&format!("{}/audit?order=desc&limit=1", tenant.path())).expect(200);
     let head = head["data"][0]["position"].as_u64().expect("a position");
-    let found = |filters: &str| walk(&root, &format!("{}/{filters}", tenant.path()), 7).len();
+    let found = |filters: &str| root.walk(&format!("{}/{filters}", tenant.path()), 7).len();
     for (filter, of_then, of_now) in [
         ("name=old".to_owned(), 1, 0),
         ("name=new".to_owned(), 0, 1),
@@ -235,7 +218,7 @@ fn what_works_as_such_is_what_verify_accepts_from_somewhere() {
             |keys: Vec<&Key<'_>>| keys.iter().map(|key| text(&key.minted["key"]["name"])).collect::<Vec<_>>();
         let expected = [("true", of(works)), ("false", of(fails))];
         for (valid, expected) in &expected {
-            let now = walk(&root, &format!("{}/keys?valid={valid}", tenant.path()), 1);
+            let now = root.walk(&format!("{}/keys?valid={valid}", tenant.path()), 1);
             assert_eq!(names(&now), *expected, "valid={valid} at {position}");
         }
         positions.push((position, expected));
@@ -254,7 +237,7 @@ fn what_works_as_such_is_what_verify_accepts_from_somewhere() {
         for (valid, expected) in expected {
             let path = format!("{}/keys?valid={valid}&position={position}", tenant.path());
             for limit in [1, 2, 50] {
-                assert_eq!(names(&walk(&root, &path, limit)), expected, "valid={valid} at {position}");
+                assert_eq!(names(&root.walk(&path, limit)), expected, "valid={valid} at {position}");
             }
         }
     }
@@ -402,11 +385,10 @@ fn an_erased_name_is_told_as_erased_of_any_moment_and_found_of_none() {
     key.edit(json!({"name": "renamed"}));
     let erase = json!({"text": {"position": position}, "reason": "requested"});
     root.post(&format!("{}/erasures", tenant.path()), &erase).expect(201);
-    let list =
-        |filters: &str| walk(&root, &format!("{}/keys?position={position}{filters}", tenant.path()), 5);
+    let list = |filters: &str| root.walk(&format!("{}/keys?position={position}{filters}", tenant.path()), 5);
     assert_eq!(list("")[0]["name"], json!({"erased": true}));
     assert_eq!((list("&name=Ada+Lovelace").len(), list("&q=ada").len()), (0, 0));
-    let changes = walk(&root, &format!("{}/changes?from_position={position}", tenant.path()), 5);
+    let changes = root.walk(&format!("{}/changes?from_position={position}", tenant.path()), 5);
     assert_eq!(changes[0]["before"]["name"], json!({"erased": true}));
     assert_eq!(changes[0]["after"]["name"], "renamed");
 }
@@ -450,7 +432,7 @@ fn a_table_says_who_could_do_what() {
     for moment in
         ["", "&valid=true", &format!("&position={position}"), &format!("&position={position}&valid=true")]
     {
-        let pages = walk(&root, &format!("{}/keys?{moment}", tenant.path()), 2);
+        let pages = root.walk(&format!("{}/keys?{moment}", tenant.path()), 2);
         let lines: Vec<Value> = get(&format!("keys?format=ndjson{moment}"))
             .text()
             .lines()

@@ -31,7 +31,7 @@ fn duckdb_reads_the_trail_as_its_pages_tell_it() {
     let keys = eventful(&tenant);
     let erased = json!({"text": {"position": keys[0].minted["position"]}, "reason": "requested"});
     root.post(&format!("{}/erasures", tenant.path()), &erased).expect(201);
-    let pages = walked(&root, &format!("{}/audit?", tenant.path()));
+    let pages = root.walk(&format!("{}/audit?", tenant.path()), 20);
     assert!(pages.len() > 3 * NAMES.len(), "only {} events", pages.len());
     assert!(pages.iter().any(|event| event["subject"]["name"] == json!({"erased": true})), "one is erased");
     let told = read(&service, &root, &format!("{}/audit", tenant.path()));
@@ -60,7 +60,7 @@ fn duckdb_reads_calls_as_their_pages_tell_them() {
     let admin = service.operator("org_admin", &[&tenant.id]);
     // What a verdict leaves shows a moment later.
     let pages =
-        eventually(|| Some(walked(&admin, &format!("{path}?"))).filter(|rows| rows.len() > calls.len()));
+        eventually(|| Some(admin.walk(&format!("{path}?"), 20)).filter(|rows| rows.len() > calls.len()));
     let pages = pages.expect("the verdict's row shows");
     let told = read(&service, &admin, &path);
     let columns = told["csv"]["types"].as_object().expect("columns");
@@ -93,19 +93,6 @@ fn calls_of(key: &Key<'_>) -> Vec<Value> {
             "client_ip": "2001:db8::7", "request_id": format!("r{number}")})
     });
     full.chain([json!({"credential_id": key.id})]).collect()
-}
-
-/// All rows along the cursors.
-fn walked(actor: &Actor, path: &str) -> Vec<Value> {
-    let (mut rows, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = actor.get_caught_up(&format!("{path}limit=20{cursor}")).expect(200);
-        rows.extend(page["data"].as_array().expect("a page").iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return rows,
-        }
-    }
 }
 
 /// What DuckDB makes of both forms, by the form.

@@ -159,7 +159,7 @@ impl<'a> Then<'a> {
         let moment = self.moment.query(["at", "position"]);
         let list = collection(kind);
         let path = format!("/api/admin/v1/tenants/{}/{list}?{moment}{query}", self.tenant.id);
-        let told = walk(self.run, &path, 2);
+        let told = self.run.root.walk(&path, 2);
         let place = |key: &Value| (key["created_at"].to_string(), key["id"].to_string());
         assert!(told.is_sorted_by(|one, next| place(one) > place(next)), "newest first, each once: {told:?}");
         let warning = self.tenant.settings.expiry_warning_seconds;
@@ -178,24 +178,12 @@ fn said(id: &impl serde::Serialize, status: &impl serde::Serialize, version: u64
     serde_json::json!([id, status, version]).to_string()
 }
 
-fn walk(run: &Run<'_>, path: &str, limit: usize) -> Vec<Value> {
-    let (mut told, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = run.root.get_caught_up(&format!("{path}&limit={limit}{cursor}")).expect(200);
-        told.extend(page["data"].as_array().expect("a page").iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return told,
-        }
-    }
-}
-
 /// What was another, and what it was at both, is what the lists of both moments say.
 fn differ(run: &Run<'_>, tenant: TenantId, events: &[Positioned], moments: [Moment; 2]) {
     let [before, after] = moments.map(|moment| {
         let moment = moment.query(["at", "position"]);
         let lists = Kind::ALL.map(|kind| {
-            walk(run, &format!("/api/admin/v1/tenants/{tenant}/{}?{moment}", collection(kind)), 500)
+            run.root.walk(&format!("/api/admin/v1/tenants/{tenant}/{}?{moment}", collection(kind)), 500)
         });
         let all = lists.into_iter().flatten().map(|key| (key["id"].to_string(), key));
         all.collect::<BTreeMap<String, Value>>()
@@ -207,7 +195,7 @@ fn differ(run: &Run<'_>, tenant: TenantId, events: &[Positioned], moments: [Mome
         .collect();
     let query =
         [moments[0].query(["from", "from_position"]), moments[1].query(["to", "to_position"])].join("&");
-    let told = walk(run, &format!("/api/admin/v1/tenants/{tenant}/changes?{query}"), 2);
+    let told = run.root.walk(&format!("/api/admin/v1/tenants/{tenant}/changes?{query}"), 2);
     let ids: Vec<String> = told.iter().map(|change| change["id"].to_string()).collect();
     let told: BTreeMap<&String, [Value; 2]> = ids
         .iter()

@@ -38,8 +38,8 @@ pub fn agree(service: &Service, run: &Run<'_>) {
         {
             let list = collection(key.kind());
             let tenants = format!("/api/admin/v1/tenants/{tenant}");
-            let mut history = walk(run, &format!("{tenants}/{list}/{subject}/history?"), 500);
-            let mut trail = walk(run, &format!("{tenants}/audit?subject={subject}&"), 4);
+            let mut history = run.root.walk(&format!("{tenants}/{list}/{subject}/history?"), 500);
+            let mut trail = run.root.walk(&format!("{tenants}/audit?subject={subject}&"), 4);
             history.retain(seen);
             trail.retain(seen);
             assert_eq!(trail, history, "{subject}");
@@ -122,7 +122,7 @@ impl Trail<'_> {
         let path = format!("/api/admin/v1/tenants/{}/audit?{query}", self.tenant);
         let turned = (self.own.len() + query.len()).is_multiple_of(2);
         let order = if turned { "order=desc&" } else { "" };
-        let mut told = walk(self.run, &format!("{path}{order}"), limit);
+        let mut told = self.run.root.walk(&format!("{path}{order}"), limit);
         if turned {
             told.reverse();
         }
@@ -140,17 +140,5 @@ fn actor(recorded: &Recorded) -> Uuid {
         Actor::Operator(id) => id.0,
         Actor::Holder(id) => id,
         Actor::System => Uuid::nil(),
-    }
-}
-
-fn walk(run: &Run<'_>, path: &str, limit: usize) -> Vec<Value> {
-    let (mut told, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = run.root.get_caught_up(&format!("{path}limit={limit}{cursor}")).expect(200);
-        told.extend(page["data"].as_array().expect("a page").iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return told,
-        }
     }
 }

@@ -12,6 +12,7 @@ pub mod json_schema;
 pub mod pieces;
 pub mod scanner;
 pub mod service;
+mod walk;
 
 use credledger::db::{Database, DatabaseUrl, Settings};
 use credledger::ops::migrate::{self, Schema};
